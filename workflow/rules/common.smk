@@ -1,0 +1,176 @@
+"""The checked configuration, and the functions that turn it into paths. No rules."""
+
+import ast
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+BASE = Path(workflow.basedir)
+SCRIPTS = BASE / "workflow" / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from covidseg.configuration import load_configuration
+from covidseg.errors import InputError
+
+try:
+    CONFIGURATION = load_configuration(
+        config,
+        str((workflow.overwrite_configfiles or ["config/config.yaml"])[-1]),
+        BASE / "config",
+    )
+except InputError as error:
+    raise WorkflowError(str(error))
+
+EXPERIMENTS = CONFIGURATION.experiments
+DATASETS = CONFIGURATION.datasets
+ARTEFACTS = CONFIGURATION.artefacts
+TARGET = config["plan"]["target"]
+SUFFIXES = {
+    "table": [".csv", ".md", ".tex", "_intervals.csv", "_tests.csv"],
+    "violin": [".svg", ".png"],
+}
+
+
+wildcard_constraints:
+    dataset="|".join(DATASETS),
+    experiment="|".join(EXPERIMENTS),
+    fold=r"\d+",
+    paper="|".join(ARTEFACTS),
+    archive="[^/]+",
+
+
+def code(script):
+    """Return a script and the library modules it imports, directly or through others.
+
+    Snakemake does not see a script's imports: as inputs, a changed module reruns the rules that use it,
+    and only those.
+    """
+    found, waiting = [], [SCRIPTS / f"{script}.py"]
+    while waiting:
+        path = waiting.pop()
+        found.append(path)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("covidseg"):
+                imported = SCRIPTS / (node.module.replace(".", "/") + ".py")
+                if imported.exists() and imported not in found + waiting:
+                    waiting.append(imported)
+    return sorted(str(path.relative_to(BASE)) for path in found)
+
+
+def archive_files(wildcards):
+    return [
+        f"data/raw/{archive}" for archive in CONFIGURATION.archives(wildcards.dataset)
+    ]
+
+
+def phantom_of(wildcards):
+    if config["phantom"] is None:
+        return None
+    return {
+        "cases": CONFIGURATION.case_names(wildcards.dataset),
+        "seed": config["phantom"]["seed"],
+    }
+
+
+def address_of(wildcards):
+    source = CONFIGURATION.address(wildcards.dataset, wildcards.archive)
+    return source | {"homepage": DATASETS[wildcards.dataset]["homepage"]}
+
+
+def plan_of(wildcards):
+    return {key: config["plan"][key] for key in ("spacing", "window")}
+
+
+def datasets_in_use():
+    return sorted(
+        {
+            name
+            for experiment in EXPERIMENTS.values()
+            for name in (*experiment.train, *experiment.evaluate)
+        }
+    )
+
+
+def preprocessed_for_training(wildcards):
+    return expand(
+        "results/preprocessed/{dataset}",
+        dataset=EXPERIMENTS[wildcards.experiment].train,
+    )
+
+
+def splits_for_training(wildcards):
+    return expand(
+        "results/splits/{dataset}.json", dataset=EXPERIMENTS[wildcards.experiment].train
+    )
+
+
+def pretrained_model(wildcards):
+    name = EXPERIMENTS[wildcards.experiment].pretraining
+    return f"results/models/{name}/fold0/model.safetensors" if name else []
+
+
+def splits_for_prediction(wildcards):
+    names = {*EXPERIMENTS[wildcards.experiment].train, wildcards.dataset}
+    return expand("results/splits/{dataset}.json", dataset=sorted(names))
+
+
+def evaluated(pattern):
+    def paths(wildcards):
+        datasets = EXPERIMENTS[wildcards.experiment].evaluate
+        return expand(pattern, dataset=datasets, allow_missing=True)
+
+    return paths
+
+
+def score_files(wildcards):
+    return [
+        f"results/scores/{experiment.name}/fold{fold}.csv"
+        for experiment in EXPERIMENTS.values()
+        if experiment.evaluate
+        for fold in range(experiment.folds)
+    ]
+
+
+def artefacts_of_kind(kind):
+    """Return a wildcard constraint: the names of every paper's artefacts of a kind."""
+    names = {
+        name
+        for artefacts in ARTEFACTS.values()
+        for name, artefact in artefacts.items()
+        if artefact["kind"] == kind
+    }
+    return "|".join(sorted(names))
+
+
+def artefact_of(wildcards):
+    return ARTEFACTS[wildcards.paper][wildcards.artefact]
+
+
+def rows_of(wildcards):
+    """Return (row, source, experiment) of an artefact, in the papers' words and order."""
+    return [
+        (row, CONFIGURATION.source_titles[experiment.source], experiment.name)
+        for row, name in artefact_of(wildcards)["rows"].items()
+        for experiment in CONFIGURATION.experiments_of(name)
+    ]
+
+
+def artefact_files():
+    return [
+        f"results/paper/{paper}/{name}{suffix}"
+        for paper, artefacts in ARTEFACTS.items()
+        for name, artefact in artefacts.items()
+        for suffix in SUFFIXES[artefact["kind"]]
+    ]
+
+
+def where_results_are():
+    shown = [path for path in artefact_files() if path.endswith((".md", ".png"))]
+    return "\n".join(
+        [
+            f"\nDone ({config['name']}). Tables and figures:",
+            *(f"  {path}" for path in shown),
+            "Scores of every case: results/scores.csv. Models: results/models. Logs: logs.",
+        ]
+    )

@@ -1,0 +1,86 @@
+# From an address to arrays: data/raw -> results/cases -> results/preprocessed, results/splits.
+
+
+rule download:
+    input:
+        code=code("download"),
+    output:
+        "data/raw/{dataset}/{archive}",
+    log:
+        "logs/download/{dataset}/{archive}.log",
+    resources:
+        mem_mb=1000,
+        runtime="12h",
+    params:
+        source=address_of,
+        phantom=phantom_of,
+    script:
+        "../scripts/download.py"
+
+
+rule ingest:
+    input:
+        archives=archive_files,
+        code=code("ingest"),
+    output:
+        images=directory("results/cases/{dataset}/images"),
+        labels=directory("results/cases/{dataset}/labels"),
+        table="results/cases/{dataset}/cases.csv",
+    log:
+        "logs/ingest/{dataset}.log",
+    benchmark:
+        "results/benchmarks/ingest/{dataset}.tsv"
+    threads: 4
+    resources:
+        mem_mb=8000,
+        runtime="4h",
+    params:
+        dataset=lambda wildcards: DATASETS[wildcards.dataset],
+        names=lambda wildcards: CONFIGURATION.case_names(wildcards.dataset),
+    script:
+        "../scripts/ingest.py"
+
+
+rule preprocess:
+    input:
+        images="results/cases/{dataset}/images",
+        labels="results/cases/{dataset}/labels",
+        table="results/cases/{dataset}/cases.csv",
+        target=f"results/cases/{TARGET}/cases.csv",
+        code=code("preprocess"),
+    output:
+        directory("results/preprocessed/{dataset}"),
+    log:
+        "logs/preprocess/{dataset}.log",
+    benchmark:
+        "results/benchmarks/preprocess/{dataset}.tsv"
+    threads: 4
+    resources:
+        mem_mb=8000,
+        runtime="4h",
+    params:
+        dataset=lambda wildcards: DATASETS[wildcards.dataset],
+        plan=plan_of,
+    script:
+        "../scripts/preprocess.py"
+
+
+rule split:
+    input:
+        cases="results/cases/{dataset}/cases.csv",
+        published="config/splits.json",
+        code=code("split"),
+    output:
+        "results/splits/{dataset}.json",
+    log:
+        "logs/split/{dataset}.log",
+    resources:
+        mem_mb=500,
+        runtime="10m",
+    params:
+        kind=lambda wildcards: DATASETS[wildcards.dataset]["split"],
+        phantom=lambda wildcards: config["phantom"]
+        and CONFIGURATION.case_names(wildcards.dataset),
+        seed=config["seed"],
+    script:
+        "../scripts/split.py"

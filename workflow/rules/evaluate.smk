@@ -1,0 +1,84 @@
+# results/models -> results/predictions -> results/scores -> results/scores.csv.
+
+
+rule predict:
+    input:
+        model="results/models/{experiment}/fold{fold}/model.safetensors",
+        description="results/models/{experiment}/fold{fold}/model.json",
+        cases="results/preprocessed/{dataset}",
+        splits=splits_for_prediction,
+        code=code("predict"),
+    output:
+        directory("results/predictions/{experiment}/fold{fold}/{dataset}"),
+    log:
+        "logs/predict/{experiment}/fold{fold}/{dataset}.log",
+    benchmark:
+        "results/benchmarks/predict/{experiment}/fold{fold}/{dataset}.tsv"
+    threads: 1
+    retries: 2
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime="8h",
+    params:
+        train=lambda wildcards: EXPERIMENTS[wildcards.experiment].train,
+        inference=config["inference"],
+        device=config["training"]["device"],
+        precision=config["training"]["precision"],
+        # Not an output: a restart goes on with the cases that are not written yet.
+        partial="results/partial/predictions/{experiment}/fold{fold}/{dataset}",
+    script:
+        "../scripts/predict.py"
+
+
+rule score:
+    input:
+        predictions=evaluated("results/predictions/{experiment}/fold{fold}/{dataset}"),
+        labels=evaluated("results/cases/{dataset}/labels"),
+        code=code("score"),
+    output:
+        "results/scores/{experiment}/fold{fold}.csv",
+    log:
+        "logs/score/{experiment}/fold{fold}.log",
+    resources:
+        mem_mb=4000,
+        runtime="1h",
+    params:
+        experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment].to_json(),
+        regions=lambda wildcards: {
+            name: DATASETS[name]["regions"]
+            for name in EXPERIMENTS[wildcards.experiment].evaluate
+        },
+        tolerance_mm=config["evaluation"]["tolerance_mm"],
+    script:
+        "../scripts/score.py"
+
+
+rule collect:
+    input:
+        scores=score_files,
+        code=code("collect"),
+    output:
+        "results/scores.csv",
+    log:
+        "logs/collect.log",
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    script:
+        "../scripts/collect.py"
+
+
+rule collect_splits:
+    input:
+        splits=expand("results/splits/{dataset}.json", dataset=datasets_in_use()),
+        code=code("collect_splits"),
+    output:
+        "results/splits.json",
+    log:
+        "logs/collect_splits.log",
+    resources:
+        mem_mb=500,
+        runtime="10m",
+    script:
+        "../scripts/collect_splits.py"

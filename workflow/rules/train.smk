@@ -1,0 +1,48 @@
+# results/models/<experiment>/fold<k>: pre-trainings, then the models of the papers.
+
+
+rule train:
+    input:
+        cases=preprocessed_for_training,
+        splits=splits_for_training,
+        pretrained=pretrained_model,
+        code=code("train"),
+    output:
+        model="results/models/{experiment}/fold{fold}/model.safetensors",
+        description="results/models/{experiment}/fold{fold}/model.json",
+        log="results/models/{experiment}/fold{fold}/log.csv",
+    log:
+        "logs/train/{experiment}/fold{fold}.log",
+    benchmark:
+        "results/benchmarks/train/{experiment}/fold{fold}.tsv"
+    threads: 1
+    retries: 2
+    resources:
+        gpu=1,
+        mem_mb=32000,
+        runtime="4d",
+    params:
+        experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment].to_json(),
+        regions=lambda wildcards: DATASETS[EXPERIMENTS[wildcards.experiment].train[0]][
+            "regions"
+        ],
+        settings={
+            key: config[key]
+            for key in ("seed", "plan", "network", "training", "augmentation")
+        },
+        # Not an output: a failed job's outputs are deleted, and this is what it goes on from.
+        state="results/state/{experiment}/fold{fold}",
+    script:
+        "../scripts/train.py"
+
+
+use rule train as pretrain with:
+    wildcard_constraints:
+        experiment="pretrain-.*",
+    log:
+        "logs/pretrain/{experiment}/fold{fold}.log",
+    benchmark:
+        "results/benchmarks/pretrain/{experiment}/fold{fold}.tsv"
+
+
+ruleorder: pretrain > train

@@ -1,0 +1,9 @@
+"""Join the splits of all data sets."""
+
+from covidseg.files import write_json
+from covidseg.job import job
+from covidseg.splits import read_splits
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        write_json(snakemake.output[0], read_splits(snakemake.input.splits))

@@ -1,0 +1,94 @@
+"""Members of zip and tar archives (and of plain folders), read without ever writing where a name points."""
+
+import lzma
+import stat
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Self
+
+from covidseg.errors import InputError
+
+BROKEN = (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError)
+
+
+class Archive:
+    """An open archive: `names` of its files and `read` for their content.
+
+    macOS resource forks (._ files) and folders are left out. An entry that would escape the archive
+    (absolute, "..", link, device) makes the whole archive unfit: it did not come from the host.
+
+    Raises:
+        InputError: missing, truncated or damaged archive, or an unsafe entry; it names the file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            self._archive, entries = self._open()
+        except BROKEN as error:
+            raise InputError(f"{path}: truncated or not an archive ({error})") from error
+        self._entries = {
+            name: entry for name, entry in entries.items() if not PurePosixPath(name).name.startswith("._")
+        }
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the files in archive order, in which a compressed tar is read without going back."""
+        return list(self._entries)
+
+    def read(self, name: str) -> bytes:
+        """Return a member's content; damage in it is an error."""
+        entry = self._entries[name]
+        try:
+            if isinstance(entry, Path):
+                return entry.read_bytes()
+            if isinstance(entry, zipfile.ZipInfo):
+                return self._archive.read(entry)
+            content = self._archive.extractfile(entry).read()
+            if len(content) != entry.size:
+                raise EOFError(f"{len(content)} of {entry.size} bytes")
+            return content
+        except BROKEN as error:
+            raise InputError(f"{self.path}: member {name} is damaged ({error})") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._archive is not None:
+            self._archive.close()
+
+    def _open(self) -> tuple[zipfile.ZipFile | tarfile.TarFile | None, dict]:
+        if self.path.is_dir():
+            files = [file for file in self.path.rglob("*") if file.is_file()]
+            return None, {file.relative_to(self.path).as_posix(): file for file in files}
+        if zipfile.is_zipfile(self.path):
+            archive = zipfile.ZipFile(self.path)
+            for entry in archive.infolist():
+                self._refuse_unsafe(entry.filename, stat.S_IFMT(entry.external_attr >> 16))
+            return archive, {entry.filename: entry for entry in archive.infolist() if not entry.is_dir()}
+        archive = tarfile.open(self.path)
+        for entry in archive:
+            kind = 0 if entry.isreg() or entry.isdir() else stat.S_IFLNK
+            self._refuse_unsafe(entry.name, kind)
+        self._refuse_short_tar()
+        return archive, {entry.name: entry for entry in archive.getmembers() if entry.isreg()}
+
+    def _refuse_unsafe(self, name: str, kind: int) -> None:
+        path = PurePosixPath(name.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+            raise InputError(f"{self.path}: entry {name!r} points outside the archive; fetch the file anew")
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise InputError(f"{self.path}: entry {name!r} is a link or a device; fetch the file anew")
+
+    def _refuse_short_tar(self) -> None:
+        """An uncompressed tar cut between two members looks whole but for the zeros that end it."""
+        with open(self.path, "rb") as file:
+            if file.read(262)[257:262] != b"ustar":
+                return
+            file.seek(-1024, 2)
+            if file.read().strip(b"\0"):
+                raise EOFError("the end-of-archive mark is missing")

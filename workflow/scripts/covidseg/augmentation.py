@@ -1,0 +1,117 @@
+"""nnU-Net's intensity augmentation and mirroring, on the training device, in nnU-Net's order.
+
+Sources: nnU-Net v1, default_3D_augmentation_params, setup_DA_params and get_moreDA_augmentation. Every
+random number comes from the NumPy generator that is passed, so that one seed fixes a batch.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+
+def spatial_parameters(settings: dict, generator: np.random.Generator) -> tuple[float, float]:
+    """Draw the axial rotation in radians and the scale of one sample; 0 and 1 where they are not drawn."""
+    angle, scale = 0.0, 1.0
+    if generator.random() < settings["rotation"]["probability"]:
+        angle = float(np.deg2rad(generator.uniform(-1, 1) * settings["rotation"]["degrees"]))
+    if generator.random() < settings["scale"]["probability"]:
+        scale = uniform_around_one(settings["scale"]["range"], generator)
+    return angle, scale
+
+
+def uniform_around_one(limits: list[float], generator: np.random.Generator) -> float:
+    """Draw below or above 1 with equal chance, uniformly within the side (as batchgenerators does)."""
+    low, high = limits
+    if generator.random() < 0.5 and low < 1:
+        return float(generator.uniform(low, 1))
+    return float(generator.uniform(max(low, 1), high))
+
+
+def augment(
+    image: torch.Tensor, label: torch.Tensor, settings: dict, generator: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Apply the intensity transforms and the mirroring to one patch.
+
+    Args:
+        image: float32 (z, y, x).
+        label: uint8 (z, y, x).
+        settings: the configuration's `augmentation`.
+    """
+    for name, transform in INTENSITY.items():
+        if generator.random() < settings[name]["probability"]:
+            image = transform(image, settings[name], generator)
+    flipped = [
+        axis for axis in settings["mirror"]["axes"] if generator.random() < settings["mirror"]["probability"]
+    ]
+    return image.flip(flipped), label.flip(flipped)
+
+
+def add_noise(image: torch.Tensor, settings: dict, generator: np.random.Generator) -> torch.Tensor:
+    """Add Gaussian noise of a random variance."""
+    variance = generator.uniform(*settings["variance"])
+    device_generator = torch.Generator(image.device).manual_seed(int(generator.integers(2**62)))
+    noise = torch.randn(image.shape, generator=device_generator, device=image.device)
+    return image + variance**0.5 * noise
+
+
+def blur(image: torch.Tensor, settings: dict, generator: np.random.Generator) -> torch.Tensor:
+    """Smooth by a Gaussian of random sigma in voxels, cut at four sigma."""
+    sigma = generator.uniform(*settings["sigma"])
+    radius = int(4 * sigma + 0.5)
+    kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=image.device) / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    for axis in range(3):
+        shape, padding = [1, 1, 1, 1, 1], [0] * 6
+        shape[2 + axis] = len(kernel)
+        padding[4 - 2 * axis : 6 - 2 * axis] = radius, radius
+        padded = functional.pad(image[None, None], padding, mode="replicate")
+        image = functional.conv3d(padded, kernel.reshape(shape))[0, 0]
+    return image
+
+
+def brighten(image: torch.Tensor, settings: dict, generator: np.random.Generator) -> torch.Tensor:
+    """Multiply by a random factor."""
+    return image * generator.uniform(*settings["range"])
+
+
+def change_contrast(image: torch.Tensor, settings: dict, generator: np.random.Generator) -> torch.Tensor:
+    """Stretch around the mean by a random factor; values stay in the range they had."""
+    factor = uniform_around_one(settings["range"], generator)
+    mean = image.mean()
+    return ((image - mean) * factor + mean).clamp(image.min(), image.max())
+
+
+def lower_resolution(image: torch.Tensor, settings: dict, generator: np.random.Generator) -> torch.Tensor:
+    """Shrink the axial slices (nearest) and enlarge them again (cubic)."""
+    zoom = generator.uniform(*settings["zoom"])
+    size = image.shape[1:]
+    small = functional.interpolate(image[None], [max(1, round(n * zoom)) for n in size], mode="nearest-exact")
+    return functional.interpolate(small, size, mode="bicubic", align_corners=False)[0]
+
+
+def change_gamma(image: torch.Tensor, settings: dict, generator: np.random.Generator) -> torch.Tensor:
+    """Apply a random gamma to the image scaled to [0, 1]; mean and standard deviation are kept."""
+    exponent = uniform_around_one(settings["range"], generator)
+    mean, deviation = image.mean(), image.std()
+    low = image.min()
+    extent = image.max() - low
+    curved = ((image - low) / extent.clamp_min(1e-7)) ** exponent * extent + low
+    return (curved - curved.mean()) / curved.std().clamp_min(1e-8) * deviation + mean
+
+
+def change_gamma_inverted(image: torch.Tensor, settings: dict, generator: np.random.Generator) -> torch.Tensor:
+    """Apply `change_gamma` to the negative image."""
+    return -change_gamma(-image, settings, generator)
+
+
+INTENSITY: dict[str, Callable[[torch.Tensor, dict, np.random.Generator], torch.Tensor]] = {
+    "noise": add_noise,
+    "blur": blur,
+    "brightness": brighten,
+    "contrast": change_contrast,
+    "low_resolution": lower_resolution,
+    "gamma_inverted": change_gamma_inverted,
+    "gamma": change_gamma,
+}

@@ -1,0 +1,252 @@
+"""The configuration, read and checked as a whole before any job starts."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from covidseg.errors import InputError
+from covidseg.strategies import STRATEGIES
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One row of models, one a fold.
+
+    Attributes:
+        name: of its folders.
+        paper: that it belongs to first.
+        strategy: key of STRATEGIES.
+        source: key of `sources` that it starts from, or "none".
+        train: data sets.
+        folds: number of models.
+        evaluate: data set -> name of the split in the scores.
+    """
+
+    name: str
+    paper: str
+    strategy: str
+    source: str
+    train: tuple[str, ...]
+    folds: int
+    evaluate: dict[str, str]
+
+    @property
+    def pretraining(self) -> str | None:
+        """Name of the experiment whose model it starts from."""
+        return None if self.source == "none" else f"pretrain-{self.source}"
+
+    def to_json(self) -> dict:
+        """Return the experiment as a dictionary, for a job's parameters."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything under config/, checked.
+
+    Attributes:
+        settings: the chosen configuration (config.yaml, paper.yaml).
+        datasets: datasets.yaml.
+        experiments: experiments.yaml with its sources, expanded; by name.
+        artefacts: artefacts.yaml.
+        source_titles: source -> its name in the tables, "none" included.
+        splits: splits.json.
+    """
+
+    settings: dict
+    datasets: dict[str, dict]
+    experiments: dict[str, Experiment]
+    artefacts: dict[str, dict[str, dict]]
+    source_titles: dict[str, str]
+    splits: dict[str, list[dict]]
+
+    def case_names(self, dataset: str) -> list[str] | None:
+        """Return a data set's cases as far as they are known beforehand: the phantom's or the published ones."""
+        split = self.datasets[dataset]["split"]
+        published = self.splits.get(split)
+        phantom = self.settings["phantom"]
+        if phantom is None or dataset not in phantom["cases"]:
+            return published and sorted({case for fold in published for case in fold["train"] + fold["val"]})
+        wanted = phantom["cases"][dataset]
+        return wanted if isinstance(wanted, list) else first_cases(published, wanted)
+
+    def archives(self, dataset: str) -> list[str]:
+        """Return the paths below data/raw of the archives that a data set's images and labels lie in."""
+        paths = [self.datasets[dataset][kind]["archive"] for kind in ("images", "labels")]
+        return sorted(
+            {path.format(case=case) for path in paths for case in (self.case_names(dataset) or [""])}
+        )
+
+    def address(self, dataset: str, archive: str) -> dict:
+        """Return an archive's address and checksums; in the phantom configuration a phantom: address."""
+        entries = self.datasets[dataset]["archives"]
+        entry = entries.get(archive) or entries["{case}.zip"]
+        phantom = self.settings["phantom"]
+        if phantom is not None and dataset in phantom["cases"]:
+            return {"address": f"phantom:{dataset}/{archive}"}
+        return entry
+
+    def experiments_of(self, row: str) -> list[Experiment]:
+        """Return the experiments of a row of experiments.yaml: itself, or <row>-<source> for each source."""
+        return [
+            experiment
+            for experiment in self.experiments.values()
+            if experiment.name in (row, f"{row}-{experiment.source}")
+        ]
+
+
+def first_cases(folds: list[dict], count: int) -> list[str]:
+    """Return the first `count` names of a published split, its ratio of training to test cases kept.
+
+    Of several folds the training parts are taken one after the other; together they hold every case.
+    """
+    if len(folds) > 1:
+        return [case for fold in folds for case in fold["train"]][:count]
+    training = round(0.8 * count)
+    return folds[0]["train"][:training] + folds[0]["val"][: count - training]
+
+
+def load_configuration(settings: dict, name: str, folder: Path) -> Configuration:
+    """Check the chosen configuration together with the sheets beside it.
+
+    Args:
+        settings: content of the chosen configuration, command-line overrides included.
+        name: how messages call it.
+        folder: config/.
+
+    Raises:
+        InputError: names the file, the key, the value and what is allowed.
+    """
+    check_schema(settings, name, folder / "schemas" / "config.schema.yaml")
+    sheets = {}
+    for sheet in ("datasets", "experiments", "artefacts"):
+        path = folder / f"{sheet}.yaml"
+        sheets[sheet] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        check_schema(sheets[sheet], str(path), folder / "schemas" / f"{sheet}.schema.yaml")
+    splits = json.loads((folder / "splits.json").read_text(encoding="utf-8"))
+    _check_settings(settings, name, sheets["datasets"])
+    _check_datasets(sheets["datasets"], splits, folder / "datasets.yaml")
+    experiments = expand_experiments(sheets["experiments"], sheets["datasets"], folder / "experiments.yaml")
+    titles = {"none": "none"} | {key: value["title"] for key, value in sheets["experiments"]["sources"].items()}
+    configuration = Configuration(settings, sheets["datasets"], experiments, sheets["artefacts"], titles, splits)
+    _check_artefacts(configuration, settings, folder / "artefacts.yaml")
+    return configuration
+
+
+def check_schema(content: object, name: str, schema: Path) -> None:
+    """Check content against a JSON schema; raises InputError for the first violation."""
+    validator = Draft202012Validator(yaml.safe_load(schema.read_text(encoding="utf-8")))
+    errors = sorted(validator.iter_errors(content), key=lambda error: [str(part) for part in error.absolute_path])
+    if errors:
+        raise InputError(f"{name}: {_explain(errors[0])}")
+
+
+def _explain(error: ValidationError) -> str:
+    key = ".".join(str(part) for part in error.absolute_path) or "top level"
+    if error.validator == "anyOf":
+        return "; or ".join(_explain(alternative) for alternative in error.context)
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        unknown = ", ".join(repr(name) for name in error.instance if name not in known)
+        return f"{key}: unknown key {unknown}; allowed: {', '.join(known)}"
+    if error.validator == "enum":
+        return f"{key}: {error.instance!r}; allowed: {', '.join(map(str, error.validator_value))}"
+    if error.validator == "type":
+        hint = " (YAML reads 1e-3 as text: write 0.001)" if _looks_numeric(error.instance) else ""
+        return f"{key}: {error.instance!r} is not of type {error.validator_value}{hint}"
+    return f"{key}: {error.message}"
+
+
+def _looks_numeric(value: object) -> bool:
+    try:
+        return isinstance(value, str) and float(value) is not None
+    except ValueError:
+        return False
+
+
+def expand_experiments(sheet: dict, datasets: dict, path: Path) -> dict[str, Experiment]:
+    """Turn experiments.yaml into experiments: pretrain-<source> first, then each row once a source."""
+    experiments = {}
+    for source, row in sheet["sources"].items():
+        where = f"{path}: sources.{source}"
+        _check_known(row["datasets"], datasets, f"{where}.datasets", "data set")
+        _check_known(row["evaluate"], datasets, f"{where}.evaluate", "data set")
+        name = f"pretrain-{source}"
+        experiments[name] = Experiment(
+            name, row["paper"], "scratch", "none", tuple(row["datasets"]), 1, row["evaluate"]
+        )
+    for row_name, row in sheet["experiments"].items():
+        where = f"{path}: experiments.{row_name}"
+        _check_known([row["strategy"]], STRATEGIES, f"{where}.strategy", "strategy")
+        _check_known(row["train"], datasets, f"{where}.train", "data set")
+        _check_known(row["evaluate"], datasets, f"{where}.evaluate", "data set")
+        _check_known(row.get("sources", []), sheet["sources"], f"{where}.sources", "source")
+        needs_source = STRATEGIES[row["strategy"]].needs_source
+        if needs_source != ("sources" in row):
+            verb = "needs" if needs_source else "starts from nothing and takes no"
+            allowed = f"; allowed: {', '.join(sheet['sources'])}" if needs_source else "; remove the key"
+            raise InputError(f"{where}: strategy {row['strategy']} {verb} sources{allowed}")
+        for source in row.get("sources", ["none"]):
+            name = row_name if source == "none" else f"{row_name}-{source}"
+            if name in experiments:
+                raise InputError(f"{where}: a second experiment named {name}; rename one of them")
+            experiments[name] = Experiment(
+                name, row["paper"], row["strategy"], source, tuple(row["train"]), row["folds"], row["evaluate"]
+            )
+    return experiments
+
+
+def _check_known(names: list[str], known: dict, where: str, kind: str) -> None:
+    for name in names:
+        if name not in known:
+            raise InputError(f"{where}: unknown {kind} {name!r}; allowed: {', '.join(known)}")
+
+
+def _check_settings(settings: dict, name: str, datasets: dict) -> None:
+    plan, network = settings["plan"], settings["network"]
+    _check_known([plan["target"]], datasets, f"{name}: plan.target", "data set")
+    if settings["phantom"] is not None:
+        _check_known(settings["phantom"]["cases"], datasets, f"{name}: phantom.cases", "data set")
+    lengths = {key: len(network[key]) for key in ("features", "kernels", "strides")}
+    if len(set(lengths.values())) > 1:
+        raise InputError(f"{name}: network: features, kernels and strides differ in number of stages: {lengths}")
+    for axis, size in enumerate(plan["patch"]):
+        stride = 1
+        for strides in network["strides"]:
+            stride *= strides[axis]
+        if size % stride:
+            raise InputError(
+                f"{name}: plan.patch: {size} on axis {'zyx'[axis]} is not a multiple of the strides' product {stride}"
+            )
+    if plan["window"][0] >= plan["window"][1]:
+        raise InputError(f"{name}: plan.window: {plan['window']} HU; the first must be below the second")
+
+
+def _check_datasets(datasets: dict, splits: dict, path: Path) -> None:
+    for name, dataset in datasets.items():
+        if dataset["split"] not in ("random", "test", *splits):
+            allowed = ", ".join(["random", "test", *splits])
+            raise InputError(f"{path}: {name}.split: unknown split {dataset['split']!r}; allowed: {allowed}")
+        for kind in ("images", "labels"):
+            owner, _, archive = dataset[kind]["archive"].partition("/")
+            if archive not in datasets.get(owner, {}).get("archives", {}):
+                known = ", ".join(f"{name}/{entry}" for entry in dataset["archives"])
+                raise InputError(f"{path}: {name}.{kind}.archive: unknown {owner}/{archive}; allowed: {known}")
+        ids = set(dataset["labels"]["map"].values()) - {0}
+        if ids != set(dataset["regions"]):
+            raise InputError(f"{path}: {name}.labels.map gives the ids {sorted(ids)}, regions has {list(dataset['regions'])}")
+
+
+def _check_artefacts(configuration: Configuration, settings: dict, path: Path) -> None:
+    rows = {experiment.name for experiment in configuration.experiments.values()}
+    rows |= {e.name.removesuffix(f"-{e.source}") for e in configuration.experiments.values()}
+    for paper, artefacts in configuration.artefacts.items():
+        for name, artefact in artefacts.items():
+            where = f"{path}: {paper}.{name}"
+            _check_known(artefact["rows"].values(), dict.fromkeys(sorted(rows)), f"{where}.rows", "experiment")
+            tolerances = settings["evaluation"]["tolerance_mm"]
+            _check_known([artefact["region"]], tolerances, f"{where}.region", "region")

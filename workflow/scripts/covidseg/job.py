@@ -1,0 +1,48 @@
+"""What every script does around its one call: a log, and errors in one line."""
+
+import errno
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from covidseg.errors import InputError, Interrupted
+
+INTERRUPTED = 128 + 15  # what a shell reports for SIGTERM
+
+
+@contextmanager
+def job(log_file: str) -> Iterator[None]:
+    """Log to `log_file`, warnings and errors to the terminal too; turn expected errors into one line.
+
+    Bad input, a full disk and a requested stop end the process with a non-zero status and one line;
+    anything else is a fault of the program and keeps its traceback.
+    """
+    Path(log_file).parent.mkdir(parents=True, exist_ok=True)
+    terminal = logging.StreamHandler()
+    terminal.setLevel(logging.WARNING)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        datefmt="%Y-%m-%d %H:%M:%S",
+        handlers=[logging.FileHandler(log_file), terminal],
+        force=True,
+    )
+    try:
+        yield
+    except InputError as error:
+        logging.error("%s", error)
+        sys.exit(1)
+    except Interrupted as error:
+        logging.warning("%s", error)
+        sys.exit(INTERRUPTED)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            logging.error("%s: no space left on the disk; free some and run again", error.filename)
+        else:
+            logging.exception("unexpected error")
+        sys.exit(1)
+    except Exception:
+        logging.exception("unexpected error")
+        sys.exit(1)

@@ -1,0 +1,177 @@
+"""How well a segmentation agrees with the truth: DSC, NSD and the measures of the confusion matrix.
+
+All functions take two boolean arrays (z, y, x) and return a float. Both masks empty: NaN, to be left out
+of means and counted; one of them empty: 0. Specificity and accuracy, which also count the background,
+are defined in every case but for a mask that covers everything.
+"""
+
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+from surface_distance.lookup_tables import create_table_neighbour_code_to_surface_area
+
+Spacing = tuple[float, float, float]
+
+
+def dice(truth: np.ndarray, prediction: np.ndarray) -> float:
+    """Return the Dice similarity coefficient, DSC (ma2021 II-D, wang2021 eq. 7)."""
+    true_positive, false_positive, false_negative, _ = confusion(truth, prediction)
+    return _ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative)
+
+
+def sensitivity(truth: np.ndarray, prediction: np.ndarray) -> float:
+    """Return the share of the truth that was found (recall); 0 if only the prediction is not empty."""
+    true_positive, false_positive, false_negative, _ = confusion(truth, prediction)
+    if true_positive + false_negative == 0 < false_positive:
+        return 0.0
+    return _ratio(true_positive, true_positive + false_negative)
+
+
+def precision(truth: np.ndarray, prediction: np.ndarray) -> float:
+    """Return the share of the prediction that is true; 0 if only the truth is not empty."""
+    return sensitivity(prediction, truth)
+
+
+def f1(truth: np.ndarray, prediction: np.ndarray) -> float:
+    """Return the harmonic mean of precision and sensitivity, per case the same as the DSC."""
+    return dice(truth, prediction)
+
+
+def specificity(truth: np.ndarray, prediction: np.ndarray) -> float:
+    """Return the share of the background that was left alone; NaN without background."""
+    _, false_positive, _, true_negative = confusion(truth, prediction)
+    return _ratio(true_negative, true_negative + false_positive)
+
+
+def accuracy(truth: np.ndarray, prediction: np.ndarray) -> float:
+    """Return the share of all voxels that is right."""
+    true_positive, _, _, true_negative = confusion(truth, prediction)
+    return _ratio(true_positive + true_negative, truth.size)
+
+
+def surface_dice(truth: np.ndarray, prediction: np.ndarray, spacing: Spacing, tolerance: float) -> float:
+    """Return the normalised surface Dice, NSD (ma2021 II-D, wang2021 eq. 8).
+
+    Surface elements are those of the 2x2x2 neighbourhoods that hold both foreground and background,
+    weighted by their area; an element agrees if one of the other surface lies within the tolerance,
+    itself included. Equal to google-deepmind/surface-distance.
+
+    Only whether a distance is within the tolerance matters, so no distance is computed: elements are
+    looked up in the other surface at every grid offset that is short enough, nearest first, until found.
+
+    Args:
+        truth: bool (z, y, x).
+        prediction: bool (z, y, x), same shape.
+        spacing: (z, y, x) in mm.
+        tolerance: in mm.
+
+    Returns:
+        0 to 1; NaN if both masks are empty.
+
+    Raises:
+        ValueError: shapes differ, or a spacing or the tolerance is no length.
+    """
+    _check(truth, prediction)
+    spacing = tuple(float(step) for step in spacing)
+    if len(spacing) != 3 or not all(0 < step < np.inf for step in spacing) or not tolerance >= 0:
+        raise ValueError(f"spacing {spacing} mm and tolerance {tolerance} mm: expected three lengths and one")
+    box = _bounding_box(truth | prediction)
+    if box is None:
+        return float("nan")
+    areas = _surface_areas(spacing)
+    surfaces, elements = [], []
+    for mask in (truth, prediction):
+        codes = _neighbour_codes(mask[box])
+        surface = (codes != 0) & (codes != 255)
+        surfaces.append(surface)
+        elements.append((np.flatnonzero(surface), areas[codes[surface]]))
+    if not all(len(found) for found, _ in elements):
+        return 0.0
+    shifts = _offsets(spacing, float(tolerance), surfaces[0].shape)
+    agreeing = sum(
+        _area_near(indices, area, other, shifts)
+        for (indices, area), other in zip(elements, reversed(surfaces), strict=True)
+    )
+    return float(agreeing / sum(area.sum() for _, area in elements))
+
+
+def confusion(truth: np.ndarray, prediction: np.ndarray) -> tuple[int, int, int, int]:
+    """Return the voxels that are true positive, false positive, false negative and true negative."""
+    _check(truth, prediction)
+    both = np.count_nonzero(truth & prediction)
+    predicted, true = np.count_nonzero(prediction), np.count_nonzero(truth)
+    return both, predicted - both, true - both, truth.size - predicted - true + both
+
+
+METRICS = {
+    "DSC": dice,
+    "NSD": surface_dice,
+    "Sensitivity": sensitivity,
+    "Specificity": specificity,
+    "Precision": precision,
+    "F1": f1,
+    "Accuracy": accuracy,
+}
+
+
+def _check(truth: np.ndarray, prediction: np.ndarray) -> None:
+    if truth.shape != prediction.shape:
+        raise ValueError(f"masks of different shape: truth {truth.shape} and prediction {prediction.shape}")
+    if truth.dtype != bool or prediction.dtype != bool:
+        raise ValueError(f"masks must be boolean: truth is {truth.dtype}, prediction {prediction.dtype}")
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else float("nan")
+
+
+def _bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
+    box = []
+    for axis in range(3):
+        inside = np.flatnonzero(mask.any(tuple({0, 1, 2} - {axis})))
+        if not len(inside):
+            return None
+        box.append(slice(inside[0], inside[-1] + 1))
+    return tuple(box)
+
+
+@lru_cache(maxsize=256)
+def _surface_areas(spacing: Spacing) -> np.ndarray:
+    return create_table_neighbour_code_to_surface_area(spacing)
+
+
+def _neighbour_codes(mask: np.ndarray) -> np.ndarray:
+    """Return one bit for each voxel of the 2x2x2 neighbourhood around every voxel corner."""
+    padded = np.pad(mask, 1).view(np.uint8)
+    codes = np.zeros([n + 1 for n in mask.shape], np.uint8)
+    for bit, corner in enumerate(product((1, 0), repeat=3)):
+        shifted = padded[tuple(slice(start, start + n) for start, n in zip(corner, codes.shape, strict=True))]
+        codes |= shifted << bit
+    return codes
+
+
+def _offsets(spacing: Spacing, tolerance: float, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the grid offsets (n, 3) no longer than the tolerance, shortest first."""
+    reach = [min(int(tolerance / step), n) for step, n in zip(spacing, shape, strict=True)]
+    offsets = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij"), -1).reshape(-1, 3)
+    lengths = np.sqrt(((offsets * spacing) ** 2).sum(1))
+    order = np.argsort(lengths, kind="stable")
+    return offsets[order[lengths[order] <= tolerance]]
+
+
+def _area_near(indices: np.ndarray, areas: np.ndarray, other: np.ndarray, offsets: np.ndarray) -> float:
+    """Return the area of the elements at flat `indices` that have one of `other` at one of the offsets."""
+    # Padded so that no lookup leaves the array: an offset is then one addition to a flat index.
+    reach = np.abs(offsets).max(0)
+    padded = np.pad(other, [(r, r) for r in reach])
+    strides = np.array([padded.shape[1] * padded.shape[2], padded.shape[2], 1])
+    places = (np.stack(np.unravel_index(indices, other.shape), 1) + reach) @ strides
+    lookup, agreeing = padded.ravel(), 0.0
+    for shift in offsets @ strides:
+        found = lookup[places + shift]
+        agreeing += areas[found].sum()
+        places, areas = places[~found], areas[~found]
+        if not len(places):
+            break
+    return agreeing

@@ -1,0 +1,1 @@
+"""Synthetic thorax CT, written as the archives that the real hosts serve."""

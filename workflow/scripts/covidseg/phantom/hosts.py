@@ -1,0 +1,166 @@
+"""Phantom cases packed as each real host packs its own: same names, same layouts, same quirks."""
+
+import csv
+import io
+import json
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from covidseg.errors import InputError
+from covidseg.images import Volume, nifti_bytes
+from covidseg.phantom.cohort import Case, make_case, ranks
+from covidseg.phantom.dicom import series_files
+
+EPOCH = (2020, 4, 20, 0, 0, 0)  # every member's date, so that the same seed gives the same bytes
+Member = tuple[str, bytes]
+
+
+def write_archive(path: Path, dataset: str, archive: str, *, cases: list[str], seed: int) -> None:
+    """Write the phantom of one host's archive.
+
+    Args:
+        path: where to write; the caller names it and renames it when it is whole.
+        dataset: data set whose host serves the archive.
+        archive: the archive's name at the host.
+        cases: names of all the data set's phantom cases.
+        seed: same seed, same bytes.
+
+    Raises:
+        InputError: the data set has no phantom, or its host no such archive.
+    """
+    packers = {
+        "covid20": _covid20,
+        "msd": _decathlon,
+        "structseg": _structseg,
+        "nsclc": _nsclc,
+        "mosmed": _mosmed,
+    }
+    if dataset not in packers:
+        raise InputError(f"phantom:{dataset}/{archive}: no phantom of this data set; there are {sorted(packers)}")
+    place = ranks(tuple(cases), seed)
+
+    def draw(case: str) -> Case:
+        return make_case(dataset, case, seed=seed, rank=place[case])
+
+    members = packers[dataset](archive, cases, draw)
+    if archive.endswith(".tar"):
+        _write_tar(path, members)
+    else:
+        _write_zip(path, members)
+
+
+def _covid20(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
+    """Zenodo 3757476: four flat zips with the same file names in each."""
+    content = {
+        "COVID-19-CT-Seg_20cases.zip": lambda case, name: (
+            _windowed(case.image) if name.startswith("radiopaedia") else case.image
+        ),
+        "Lung_Mask.zip": lambda case, _: case.lungs,
+        "Infection_Mask.zip": lambda case, _: case.lesion,
+        "Lung_and_Infection_Mask.zip": lambda case, _: _joint(case),
+    }
+    if archive not in content:
+        raise InputError(f"phantom:covid20/{archive}: the host has only {sorted(content)}")
+    for name in cases:
+        case = draw(name)
+        yield f"{name}.nii.gz", nifti_bytes(content[archive](case, name), orientation=case.orientation)
+
+
+def _windowed(image: Volume) -> Volume:
+    """The last ten cases were published after windowing [-1250, 250] HU to [0, 255]."""
+    scaled = (np.clip(image.array, -1250, 250) + 1250.0) * (255 / 1500)
+    return Volume(scaled.astype(np.int16), image.geometry)
+
+
+def _joint(case: Case) -> Volume:
+    """Left lung 1, right lung 2, infection 3."""
+    return Volume(np.where(case.lesion.array, np.uint8(3), case.lungs.array), case.lungs.geometry)
+
+
+def _decathlon(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
+    """Task06_Lung.tar: dataset.json, imagesTr, labelsTr and the ._ files that macOS leaves behind."""
+    root = archive.removesuffix(".tar")
+    listing = [
+        {"image": f"./imagesTr/{name}.nii.gz", "label": f"./labelsTr/{name}.nii.gz"} for name in cases
+    ]
+    header = {
+        "name": "Lung",
+        "modality": {"0": "CT"},
+        "labels": {"0": "background", "1": "cancer"},
+        "numTraining": len(cases),
+        "training": listing,
+        "numTest": 0,
+        "test": [],
+    }
+    yield f"{root}/dataset.json", json.dumps(header, indent=1).encode()
+    apple_double = bytes.fromhex("00051607") + bytes(208)
+    for name in cases:
+        case = draw(name)
+        for folder, image in (("imagesTr", case.image), ("labelsTr", case.lesion)):
+            yield f"{root}/{folder}/._{name}.nii.gz", apple_double
+            yield f"{root}/{folder}/{name}.nii.gz", nifti_bytes(image, orientation=case.orientation)
+
+
+def _structseg(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
+    """StructSeg 2019, task 4: numbered folders with data.nii.gz and label.nii.gz."""
+    for name in cases:
+        case = draw(name)
+        folder = f"{archive.removesuffix('.zip')}/{name.removeprefix('train_')}"
+        yield f"{folder}/data.nii.gz", nifti_bytes(case.image, orientation=case.orientation)
+        yield f"{folder}/label.nii.gz", nifti_bytes(case.lesion, orientation=case.orientation)
+
+
+def _nsclc(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
+    """TCIA: one zip of DICOM slices a patient, and PleThora's masks, stored in RPI beside CT in RAI."""
+    masks = {
+        "PleThora-Effusions-June-2020.zip": ("Effusions", "effusion_first_reviewer", lambda case: case.lesion),
+        "PleThora-Thoracic_Cavities-June-2020.zip": (
+            "Thoracic_Cavities",
+            "thor_cav_primary_reviewer",
+            lambda case: case.lungs,
+        ),
+    }
+    if archive in masks:
+        folder, suffix, mask = masks[archive]
+        for name in cases:
+            # RPI in the DICOM-to-NIfTI tools' wording, where each letter names the axis' start, is LAS.
+            yield f"{folder}/{name}/{name}_{suffix}.nii.gz", nifti_bytes(mask(draw(name)), orientation="LAS")
+    elif archive.removesuffix(".zip") in cases:
+        name = archive.removesuffix(".zip")
+        yield from series_files(draw(name).image, patient=name)
+    else:
+        raise InputError(f"phantom:nsclc/{archive}: neither a PleThora zip nor a patient of {cases[0]} .. {cases[-1]}")
+
+
+def _mosmed(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
+    """COVID19_1110: a registry, studies by category, and masks, under the folder of the repository archive."""
+    root = archive.removesuffix(".zip")
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["study_id", "category", "study_file", "mask_file"])
+    for name in cases:
+        writer.writerow([name, "CT-1", f"/studies/CT-1/{name}.nii.gz", f"/masks/{name}_mask.nii.gz"])
+    yield f"{root}/dataset_registry.csv", table.getvalue().encode()
+    for name in cases:
+        case = draw(name)
+        yield f"{root}/studies/CT-1/{name}.nii.gz", nifti_bytes(case.image, orientation=case.orientation)
+        mask = Volume(case.lesion.array.astype(np.int16), case.lesion.geometry)
+        yield f"{root}/masks/{name}_mask.nii.gz", nifti_bytes(mask, orientation=case.orientation)
+
+
+def _write_zip(path: Path, members: Iterator[Member]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members:
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
+
+
+def _write_tar(path: Path, members: Iterator[Member]) -> None:
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as archive:
+        for name, content in members:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))

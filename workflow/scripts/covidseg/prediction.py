@@ -1,0 +1,71 @@
+"""Segmentations of preprocessed cases, written on the grid of each ingested scan."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from covidseg.device import choose_device, choose_precision, describe
+from covidseg.files import replace_directory
+from covidseg.images import Geometry, Volume, write_volume
+from covidseg.inference import labels_on_grid, predict_probabilities
+from covidseg.model_files import load_model
+from covidseg.preprocessing import open_case
+
+log = logging.getLogger(__name__)
+
+
+def predict_cases(
+    weights: Path,
+    folders: list[Path],
+    *,
+    output: Path,
+    partial: Path,
+    settings: dict,
+    device: str,
+    precision: str,
+    threads: int,
+) -> None:
+    """Segment cases with one model.
+
+    Args:
+        weights: model.safetensors.
+        folders: preprocessed cases.
+        output: folder of <case>.nii.gz (uint8 label ids); appears when all are written.
+        partial: folder where they gather until then, apart for each model, so that a restart repeats
+            none of them.
+        settings: the configuration's `inference`.
+        device: the configuration's training.device, and precision likewise.
+        threads: of the processor.
+
+    Raises:
+        InputError: the model's files are damaged or do not belong together.
+    """
+    torch.set_num_threads(threads)
+    network, description = load_model(weights)
+    target = choose_device(device)
+    kind = choose_precision(precision, target)
+    network = network.to(target, memory_format=torch.channels_last_3d)
+    log.info("predicting on %s", describe(target, kind))
+    gathered = partial / description["weights_sha256"]
+    gathered.mkdir(parents=True, exist_ok=True)
+    for number, folder in enumerate(folders, start=1):
+        path = gathered / f"{folder.name}.nii.gz"
+        if path.exists():
+            log.info("%d of %d: %s is there already", number, len(folders), folder.name)
+            continue
+        case = open_case(folder)
+        geometry = Geometry.from_json(case.description["geometry"])
+        probabilities = predict_probabilities(
+            network,
+            torch.from_numpy(np.array(case.image)).to(target),
+            tuple(description["plan"]["patch"]),
+            settings=settings,
+            precision=kind,
+        )
+        spacing = tuple(description["plan"]["spacing"])
+        labels = labels_on_grid(probabilities, geometry.shape, geometry.spacing, spacing)
+        write_volume(path, Volume(labels, geometry))
+        log.info("%d of %d: %s, %d voxels labelled", number, len(folders), folder.name, np.count_nonzero(labels))
+    replace_directory(gathered, output)

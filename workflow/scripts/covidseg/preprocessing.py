@@ -1,0 +1,149 @@
+"""Cases to training arrays: window, z-score, one spacing, stored so that a patch is read alone."""
+
+import json
+import logging
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from covidseg.errors import InputError
+from covidseg.files import atomic_directory, digest, write_json
+from covidseg.images import Volume, read_volume
+from covidseg.ingest import intensity_of
+from covidseg.parallel import in_parallel
+from covidseg.resampling import new_shape, resample, resample_label, spline_orders
+
+log = logging.getLogger(__name__)
+
+FOREGROUND_LOCATIONS = 10_000  # kept per label and case, as many as nnU-Net keeps
+
+
+@dataclass(frozen=True)
+class Preprocessed:
+    """A case's folder below results/preprocessed/<dataset>/, arrays left on disk.
+
+    Attributes:
+        name: the case.
+        image: float16 (z, y, x), z-score, memory-mapped.
+        label: uint8 (z, y, x), memory-mapped.
+        foreground: int32 (n, 4): label id, z, y, x of some voxels of every label.
+        description: geometry of the ingested scan, spacing_mm of the arrays, sha256 of image and label.
+    """
+
+    name: str
+    image: np.ndarray
+    label: np.ndarray
+    foreground: np.ndarray
+    description: dict
+
+
+def preprocess(
+    dataset: dict, *, cases: Path, spacing: tuple, window: tuple, output: Path, workers: int
+) -> None:
+    """Preprocess every case of a data set into `output`, all of it or nothing.
+
+    Args:
+        dataset: entry of config/datasets.yaml.
+        cases: the ingested data set (images/, labels/, cases.csv).
+        spacing: the plan's (z, y, x) in mm.
+        window: HU that become 0 and 255.
+        output: folder with one subfolder a case.
+        workers: cases at the same time.
+    """
+    names = sorted(path.name.removesuffix(".nii.gz") for path in (cases / "images").glob("*.nii.gz"))
+    torch.set_num_threads(1)  # the cases are the parallel axis
+    with atomic_directory(output) as partial_output:
+
+        def one(name: str) -> None:
+            files = [cases / kind / f"{name}.nii.gz" for kind in ("images", "labels")]
+            image, label = read_volume(files[0]), read_volume(files[1]).array
+            windowed = intensity_of(dataset, name) == "windowed"
+            array = normalise_and_resample(image, spacing, window=None if windowed else window)
+            description = {
+                "geometry": image.geometry.to_json(),
+                "spacing_mm": list(spacing),
+                "sha256": [digest(file) for file in files],
+            }
+            save_case(partial_output / name, array, _label_on_plan(image, label, spacing), description)
+            log.info("preprocessed %s: %s voxels of %s mm", name, array.shape, spacing)
+
+        in_parallel(one, names, workers)
+
+
+def normalise_and_resample(image: Volume, spacing: tuple, *, window: tuple | None) -> np.ndarray:
+    """Return a scan as float16 (z, y, x) on the plan's spacing with mean 0 and standard deviation 1.
+
+    The scan is windowed to [0, 255] first, unless it came so (`window` None); z-score over the whole
+    scan (ma2021 III).
+
+    Raises:
+        InputError: all voxels are equal within the window.
+    """
+    voxels = torch.from_numpy(image.array)
+    scale = partial(_to_window, window=window)
+    mean, deviation = _moments(voxels, scale)
+    if deviation == 0:
+        raise InputError(f"all voxels of the scan are equal within the window {window}")
+    geometry = image.geometry
+    orders = spline_orders(geometry.spacing, spacing, order=3)
+    shape = new_shape(geometry.shape, geometry.spacing, spacing)
+    return resample(voxels, shape, orders, lambda slice_: (scale(slice_) - mean) / deviation).half().numpy()
+
+
+def _to_window(slice_: torch.Tensor, window: tuple | None) -> torch.Tensor:
+    slice_ = slice_.float()
+    if window is None:
+        return slice_
+    low, high = window
+    return (slice_.clamp(low, high) - low) * (255 / (high - low))
+
+
+def _moments(voxels: torch.Tensor, scale: partial) -> tuple[float, float]:
+    total, squares = 0.0, 0.0
+    for source in voxels:
+        scaled = scale(source).double()
+        total += scaled.sum().item()
+        squares += scaled.square().sum().item()
+    mean = total / voxels.numel()
+    return mean, max(0.0, squares / voxels.numel() - mean**2) ** 0.5
+
+
+def _label_on_plan(image: Volume, label: np.ndarray, spacing: tuple) -> np.ndarray:
+    geometry = image.geometry
+    orders = spline_orders(geometry.spacing, spacing, order=1)
+    shape = new_shape(geometry.shape, geometry.spacing, spacing)
+    return resample_label(torch.from_numpy(label), shape, orders).numpy()
+
+
+def save_case(folder: Path, image: np.ndarray, label: np.ndarray, description: dict) -> None:
+    """Write a preprocessed case: arrays as plain .npy, which can be memory-mapped, and case.json."""
+    folder.mkdir()
+    np.save(folder / "image.npy", image)
+    np.save(folder / "label.npy", label)
+    np.save(folder / "foreground.npy", _foreground(label))
+    write_json(folder / "case.json", description)
+
+
+def _foreground(label: np.ndarray) -> np.ndarray:
+    generator = np.random.default_rng(1234)
+    kept = [np.empty((0, 4), np.int32)]
+    for value in np.unique(label[label > 0]):
+        voxels = np.argwhere(label == value)
+        if len(voxels) > FOREGROUND_LOCATIONS:
+            voxels = generator.choice(voxels, FOREGROUND_LOCATIONS, replace=False)
+        kept.append(np.column_stack([np.full(len(voxels), value), voxels]).astype(np.int32))
+    return np.concatenate(kept)
+
+
+def open_case(folder: Path) -> Preprocessed:
+    """Open a preprocessed case without reading its arrays."""
+    return Preprocessed(
+        folder.name,
+        np.load(folder / "image.npy", mmap_mode="r"),
+        np.load(folder / "label.npy", mmap_mode="r"),
+        np.load(folder / "foreground.npy"),
+        json.loads((folder / "case.json").read_text()),
+    )

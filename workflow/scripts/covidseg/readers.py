@@ -1,0 +1,97 @@
+"""Cases of a data set, read from its archives as `config/datasets.yaml` describes them."""
+
+import io
+import re
+import tempfile
+from pathlib import Path
+
+import pydicom
+
+from covidseg.archives import Archive
+from covidseg.dicom import rasterise, read_series
+from covidseg.errors import InputError
+from covidseg.images import Geometry, Volume, parse_volume
+
+
+def list_cases(dataset: dict, raw: Path, names: list[str] | None) -> list[str]:
+    """Return the sorted names of the labelled cases, each of which must have an image.
+
+    Args:
+        dataset: entry of config/datasets.yaml.
+        raw: folder of the downloaded archives, one subfolder a data set.
+        names: the cases to expect where there is one archive a case; None if the archives tell.
+
+    Raises:
+        InputError: a labelled case without image, or no case at all.
+    """
+    labelled = _cases_of(dataset, "labels", raw, names)
+    missing = sorted(labelled - _cases_of(dataset, "images", raw, names))
+    if missing:
+        raise InputError(f"{raw / dataset['images']['archive']}: no image of {', '.join(missing)}, which have labels")
+    if not labelled:
+        pattern = dataset["labels"]["member"]
+        raise InputError(f"{raw / dataset['labels']['archive']}: no file matches {pattern!r}")
+    return sorted(labelled)
+
+
+def load_case(dataset: dict, raw: Path, case: str) -> tuple[Volume, Volume]:
+    """Read one case's image and label, both LPS, the label with the archive's own ids.
+
+    Raises:
+        InputError: see `parse_volume`, `read_series`, `rasterise`.
+    """
+    image = _load(dataset, "images", raw, case, None)
+    return image, _load(dataset, "labels", raw, case, image.geometry)
+
+
+def _cases_of(dataset: dict, kind: str, raw: Path, names: list[str] | None) -> set[str]:
+    source = dataset[kind]
+    if "{case}" in source["archive"]:
+        return set(names)
+    expression = re.compile(_expression(source["member"], "(?P<case>[^/]+)"))
+    with Archive(raw / source["archive"]) as archive:
+        found = {match["case"] for name in archive.names if (match := expression.fullmatch(name))}
+    return {dataset["case_name"].format(case=case) for case in found}
+
+
+def _load(dataset: dict, kind: str, raw: Path, case: str, geometry: Geometry | None) -> Volume:
+    source = dataset[kind]
+    prefix, suffix = dataset["case_name"].split("{case}")
+    own_name = case.removeprefix(prefix).removesuffix(suffix)
+    path = raw / source["archive"].format(case=case)
+    expression = re.compile(_expression(source["member"], re.escape(own_name)))
+    with Archive(path) as archive:
+        members = {name: archive.read(name) for name in archive.names if expression.fullmatch(name)}
+    if not members:
+        raise InputError(f"{path}: no file matches {source['member']!r} for case {case}")
+    if source["format"] == "dicom":
+        return _dicom_series(members, f"{path}:{case}")
+    name, content = _only(members, path, case)
+    if source["format"] == "nifti":
+        return parse_volume(content, f"{path}:{name}")
+    return rasterise(pydicom.dcmread(io.BytesIO(content)), source["roi"], geometry, f"{path}:{name}")
+
+
+def _dicom_series(members: dict[str, bytes], name: str) -> Volume:
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for number, (member, content) in enumerate(members.items()):
+            files.append(Path(folder, f"{number}_{Path(member).name}"))
+            files[-1].write_bytes(content)
+        return read_series(files, name)
+
+
+def _only(members: dict[str, bytes], path: Path, case: str) -> tuple[str, bytes]:
+    if len(members) > 1:
+        raise InputError(f"{path}: case {case} has {len(members)} files: {', '.join(sorted(members))}")
+    return next(iter(members.items()))
+
+
+def _expression(pattern: str, case: str) -> str:
+    """Turn a member pattern with {case} and * into a regular expression; only the first {case} captures."""
+    expression = re.escape(pattern).replace(r"\*", ".*")
+    placeholder = re.escape("{case}")
+    head, *tails = expression.split(placeholder)
+    return head + "".join(
+        (case if i == 0 else case.replace("(?P<case>[^/]+)", "(?P=case)")) + tail for i, tail in enumerate(tails)
+    )

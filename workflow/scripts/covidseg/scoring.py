@@ -1,0 +1,81 @@
+"""Scores of predictions, one row a case, region and metric; and all of them in one table."""
+
+import csv
+import io
+import logging
+import math
+from pathlib import Path
+
+import numpy as np
+
+from covidseg.errors import InputError
+from covidseg.files import write_text
+from covidseg.images import Volume, read_volume
+from covidseg.metrics import METRICS
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ("experiment", "paper", "strategy", "source", "fold", "dataset", "split", "case", "region", "metric", "value")
+
+
+def score_cases(
+    predictions: Path, labels: Path, *, regions: dict[int, str], tolerance_mm: dict[str, float]
+) -> list[dict]:
+    """Score every prediction in a folder against the label of the same name.
+
+    Args:
+        predictions: folder of <case>.nii.gz.
+        labels: folder of <case>.nii.gz, the truth.
+        regions: label id -> region.
+        tolerance_mm: region -> tolerance of the NSD.
+
+    Returns:
+        Rows with case, region, metric and value; NaN where truth and prediction are both empty.
+    """
+    rows = []
+    for path in sorted(predictions.glob("*.nii.gz")):
+        truth, prediction = read_volume(labels / path.name), read_volume(path)
+        case = path.name.removesuffix(".nii.gz")
+        for row in score_pair(truth, prediction, regions, tolerance_mm, name=str(path)):
+            rows.append({"case": case, **row})
+        log.info("scored %s", case)
+    return rows
+
+
+def score_pair(
+    truth: Volume, prediction: Volume, regions: dict[int, str], tolerance_mm: dict[str, float], *, name: str
+) -> list[dict]:
+    """Score one case; raises InputError where truth and prediction lie on different grids."""
+    differences = truth.geometry.differences(prediction.geometry)
+    if differences:
+        raise InputError(f"{name}: truth and prediction differ in {'; '.join(differences)}")
+    rows = []
+    for label, region in regions.items():
+        masks = truth.array == label, prediction.array == label
+        for metric, function in METRICS.items():
+            extra = (truth.geometry.spacing, tolerance_mm[region]) if metric == "NSD" else ()
+            rows.append({"region": region, "metric": metric, "value": function(*masks, *extra)})
+    return rows
+
+
+def write_scores(path: Path, rows: list[dict]) -> None:
+    """Write rows of scores.csv atomically; an undefined value is an empty cell."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        undefined = math.isnan(row["value"])
+        writer.writerow({**row, "value": "" if undefined else repr(float(np.round(row["value"], 9)))})
+    write_text(path, buffer.getvalue())
+
+
+def collect(paths: list[Path], output: Path) -> None:
+    """Join the scores of every experiment and fold; all must have the same columns."""
+    header, lines = None, []
+    for path in paths:
+        first, *rest = path.read_text(encoding="utf-8").splitlines()
+        if header not in (None, first):
+            raise InputError(f"{path}: columns {first}, elsewhere {header}; delete it and run again")
+        header = first
+        lines += rest
+    write_text(output, "\n".join([header, *lines]) + "\n")

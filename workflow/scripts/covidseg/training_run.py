@@ -1,0 +1,94 @@
+"""From an experiment and a fold to a training run, and to the description of its model."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from covidseg.files import digest
+from covidseg.model_files import read_description
+from covidseg.splits import read_splits, training_cases, validation_cases
+from covidseg.training import Run
+
+
+def make_run(
+    experiment: dict,
+    *,
+    fold: int,
+    preprocessed: list[Path],
+    splits: list[str],
+    pretrained: Path | None,
+    regions: dict[int, str],
+    settings: dict,
+    code: list[Path],
+    threads: int,
+) -> Run:
+    """Collect what one model is trained on and with.
+
+    Args:
+        experiment: as Experiment.to_json gives it.
+        fold: number of the fold.
+        preprocessed: folders results/preprocessed/<data set> of the training data sets.
+        splits: files results/splits/<data set>.json of the same.
+        pretrained: model.safetensors to start from, or None.
+        regions: label id -> region.
+        settings: seed, plan, network, training and augmentation of the configuration.
+        code: source files whose change makes a saved state worthless.
+        threads: of the processor.
+    """
+    folders = {folder.name: folder for folder in preprocessed}
+    folds = read_splits(splits)
+    datasets, plan = experiment["train"], settings["plan"]
+    cases = [folders[name] / case for name, case in training_cases(folds, datasets, fold)]
+    held_out = validation_cases(folds, datasets, fold, plan["target"])
+    is_pretraining = experiment["name"].startswith("pretrain-")
+    return Run(
+        strategy=experiment["strategy"],
+        pretrained=pretrained,
+        cases=cases,
+        validation=[folders[name] / case for name, case in held_out],
+        classes=1 + len(regions),
+        fold=fold,
+        seed=settings["seed"],
+        epochs=settings["training"]["pretraining_epochs" if is_pretraining else "epochs"],
+        patch=tuple(plan["patch"]),
+        network=settings["network"],
+        training=settings["training"],
+        augmentation=settings["augmentation"],
+        threads=threads,
+        fingerprint=_fingerprint(
+            [experiment, fold, regions, settings, threads],
+            [*code, *(case / "case.json" for case in cases)] + ([pretrained] if pretrained else []),
+        ),
+    )
+
+
+def _fingerprint(content: list, files: list[Path]) -> str:
+    """Return a checksum of settings, code and data: what, if it is the same, gives the same model."""
+    text = json.dumps([content, [digest(file) for file in files]], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def describe_run(run: Run, experiment: dict, regions: dict[int, str], settings: dict) -> dict:
+    """Return what model.json says of a run: architecture, plan, normalisation, labels and lineage."""
+    spacing = json.loads((run.cases[0] / "case.json").read_text(encoding="utf-8"))["spacing_mm"]
+    lineage = {
+        "experiment": experiment["name"],
+        "fold": run.fold,
+        "strategy": run.strategy,
+        "pretrained": run.pretrained and _ancestor(run.pretrained),
+        "training_cases": [f"{case.parent.name}/{case.name}" for case in run.cases],
+        "seed": run.seed,
+    }
+    return {
+        "architecture": run.network,
+        "plan": {"spacing": spacing, "patch": list(run.patch)},
+        "normalisation": {"window_hu": settings["plan"]["window"], "scheme": "z-score over the scan"},
+        "labels": {str(label): region for label, region in regions.items()},
+        "lineage": lineage,
+        "fingerprint": run.fingerprint,
+    }
+
+
+def _ancestor(weights: Path) -> dict:
+    description = read_description(weights)
+    return {"experiment": description["lineage"]["experiment"], "weights_sha256": description["weights_sha256"]}

@@ -1,0 +1,95 @@
+"""What a training needs to go on after it was stopped, and the lock that keeps it one process's."""
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import filelock
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from covidseg.errors import InputError
+from covidseg.model_files import read_tensors, write_tensors
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Progress:
+    """How far a training has come.
+
+    Attributes:
+        epoch: current epoch, from 0.
+        iteration: iterations done in it.
+        loss: sum of the losses of these iterations.
+        seconds: time spent in them.
+        rows: rows of log.csv, one per finished epoch.
+    """
+
+    epoch: int = 0
+    iteration: int = 0
+    loss: float = 0.0
+    seconds: float = 0.0
+    rows: list[dict] = field(default_factory=list)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the training's lock; raises InputError while another process holds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / "lock")
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout as error:
+        raise InputError(f"{folder}: another process trains this model; wait for it or stop it") from error
+    with lock:
+        yield
+
+
+def save_state(
+    folder: Path, network: nn.Module, optimiser: torch.optim.SGD, progress: Progress, fingerprint: str
+) -> None:
+    """Write weights, momenta and progress to `state.safetensors`, atomically."""
+    tensors = {}
+    for name, parameter in network.named_parameters():
+        tensors[f"weight.{name}"] = parameter
+        momentum = optimiser.state.get(parameter, {}).get("momentum_buffer")
+        if momentum is not None:
+            tensors[f"momentum.{name}"] = momentum
+    metadata = {"fingerprint": fingerprint, "progress": json.dumps(asdict(progress))}
+    write_tensors(folder / "state.safetensors", tensors, metadata)
+    log.info("state written at epoch %d, iteration %d", progress.epoch, progress.iteration)
+
+
+def load_state(
+    folder: Path, network: nn.Module, optimiser: torch.optim.SGD, fingerprint: str
+) -> Progress | None:
+    """Restore what `save_state` wrote; None if there is nothing, or nothing of this config, code and data."""
+    path = folder / "state.safetensors"
+    if not path.exists():
+        return None
+    tensors = read_tensors(path)
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    if metadata["fingerprint"] != fingerprint:
+        log.warning("%s: of another configuration, code or data; training starts anew", path)
+        return None
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            parameter.copy_(tensors[f"weight.{name}"])
+            if f"momentum.{name}" in tensors:
+                momentum = torch.empty_like(parameter).copy_(tensors[f"momentum.{name}"])
+                optimiser.state[parameter]["momentum_buffer"] = momentum
+    progress = Progress(**json.loads(metadata["progress"]))
+    log.info("resumed at epoch %d, iteration %d", progress.epoch, progress.iteration)
+    return progress
+
+
+def delete_state(folder: Path) -> None:
+    """Remove the state once the model is written."""
+    shutil.rmtree(folder, ignore_errors=True)

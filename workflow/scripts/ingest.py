@@ -1,0 +1,16 @@
+"""Turn a data set's archives into cases."""
+
+from pathlib import Path
+
+from covidseg.ingest import ingest
+from covidseg.job import job
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        ingest(
+            snakemake.params.dataset,
+            raw=Path("data/raw"),
+            names=snakemake.params.names,
+            output=Path(snakemake.output.table).parent,
+            workers=snakemake.threads,
+        )

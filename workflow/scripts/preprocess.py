@@ -1,0 +1,19 @@
+"""Bring a data set's cases to the plan."""
+
+from pathlib import Path
+
+from covidseg.job import job
+from covidseg.plan import target_spacing
+from covidseg.preprocessing import preprocess
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        plan = snakemake.params.plan
+        preprocess(
+            snakemake.params.dataset,
+            cases=Path(snakemake.input.table).parent,
+            spacing=tuple(plan["spacing"] or target_spacing(Path(snakemake.input.target))),
+            window=tuple(plan["window"]),
+            output=Path(snakemake.output[0]),
+            workers=snakemake.threads,
+        )

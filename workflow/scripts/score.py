@@ -1,0 +1,29 @@
+"""Score a model's predictions on every data set it is evaluated on."""
+
+from pathlib import Path
+
+from covidseg.job import job
+from covidseg.scoring import score_cases, write_scores
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        experiment = snakemake.params.experiment
+        identity = {
+            "experiment": experiment["name"],
+            "paper": experiment["paper"],
+            "strategy": experiment["strategy"],
+            "source": experiment["source"],
+            "fold": snakemake.wildcards.fold,
+        }
+        rows = []
+        for (dataset, split), predictions, labels in zip(
+            experiment["evaluate"].items(), snakemake.input.predictions, snakemake.input.labels, strict=True
+        ):
+            scores = score_cases(
+                Path(predictions),
+                Path(labels),
+                regions=snakemake.params.regions[dataset],
+                tolerance_mm=snakemake.params.tolerance_mm,
+            )
+            rows += [{**identity, "dataset": dataset, "split": split, **score} for score in scores]
+        write_scores(Path(snakemake.output[0]), rows)

@@ -1,0 +1,19 @@
+"""Write which cases of a data set train and which test."""
+
+import json
+from pathlib import Path
+
+from covidseg.files import write_json
+from covidseg.job import job
+from covidseg.splits import make_split
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        folds = make_split(
+            snakemake.params.kind,
+            cases=Path(snakemake.input.cases),
+            published=json.loads(Path(snakemake.input.published).read_text(encoding="utf-8")),
+            phantom=snakemake.params.phantom,
+            seed=snakemake.params.seed,
+        )
+        write_json(snakemake.output[0], {snakemake.wildcards.dataset: folds})

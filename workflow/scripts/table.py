@@ -1,0 +1,35 @@
+"""Write one table of a paper."""
+
+from pathlib import Path
+
+from covidseg.job import job
+from covidseg.tables import (
+    TableRow,
+    comparison_rows,
+    interval_rows,
+    read_published,
+    read_scores,
+    table_cells,
+    write_csv,
+    write_printed,
+)
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params, artefact = snakemake.params, snakemake.params.artefact
+        rows = [TableRow(*row) for row in params.rows]
+        scores = read_scores(Path(snakemake.input.scores))
+        published = read_published(Path(snakemake.input.published), snakemake.wildcards.paper, artefact["published"])
+        cells = table_cells(rows, artefact, scores, published)
+        intervals = interval_rows(rows, artefact, scores, params.evaluation, params.seed)
+        write_csv(Path(snakemake.output.csv), cells)
+        write_csv(Path(snakemake.output.intervals), intervals)
+        write_csv(Path(snakemake.output.tests), comparison_rows(rows, artefact, scores))
+        write_printed(
+            Path(snakemake.output.csv).with_suffix(""),
+            artefact,
+            cells,
+            intervals,
+            configuration=params.configuration,
+            confidence=params.evaluation["confidence"],
+        )

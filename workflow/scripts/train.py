@@ -1,0 +1,29 @@
+"""Train one model (rules pretrain and train)."""
+
+from pathlib import Path
+
+from covidseg.job import job
+from covidseg.training import train
+from covidseg.training_run import describe_run, make_run
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params = snakemake.params
+        run = make_run(
+            params.experiment,
+            fold=int(snakemake.wildcards.fold),
+            preprocessed=[Path(folder) for folder in snakemake.input.cases],
+            splits=snakemake.input.splits,
+            pretrained=Path(snakemake.input.pretrained) if snakemake.input.pretrained else None,
+            regions=params.regions,
+            settings=params.settings,
+            code=[Path(path) for path in snakemake.input.code],
+            threads=snakemake.threads,
+        )
+        train(
+            run,
+            model=Path(snakemake.output.model),
+            log_table=Path(snakemake.output.log),
+            state=Path(params.state),
+            description=describe_run(run, params.experiment, params.regions, params.settings),
+        )
