@@ -1,7 +1,7 @@
 """Five papers on segmenting COVID-19 lung infection in CT with few annotations.
 
-    snakemake                                   phantom data, on this machine
-    snakemake --configfile config/paper.yaml    the papers' data and settings
+snakemake                                   phantom data, on this machine
+snakemake --configfile config/paper.yaml    the papers' data and settings
 """
 
 from snakemake.utils import min_version
@@ -26,6 +26,7 @@ rule all:
     input:
         artefact_files(),
         "results/splits.json",
+        "results/scores.csv",
 
 
 onsuccess:

@@ -52,7 +52,7 @@ def code(script):
         found.append(path)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module.startswith("covidseg"):
-                imported = SCRIPTS / (node.module.replace(".", "/") + ".py")
+                imported = SCRIPTS.joinpath(*node.module.split(".")).with_suffix(".py")
                 if imported.exists() and imported not in found + waiting:
                     waiting.append(imported)
     return sorted(str(path.relative_to(BASE)) for path in found)

@@ -8,6 +8,8 @@ rule download:
         "data/raw/{dataset}/{archive}",
     log:
         "logs/download/{dataset}/{archive}.log",
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=1000,
         runtime="12h",
@@ -30,6 +32,8 @@ rule ingest:
         "logs/ingest/{dataset}.log",
     benchmark:
         "results/benchmarks/ingest/{dataset}.tsv"
+    conda:
+        "../../envs/environment.yaml"
     threads: 4
     resources:
         mem_mb=8000,
@@ -54,6 +58,8 @@ rule preprocess:
         "logs/preprocess/{dataset}.log",
     benchmark:
         "results/benchmarks/preprocess/{dataset}.tsv"
+    conda:
+        "../../envs/environment.yaml"
     threads: 4
     resources:
         mem_mb=8000,
@@ -74,6 +80,8 @@ rule split:
         "results/splits/{dataset}.json",
     log:
         "logs/split/{dataset}.log",
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=500,
         runtime="10m",

@@ -14,8 +14,9 @@ rule predict:
         "logs/predict/{experiment}/fold{fold}/{dataset}.log",
     benchmark:
         "results/benchmarks/predict/{experiment}/fold{fold}/{dataset}.tsv"
+    conda:
+        "../../envs/environment.yaml"
     threads: 1
-    retries: 2
     resources:
         gpu=1,
         mem_mb=16000,
@@ -40,6 +41,8 @@ rule score:
         "results/scores/{experiment}/fold{fold}.csv",
     log:
         "logs/score/{experiment}/fold{fold}.log",
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=4000,
         runtime="1h",
@@ -62,6 +65,8 @@ rule collect:
         "results/scores.csv",
     log:
         "logs/collect.log",
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=1000,
         runtime="10m",
@@ -77,6 +82,8 @@ rule collect_splits:
         "results/splits.json",
     log:
         "logs/collect_splits.log",
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=500,
         runtime="10m",

@@ -12,10 +12,12 @@ rule table:
         tex="results/paper/{paper}/{artefact}.tex",
         intervals="results/paper/{paper}/{artefact}_intervals.csv",
         tests="results/paper/{paper}/{artefact}_tests.csv",
-    wildcard_constraints:
-        artefact=artefacts_of_kind("table"),
     log:
         "logs/table/{paper}/{artefact}.log",
+    wildcard_constraints:
+        artefact=artefacts_of_kind("table"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=2000,
         runtime="10m",
@@ -36,10 +38,12 @@ rule violin:
     output:
         svg=report("results/paper/{paper}/{artefact}.svg", category="{paper}"),
         png="results/paper/{paper}/{artefact}.png",
-    wildcard_constraints:
-        artefact=artefacts_of_kind("violin"),
     log:
         "logs/violin/{paper}/{artefact}.log",
+    wildcard_constraints:
+        artefact=artefacts_of_kind("violin"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=2000,
         runtime="10m",

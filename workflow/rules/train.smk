@@ -15,8 +15,9 @@ rule train:
         "logs/train/{experiment}/fold{fold}.log",
     benchmark:
         "results/benchmarks/train/{experiment}/fold{fold}.tsv"
+    conda:
+        "../../envs/environment.yaml"
     threads: 1
-    retries: 2
     resources:
         gpu=1,
         mem_mb=32000,
@@ -37,12 +38,12 @@ rule train:
 
 
 use rule train as pretrain with:
-    wildcard_constraints:
-        experiment="pretrain-.*",
     log:
         "logs/pretrain/{experiment}/fold{fold}.log",
     benchmark:
         "results/benchmarks/pretrain/{experiment}/fold{fold}.tsv"
+    wildcard_constraints:
+        experiment="pretrain-.*",
 
 
 ruleorder: pretrain > train

@@ -19,7 +19,9 @@ if __name__ == "__main__":
         params, artefact = snakemake.params, snakemake.params.artefact
         rows = [TableRow(*row) for row in params.rows]
         scores = read_scores(Path(snakemake.input.scores))
-        published = read_published(Path(snakemake.input.published), snakemake.wildcards.paper, artefact["published"])
+        published = read_published(
+            Path(snakemake.input.published), snakemake.wildcards.paper, artefact["published"]
+        )
         cells = table_cells(rows, artefact, scores, published)
         intervals = interval_rows(rows, artefact, scores, params.evaluation, params.seed)
         write_csv(Path(snakemake.output.csv), cells)

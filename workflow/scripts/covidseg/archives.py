@@ -70,7 +70,7 @@ class Archive:
             for entry in archive.infolist():
                 self._refuse_unsafe(entry.filename, stat.S_IFMT(entry.external_attr >> 16))
             return archive, {entry.filename: entry for entry in archive.infolist() if not entry.is_dir()}
-        archive = tarfile.open(self.path)
+        archive = tarfile.open(self.path)  # noqa: SIM115  (closed by __exit__)
         for entry in archive:
             kind = 0 if entry.isreg() or entry.isdir() else stat.S_IFLNK
             self._refuse_unsafe(entry.name, kind)

@@ -101,7 +101,9 @@ def change_gamma(image: torch.Tensor, settings: dict, generator: np.random.Gener
     return (curved - curved.mean()) / curved.std().clamp_min(1e-8) * deviation + mean
 
 
-def change_gamma_inverted(image: torch.Tensor, settings: dict, generator: np.random.Generator) -> torch.Tensor:
+def change_gamma_inverted(
+    image: torch.Tensor, settings: dict, generator: np.random.Generator
+) -> torch.Tensor:
     """Apply `change_gamma` to the negative image."""
     return -change_gamma(-image, settings, generator)
 

@@ -5,10 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
 from covidseg.errors import InputError
+from covidseg.schemas import check_schema
 from covidseg.strategies import STRATEGIES
 
 
@@ -65,7 +64,7 @@ class Configuration:
     splits: dict[str, list[dict]]
 
     def case_names(self, dataset: str) -> list[str] | None:
-        """Return a data set's cases as far as they are known beforehand: the phantom's or the published ones."""
+        """Return a data set's cases where they are known beforehand: the phantom's or the published ones."""
         split = self.datasets[dataset]["split"]
         published = self.splits.get(split)
         phantom = self.settings["phantom"]
@@ -131,41 +130,14 @@ def load_configuration(settings: dict, name: str, folder: Path) -> Configuration
     _check_settings(settings, name, sheets["datasets"])
     _check_datasets(sheets["datasets"], splits, folder / "datasets.yaml")
     experiments = expand_experiments(sheets["experiments"], sheets["datasets"], folder / "experiments.yaml")
-    titles = {"none": "none"} | {key: value["title"] for key, value in sheets["experiments"]["sources"].items()}
-    configuration = Configuration(settings, sheets["datasets"], experiments, sheets["artefacts"], titles, splits)
+    titles = {"none": "none"} | {
+        key: value["title"] for key, value in sheets["experiments"]["sources"].items()
+    }
+    configuration = Configuration(
+        settings, sheets["datasets"], experiments, sheets["artefacts"], titles, splits
+    )
     _check_artefacts(configuration, settings, folder / "artefacts.yaml")
     return configuration
-
-
-def check_schema(content: object, name: str, schema: Path) -> None:
-    """Check content against a JSON schema; raises InputError for the first violation."""
-    validator = Draft202012Validator(yaml.safe_load(schema.read_text(encoding="utf-8")))
-    errors = sorted(validator.iter_errors(content), key=lambda error: [str(part) for part in error.absolute_path])
-    if errors:
-        raise InputError(f"{name}: {_explain(errors[0])}")
-
-
-def _explain(error: ValidationError) -> str:
-    key = ".".join(str(part) for part in error.absolute_path) or "top level"
-    if error.validator == "anyOf":
-        return "; or ".join(_explain(alternative) for alternative in error.context)
-    if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
-        unknown = ", ".join(repr(name) for name in error.instance if name not in known)
-        return f"{key}: unknown key {unknown}; allowed: {', '.join(known)}"
-    if error.validator == "enum":
-        return f"{key}: {error.instance!r}; allowed: {', '.join(map(str, error.validator_value))}"
-    if error.validator == "type":
-        hint = " (YAML reads 1e-3 as text: write 0.001)" if _looks_numeric(error.instance) else ""
-        return f"{key}: {error.instance!r} is not of type {error.validator_value}{hint}"
-    return f"{key}: {error.message}"
-
-
-def _looks_numeric(value: object) -> bool:
-    try:
-        return isinstance(value, str) and float(value) is not None
-    except ValueError:
-        return False
 
 
 def expand_experiments(sheet: dict, datasets: dict, path: Path) -> dict[str, Experiment]:
@@ -195,8 +167,19 @@ def expand_experiments(sheet: dict, datasets: dict, path: Path) -> dict[str, Exp
             if name in experiments:
                 raise InputError(f"{where}: a second experiment named {name}; rename one of them")
             experiments[name] = Experiment(
-                name, row["paper"], row["strategy"], source, tuple(row["train"]), row["folds"], row["evaluate"]
+                name,
+                row["paper"],
+                row["strategy"],
+                source,
+                tuple(row["train"]),
+                row["folds"],
+                row["evaluate"],
             )
+    for experiment in experiments.values():
+        ids = {name: list(datasets[name]["regions"]) for name in (*experiment.train, *experiment.evaluate)}
+        if any(found != ids[experiment.train[0]] for found in ids.values()):
+            listed = ", ".join(f"{name} {found}" for name, found in ids.items())
+            raise InputError(f"{path}: {experiment.name}: label ids differ: {listed}; train on them apart")
     return experiments
 
 
@@ -213,14 +196,16 @@ def _check_settings(settings: dict, name: str, datasets: dict) -> None:
         _check_known(settings["phantom"]["cases"], datasets, f"{name}: phantom.cases", "data set")
     lengths = {key: len(network[key]) for key in ("features", "kernels", "strides")}
     if len(set(lengths.values())) > 1:
-        raise InputError(f"{name}: network: features, kernels and strides differ in number of stages: {lengths}")
+        raise InputError(
+            f"{name}: network: features, kernels and strides differ in number of stages: {lengths}"
+        )
     for axis, size in enumerate(plan["patch"]):
         stride = 1
         for strides in network["strides"]:
             stride *= strides[axis]
         if size % stride:
             raise InputError(
-                f"{name}: plan.patch: {size} on axis {'zyx'[axis]} is not a multiple of the strides' product {stride}"
+                f"{name}: plan.patch: {size} on axis {'zyx'[axis]}; expected a multiple of {stride} (strides)"
             )
     if plan["window"][0] >= plan["window"][1]:
         raise InputError(f"{name}: plan.window: {plan['window']} HU; the first must be below the second")
@@ -235,10 +220,14 @@ def _check_datasets(datasets: dict, splits: dict, path: Path) -> None:
             owner, _, archive = dataset[kind]["archive"].partition("/")
             if archive not in datasets.get(owner, {}).get("archives", {}):
                 known = ", ".join(f"{name}/{entry}" for entry in dataset["archives"])
-                raise InputError(f"{path}: {name}.{kind}.archive: unknown {owner}/{archive}; allowed: {known}")
+                raise InputError(
+                    f"{path}: {name}.{kind}.archive: unknown {owner}/{archive}; allowed: {known}"
+                )
         ids = set(dataset["labels"]["map"].values()) - {0}
         if ids != set(dataset["regions"]):
-            raise InputError(f"{path}: {name}.labels.map gives the ids {sorted(ids)}, regions has {list(dataset['regions'])}")
+            raise InputError(
+                f"{path}: {name}.labels.map gives ids {sorted(ids)}, regions has {list(dataset['regions'])}"
+            )
 
 
 def _check_artefacts(configuration: Configuration, settings: dict, path: Path) -> None:
@@ -247,6 +236,8 @@ def _check_artefacts(configuration: Configuration, settings: dict, path: Path) -
     for paper, artefacts in configuration.artefacts.items():
         for name, artefact in artefacts.items():
             where = f"{path}: {paper}.{name}"
-            _check_known(artefact["rows"].values(), dict.fromkeys(sorted(rows)), f"{where}.rows", "experiment")
+            _check_known(
+                artefact["rows"].values(), dict.fromkeys(sorted(rows)), f"{where}.rows", "experiment"
+            )
             tolerances = settings["evaluation"]["tolerance_mm"]
             _check_known([artefact["region"]], tolerances, f"{where}.region", "region")

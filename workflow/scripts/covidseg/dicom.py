@@ -36,7 +36,9 @@ def read_series(files: list[Path], name: str) -> Volume:
         raise InputError(f"{name}: expected one DICOM series, found {len(series)}")
     orientation = np.array(next(iter(headers.values())).ImageOrientationPatient, float).reshape(2, 3)
     normal = np.cross(*orientation)
-    position = {file: float(normal @ np.array(header.ImagePositionPatient, float)) for file, header in headers.items()}
+    position = {
+        file: float(normal @ np.array(header.ImagePositionPatient, float)) for file, header in headers.items()
+    }
     ordered = sorted(files, key=position.__getitem__)
     step = _slice_spacing([position[file] for file in ordered], name)
     first = headers[ordered[0]]

@@ -30,7 +30,9 @@ def download(source: dict, path: Path, *, phantom: dict | None) -> None:
     """
     address = source["address"]
     if address is None:
-        raise InputError(f"{path}: has no public address; fetch it by hand ({source['homepage']}) and put it there")
+        raise InputError(
+            f"{path}: has no public address; fetch it by hand ({source['homepage']}) and put it there"
+        )
     with atomic_path(path) as temporary:
         if address.startswith("phantom:"):
             from covidseg.phantom.hosts import write_archive

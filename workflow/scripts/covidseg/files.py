@@ -21,7 +21,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         _fsync(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
         _fsync(path.parent)
     except OSError as error:
         # A write that fails on a full disk does not know its file.
@@ -54,7 +54,7 @@ def replace_directory(source: Path, target: Path) -> None:
         _fsync(file)
     shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(source, target)
+    source.replace(target)
     _fsync(target.parent)
 
 

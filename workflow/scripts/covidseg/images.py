@@ -13,9 +13,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
-from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from covidseg.errors import InputError
 from covidseg.files import atomic_path
@@ -97,7 +97,15 @@ def parse_volume(content: bytes, name: str) -> Volume:
         if not (np.isfinite(zooms).all() and (zooms > 0).all()):
             raise InputError(f"{name}: spacing {tuple(zooms.tolist())} mm; every axis must be above 0")
         volume = to_lps(nib.Nifti1Image.from_bytes(content))
-    except (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError, WrapStructError) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+        ImageFileError,
+        HeaderDataError,
+        WrapStructError,
+    ) as error:
         raise InputError(f"{name}: truncated or not a NIfTI file ({' '.join(str(error).split())})") from error
     if volume.array.ndim != 3:
         raise InputError(f"{name}: has {volume.array.ndim} dimensions {volume.array.shape[::-1]}, expected 3")
@@ -120,7 +128,7 @@ def write_volume(path: str | Path, volume: Volume) -> None:
 
 
 def nifti_bytes(volume: Volume, *, orientation: str = "LPS") -> bytes:
-    """Return the volume as the bytes of a .nii.gz stored along the given axis codes; always the same bytes."""
+    """Return a .nii.gz stored along the given axis codes; the same volume gives the same bytes."""
     image = nib.Nifti1Image(volume.array.T, RAS_TO_LPS @ volume.geometry.affine)
     image = image.as_reoriented(ornt_transform(axcodes2ornt("LPS"), axcodes2ornt(orientation)))
     image.header.set_xyzt_units("mm")
@@ -128,4 +136,3 @@ def nifti_bytes(volume: Volume, *, orientation: str = "LPS") -> bytes:
     buffer = io.BytesIO()
     image.to_stream(buffer)
     return gzip.compress(buffer.getvalue(), compresslevel=1, mtime=0)
-

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from covidseg.device import autocast
+from covidseg.device import Compute
 from covidseg.resampling import resample, spline_orders
 
 
@@ -44,7 +44,7 @@ def predict_probabilities(
     tile: tuple[int, int, int],
     *,
     settings: dict,
-    precision: torch.dtype,
+    compute: Compute,
 ) -> torch.Tensor:
     """Return class probabilities of a preprocessed scan.
 
@@ -53,7 +53,7 @@ def predict_probabilities(
         image: (z, y, x), z-score, on the network's device.
         tile: the training patch.
         settings: the configuration's `inference`: step, mirror_axes, tiles a forward pass.
-        precision: type of the network's arithmetic; sums are float32 always.
+        compute: where and in which precision the network runs; sums are float32 always.
 
     Returns:
         float32 (classes, z, y, x), which sum to 1.
@@ -66,7 +66,7 @@ def predict_probabilities(
     positions = _tiles(padded.shape, tile, settings["step"])
     while boxes := list(islice(positions, settings["tiles"])):
         tiles = torch.stack([padded[box] for box in boxes])[:, None]
-        probabilities = _mirrored(network, tiles, settings["mirror_axes"], precision)
+        probabilities = _mirrored(network, tiles, settings["mirror_axes"], compute)
         if total is None:
             total = torch.zeros((probabilities.shape[1], *padded.shape), device=image.device)
             norm = torch.zeros(padded.shape, device=image.device)
@@ -83,15 +83,13 @@ def _tiles(shape: torch.Size, tile: tuple, step: float) -> Iterator[tuple[slice,
         yield tuple(slice(start, start + size) for start, size in zip(corner, tile, strict=True))
 
 
-def _mirrored(
-    network: nn.Module, tiles: torch.Tensor, axes: list[int], precision: torch.dtype
-) -> torch.Tensor:
+def _mirrored(network: nn.Module, tiles: torch.Tensor, axes: list[int], compute: Compute) -> torch.Tensor:
     """Average the softmax over every combination of mirrored axes."""
     flips = [flip for count in range(len(axes) + 1) for flip in combinations([a + 2 for a in axes], count)]
     total = 0
     for flip in flips:
         mirrored = tiles.flip(flip).contiguous(memory_format=torch.channels_last_3d)
-        with autocast(tiles.device, precision):
+        with compute.autocast():
             logits = network(mirrored)
         total = total + logits.float().softmax(1).flip(flip)
     return total / len(flips)
@@ -100,7 +98,7 @@ def _mirrored(
 def labels_on_grid(
     probabilities: torch.Tensor, shape: tuple, spacing: tuple, plan_spacing: tuple
 ) -> np.ndarray:
-    """Resample probabilities (classes, z, y, x) linearly to a scan's grid and return the likeliest label, uint8."""
+    """Return the likeliest label, uint8, on a scan's grid; probabilities (classes, z, y, x) are resampled."""
     orders = spline_orders(spacing, plan_spacing, order=1)
     best = torch.zeros(tuple(shape), dtype=torch.uint8, device=probabilities.device)
     highest = resample(probabilities[0], shape, orders)

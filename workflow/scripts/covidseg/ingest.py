@@ -89,25 +89,29 @@ def remap(label: np.ndarray, ids: dict[int, int], name: str) -> np.ndarray:
 
 
 def intensity_of(dataset: dict, case: str) -> str:
-    """Return "hounsfield" or "windowed" (already brought to 0..255) for a case; the first pattern that fits."""
+    """Return "hounsfield" or "windowed" (0..255 already) for a case: the first pattern that fits."""
     return next(kind for pattern, kind in dataset["intensity"].items() if fnmatch(case, pattern))
 
 
 def _check_intensity(image: np.ndarray, dataset: dict, case: str, name: str) -> None:
     low, high = image.min(), image.max()
     if intensity_of(dataset, case) == "windowed":
-        fits, expected = 0 <= low and high <= 255, "0 to 255 (windowed)"
+        fits, expected = low >= 0 and high <= 255, "0 to 255 (windowed)"
     else:
         fits, expected = low < -200, "Hounsfield units with air below -200"
     if not fits:
-        raise InputError(f"{name}: voxels from {low:g} to {high:g}, expected {expected}; see intensity in datasets.yaml")
+        raise InputError(
+            f"{name}: voxels from {low:g} to {high:g}, expected {expected}; see intensity in datasets.yaml"
+        )
 
 
 def _warn_of_empty_labels(dataset: dict, rows: list[dict]) -> None:
     for region in dataset["regions"].values():
         empty = [row["case"] for row in rows if row[f"voxels_{region}"] == 0]
         if empty:
-            log.warning("%d of %d cases have an empty label %s: %s", len(empty), len(rows), region, ", ".join(empty))
+            log.warning(
+                "%d of %d cases have an empty label %s: %s", len(empty), len(rows), region, ", ".join(empty)
+            )
 
 
 def write_table(path: Path, rows: list[dict]) -> None:

@@ -30,7 +30,7 @@ def dice_and_cross_entropy(logits: torch.Tensor, target: torch.Tensor, *, batch_
 
 
 def supervision_weights(outputs: int) -> list[float]:
-    """Return 1, 1/2, 1/4, ... with the last set to 0, normalised: 8/15, 4/15, 2/15, 1/15, 0 for five outputs."""
+    """Return 1, 1/2, 1/4, ... with the last set to 0, normalised: 8, 4, 2, 1, 0 fifteenths for five."""
     weights = [0.5**i for i in range(outputs)]
     if outputs > 1:
         weights[-1] = 0.0

@@ -89,11 +89,11 @@ def surface_dice(truth: np.ndarray, prediction: np.ndarray, spacing: Spacing, to
     if not all(len(found) for found, _ in elements):
         return 0.0
     shifts = _offsets(spacing, float(tolerance), surfaces[0].shape)
-    agreeing = sum(
-        _area_near(indices, area, other, shifts)
+    apart = sum(
+        _area_apart(indices, area, other, shifts)
         for (indices, area), other in zip(elements, reversed(surfaces), strict=True)
     )
-    return float(agreeing / sum(area.sum() for _, area in elements))
+    return max(0.0, float(1 - apart / sum(area.sum() for _, area in elements)))
 
 
 def confusion(truth: np.ndarray, prediction: np.ndarray) -> tuple[int, int, int, int]:
@@ -160,18 +160,17 @@ def _offsets(spacing: Spacing, tolerance: float, shape: tuple[int, ...]) -> np.n
     return offsets[order[lengths[order] <= tolerance]]
 
 
-def _area_near(indices: np.ndarray, areas: np.ndarray, other: np.ndarray, offsets: np.ndarray) -> float:
-    """Return the area of the elements at flat `indices` that have one of `other` at one of the offsets."""
+def _area_apart(indices: np.ndarray, areas: np.ndarray, other: np.ndarray, offsets: np.ndarray) -> float:
+    """Return the area of the elements at flat `indices` that have none of `other` at any of the offsets."""
     # Padded so that no lookup leaves the array: an offset is then one addition to a flat index.
     reach = np.abs(offsets).max(0)
     padded = np.pad(other, [(r, r) for r in reach])
     strides = np.array([padded.shape[1] * padded.shape[2], padded.shape[2], 1])
     places = (np.stack(np.unravel_index(indices, other.shape), 1) + reach) @ strides
-    lookup, agreeing = padded.ravel(), 0.0
+    lookup = padded.ravel()
     for shift in offsets @ strides:
-        found = lookup[places + shift]
-        agreeing += areas[found].sum()
-        places, areas = places[~found], areas[~found]
+        missed = ~lookup[places + shift]
+        places, areas = places[missed], areas[missed]
         if not len(places):
             break
-    return agreeing
+    return areas.sum()

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from covidseg.device import choose_device, choose_precision, describe
+from covidseg.device import choose_compute
 from covidseg.files import replace_directory
 from covidseg.images import Geometry, Volume, write_volume
 from covidseg.inference import labels_on_grid, predict_probabilities
 from covidseg.model_files import load_model
-from covidseg.preprocessing import open_case
+from covidseg.preprocessed import open_case
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +42,10 @@ def predict_cases(
     Raises:
         InputError: the model's files are damaged or do not belong together.
     """
-    torch.set_num_threads(threads)
+    compute = choose_compute(device, precision, threads=threads)
+    log.info("predicting on %s", compute)
     network, description = load_model(weights)
-    target = choose_device(device)
-    kind = choose_precision(precision, target)
-    network = network.to(target, memory_format=torch.channels_last_3d)
-    log.info("predicting on %s", describe(target, kind))
+    network = network.to(compute.device, memory_format=torch.channels_last_3d)
     gathered = partial / description["weights_sha256"]
     gathered.mkdir(parents=True, exist_ok=True)
     for number, folder in enumerate(folders, start=1):
@@ -59,13 +57,15 @@ def predict_cases(
         geometry = Geometry.from_json(case.description["geometry"])
         probabilities = predict_probabilities(
             network,
-            torch.from_numpy(np.array(case.image)).to(target),
+            torch.from_numpy(np.array(case.image)).to(compute.device),
             tuple(description["plan"]["patch"]),
             settings=settings,
-            precision=kind,
+            compute=compute,
         )
         spacing = tuple(description["plan"]["spacing"])
         labels = labels_on_grid(probabilities, geometry.shape, geometry.spacing, spacing)
         write_volume(path, Volume(labels, geometry))
-        log.info("%d of %d: %s, %d voxels labelled", number, len(folders), folder.name, np.count_nonzero(labels))
+        log.info(
+            "%d of %d: %s, %d voxels labelled", number, len(folders), folder.name, np.count_nonzero(labels)
+        )
     replace_directory(gathered, output)

@@ -1,8 +1,6 @@
 """Cases to training arrays: window, z-score, one spacing, stored so that a patch is read alone."""
 
-import json
 import logging
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,34 +8,14 @@ import numpy as np
 import torch
 
 from covidseg.errors import InputError
-from covidseg.files import atomic_directory, digest, write_json
+from covidseg.files import atomic_directory, digest
 from covidseg.images import Volume, read_volume
 from covidseg.ingest import intensity_of
 from covidseg.parallel import in_parallel
+from covidseg.preprocessed import save_case
 from covidseg.resampling import new_shape, resample, resample_label, spline_orders
 
 log = logging.getLogger(__name__)
-
-FOREGROUND_LOCATIONS = 10_000  # kept per label and case, as many as nnU-Net keeps
-
-
-@dataclass(frozen=True)
-class Preprocessed:
-    """A case's folder below results/preprocessed/<dataset>/, arrays left on disk.
-
-    Attributes:
-        name: the case.
-        image: float16 (z, y, x), z-score, memory-mapped.
-        label: uint8 (z, y, x), memory-mapped.
-        foreground: int32 (n, 4): label id, z, y, x of some voxels of every label.
-        description: geometry of the ingested scan, spacing_mm of the arrays, sha256 of image and label.
-    """
-
-    name: str
-    image: np.ndarray
-    label: np.ndarray
-    foreground: np.ndarray
-    description: dict
 
 
 def preprocess(
@@ -61,7 +39,9 @@ def preprocess(
             files = [cases / kind / f"{name}.nii.gz" for kind in ("images", "labels")]
             image, label = read_volume(files[0]), read_volume(files[1]).array
             windowed = intensity_of(dataset, name) == "windowed"
-            array = normalise_and_resample(image, spacing, window=None if windowed else window)
+            array = normalise_and_resample(
+                image, spacing, window=None if windowed else window, name=str(files[0])
+            )
             description = {
                 "geometry": image.geometry.to_json(),
                 "spacing_mm": list(spacing),
@@ -73,11 +53,11 @@ def preprocess(
         in_parallel(one, names, workers)
 
 
-def normalise_and_resample(image: Volume, spacing: tuple, *, window: tuple | None) -> np.ndarray:
+def normalise_and_resample(image: Volume, spacing: tuple, *, window: tuple | None, name: str) -> np.ndarray:
     """Return a scan as float16 (z, y, x) on the plan's spacing with mean 0 and standard deviation 1.
 
     The scan is windowed to [0, 255] first, unless it came so (`window` None); z-score over the whole
-    scan (ma2021 III).
+    scan (ma2021 III). `name` is how messages call the scan.
 
     Raises:
         InputError: all voxels are equal within the window.
@@ -86,7 +66,7 @@ def normalise_and_resample(image: Volume, spacing: tuple, *, window: tuple | Non
     scale = partial(_to_window, window=window)
     mean, deviation = _moments(voxels, scale)
     if deviation == 0:
-        raise InputError(f"all voxels of the scan are equal within the window {window}")
+        raise InputError(f"{name}: all voxels are equal within the window {window} HU")
     geometry = image.geometry
     orders = spline_orders(geometry.spacing, spacing, order=3)
     shape = new_shape(geometry.shape, geometry.spacing, spacing)
@@ -116,34 +96,3 @@ def _label_on_plan(image: Volume, label: np.ndarray, spacing: tuple) -> np.ndarr
     orders = spline_orders(geometry.spacing, spacing, order=1)
     shape = new_shape(geometry.shape, geometry.spacing, spacing)
     return resample_label(torch.from_numpy(label), shape, orders).numpy()
-
-
-def save_case(folder: Path, image: np.ndarray, label: np.ndarray, description: dict) -> None:
-    """Write a preprocessed case: arrays as plain .npy, which can be memory-mapped, and case.json."""
-    folder.mkdir()
-    np.save(folder / "image.npy", image)
-    np.save(folder / "label.npy", label)
-    np.save(folder / "foreground.npy", _foreground(label))
-    write_json(folder / "case.json", description)
-
-
-def _foreground(label: np.ndarray) -> np.ndarray:
-    generator = np.random.default_rng(1234)
-    kept = [np.empty((0, 4), np.int32)]
-    for value in np.unique(label[label > 0]):
-        voxels = np.argwhere(label == value)
-        if len(voxels) > FOREGROUND_LOCATIONS:
-            voxels = generator.choice(voxels, FOREGROUND_LOCATIONS, replace=False)
-        kept.append(np.column_stack([np.full(len(voxels), value), voxels]).astype(np.int32))
-    return np.concatenate(kept)
-
-
-def open_case(folder: Path) -> Preprocessed:
-    """Open a preprocessed case without reading its arrays."""
-    return Preprocessed(
-        folder.name,
-        np.load(folder / "image.npy", mmap_mode="r"),
-        np.load(folder / "label.npy", mmap_mode="r"),
-        np.load(folder / "foreground.npy"),
-        json.loads((folder / "case.json").read_text()),
-    )

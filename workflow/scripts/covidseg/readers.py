@@ -27,7 +27,9 @@ def list_cases(dataset: dict, raw: Path, names: list[str] | None) -> list[str]:
     labelled = _cases_of(dataset, "labels", raw, names)
     missing = sorted(labelled - _cases_of(dataset, "images", raw, names))
     if missing:
-        raise InputError(f"{raw / dataset['images']['archive']}: no image of {', '.join(missing)}, which have labels")
+        raise InputError(
+            f"{raw / dataset['images']['archive']}: no image of {', '.join(missing)}, which have labels"
+        )
     if not labelled:
         pattern = dataset["labels"]["member"]
         raise InputError(f"{raw / dataset['labels']['archive']}: no file matches {pattern!r}")
@@ -93,5 +95,6 @@ def _expression(pattern: str, case: str) -> str:
     placeholder = re.escape("{case}")
     head, *tails = expression.split(placeholder)
     return head + "".join(
-        (case if i == 0 else case.replace("(?P<case>[^/]+)", "(?P=case)")) + tail for i, tail in enumerate(tails)
+        (case if i == 0 else case.replace("(?P<case>[^/]+)", "(?P=case)")) + tail
+        for i, tail in enumerate(tails)
     )

@@ -1,8 +1,8 @@
 """Resampling as nnU-Net does it, as one thin matrix product per axis.
 
-Interpolation by splines is linear and separable, so each axis has a matrix (new length, old length). It
-is taken from SciPy's own zoom of the identity, hence the same values as scikit-image's `resize` with
-mode "edge", in a fraction of the time (nnU-Net v1 preprocessing.py, resample_data_or_seg).
+Interpolation by splines is linear and separable, so each axis has a matrix (new length, old length). The
+cubic one is SciPy's own zoom of the identity, hence the same values as scikit-image's `resize` with mode
+"edge", in a fraction of the time (nnU-Net v1 preprocessing.py, resample_data_or_seg).
 """
 
 from collections.abc import Callable
@@ -10,7 +10,6 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 ANISOTROPY = 3.0
 
@@ -40,11 +39,19 @@ def new_shape(
 
 @lru_cache(maxsize=64)
 def axis_matrix(old: int, new: int, order: int) -> torch.Tensor:
-    """Return the float32 matrix (new, old) that resamples one axis."""
+    """Return the float32 matrix (new, old) that resamples one axis; beyond the ends the edge voxel counts."""
     if old == new:
         return torch.eye(old)
-    matrix = ndimage.zoom(np.eye(old), (new / old, 1), order=order, mode="nearest", grid_mode=True)
-    return torch.from_numpy(matrix.astype(np.float32))
+    if order == 3:
+        from scipy import ndimage  # slow to import, and only images need it
+
+        matrix = ndimage.zoom(np.eye(old), (new / old, 1), order=3, mode="nearest", grid_mode=True)
+        return torch.from_numpy(matrix.astype(np.float32))
+    position = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    if order == 0:
+        position = np.floor(position + 0.5)
+    weights = np.clip(1 - np.abs(position[:, None] - np.arange(old)), 0, None)
+    return torch.from_numpy(weights.astype(np.float32))
 
 
 def resample(
@@ -70,9 +77,7 @@ def resample(
     return (z @ planes.flatten(1)).reshape(tuple(shape))
 
 
-def resample_label(
-    label: torch.Tensor, shape: tuple[int, ...], orders: tuple[int, ...]
-) -> torch.Tensor:
+def resample_label(label: torch.Tensor, shape: tuple[int, ...], orders: tuple[int, ...]) -> torch.Tensor:
     """Resample label ids (z, y, x), uint8: each id's mask linearly, an id wins where it reaches 0.5."""
     resampled = torch.zeros(tuple(shape), dtype=torch.uint8, device=label.device)
     for value in torch.unique(label):

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from covidseg.preprocessing import open_case
+from covidseg.preprocessed import open_case
 
 log = logging.getLogger(__name__)
 
@@ -100,20 +100,24 @@ def cut_patch(
     start = round(centre[0] - (depth - 1) / 2)
     first, last = max(start, 0), min(start + depth, case.image.shape[0])
     box = (slice(first, last), slice(low[0], high[0]), slice(low[1], high[1]))
-    image, label = (
-        torch.as_tensor(np.ascontiguousarray(array[box]) if isinstance(array, np.ndarray) else array[box]).to(device)
-        for array in (case.image, case.label)
-    )
+    image, label = (_read_box(array, box, device) for array in (case.image, case.label))
     grid = _grid(centre[1:] - low, half, (cosine, sine), image.shape[1:], (height, width)).to(device)
     cut_image, cut_label = _resample(image.float(), grid, "bicubic"), _resample_label(label, grid)
     padding = (0, 0, 0, 0, first - start, start + depth - last)
     return functional.pad(cut_image, padding), functional.pad(cut_label, padding)
 
 
+def _read_box(array: torch.Tensor | np.ndarray, box: tuple[slice, ...], device: torch.device) -> torch.Tensor:
+    if isinstance(array, np.ndarray):
+        array = torch.from_numpy(np.array(array[box]))  # reads these pages of the file and no others
+        box = ...
+    return array[box].to(device)
+
+
 def _grid(
     centre: np.ndarray, half: np.ndarray, turn: tuple[float, float], box: torch.Size, size: tuple[int, int]
 ) -> torch.Tensor:
-    """Return where each pixel of the patch lies in the box, as `grid_sample` wants it: (1, y, x, 2), -1 to 1."""
+    """Return where the patch's pixels lie in the box, as `grid_sample` wants it: (1, y, x, 2), -1 to 1."""
     cosine, sine = turn
     rows = torch.arange(size[0], dtype=torch.float32)[:, None] - half[0]
     columns = torch.arange(size[1], dtype=torch.float32)[None, :] - half[1]

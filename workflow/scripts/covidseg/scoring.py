@@ -15,7 +15,19 @@ from covidseg.metrics import METRICS
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ("experiment", "paper", "strategy", "source", "fold", "dataset", "split", "case", "region", "metric", "value")
+COLUMNS = (
+    "experiment",
+    "paper",
+    "strategy",
+    "source",
+    "fold",
+    "dataset",
+    "split",
+    "case",
+    "region",
+    "metric",
+    "value",
+)
 
 
 def score_cases(

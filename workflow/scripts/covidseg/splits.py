@@ -59,7 +59,8 @@ def _published(folds: list[dict], present: list[str], phantom: list[str] | None,
     if missing:
         raise InputError(f"{where} names {len(missing)} cases that are missing: {', '.join(missing)}")
     return [
-        {"train": sorted(wanted & set(fold["train"])), "test": sorted(wanted & set(fold["val"]))} for fold in folds
+        {"train": sorted(wanted & set(fold["train"])), "test": sorted(wanted & set(fold["val"]))}
+        for fold in folds
     ]
 
 
@@ -76,7 +77,7 @@ def validation_cases(
 
 
 def evaluation_cases(splits: dict[str, Folds], dataset: str, trained_on: list[str], fold: int) -> list[str]:
-    """Return the cases of a data set that a model is tested on: the fold's test cases, or all if it is unseen."""
+    """Return the cases a model is tested on: the fold's test cases, or all of a data set it never saw."""
     part = _fold(splits, dataset, fold)
     return part["test"] if dataset in trained_on else sorted(part["train"] + part["test"])
 

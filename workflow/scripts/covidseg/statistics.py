@@ -16,7 +16,9 @@ def summarise(values: pd.Series) -> tuple[float, float, int]:
     return float(values.mean()), float(values.std(ddof=1)), int(values.count())
 
 
-def bootstrap_interval(values: np.ndarray, *, resamples: int, confidence: float, seed: int) -> tuple[float, float]:
+def bootstrap_interval(
+    values: np.ndarray, *, resamples: int, confidence: float, seed: int
+) -> tuple[float, float]:
     """Return the percentile bootstrap interval of the mean over cases; NaN below two values."""
     if len(values) < 2:
         return float("nan"), float("nan")
@@ -56,7 +58,9 @@ def paired_tests(samples: dict[str, pd.Series]) -> list[dict]:
     for a, b in combinations(samples, 2):
         difference = (samples[a] - samples[b]).dropna()
         p = float(stats.wilcoxon(difference).pvalue) if difference.any() else float("nan")
-        rows.append({"a": a, "b": b, "n": len(difference), "median_difference": float(difference.median()), "p": p})
+        rows.append(
+            {"a": a, "b": b, "n": len(difference), "median_difference": float(difference.median()), "p": p}
+        )
     for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = adjusted
     return rows

@@ -31,8 +31,10 @@ def read_scores(path: Path) -> pd.DataFrame:
 
 
 def read_published(path: Path, paper: str, table: str) -> pd.DataFrame:
-    """Read the published numbers of one table, indexed by row, source, fold, region, split, metric and unit."""
-    published = pd.read_csv(path, keep_default_na=False, na_values={"mean": [""], "std": [""]}, dtype={"fold": str})
+    """Read the published numbers of one table, indexed by the columns KEYS."""
+    published = pd.read_csv(
+        path, keep_default_na=False, na_values={"mean": [""], "std": [""]}, dtype={"fold": str}
+    )
     return published[(published.paper == paper) & (published.table == table)].set_index(KEYS)
 
 
@@ -47,9 +49,21 @@ def table_cells(
     for row in rows:
         for metric in artefact["metrics"]:
             for fold, values in _by_fold(_select(scores, row.experiment, artefact, metric), artefact["unit"]):
-                key = (row.row, row.source, fold, artefact["region"], artefact["split"], metric, artefact["unit"])
+                key = (
+                    row.row,
+                    row.source,
+                    fold,
+                    artefact["region"],
+                    artefact["split"],
+                    metric,
+                    artefact["unit"],
+                )
                 mean, std, count = summarise(values)
-                known = published.loc[[key]].iloc[0] if key in published.index else {"mean": np.nan, "std": np.nan}
+                known = (
+                    published.loc[[key]].iloc[0]
+                    if key in published.index
+                    else {"mean": np.nan, "std": np.nan}
+                )
                 difference = mean - known["mean"]
                 cells.append((*key, mean, std, known["mean"], known["std"], difference, count))
     return pd.DataFrame(cells, columns=COLUMNS)
@@ -113,7 +127,9 @@ def printed(cells: pd.DataFrame, intervals: pd.DataFrame, metric: str) -> pd.Dat
             ours = _number(cell.ours_mean, cell.ours_std, digits)
             line[name] = f"{ours} [{_number(cell.published_mean, cell.published_std, digits)}]"
         average = part[part.fold == "avg"].iloc[0]
-        interval = intervals[(intervals.row == row) & (intervals.source == source) & (intervals.metric == metric)].iloc[0]
+        interval = intervals[
+            (intervals.row == row) & (intervals.source == source) & (intervals.metric == metric)
+        ].iloc[0]
         line["Difference"] = "–" if np.isnan(average.difference) else f"{average.difference:+.{digits}f}"
         line["CI"] = f"{interval.low:.{digits}f} to {interval.high:.{digits}f}"
         line["n"] = int(average.n)
@@ -128,9 +144,15 @@ def _number(mean: float, std: float, digits: int) -> str:
 
 
 def write_printed(
-    base: Path, artefact: dict, cells: pd.DataFrame, intervals: pd.DataFrame, *, configuration: str, confidence: float
+    base: Path,
+    artefact: dict,
+    cells: pd.DataFrame,
+    intervals: pd.DataFrame,
+    *,
+    configuration: str,
+    confidence: float,
 ) -> None:
-    """Write <base>.md and <base>.tex, a table for each metric under a caption that names the configuration."""
+    """Write <base>.md and <base>.tex, one table a metric, under a caption that names the configuration."""
     note = (
         f"Configuration: {configuration}. Each cell: ours, mean ± standard deviation over cases [published]. "
         f"Avg pools the cases of all folds; Difference is ours minus published; CI is the {confidence:.0%} "
@@ -143,7 +165,9 @@ def write_printed(
         table = printed(cells, intervals, metric)
         markdown += ["", f"## {metric}", "", table.to_markdown(index=False)]
         latex.append(_latex(table, f"{artefact['title']}: {metric}. {note}"))
-    misprints = "Published numbers stand as printed; known misprints are listed in config/published_errata.md."
+    misprints = (
+        "Published numbers stand as printed; known misprints are listed in config/published_errata.md."
+    )
     markdown += ["", misprints, ""]
     write_text(base.with_suffix(".md"), "\n".join(markdown))
     write_text(base.with_suffix(".tex"), "\n".join(latex))

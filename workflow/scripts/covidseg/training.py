@@ -21,12 +21,13 @@ import torch
 from torch import nn
 
 from covidseg.augmentation import augment, spatial_parameters
-from covidseg.device import autocast, choose_device, choose_precision, describe
+from covidseg.device import Compute, choose_compute
 from covidseg.errors import InputError, Interrupted
 from covidseg.files import write_text
 from covidseg.losses import deep_supervision_loss
 from covidseg.model_files import log_transfer, save_model
 from covidseg.network import build_network
+from covidseg.optimiser import NesterovSGD
 from covidseg.sampling import TrainingCase, cut_patch, load_cases, patch_centre
 from covidseg.strategies import STRATEGIES
 from covidseg.training_state import Progress, delete_state, load_state, locked, save_state
@@ -48,7 +49,6 @@ class Run:
         classes: output channels, background included.
         fold: the fold, which seeds the patches together with `seed`.
         seed: of weights, patches and augmentation.
-        epochs: to train.
         patch: voxels (z, y, x).
         network, training, augmentation: these sections of the configuration.
         threads: of the processor.
@@ -62,7 +62,6 @@ class Run:
     classes: int
     fold: int
     seed: int
-    epochs: int
     patch: tuple[int, int, int]
     network: dict
     training: dict
@@ -86,80 +85,68 @@ def train(run: Run, *, model: Path, log_table: Path, state: Path, description: d
         Interrupted: SIGTERM or SIGINT came; the state is written.
     """
     with locked(state):
-        torch.set_num_threads(run.threads)
-        device = choose_device(run.training["device"])
-        precision = choose_precision(run.training["precision"], device)
-        log.info("training on %s", describe(device, precision))
+        compute = choose_compute(run.training["device"], run.training["precision"], threads=run.threads)
+        log.info("training on %s", compute)
         network = build_network(run.network, classes=run.classes, seed=run.seed)
         transfer = STRATEGIES[run.strategy].prepare(network, run.pretrained)
         log_transfer(transfer, network, run.pretrained)
-        network = network.to(device, memory_format=torch.channels_last_3d)
-        optimiser = torch.optim.SGD(
-            [parameter for parameter in network.parameters() if parameter.requires_grad],
-            lr=run.training["learning_rate"],
-            momentum=run.training["momentum"],
-            weight_decay=run.training["weight_decay"],
-            nesterov=True,
+        network = network.to(compute.device, memory_format=torch.channels_last_3d)
+        optimiser = NesterovSGD(
+            network, momentum=run.training["momentum"], weight_decay=run.training["weight_decay"]
         )
-        rows = _epochs(run, network, optimiser, device, precision, state)
-        save_model(model, network, {**description, "device": describe(device, precision)})
+        rows = _epochs(run, network, optimiser, compute, state)
+        save_model(model, network, {**description, "device": str(compute)})
         _write_log(log_table, rows)
         delete_state(state)
 
 
 def _epochs(
-    run: Run,
-    network: nn.Module,
-    optimiser: torch.optim.SGD,
-    device: torch.device,
-    precision: torch.dtype,
-    state: Path,
+    run: Run, network: nn.Module, optimiser: NesterovSGD, compute: Compute, state: Path
 ) -> list[dict]:
     """Run the epochs that are left and return the rows of log.csv."""
     settings = run.training
     progress = load_state(state, network, optimiser, run.fingerprint) or Progress()
-    cases = load_cases(run.cases, device=device, budget_gib=settings["device_memory_gib"])
-    validation = load_cases(run.validation, device=device, budget_gib=settings["device_memory_gib"])
+    cases, validation = (
+        load_cases(folders, device=compute.device, budget_gib=settings["device_memory_gib"])
+        for folders in (run.cases, run.validation)
+    )
     saved = time.monotonic()
     with _stop_requests() as stop:
-        while progress.epoch < run.epochs:
-            rate = learning_rate(settings, progress.epoch, run.epochs)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            _iterations(run, network, optimiser, cases, device, precision, progress, stop)
+        while progress.epoch < run.training["epochs"]:
+            _iterations(run, network, optimiser, cases, compute, progress, stop)
             if stop.is_set():
                 save_state(state, network, optimiser, progress, run.fingerprint)
                 raise Interrupted(f"stopped at epoch {progress.epoch}; the next start goes on from {state}")
-            _finish_epoch(run, network, validation, device, precision, progress, rate)
+            _finish_epoch(run, network, validation, compute, progress)
             if time.monotonic() - saved >= settings["checkpoint_seconds"]:
                 save_state(state, network, optimiser, progress, run.fingerprint)
                 saved = time.monotonic()
     return progress.rows
 
 
-def learning_rate(settings: dict, epoch: int, epochs: int) -> float:
+def learning_rate(settings: dict, epoch: int) -> float:
     """Return the rate of an epoch: initial x (1 - epoch / epochs) ^ power (wang2021 3.3)."""
-    return settings["learning_rate"] * (1 - epoch / epochs) ** settings["learning_rate_power"]
+    return settings["learning_rate"] * (1 - epoch / settings["epochs"]) ** settings["learning_rate_power"]
 
 
 def _iterations(
     run: Run,
     network: nn.Module,
-    optimiser: torch.optim.SGD,
+    optimiser: NesterovSGD,
     cases: list[TrainingCase],
-    device: torch.device,
-    precision: torch.dtype,
+    compute: Compute,
     progress: Progress,
     stop: threading.Event,
 ) -> None:
     """Do the iterations left in this epoch, or those until a stop is requested."""
     begun = time.monotonic()
-    total = torch.full((), progress.loss, dtype=torch.float64, device=device)
+    total = torch.full((), progress.loss, dtype=torch.float64, device=compute.device)
+    rate = learning_rate(run.training, progress.epoch)
     network.train()
     while progress.iteration < run.training["iterations"] and not stop.is_set():
         step = progress.epoch * run.training["iterations"] + progress.iteration
-        images, labels = training_batch(run, cases, step, device)
-        total += training_step(network, optimiser, images, labels, run.training, precision)
+        images, labels = training_batch(run, cases, step, compute.device)
+        total += training_step(network, optimiser, images, labels, rate, run.training, compute)
         progress.iteration += 1
     # Read once an epoch: every read makes the host wait for the device.
     progress.loss = total.item()
@@ -191,51 +178,45 @@ def training_batch(
 
 def training_step(
     network: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimiser: NesterovSGD,
     images: torch.Tensor,
     labels: torch.Tensor,
+    rate: float,
     settings: dict,
-    precision: torch.dtype,
+    compute: Compute,
 ) -> torch.Tensor:
-    """Do one optimisation step and return the loss, still on the device."""
-    optimiser.zero_grad(set_to_none=True)
-    with autocast(images.device, precision):
+    """Do one optimisation step at a learning rate and return the loss, still on the device."""
+    optimiser.zero_grad()
+    with compute.autocast():
         outputs = network(images)
     loss = deep_supervision_loss(outputs, labels, batch_dice=settings["batch_dice"])
     loss.backward()
     nn.utils.clip_grad_norm_(network.parameters(), settings["gradient_clip"])
-    optimiser.step()
+    optimiser.step(rate)
     return loss.detach()
 
 
 def _finish_epoch(
-    run: Run,
-    network: nn.Module,
-    validation: list[TrainingCase],
-    device: torch.device,
-    precision: torch.dtype,
-    progress: Progress,
-    rate: float,
+    run: Run, network: nn.Module, validation: list[TrainingCase], compute: Compute, progress: Progress
 ) -> None:
+    rate = learning_rate(run.training, progress.epoch)
     loss = progress.loss / run.training["iterations"]
     if not math.isfinite(loss):
         raise InputError(f"epoch {progress.epoch}: the loss is {loss}; try a lower training.learning_rate")
     number = progress.epoch + 1
-    due = number % run.training["validation_every"] == 0 or number == run.epochs
-    dice = validation_dice(run, network, validation, device, precision) if validation and due else math.nan
+    due = number % run.training["validation_every"] == 0 or number == run.training["epochs"]
+    dice = validation_dice(run, network, validation, compute) if validation and due else math.nan
     row = dict(zip(COLUMNS, (progress.epoch, rate, loss, dice, progress.seconds), strict=True))
     log.info(
         "epoch %d of %d: loss %.4f, validation Dice %.3f, learning rate %.5f, %.1f s",
-        number, run.epochs, loss, dice, rate, progress.seconds,
+        number, run.training["epochs"], loss, dice, rate, progress.seconds,
     )  # fmt: skip
     progress.rows.append(row)
     progress.epoch, progress.iteration, progress.loss, progress.seconds = number, 0, 0.0, 0.0
 
 
 @torch.inference_mode()
-def validation_dice(
-    run: Run, network: nn.Module, cases: list[TrainingCase], device: torch.device, precision: torch.dtype
-) -> float:
+def validation_dice(run: Run, network: nn.Module, cases: list[TrainingCase], compute: Compute) -> float:
     """Return the Dice over fixed patches of the validation cases, pooled, mean over foreground classes.
 
     As in nnU-Net it serves to watch a training, not to choose a model.
@@ -246,8 +227,8 @@ def validation_dice(
         generator = np.random.default_rng([run.seed, index])
         case = cases[index % len(cases)]
         centre = patch_centre(case, run.patch, foreground=index % 2 == 1, generator=generator)
-        image, label = cut_patch(case, centre, run.patch, angle=0, scale=1, device=device)
-        with autocast(device, precision):
+        image, label = cut_patch(case, centre, run.patch, angle=0, scale=1, device=compute.device)
+        with compute.autocast():
             predicted = network(image[None, None])[0][0].argmax(0)
         for i in range(1, run.classes):
             overlap[i - 1] += ((predicted == i) & (label == i)).sum().item()

@@ -40,7 +40,6 @@ def make_run(
     datasets, plan = experiment["train"], settings["plan"]
     cases = [folders[name] / case for name, case in training_cases(folds, datasets, fold)]
     held_out = validation_cases(folds, datasets, fold, plan["target"])
-    is_pretraining = experiment["name"].startswith("pretrain-")
     return Run(
         strategy=experiment["strategy"],
         pretrained=pretrained,
@@ -49,7 +48,6 @@ def make_run(
         classes=1 + len(regions),
         fold=fold,
         seed=settings["seed"],
-        epochs=settings["training"]["pretraining_epochs" if is_pretraining else "epochs"],
         patch=tuple(plan["patch"]),
         network=settings["network"],
         training=settings["training"],
@@ -91,4 +89,7 @@ def describe_run(run: Run, experiment: dict, regions: dict[int, str], settings: 
 
 def _ancestor(weights: Path) -> dict:
     description = read_description(weights)
-    return {"experiment": description["lineage"]["experiment"], "weights_sha256": description["weights_sha256"]}
+    return {
+        "experiment": description["lineage"]["experiment"],
+        "weights_sha256": description["weights_sha256"],
+    }

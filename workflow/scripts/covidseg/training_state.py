@@ -15,6 +15,7 @@ from torch import nn
 
 from covidseg.errors import InputError
 from covidseg.model_files import read_tensors, write_tensors
+from covidseg.optimiser import NesterovSGD
 
 log = logging.getLogger(__name__)
 
@@ -52,23 +53,17 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def save_state(
-    folder: Path, network: nn.Module, optimiser: torch.optim.SGD, progress: Progress, fingerprint: str
+    folder: Path, network: nn.Module, optimiser: NesterovSGD, progress: Progress, fingerprint: str
 ) -> None:
     """Write weights, momenta and progress to `state.safetensors`, atomically."""
-    tensors = {}
-    for name, parameter in network.named_parameters():
-        tensors[f"weight.{name}"] = parameter
-        momentum = optimiser.state.get(parameter, {}).get("momentum_buffer")
-        if momentum is not None:
-            tensors[f"momentum.{name}"] = momentum
+    tensors = {f"weight.{name}": parameter for name, parameter in network.named_parameters()}
+    tensors |= {f"momentum.{name}": momentum for name, momentum in optimiser.momenta.items()}
     metadata = {"fingerprint": fingerprint, "progress": json.dumps(asdict(progress))}
     write_tensors(folder / "state.safetensors", tensors, metadata)
     log.info("state written at epoch %d, iteration %d", progress.epoch, progress.iteration)
 
 
-def load_state(
-    folder: Path, network: nn.Module, optimiser: torch.optim.SGD, fingerprint: str
-) -> Progress | None:
+def load_state(folder: Path, network: nn.Module, optimiser: NesterovSGD, fingerprint: str) -> Progress | None:
     """Restore what `save_state` wrote; None if there is nothing, or nothing of this config, code and data."""
     path = folder / "state.safetensors"
     if not path.exists():
@@ -83,8 +78,8 @@ def load_state(
         for name, parameter in network.named_parameters():
             parameter.copy_(tensors[f"weight.{name}"])
             if f"momentum.{name}" in tensors:
-                momentum = torch.empty_like(parameter).copy_(tensors[f"momentum.{name}"])
-                optimiser.state[parameter]["momentum_buffer"] = momentum
+                # In the parameter's own memory format, or the next steps would round differently.
+                optimiser.momenta[name] = torch.empty_like(parameter).copy_(tensors[f"momentum.{name}"])
     progress = Progress(**json.loads(metadata["progress"]))
     log.info("resumed at epoch %d, iteration %d", progress.epoch, progress.iteration)
     return progress

@@ -11,11 +11,13 @@ from covidseg.tables import TableRow
 
 matplotlib.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
-import seaborn as sns  # noqa: E402
+import matplotlib.pyplot as plt
+import seaborn as sns
 
 
-def draw_violins(rows: list[TableRow], artefact: dict, scores: pd.DataFrame, *, configuration: str) -> plt.Figure:
+def draw_violins(
+    rows: list[TableRow], artefact: dict, scores: pd.DataFrame, *, configuration: str
+) -> plt.Figure:
     """Draw one panel a metric; the bar is the median, a dot is a case of one fold."""
     data = scores[(scores.region == artefact["region"]) & (scores.split == artefact["split"])]
     labels = {row.experiment: row.row if row.source == "none" else f"{row.row}\n{row.source}" for row in rows}
@@ -37,15 +39,36 @@ def draw_violins(rows: list[TableRow], artefact: dict, scores: pd.DataFrame, *, 
         _panel(axis, part, list(labels.values()), palette)
         axis.set(ylabel=metric, xlabel="", ylim=(-0.02, 1.02))
     figure.suptitle(artefact["title"], fontsize=11)
-    figure.supxlabel(f"Configuration: {configuration}. Split: {artefact['split']}. Bar: median.", fontsize=8, color="0.35")
+    figure.supxlabel(
+        f"Configuration: {configuration}. Split: {artefact['split']}. Bar: median.", fontsize=8, color="0.35"
+    )
     return figure
 
 
 def _panel(axis: plt.Axes, data: pd.DataFrame, order: list[str], palette: dict[str, tuple]) -> None:
-    common = {"data": data, "x": "group", "y": "value", "hue": "group", "order": order, "hue_order": order, "ax": axis}
-    sns.violinplot(**common, palette=palette, cut=0, inner=None, linewidth=0, alpha=0.45, density_norm="width", legend=False)
+    common = {
+        "data": data,
+        "x": "group",
+        "y": "value",
+        "hue": "group",
+        "order": order,
+        "hue_order": order,
+        "ax": axis,
+    }
+    sns.violinplot(
+        **common,
+        palette=palette,
+        cut=0,
+        inner=None,
+        linewidth=0,
+        alpha=0.45,
+        density_norm="width",
+        legend=False,
+    )
     np.random.seed(0)  # the horizontal jitter of the dots, which seaborn draws from NumPy's global generator
-    sns.stripplot(**common, palette=palette, size=3, jitter=0.18, edgecolor="white", linewidth=0.3, legend=False)
+    sns.stripplot(
+        **common, palette=palette, size=3, jitter=0.18, edgecolor="white", linewidth=0.3, legend=False
+    )
     for place, group in enumerate(order):
         values = data.value[data.group == group]
         if len(values):

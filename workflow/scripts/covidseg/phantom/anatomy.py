@@ -57,9 +57,7 @@ def ellipsoid(axes: list[np.ndarray], centre: tuple, radii: tuple) -> np.ndarray
 
 def smooth_noise(grid: Grid, rng: np.random.Generator, *, scale: float) -> np.ndarray:
     """Return a smooth random field of unit standard deviation whose features are about `scale` mm."""
-    coarse = [
-        max(2, round(n * step / scale) + 1) for n, step in zip(grid.shape, grid.spacing, strict=True)
-    ]
+    coarse = [max(2, round(n * step / scale) + 1) for n, step in zip(grid.shape, grid.spacing, strict=True)]
     field = rng.standard_normal(coarse).astype(np.float32)
     for axis, n in enumerate(grid.shape):
         # Linear interpolation is separable: three thin matrix products instead of a 3D zoom.
@@ -72,7 +70,7 @@ def smooth_noise(grid: Grid, rng: np.random.Generator, *, scale: float) -> np.nd
 def make_thorax(grid: Grid, rng: np.random.Generator, *, vessel_hu: float) -> Thorax:
     """Draw one random patient's thorax on `grid`; `vessel_hu` is higher with contrast agent."""
     axes = grid.axes()
-    z, y, x = axes
+    _, y, x = axes
     size = rng.uniform(0.9, 1.08)
     body = np.abs(x / (168 * size)) ** 2.4 + np.abs((y - 4) / (118 * size)) ** 2.4
     hu = np.full(grid.shape, AIR, np.float32)
@@ -82,8 +80,9 @@ def make_thorax(grid: Grid, rng: np.random.Generator, *, vessel_hu: float) -> Th
     _add_ribs(hu, axes, size, rng)
     lungs, depth = _lungs(axes, size, rng)
     inside = lungs > 0
-    # Blood and tissue sink: the dependent lung is denser.
-    hu[inside] = (LUNG + 0.35 * (y - 4) + 18 * smooth_noise(grid, rng, scale=30))[inside]
+    # Blood and tissue sink: the dependent lung is denser. How much air there is depends on the breath.
+    breath = rng.uniform(-40, 70)
+    hu[inside] = (LUNG + breath + 0.35 * (y - 4) + 18 * smooth_noise(grid, rng, scale=30))[inside]
     _add_mediastinum(hu, axes, size, vessel_hu)
     _add_vessels(hu, inside, axes, size, rng, vessel_hu)
     _add_table(hu, axes, size)
@@ -173,7 +172,8 @@ def _draw_tube(
 ) -> None:
     low, high = np.minimum(start, stop) - 8, np.maximum(start, stop) + 8
     box = tuple(
-        slice(*np.searchsorted(axis.ravel(), bounds)) for axis, bounds in zip(axes, zip(low, high), strict=True)
+        slice(*np.searchsorted(axis.ravel(), bounds))
+        for axis, bounds in zip(axes, np.stack([low, high], 1), strict=True)
     )
     if any(part.start == part.stop for part in box):
         return
@@ -183,9 +183,7 @@ def _draw_tube(
         segment @ segment
     )
     along = np.clip(along, 0, 1)
-    squared = sum(
-        (axis - start[i] - along * segment[i]) ** 2 for i, axis in enumerate((z, y, x))
-    )
+    squared = sum((axis - start[i] - along * segment[i]) ** 2 for i, axis in enumerate((z, y, x)))
     fraction = np.clip(radius + 1.5 - np.sqrt(squared), 0, 3) / 3 * lung[box]
     hu[box] = np.maximum(hu[box], LUNG + fraction * (vessel_hu - LUNG)) * (fraction > 0) + hu[box] * (
         fraction <= 0
@@ -211,7 +209,5 @@ def reconstruct(
     """
     sigma = (0, blur / grid.spacing[1], blur / grid.spacing[2])
     smooth = ndimage.gaussian_filter(hu, sigma)
-    grain = ndimage.gaussian_filter(
-        rng.standard_normal(hu.shape).astype(np.float32), (0, 0.6, 0.6)
-    )
+    grain = ndimage.gaussian_filter(rng.standard_normal(hu.shape).astype(np.float32), (0, 0.6, 0.6))
     return np.clip(np.rint(smooth + noise * grain / grain.std()), -1024, 3071).astype(np.int16)

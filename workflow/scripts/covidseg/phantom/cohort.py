@@ -78,9 +78,7 @@ def make_case(dataset: str, case: str, *, seed: int, rank: float) -> Case:
     grid = _grid(scanner, rng)
     thorax = make_thorax(grid, rng, vessel_hu=scanner.vessel_hu)
     lesion = _draw_lesion(dataset, thorax, rng, rank)
-    hu = reconstruct(
-        thorax.hu, grid, rng, blur=rng.uniform(*scanner.blur), noise=rng.uniform(*scanner.noise)
-    )
+    hu = reconstruct(thorax.hu, grid, rng, blur=rng.uniform(*scanner.blur), noise=rng.uniform(*scanner.noise))
     orientation = str(rng.choice(scanner.orientations))
     affine = np.diag([*reversed(grid.spacing), 1.0])
     affine[:3, 3] = [axis.ravel()[0] for axis in reversed(grid.axes())]
@@ -98,8 +96,8 @@ def _grid(scanner: Scanner, rng: np.random.Generator) -> Grid:
 
 def _draw_lesion(dataset: str, thorax: Thorax, rng: np.random.Generator, rank: float) -> np.ndarray:
     if dataset == "covid20":
-        # The 20 real cases range from 0.01 % to 59 % of the lung, most of them below 20 %.
-        return lesions.infection(thorax, rng, load=1e-4 + 0.589 * rank**3)
+        # The 20 real cases range from 0.01 % to 59 % of the lung, half of them below 15 %.
+        return lesions.infection(thorax, rng, load=1e-4 + 0.589 * rank**2)
     if dataset == "mosmed":
         # CT-1, the category of the 50 masked studies, is below 25 % of the lung.
         return lesions.infection(thorax, rng, load=0.002 + 0.2 * rank**3, pale=True)

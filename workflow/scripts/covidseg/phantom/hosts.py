@@ -40,7 +40,9 @@ def write_archive(path: Path, dataset: str, archive: str, *, cases: list[str], s
         "mosmed": _mosmed,
     }
     if dataset not in packers:
-        raise InputError(f"phantom:{dataset}/{archive}: no phantom of this data set; there are {sorted(packers)}")
+        raise InputError(
+            f"phantom:{dataset}/{archive}: no phantom of this data set; there are {sorted(packers)}"
+        )
     place = ranks(tuple(cases), seed)
 
     def draw(case: str) -> Case:
@@ -84,9 +86,7 @@ def _joint(case: Case) -> Volume:
 def _decathlon(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
     """Task06_Lung.tar: dataset.json, imagesTr, labelsTr and the ._ files that macOS leaves behind."""
     root = archive.removesuffix(".tar")
-    listing = [
-        {"image": f"./imagesTr/{name}.nii.gz", "label": f"./labelsTr/{name}.nii.gz"} for name in cases
-    ]
+    listing = [{"image": f"./imagesTr/{name}.nii.gz", "label": f"./labelsTr/{name}.nii.gz"} for name in cases]
     header = {
         "name": "Lung",
         "modality": {"0": "CT"},
@@ -117,7 +117,11 @@ def _structseg(archive: str, cases: list[str], draw: Callable[[str], Case]) -> I
 def _nsclc(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
     """TCIA: one zip of DICOM slices a patient, and PleThora's masks, stored in RPI beside CT in RAI."""
     masks = {
-        "PleThora-Effusions-June-2020.zip": ("Effusions", "effusion_first_reviewer", lambda case: case.lesion),
+        "PleThora-Effusions-June-2020.zip": (
+            "Effusions",
+            "effusion_first_reviewer",
+            lambda case: case.lesion,
+        ),
         "PleThora-Thoracic_Cavities-June-2020.zip": (
             "Thoracic_Cavities",
             "thor_cav_primary_reviewer",
@@ -133,11 +137,13 @@ def _nsclc(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Itera
         name = archive.removesuffix(".zip")
         yield from series_files(draw(name).image, patient=name)
     else:
-        raise InputError(f"phantom:nsclc/{archive}: neither a PleThora zip nor a patient of {cases[0]} .. {cases[-1]}")
+        raise InputError(
+            f"phantom:nsclc/{archive}: neither a PleThora zip nor a patient of {cases[0]} .. {cases[-1]}"
+        )
 
 
 def _mosmed(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
-    """COVID19_1110: a registry, studies by category, and masks, under the folder of the repository archive."""
+    """COVID19_1110: a registry, studies by category, and masks, below the repository archive's folder."""
     root = archive.removesuffix(".zip")
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")

@@ -26,7 +26,7 @@ def infection(thorax: Thorax, rng: np.random.Generator, *, load: float, pale: bo
     opacity = 1 / (1 + np.exp(-np.clip((field - threshold) / 0.12, -20, 20)))
     opacity[~lung] = 0
     texture = smooth_noise(thorax.grid, rng, scale=14)
-    glass = rng.uniform(-640, -560) if pale else rng.uniform(-660, -380)
+    glass = rng.uniform(-640, -560) if pale else rng.uniform(-690, -340)
     target = glass + 70 * texture
     if not pale:
         dense = (texture > rng.uniform(0.6, 1.8)) & (field > threshold + 0.25)
@@ -51,10 +51,10 @@ def _infection_field(thorax: Thorax, rng: np.random.Generator, *, foci: int) -> 
 
 
 def tumour(thorax: Thorax, rng: np.random.Generator) -> np.ndarray:
-    """Draw one solid tumour (now and then two) of 16 to 56 mm anywhere in the lungs."""
+    """Draw one solid tumour (now and then two) of 22 to 60 mm anywhere in the lungs."""
     label = np.zeros(thorax.grid.shape, bool)
     for _ in range(1 + (rng.random() < 0.25)):
-        label |= _solid(thorax, rng, radius=rng.uniform(8, 28), depth=(0.1, 0.95), confined=True)
+        label |= _solid(thorax, rng, radius=rng.uniform(11, 30), depth=(0.1, 0.95), confined=True)
     return label
 
 
@@ -84,7 +84,7 @@ def _solid(
 
 def effusion(thorax: Thorax, rng: np.random.Generator) -> np.ndarray:
     """Draw a pleural effusion: fluid in the dependent (posterior) part of one or both lungs."""
-    z, y, x = thorax.grid.axes()
+    z, y, _ = thorax.grid.axes()
     label = np.zeros(thorax.grid.shape, bool)
     sides = (1, 2) if rng.random() < 0.35 else (int(rng.integers(1, 3)),)
     for side in sides:

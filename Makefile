@@ -1,0 +1,23 @@
+# make demo   set up, then run the phantom pipeline to its tables and figures
+# make test   set up, then run every test and check
+#
+# Both need Python 3.11 or 3.12 and set up .venv once. PYTHON=... chooses another interpreter.
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3))
+BIN := .venv/bin
+
+.PHONY: demo test
+
+demo: .venv/installed
+	$(BIN)/snakemake
+
+test: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check .
+	$(BIN)/snakemake --lint
+	$(BIN)/pytest --numprocesses 2
+
+.venv/installed: envs/requirements.txt envs/setup.sh
+	sh envs/setup.sh "$(PYTHON)"
+	touch $@

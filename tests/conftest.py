@@ -1,0 +1,90 @@
+"""Shared inputs: configurations, a small phantom data set on disk, and the real CT beside the checkout."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from covidseg.configuration import load_configuration
+from covidseg.images import Geometry, Volume
+from covidseg.preprocessed import save_case
+
+# Tests count on one thread: the same sums in the same order, and no fight over two cores.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+ROOT = Path(__file__).resolve().parents[1]
+REAL = ROOT.parent / "shared" / "realdata"
+
+SMALL_NETWORK = {
+    "features": [4, 8],
+    "kernels": [[1, 3, 3], [3, 3, 3]],
+    "strides": [[1, 1, 1], [1, 2, 2]],
+    "convolutions": 1,
+}
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real CT; the test is skipped where it is absent."""
+    if not REAL.is_dir():
+        pytest.skip(f"no real CT at {REAL}")
+    return REAL
+
+
+@pytest.fixture
+def settings() -> dict:
+    """The default configuration, free to be changed."""
+    return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+
+
+@pytest.fixture(scope="session")
+def configuration():
+    """The default configuration, checked, with its sheets."""
+    path = ROOT / "config" / "config.yaml"
+    return load_configuration(yaml.safe_load(path.read_text()), str(path), ROOT / "config")
+
+
+def make_volume(array, spacing=(3.0, 1.5, 1.0), origin=(-10.0, -20.0, 5.0)) -> Volume:
+    """Put an array (z, y, x) on an upright grid."""
+    affine = np.diag([*reversed(spacing), 1.0])
+    affine[:3, 3] = origin
+    return Volume(np.asarray(array), Geometry(np.shape(array), affine))
+
+
+def blobs(shape: tuple[int, int, int], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A noisy image with a bright block, and the block's label."""
+    generator = np.random.default_rng(seed)
+    image = generator.standard_normal(shape).astype(np.float32)
+    label = np.zeros(shape, np.uint8)
+    corner = [int(generator.integers(1, n - n // 2)) for n in shape]
+    label[tuple(slice(c, c + max(2, n // 3)) for c, n in zip(corner, shape, strict=True))] = 1
+    image[label == 1] += 3
+    return image.astype(np.float16), label
+
+
+@pytest.fixture(scope="session")
+def training_folders(tmp_path_factory) -> list[Path]:
+    """Three preprocessed cases, small enough for a test and larger than a patch."""
+    root = tmp_path_factory.mktemp("preprocessed") / "blobs"
+    root.mkdir()
+    for seed in range(3):
+        image, label = blobs((10, 26, 30), seed)
+        geometry = make_volume(image).geometry
+        description = {"geometry": geometry.to_json(), "spacing_mm": [3.0, 1.5, 1.0], "sha256": [str(seed)]}
+        save_case(root / f"case_{seed}", image, label, description)
+    return sorted(root.iterdir())
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of one megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a small tmpfs needs root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)

@@ -1,0 +1,202 @@
+"""The configuration is refused as a whole or not at all, and says what would be right."""
+
+import copy
+import re
+
+import pytest
+import yaml
+
+from conftest import ROOT
+from covidseg.configuration import expand_experiments, first_cases, load_configuration
+from covidseg.errors import InputError
+from covidseg.strategies import STRATEGIES
+
+SHEETS = ("datasets", "experiments", "artefacts")
+
+
+def read(name):
+    return yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
+
+
+def load(settings):
+    return load_configuration(settings, "config/config.yaml", ROOT / "config")
+
+
+@pytest.mark.parametrize("name", ["config", "paper"])
+def test_both_configurations_are_valid(name):
+    configuration = load(read(name))
+    assert configuration.settings["name"] == ("phantom" if name == "config" else "paper")
+
+
+def test_both_configurations_have_the_same_keys():
+    def keys(content, prefix=""):
+        if not isinstance(content, dict):
+            return {prefix}
+        return {key for name, value in content.items() for key in keys(value, f"{prefix}.{name}")}
+
+    default, paper = read("config"), read("paper")
+    del default["phantom"], paper["phantom"]
+    assert keys(default) == keys(paper)
+
+
+def test_every_setting_of_the_paper_has_a_reason():
+    """Each line with a value carries a comment, or stands below a line that does."""
+    commented, previous = False, ""
+    for line in (ROOT / "config" / "paper.yaml").read_text().splitlines():
+        if not line.startswith("  "):
+            commented = "#" in line
+        if re.match(r"\s+\w+: \S", line):
+            assert commented or "#" in line or previous.strip().startswith("#"), line
+        previous = line
+
+
+def set_key(path, value):
+    def change(settings):
+        *parents, last = path.split(".")
+        for parent in parents:
+            settings = settings[parent]
+        settings[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (set_key("training.epochz", 3), r"training: unknown key 'epochz'; allowed: epochs, iterations"),
+        (set_key("trainings", {}), r"top level: unknown key 'trainings'; allowed: name, seed"),
+        (set_key("training.epochs", "many"), r"training\.epochs: 'many' is not of type integer"),
+        (set_key("training.epochs", 0), r"training\.epochs: 0 is less than the minimum of 1"),
+        (set_key("training.weight_decay", "1e-3"), r"training\.weight_decay: '1e-3' .*write 0\.001"),
+        (set_key("training.precision", "fp16"), r"precision: 'fp16'; allowed: auto, float32, bfloat16"),
+        (set_key("training.device", "gpu"), r"device: 'gpu'; allowed: auto, cpu, cuda"),
+        (set_key("augmentation.blur.probability", 1.5), r"augmentation\.blur\.probability: 1\.5 is greater"),
+        (
+            set_key("plan.target", "covid19"),
+            r"plan\.target: unknown data set 'covid19'; allowed: covid20, msd",
+        ),
+        (set_key("plan.patch", [8, 32, 33]), r"plan\.patch: 33 on axis x; .*multiple of 4"),
+        (set_key("plan.spacing", [1, 2]), r"plan\.spacing: \[1, 2\]"),
+        (set_key("plan.spacing", [1, 2, 0]), r"plan\.spacing"),
+        (set_key("plan.window", [250, -1250]), r"plan\.window: \[250, -1250\] HU; the first must be below"),
+        (set_key("network.features", [8, 16]), r"network: features, kernels and strides differ"),
+        (set_key("phantom.cases.lidc", 3), r"phantom\.cases: unknown data set 'lidc'; allowed: covid20"),
+        (
+            set_key("evaluation.tolerance_mm", {"lesion": 3}),
+            r"region: unknown region 'infection'; allowed: lesion",
+        ),
+        (lambda settings: settings.pop("seed"), r"top level: 'seed' is a required property"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_file_key_and_remedy(settings, change, message):
+    change(settings)
+    with pytest.raises(InputError, match=message) as raised:
+        load(settings)
+    assert str(raised.value).startswith("config/config.yaml: ") or "artefacts.yaml" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("sheet", "change", "message"),
+    [
+        ("datasets", set_key("msd.titel", "x"), r"datasets\.yaml: msd: unknown key 'titel'; allowed: title"),
+        ("datasets", set_key("msd.split", "Task9"), r"msd\.split: unknown split 'Task9'; allowed: random, test, Task1"),
+        ("datasets", set_key("msd.images.archive", "msd/x.tar"), r"msd\.images\.archive: unknown msd/x\.tar; allowed: msd/Task06"),
+        ("datasets", set_key("msd.images.format", "png"), r"format: 'png'; allowed: nifti, dicom"),
+        ("datasets", set_key("msd.labels.map", {0: 0, 1: 2}), r"msd\.labels\.map gives ids \[2\], regions has \[1\]"),
+        ("datasets", set_key("msd.regions", {1: "tumour"}), r"'tumour'; allowed: infection, lesion"),
+        ("datasets", set_key("msd.archives", {}), r"msd\.archives"),
+        ("experiments", set_key("experiments.scratch.strategy", "scrach"), r"experiments\.scratch\.strategy: unknown strategy 'scrach'; allowed: scratch, body-finetune"),
+        ("experiments", set_key("experiments.scratch.train", ["covid"]), r"scratch\.train: unknown data set 'covid'; allowed: covid20"),
+        ("experiments", set_key("experiments.scratch.sources", ["msd"]), r"strategy scratch starts from nothing and takes no sources; remove the key"),
+        ("experiments", lambda sheet: sheet["experiments"]["body-finetune"].pop("sources"), r"strategy body-finetune needs sources; allowed: msd, structseg"),
+        ("experiments", set_key("experiments.body-finetune.sources", ["lidc"]), r"body-finetune\.sources: unknown source 'lidc'; allowed: msd"),
+        ("experiments", set_key("experiments.scratch.evaluate", {"covid20": "tset"}), r"'tset'; allowed: test, mosmed"),
+        ("experiments", set_key("experiments.scratch.folds", 0), r"folds: 0 is less than"),
+        ("experiments", set_key("experiments.pretrain-msd", {"paper": "ma2021", "strategy": "scratch", "train": ["msd"], "folds": 1, "evaluate": {}}), r"a second experiment named pretrain-msd"),
+        ("datasets", set_key("msd.regions", {1: "left_lung", 2: "right_lung"}), r"labels\.map gives ids \[1\], regions has \[1, 2\]"),
+        ("artefacts", set_key("wang2021.table1.rows", {"x": "scratchy"}), r"table1\.rows: unknown experiment 'scratchy'; allowed: body-finetune"),
+        ("artefacts", set_key("wang2021.table1.metrics", ["Dice"]), r"'Dice'; allowed: DSC, NSD"),
+        ("artefacts", set_key("wang2021.table1.colour", "red"), r"table1: unknown key 'colour'"),
+        ("artefacts", set_key("wang2022", {}), r"unknown key 'wang2022'; allowed: wang2021, wang2020"),
+    ],
+)  # fmt: skip
+def test_a_wrong_sheet_is_refused_with_file_key_and_remedy(settings, tmp_path, sheet, change, message):
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "schemas").symlink_to(ROOT / "config" / "schemas")
+    (folder / "splits.json").symlink_to(ROOT / "config" / "splits.json")
+    for name in SHEETS:
+        content = copy.deepcopy(read(name))
+        if name == sheet:
+            change(content)
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    with pytest.raises(InputError, match=message) as raised:
+        load_configuration(settings, "config/config.yaml", folder)
+    assert f"{sheet}.yaml: " in str(raised.value)
+
+
+def test_data_sets_with_different_labels_are_not_pooled(configuration):
+    datasets = copy.deepcopy(configuration.datasets)
+    datasets["msd"]["regions"] = {1: "left_lung", 2: "right_lung"}
+    with pytest.raises(InputError, match=r"pretrain-multi: label ids differ: msd \[1, 2\], structseg \[1\]"):
+        expand_experiments(read("experiments"), datasets, ROOT)
+
+
+def test_experiments_of_this_pipeline(configuration):
+    names = list(configuration.experiments)
+    sources = ["msd", "structseg", "nsclc", "multi"]
+    expected = [f"pretrain-{s}" for s in sources] + ["scratch"] + [f"body-finetune-{s}" for s in sources]
+    assert names == expected
+    multi = configuration.experiments["pretrain-multi"]
+    assert multi.train == ("msd", "structseg", "nsclc")
+    assert multi.pretraining is None
+    assert configuration.experiments["body-finetune-multi"].pretraining == "pretrain-multi"
+    assert [e.name for e in configuration.experiments_of("body-finetune")] == expected[5:]
+    assert [e.name for e in configuration.experiments_of("scratch")] == ["scratch"]
+    assert all(
+        STRATEGIES[e.strategy].needs_source == (e.source != "none")
+        for e in configuration.experiments.values()
+    )
+
+
+def test_a_new_row_needs_nothing_but_the_sheet(configuration):
+    sheet = read("experiments")
+    sheet["sources"]["mosmed"] = {
+        "paper": "ma2021",
+        "title": "MosMed",
+        "datasets": ["mosmed"],
+        "evaluate": {},
+    }
+    sheet["experiments"]["body-finetune"]["sources"].append("mosmed")
+    experiments = expand_experiments(sheet, configuration.datasets, ROOT)
+    assert experiments["body-finetune-mosmed"].pretraining == "pretrain-mosmed"
+
+
+def test_archives_of_a_data_set(configuration):
+    assert configuration.archives("covid20") == [
+        "covid20/COVID-19-CT-Seg_20cases.zip",
+        "covid20/Infection_Mask.zip",
+    ]
+    assert len(configuration.archives("nsclc")) == configuration.settings["phantom"]["cases"]["nsclc"] + 1
+
+
+def test_addresses_are_phantom_or_the_hosts_own():
+    phantom, paper = load(read("config")), load(read("paper"))
+    assert phantom.address("msd", "Task06_Lung.tar") == {"address": "phantom:msd/Task06_Lung.tar"}
+    assert paper.address("msd", "Task06_Lung.tar")["address"].startswith("https://")
+    assert paper.address("nsclc", "LUNG1-001.zip") == {"address": None}
+
+
+def test_every_public_archive_but_the_mirror_s_has_a_checksum():
+    for name, dataset in read("datasets").items():
+        for archive, source in dataset["archives"].items():
+            if source["address"] and name != "mosmed":
+                assert "sha256" in source, archive
+
+
+def test_first_cases_keep_the_published_roles():
+    single = [{"train": ["a", "b", "c", "d", "e"], "val": ["y", "z"]}]
+    assert first_cases(single, 5) == ["a", "b", "c", "d", "y"]
+    folds = [{"train": ["a", "b"], "val": ["c", "d"]}, {"train": ["c", "d"], "val": ["a", "b"]}]
+    assert first_cases(folds, 4) == ["a", "b", "c", "d"]

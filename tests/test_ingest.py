@@ -1,0 +1,206 @@
+"""Archives of every kind to cases of one kind, and everything that may be wrong with them."""
+
+import csv
+import logging
+import zipfile
+
+import numpy as np
+import pytest
+
+from conftest import make_volume
+from covidseg.errors import InputError
+from covidseg.images import nifti_bytes, read_volume
+from covidseg.ingest import ingest, remap
+from covidseg.phantom.cohort import make_case, ranks
+from covidseg.phantom.hosts import write_archive
+from covidseg.readers import list_cases
+
+DATASET = {
+    "images": {"archive": "own/images.zip", "member": "{case}.nii.gz", "format": "nifti"},
+    "labels": {
+        "archive": "own/labels.zip",
+        "member": "{case}.nii.gz",
+        "format": "nifti",
+        "map": {0: 0, 1: 1, 7: 2, 9: 0},
+    },
+    "case_name": "{case}",
+    "patient": r"p\d",
+    "regions": {1: "lesion", 2: "infection"},
+    "intensity": {"w*": "windowed", "*": "hounsfield"},
+}
+
+
+def scan(seed=0, **geometry):
+    values = np.random.default_rng(seed).integers(-1000, 400, (4, 5, 6), dtype=np.int16)
+    return make_volume(values, **geometry)
+
+
+def label(*marked, **geometry):
+    values = np.zeros((4, 5, 6), np.uint8)
+    for place, value in marked:
+        values[place] = value
+    return make_volume(values, **geometry)
+
+
+def write(raw, name, volumes, orientation="LPS"):
+    (raw / "own").mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(raw / "own" / name, "w") as archive:
+        for case, volume in volumes.items():
+            archive.writestr(f"{case}.nii.gz", nifti_bytes(volume, orientation=orientation))
+
+
+def run(tmp_path, images, labels, dataset=DATASET, **orientation):
+    write(tmp_path / "raw", "images.zip", images)
+    write(tmp_path / "raw", "labels.zip", labels, **orientation)
+    output = tmp_path / "cases"
+    ingest(dataset, raw=tmp_path / "raw", names=None, output=output, workers=2)
+    return output
+
+
+def refused(tmp_path, match, *args, **kwargs):
+    with pytest.raises(InputError, match=match):
+        run(tmp_path, *args, **kwargs)
+    assert not (tmp_path / "cases").exists() or list((tmp_path / "cases").iterdir()) == []
+
+
+def rows_of(output):
+    with open(output / "cases.csv", newline="") as file:
+        return {row["case"]: row for row in csv.DictReader(file)}
+
+
+def test_labels_are_remapped_and_the_sheet_describes_the_case(tmp_path):
+    marks = [((0, 0, 0), 1), ((1, 1, 1), 7), ((1, 1, 2), 7), ((2, 2, 2), 9)]
+    output = run(tmp_path, {"p1_a": scan()}, {"p1_a": label(*marks)})
+    stored = read_volume(output / "labels" / "p1_a.nii.gz").array
+    assert stored[0, 0, 0] == 1
+    assert stored[1, 1, 1] == stored[1, 1, 2] == 2
+    assert stored.sum() == 5
+    row = rows_of(output)["p1_a"]
+    assert list(row) == [
+        "case", "patient", "shape", "spacing_mm", "hu_min", "hu_max", "voxels_lesion", "voxels_infection", "sha256",
+    ]  # fmt: skip
+    assert (row["patient"], row["shape"], row["spacing_mm"]) == ("p1", "4x5x6", "3x1.5x1")
+    assert (int(row["voxels_lesion"]), int(row["voxels_infection"])) == (1, 2)
+    assert int(row["hu_min"]) == scan().array.min()
+
+
+def test_image_and_label_stored_in_different_orientations_end_on_one_grid(tmp_path):
+    marked = label(((3, 4, 1), 1))
+    output = run(tmp_path, {"a": scan()}, {"a": marked}, orientation="RAI")
+    image, stored = (read_volume(output / kind / "a.nii.gz") for kind in ("images", "labels"))
+    assert image.geometry.differences(stored.geometry) == []
+    np.testing.assert_array_equal(stored.array, marked.array)
+    np.testing.assert_array_equal(image.array, scan().array)
+
+
+def test_every_case_is_ingested(tmp_path):
+    cases = {f"c{i}": scan(i) for i in range(5)}
+    output = run(tmp_path, cases, {name: label(((0, 0, 0), 1)) for name in cases})
+    assert sorted(rows_of(output)) == sorted(cases)
+    for name, volume in cases.items():
+        np.testing.assert_array_equal(read_volume(output / "images" / f"{name}.nii.gz").array, volume.array)
+
+
+def test_an_empty_label_is_allowed_counted_and_warned_of(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        output = run(tmp_path, {"a": scan(), "b": scan(1)}, {"a": label(), "b": label(((0, 0, 0), 1))})
+    assert "1 of 2 cases have an empty label lesion: a" in caplog.text
+    assert rows_of(output)["a"]["voxels_lesion"] == "0"
+
+
+def test_different_shapes_are_refused(tmp_path):
+    other = make_volume(np.zeros((4, 5, 7), np.uint8))
+    match = r"labels\.zip: case a: image and label differ in shape \(4, 5, 6\) and \(4, 5, 7\)"
+    refused(tmp_path, match, {"a": scan()}, {"a": other})
+
+
+def test_different_spacings_are_refused(tmp_path):
+    match = r"case a: .*spacing \(3\.0, 1\.5, 1\.0\) and \(2\.0, 1\.5, 1\.0\) mm"
+    refused(tmp_path, match, {"a": scan()}, {"a": label(spacing=(2.0, 1.5, 1.0))})
+
+
+def test_different_positions_are_refused(tmp_path):
+    refused(
+        tmp_path, "position or direction, by 4 mm", {"a": scan()}, {"a": label(origin=(-10.0, -24.0, 5.0))}
+    )
+
+
+def test_a_label_id_outside_the_map_is_refused(tmp_path):
+    match = r"case a: label id 3 in slice 2; the map has \[0, 1, 7, 9\]"
+    refused(tmp_path, match, {"a": scan()}, {"a": label(((2, 0, 0), 3))})
+
+
+def test_a_fractional_label_is_refused():
+    with pytest.raises(InputError, match=r"label id 0\.5"):
+        remap(np.full((1, 2, 2), 0.5), {0: 0, 1: 1}, "x")
+
+
+def test_voxels_that_are_not_finite_are_refused(tmp_path):
+    values = scan().array.astype(np.float32)
+    values[0, 0, 0] = np.nan
+    refused(tmp_path, r"images\.zip:a\.nii\.gz: 1 voxels are NaN", {"a": make_volume(values)}, {"a": label()})
+
+
+def test_a_label_without_image_is_refused(tmp_path):
+    refused(tmp_path, r"images\.zip: no image of b", {"a": scan()}, {"a": label(), "b": label()})
+
+
+def test_archives_without_a_fitting_member_are_refused(tmp_path):
+    refused(tmp_path, r"labels\.zip: no file matches", {"a": scan()}, {})
+
+
+def test_a_scan_in_other_units_than_stated_is_refused(tmp_path):
+    grey = make_volume(np.full((4, 5, 6), 100, np.int16))
+    refused(tmp_path, "voxels from 100 to 100, expected Hounsfield", {"a": grey}, {"a": label()})
+    refused(tmp_path, "expected 0 to 255", {"w1": scan()}, {"w1": label()})
+
+
+def test_a_truncated_member_is_refused_by_name(tmp_path):
+    write(tmp_path / "raw", "labels.zip", {"a": label()})
+    with zipfile.ZipFile(tmp_path / "raw" / "own" / "images.zip", "w") as archive:
+        archive.writestr("a.nii.gz", nifti_bytes(scan())[:-30])
+    with pytest.raises(InputError, match=r"images\.zip:a\.nii\.gz: truncated or not a NIfTI"):
+        ingest(DATASET, raw=tmp_path / "raw", names=None, output=tmp_path / "cases", workers=1)
+    assert list((tmp_path / "cases").iterdir()) == []
+
+
+def test_a_failed_run_keeps_the_last_good_cases(tmp_path):
+    output = run(tmp_path, {"a": scan()}, {"a": label(((0, 0, 0), 1))})
+    before = (output / "cases.csv").read_text()
+    with pytest.raises(InputError):
+        run(tmp_path, {"a": scan()}, {"a": label(((0, 0, 0), 3))})
+    assert (output / "cases.csv").read_text() == before
+    assert read_volume(output / "labels" / "a.nii.gz").array[0, 0, 0] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "cases"),
+    [
+        ("covid20", ["coronacases_001", "radiopaedia_10_85902_3"]),
+        ("msd", ["lung_001", "lung_003"]),
+        ("structseg", ["train_1", "train_12"]),
+        ("nsclc", ["LUNG1-001", "LUNG1-005"]),
+        ("mosmed", ["study_0255", "study_0256"]),
+    ],
+)
+def test_each_host_s_phantom_archives_give_the_drawn_cases(configuration, tmp_path, name, cases):
+    dataset, seed = configuration.datasets[name], 5
+    raw = tmp_path / "raw"
+    (raw / name).mkdir(parents=True)
+    for kind in ("images", "labels"):
+        for case in cases:
+            archive = dataset[kind]["archive"].format(case=case)
+            write_archive(raw / archive, name, archive.split("/")[1], cases=cases, seed=seed)
+    assert list_cases(dataset, raw, cases) == sorted(cases)
+    ingest(dataset, raw=raw, names=cases, output=tmp_path / "cases", workers=1)
+    place = ranks(tuple(cases), seed)
+    for case in cases:
+        drawn = make_case(name, case, seed=seed, rank=place[case])
+        image = read_volume(tmp_path / "cases" / "images" / f"{case}.nii.gz")
+        stored = read_volume(tmp_path / "cases" / "labels" / f"{case}.nii.gz")
+        assert image.geometry.differences(drawn.image.geometry) == []
+        np.testing.assert_array_equal(stored.array, drawn.lesion.array)
+        if not case.startswith("radiopaedia"):
+            np.testing.assert_array_equal(image.array, drawn.image.array)
+    patients = {row["patient"] for row in rows_of(tmp_path / "cases").values()}
+    assert patients == ({"coronacases_001", "radiopaedia_10_85902"} if name == "covid20" else set(cases))

@@ -1,0 +1,100 @@
+"""A real patient through the whole chain: LUNG1-001 of NSCLC-Radiomics, CT and contours in DICOM."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from covidseg.images import read_volume
+from covidseg.ingest import ingest
+from covidseg.prediction import predict_cases
+from covidseg.preprocessed import open_case
+from covidseg.preprocessing import preprocess
+from covidseg.readers import load_case
+from covidseg.scoring import score_cases
+from covidseg.training import train
+from training_program import NETWORK, make_run
+
+ARCHIVE = "LUNG1-001_dicom.tar.xz"
+CASE = "LUNG1-001"
+SPACING = (6.0, 3.0, 3.0)
+
+
+def dataset(roi, region="lesion"):
+    return {
+        "images": {"archive": ARCHIVE, "member": "{case}/image/*.dcm", "format": "dicom"},
+        "labels": {
+            "archive": ARCHIVE, "member": "{case}/mask_rtstruct/*.dcm", "format": "rtstruct", "roi": roi,
+            "map": {0: 0, 1: 1},
+        },
+        "case_name": "{case}",
+        "patient": ".*",
+        "regions": {1: region},
+        "intensity": {"*": "hounsfield"},
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cases(real_data, tmp_path_factory):
+    output = tmp_path_factory.mktemp("real") / "cases"
+    ingest(dataset("GTV-1"), raw=real_data, names=None, output=output, workers=1)
+    return output
+
+
+def test_the_scan_is_what_its_data_sheet_says(cases):
+    with open(cases / "cases.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["case"], row["shape"], row["hu_min"], row["hu_max"]) == (CASE, "134x512x512", "-1024", "3034")
+    assert [float(s) for s in row["spacing_mm"].split("x")] == pytest.approx([3.0, 0.977, 0.977], abs=5e-4)
+    label = read_volume(cases / "labels" / f"{CASE}.nii.gz")
+    millilitres = label.array.sum() * np.prod(label.geometry.spacing) / 1000
+    assert millilitres == pytest.approx(156, abs=1)
+    assert int(row["voxels_lesion"]) == label.array.sum()
+
+
+def test_left_is_left(real_data):
+    """In patient space x grows to the left: the left lung's centre lies left of the right lung's."""
+    centres = {}
+    for side in ("Left", "Right"):
+        _, lung = load_case(dataset(f"Lung-{side}"), real_data, CASE)
+        middle = np.argwhere(lung.array).mean(0)[::-1]
+        centres[side] = (lung.geometry.affine @ [*middle, 1])[0]
+    assert centres["Left"] > centres["Right"] + 100
+
+
+def test_preprocess_train_predict_and_score(cases, tmp_path):
+    preprocess(
+        dataset("GTV-1"),
+        cases=cases,
+        spacing=SPACING,
+        window=(-1250, 250),
+        output=tmp_path / "nsclc",
+        workers=1,
+    )
+    folder = tmp_path / "nsclc" / CASE
+    case = open_case(folder)
+    assert case.image.shape == (67, 167, 167)
+    voxels = np.count_nonzero(case.label) * np.prod(SPACING) / 1000
+    assert voxels == pytest.approx(156, rel=0.02)
+    run = make_run([folder], [], epochs=3, iterations=10, learning_rate=0.3, momentum=0.8)
+    description = {
+        "architecture": NETWORK,
+        "plan": {"spacing": list(SPACING), "patch": [4, 16, 16]},
+        "labels": {"1": "lesion"},
+    }
+    model = tmp_path / "model.safetensors"
+    train(run, model=model, log_table=tmp_path / "log.csv", state=tmp_path / "state", description=description)
+    predict_cases(
+        model, [folder], output=tmp_path / "predictions", partial=tmp_path / "partial",
+        settings={"step": 1.0, "mirror_axes": [], "tiles": 16}, device="cpu", precision="float32", threads=2,
+    )  # fmt: skip
+    prediction = read_volume(tmp_path / "predictions" / f"{CASE}.nii.gz")
+    image = read_volume(cases / "images" / f"{CASE}.nii.gz")
+    assert prediction.geometry.differences(image.geometry) == []
+    rows = score_cases(
+        tmp_path / "predictions", cases / "labels", regions={1: "lesion"}, tolerance_mm={"lesion": 3}
+    )
+    values = {row["metric"]: row["value"] for row in rows}
+    assert set(values) == {"DSC", "NSD", "Sensitivity", "Specificity", "Precision", "F1", "Accuracy"}
+    assert 0 <= values["DSC"] < 1
+    assert values["Accuracy"] > 0.5

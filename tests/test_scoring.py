@@ -1,0 +1,279 @@
+"""Scores of cases, all of them joined, and the papers' tables and figures made of them."""
+
+import csv
+import json
+import math
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from conftest import ROOT, make_volume
+from covidseg.errors import InputError
+from covidseg.images import write_volume
+from covidseg.scoring import COLUMNS, collect, score_cases, write_scores
+from covidseg.statistics import bootstrap_interval, holm, paired_tests, summarise
+from covidseg.tables import (
+    TableRow,
+    comparison_rows,
+    interval_rows,
+    printed,
+    read_published,
+    read_scores,
+    table_cells,
+    write_csv,
+    write_printed,
+)
+from covidseg.violin import draw_violins, save_figure
+
+PUBLISHED = ROOT / "config" / "published.csv"
+ARTEFACT = {
+    "title": "A table of 100 %",
+    "published": "1",
+    "region": "infection",
+    "split": "test",
+    "metrics": ["DSC", "NSD"],
+    "unit": "fraction",
+}
+ROWS = [
+    TableRow("Train from scratch", "none", "scratch"),
+    TableRow("Body Fine-tuning", "MSD", "body-finetune-msd"),
+]
+EVALUATION = {"bootstrap": 500, "confidence": 0.95}
+
+
+def write_case(folder, name, marked, **geometry):
+    array = np.zeros((4, 6, 8), np.uint8)
+    array[marked] = 1
+    write_volume(folder / f"{name}.nii.gz", make_volume(array, **geometry))
+
+
+def test_cases_are_scored_against_the_label_of_the_same_name(tmp_path):
+    truth, predicted = tmp_path / "labels", tmp_path / "predictions"
+    write_case(truth, "a", np.s_[:, :3])
+    write_case(truth, "b", np.s_[:0])
+    write_case(truth, "untested", np.s_[:])
+    write_case(predicted, "a", np.s_[:, :2])
+    write_case(predicted, "b", np.s_[:0])
+    rows = score_cases(predicted, truth, regions={1: "infection"}, tolerance_mm={"infection": 3})
+    values = {(row["case"], row["metric"]): row["value"] for row in rows}
+    assert {case for case, _ in values} == {"a", "b"}
+    assert values["a", "DSC"] == pytest.approx(2 * 2 / (2 + 3))
+    assert values["a", "Sensitivity"] == pytest.approx(2 / 3)
+    assert values["a", "Precision"] == 1.0
+    assert values["a", "NSD"] == 1.0, "1.5 mm apart, 3 mm tolerated"
+    assert math.isnan(values["b", "DSC"])
+    assert {row["region"] for row in rows} == {"infection"}
+
+
+@pytest.mark.parametrize(
+    ("geometry", "message"),
+    [
+        ({"spacing": (3.0, 1.5, 1.1)}, r"spacing \(3\.0, 1\.5, 1\.0\) and \(3\.0, 1\.5, 1\.1\) mm"),
+        ({"origin": (0.0, 0.0, 0.0)}, "position or direction"),
+    ],
+)
+def test_truth_and_prediction_on_different_grids_are_refused(tmp_path, geometry, message):
+    write_case(tmp_path / "labels", "a", np.s_[:])
+    write_case(tmp_path / "predictions", "a", np.s_[:], **geometry)
+    with pytest.raises(InputError, match=rf"a\.nii\.gz: truth and prediction differ in {message}"):
+        score_cases(tmp_path / "predictions", tmp_path / "labels", regions={1: "x"}, tolerance_mm={"x": 3})
+
+
+def score_row(experiment, fold, case, metric, value):
+    return {
+        "experiment": experiment, "paper": "wang2021", "strategy": "s", "source": "none", "fold": fold,
+        "dataset": "covid20", "split": "test", "case": case, "region": "infection", "metric": metric, "value": value,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def scores(tmp_path):
+    """Two experiments, two folds, three cases each; one value of the second is undefined."""
+    generator = np.random.default_rng(0)
+    rows = []
+    for experiment, shift in (("scratch", 0.0), ("body-finetune-msd", 0.1)):
+        for fold in (0, 1):
+            for case in ("a", "b", "c"):
+                for metric in ("DSC", "NSD"):
+                    value = 0.5 + shift + 0.2 * generator.random()
+                    undefined = (experiment, fold, case) == ("body-finetune-msd", 1, "c")
+                    rows.append(score_row(experiment, fold, case, metric, math.nan if undefined else value))
+    write_scores(tmp_path / "scores.csv", rows)
+    return read_scores(tmp_path / "scores.csv")
+
+
+def test_the_file_has_the_contract_s_columns_and_an_empty_cell_for_undefined(tmp_path):
+    write_scores(tmp_path / "x.csv", [score_row("scratch", 0, "a", "DSC", math.nan)])
+    header, row = (tmp_path / "x.csv").read_text().splitlines()
+    assert header == "experiment,paper,strategy,source,fold,dataset,split,case,region,metric,value"
+    assert row == "scratch,wang2021,s,none,0,covid20,test,a,infection,DSC,"
+
+
+def test_collect_joins_and_refuses_other_columns(tmp_path):
+    for number, value in enumerate((0.25, 0.5)):
+        write_scores(tmp_path / f"{number}.csv", [score_row("scratch", number, "a", "DSC", value)])
+    collect([tmp_path / "0.csv", tmp_path / "1.csv"], tmp_path / "all.csv")
+    with open(tmp_path / "all.csv", newline="") as file:
+        joined = list(csv.DictReader(file))
+    assert [row["value"] for row in joined] == ["0.25", "0.5"]
+    assert tuple(joined[0]) == COLUMNS
+    (tmp_path / "2.csv").write_text("experiment,value\nscratch,1\n")
+    with pytest.raises(InputError, match=r"2\.csv: columns experiment,value"):
+        collect([tmp_path / "0.csv", tmp_path / "2.csv"], tmp_path / "all.csv")
+
+
+def test_cells_pool_folds_and_stand_beside_the_published(scores):
+    published = read_published(PUBLISHED, "wang2021", "1")
+    cells = table_cells(ROWS, ARTEFACT, scores, published)
+    assert list(cells.columns) == [
+        "row", "source", "fold", "region", "split", "metric", "unit",
+        "ours_mean", "ours_std", "published_mean", "published_std", "difference", "n",
+    ]  # fmt: skip
+    assert len(cells) == 2 * 2 * 3
+    selected = scores[(scores.experiment == "scratch") & (scores.metric == "DSC")]
+    first = cells[(cells.source == "none") & (cells.metric == "DSC")].set_index("fold")
+    assert first.ours_mean["0"] == pytest.approx(selected[selected.fold == "0"].value.mean())
+    assert first.ours_mean["avg"] == pytest.approx(selected.value.mean())
+    assert first.ours_std["avg"] == pytest.approx(selected.value.std(ddof=1))
+    assert first.n["avg"] == 6
+    assert (first.published_mean["0"], first.published_std["0"]) == (0.681, 0.205)
+    assert (first.published_mean["avg"], first.published_std["avg"]) == (0.673, 0.223)
+    assert first.difference["0"] == pytest.approx(first.ours_mean["0"] - 0.681)
+    assert cells[(cells.source == "MSD") & (cells.fold == "1")].n.tolist() == [2, 2]
+
+
+def test_percent_scales_ours(scores):
+    cells = table_cells(
+        ROWS, ARTEFACT | {"unit": "percent"}, scores, read_published(PUBLISHED, "ma2021", "IV")
+    )
+    assert 50 < cells.ours_mean.min() < 100
+    assert cells.published_mean.isna().all()
+
+
+def test_a_published_number_never_becomes_ours(scores):
+    nothing = scores[scores.experiment == "none of them"]
+    cells = table_cells(ROWS, ARTEFACT, nothing, read_published(PUBLISHED, "wang2021", "1"))
+    assert cells.published_mean.notna().all()
+    assert cells.ours_mean.isna().all()
+    assert cells.ours_std.isna().all()
+    assert cells.difference.isna().all()
+    assert (cells.n == 0).all()
+
+
+def test_every_published_cell_of_table_1_has_its_place(configuration):
+    """All 60 cells of the rows that exist: 5 rows x (5 folds + average) x 2 metrics."""
+    artefact = configuration.artefacts["wang2021"]["table1"]
+    published = read_published(PUBLISHED, "wang2021", artefact["published"])
+    for row, name in artefact["rows"].items():
+        for experiment in configuration.experiments_of(name):
+            source = configuration.source_titles[experiment.source]
+            for metric in artefact["metrics"]:
+                for fold in ("0", "1", "2", "3", "4", "avg"):
+                    key = (row, source, fold, artefact["region"], artefact["split"], metric, artefact["unit"])
+                    assert key in published.index, key
+
+
+def test_the_published_numbers_are_the_reference_s():
+    reference = ROOT.parent / "shared" / "reference"
+    if not reference.exists():
+        pytest.skip("no reference beside the checkout")
+    assert PUBLISHED.read_bytes() == (reference / "published.csv").read_bytes()
+    errata = ROOT / "config" / "published_errata.md"
+    assert errata.read_bytes() == (reference / "published_errata.md").read_bytes()
+
+
+def test_printed_table_is_laid_out_as_the_paper_s(scores):
+    cells = table_cells(ROWS, ARTEFACT, scores, read_published(PUBLISHED, "wang2021", "1"))
+    intervals = interval_rows(ROWS, ARTEFACT, scores, EVALUATION, seed=1)
+    table = printed(cells, intervals, "DSC")
+    assert table.columns.tolist() == [
+        "Strategy",
+        "Source",
+        "Fold 0",
+        "Fold 1",
+        "Avg",
+        "Difference",
+        "CI",
+        "n",
+    ]
+    assert re.fullmatch(r"0\.\d{3} ± 0\.\d{3} \[0\.681 ± 0\.205\]", table["Fold 0"][0])
+    assert table["n"].tolist() == [6, 5]
+    assert intervals["undefined"].tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["phantom", "paper"])
+def test_files_name_the_configuration(scores, tmp_path, name):
+    cells = table_cells(ROWS, ARTEFACT, scores, read_published(PUBLISHED, "wang2021", "1"))
+    intervals = interval_rows(ROWS, ARTEFACT, scores, EVALUATION, seed=1)
+    write_printed(tmp_path / "table1", ARTEFACT, cells, intervals, configuration=name, confidence=0.95)
+    for suffix in (".md", ".tex"):
+        text = (tmp_path / f"table1{suffix}").read_text()
+        assert f"Configuration: {name}." in text
+        assert ("cannot be compared" in text) == (name == "phantom")
+    latex = (tmp_path / "table1.tex").read_text()
+    assert latex.count(r"\begin{table}") == 2
+    assert "±" not in latex
+    assert not re.search(r"(?<!\\)%", latex)
+    write_csv(tmp_path / "table1.csv", cells)
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "table1.csv", keep_default_na=False, dtype={"fold": str}).astype(cells.dtypes),
+        cells,
+    )
+
+
+def test_summary_uses_the_sample_deviation():
+    mean, std, count = summarise(pd.Series([0.2, 0.4, math.nan, 0.9]))
+    assert mean == pytest.approx(0.5)
+    assert std == pytest.approx(math.sqrt((0.09 + 0.01 + 0.16) / 2))
+    assert count == 3
+
+
+def test_holm_by_hand():
+    """Sorted 0.01, 0.02, 0.03, 0.2: times 4, 3, 2, 1, made monotone."""
+    assert holm([0.03, 0.01, 0.2, 0.02]) == pytest.approx([0.06, 0.04, 0.2, 0.06])
+    adjusted = holm([0.5, math.nan, 0.9])
+    assert adjusted[0] == 1.0
+    assert math.isnan(adjusted[1])
+    assert adjusted[2] == 1.0
+
+
+def test_bootstrap_interval_holds_the_mean_and_is_seeded():
+    values = np.random.default_rng(0).random(40)
+    low, high = bootstrap_interval(values, resamples=2000, confidence=0.95, seed=1)
+    assert low < values.mean() < high
+    standard_error = values.std(ddof=1) / math.sqrt(40)
+    assert high - low == pytest.approx(2 * 1.96 * standard_error, rel=0.15)
+    assert (low, high) == bootstrap_interval(values, resamples=2000, confidence=0.95, seed=1)
+    assert all(math.isnan(v) for v in bootstrap_interval(values[:1], resamples=200, confidence=0.9, seed=1))
+
+
+def test_paired_tests_use_pairs_defined_in_both(scores):
+    rows = comparison_rows(ROWS, ARTEFACT, scores)
+    assert rows["n"].tolist() == [5, 5]
+    assert (rows["median_difference"] < 0).all()
+    index = pd.Index(range(8))
+    better = pd.Series(np.linspace(0.5, 0.9, 8), index)
+    (found,) = paired_tests({"a": better, "b": better - np.linspace(0.01, 0.05, 8)})
+    assert found["p"] == pytest.approx(2 / 2**8), "all eight differences positive, two-sided and exact"
+    (same,) = paired_tests({"a": better, "b": better})
+    assert math.isnan(same["p_holm"])
+
+
+def test_violins_show_every_case_and_give_the_same_bytes(scores, tmp_path):
+    artefact = ARTEFACT | {"title": "Violins"}
+    for name in ("one", "two"):
+        figure = draw_violins(ROWS, artefact, scores, configuration="phantom")
+        dots = [
+            len(collection.get_offsets())
+            for axis in figure.axes
+            for collection in axis.collections
+            if len(collection.get_offsets()) > 1
+        ]
+        assert dots == [6, 5, 6, 5]
+        assert "Configuration: phantom" in figure.get_supxlabel()
+        save_figure(figure, tmp_path / name)
+    for suffix in (".svg", ".png"):
+        assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
+    assert json.dumps("Train from scratch")[1:-1] in (tmp_path / "one.svg").read_text()

@@ -1,0 +1,206 @@
+"""Training: it learns, it stops and resumes without a trace, and only once at a time."""
+
+import csv
+import dataclasses
+import math
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from conftest import ROOT
+from covidseg import training
+from covidseg.errors import InputError
+from covidseg.model_files import read_tensors
+from covidseg.training import learning_rate
+from covidseg.training_state import locked
+from training_program import make_run, start
+
+PROGRAM = ROOT / "tests" / "training_program.py"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(training_folders, tmp_path_factory):
+    output = tmp_path_factory.mktemp("undisturbed")
+    start(make_run(training_folders[:2], training_folders[2:]), output)
+    return output
+
+
+def rows(output):
+    with open(output / "log.csv", newline="") as file:
+        return [
+            {key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)
+        ]
+
+
+def assert_same_model(a, b):
+    first, second = (read_tensors(folder / "model.safetensors") for folder in (a, b))
+    assert first.keys() == second.keys()
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
+    assert rows(a) == rows(b)
+
+
+def launch(folders, output, *arguments):
+    output.mkdir(exist_ok=True)
+    command = [sys.executable, PROGRAM, folders[0].parent, output, *map(str, arguments)]
+    environment = {"PYTHONPATH": f"{ROOT / 'workflow' / 'scripts'}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
+    )
+
+
+def wait_for(process, text):
+    for line in process.stdout:
+        if text in line:
+            return
+    pytest.fail(f"{text!r} never came: {process.stderr.read()}")
+
+
+def test_files_and_log_of_a_finished_run(undisturbed):
+    assert sorted(file.name for file in undisturbed.iterdir()) == [
+        "log.csv",
+        "model.json",
+        "model.safetensors",
+    ]
+    table = rows(undisturbed)
+    assert [int(row["epoch"]) for row in table] == [0, 1, 2, 3]
+    rates = [0.05 * (1 - epoch / 4) ** 0.9 for epoch in range(4)]
+    assert [float(row["learning_rate"]) for row in table] == pytest.approx(rates)
+    assert [math.isnan(float(row["validation_dice"])) for row in table] == [True, False, True, False]
+
+
+def test_it_learns(training_folders, tmp_path):
+    start(make_run(training_folders[:2], training_folders[2:], epochs=12, iterations=10), tmp_path)
+    table = rows(tmp_path)
+    assert float(table[-1]["loss"]) < float(table[0]["loss"]) - 0.3
+    assert float(table[-1]["validation_dice"]) > 0.5
+
+
+def test_the_same_run_gives_the_same_bits(undisturbed, training_folders, tmp_path):
+    start(make_run(training_folders[:2], training_folders[2:]), tmp_path)
+    assert_same_model(undisturbed, tmp_path)
+
+
+def test_streaming_from_disk_gives_the_same_bits(undisturbed, training_folders, tmp_path):
+    start(make_run(training_folders[:2], training_folders[2:], device_memory_gib=0), tmp_path)
+    assert_same_model(undisturbed, tmp_path)
+
+
+def test_sigterm_writes_the_state_and_the_next_start_ends_with_the_same_bits(
+    undisturbed, training_folders, tmp_path
+):
+    process = launch(training_folders, tmp_path, 4, 0.3)
+    wait_for(process, "epoch 2 of 4")
+    time.sleep(0.5)  # into the middle of an epoch
+    process.send_signal(signal.SIGTERM)
+    asked = time.monotonic()
+    _, errors = process.communicate(timeout=20)
+    assert time.monotonic() - asked < 5
+    assert process.returncode == 143
+    assert "stopped at epoch 2; the next start goes on from" in errors
+    assert not (tmp_path / "model.safetensors").exists()
+    assert (tmp_path / "state" / "state.safetensors").exists()
+    resumed = launch(training_folders, tmp_path)
+    output, errors = resumed.communicate(timeout=60)
+    assert resumed.returncode == 0, errors
+    assert "resumed at epoch 2, iteration " in output
+    assert "resumed at epoch 2, iteration 0" not in output, "the stop fell between two epochs"
+    assert_same_model(undisturbed, tmp_path)
+    assert not (tmp_path / "state").exists()
+
+
+def test_kill_9_and_the_next_start_ends_with_the_same_bits(undisturbed, training_folders, tmp_path):
+    process = launch(training_folders, tmp_path, 4, 0.1)
+    wait_for(process, "epoch 3 of 4")
+    wait_for(process, "state written")
+    process.kill()
+    process.wait()
+    start(make_run(training_folders[:2], training_folders[2:]), tmp_path)
+    assert_same_model(undisturbed, tmp_path)
+
+
+def test_a_state_of_other_settings_is_not_resumed(undisturbed, training_folders, tmp_path, caplog):
+    run = make_run(training_folders[:2], training_folders[2:])
+    other = dataclasses.replace(run, seed=99, fingerprint="another")
+    _interrupt(other, tmp_path)
+    assert (tmp_path / "state" / "state.safetensors").exists()
+    start(run, tmp_path)
+    assert "of another configuration, code or data; training starts anew" in caplog.text
+    assert_same_model(undisturbed, tmp_path)
+
+
+def _interrupt(run, output):
+    """Train for two epochs and leave the state behind, as a crash would."""
+    original, steps = training.training_step, []
+
+    def failing_step(*arguments):
+        steps.append(1)
+        if len(steps) > 2 * run.training["iterations"]:
+            raise RuntimeError("crash")
+        return original(*arguments)
+
+    training.training_step = failing_step
+    try:
+        with pytest.raises(RuntimeError, match="crash"):
+            start(run, output)
+    finally:
+        training.training_step = original
+
+
+def test_a_second_process_is_turned_away(training_folders, tmp_path):
+    process = launch(training_folders, tmp_path, 4, 0.5)
+    wait_for(process, "epoch 1 of 4")
+    with pytest.raises(InputError, match=r"state: another process trains this model"):
+        start(make_run(training_folders[:2], []), tmp_path)
+    process.kill()
+    process.wait()
+
+
+def test_a_dead_holder_leaves_the_lock_free(tmp_path):
+    program = "import sys, time; from pathlib import Path; from covidseg.training_state import locked\n"
+    program += f"with locked(Path({str(tmp_path)!r})): print('held', flush=True); time.sleep(60)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        env={"PYTHONPATH": str(ROOT / "workflow" / "scripts")},
+    )
+    assert process.stdout.readline() == b"held\n"
+    with pytest.raises(InputError), locked(tmp_path):
+        pass
+    process.kill()
+    process.wait()
+    with locked(tmp_path):
+        pass
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_advice(training_folders, tmp_path):
+    with pytest.raises(
+        InputError, match=r"epoch \d: the loss is (nan|inf); try a lower training\.learning_rate"
+    ):
+        start(make_run(training_folders[:2], [], learning_rate=1e30), tmp_path)
+
+
+def test_learning_rate_is_the_published_poly_schedule():
+    settings = {"learning_rate": 0.01, "learning_rate_power": 0.9, "epochs": 1000}
+    assert learning_rate(settings, 0) == 0.01
+    assert learning_rate(settings, 500) == pytest.approx(0.01 * 0.5**0.9)
+    assert learning_rate(settings, 999) == pytest.approx(0.01 * 0.001**0.9)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_it_learns_on_a_gpu_in_bfloat16(training_folders, tmp_path):
+    run = make_run(
+        training_folders[:2],
+        training_folders[2:],
+        epochs=12,
+        iterations=10,
+        device="cuda",
+        precision="bfloat16",
+    )
+    start(run, tmp_path)
+    assert float(rows(tmp_path)[-1]["validation_dice"]) > 0.5

@@ -1,0 +1,68 @@
+"""Preprocessed cases on disk: plain arrays that can be memory-mapped, so that a patch is read alone."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from covidseg.files import write_json
+
+FOREGROUND_LOCATIONS = 10_000  # kept per label and case, as many as nnU-Net keeps
+
+
+@dataclass(frozen=True)
+class Preprocessed:
+    """A case's folder below results/preprocessed/<dataset>/, arrays left on disk.
+
+    Attributes:
+        name: the case.
+        image: float16 (z, y, x), z-score, memory-mapped.
+        label: uint8 (z, y, x), memory-mapped.
+        foreground: int32 (n, 4): label id, z, y, x of some voxels of every label.
+        description: geometry of the ingested scan, spacing_mm of the arrays, sha256 of image and label.
+    """
+
+    name: str
+    image: np.ndarray
+    label: np.ndarray
+    foreground: np.ndarray
+    description: dict
+
+
+def save_case(folder: Path, image: np.ndarray, label: np.ndarray, description: dict) -> None:
+    """Write a preprocessed case: arrays as plain .npy, which can be memory-mapped, and case.json."""
+    folder.mkdir()
+    for name, array in (("image", image), ("label", label), ("foreground", _foreground(label))):
+        write_array(folder / f"{name}.npy", array)
+    write_json(folder / "case.json", description)
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write a .npy; unlike numpy.save, a full disk is reported as such."""
+    with open(path, "wb") as file:
+        header = np.lib.format.header_data_from_array_1_0(np.ascontiguousarray(array))
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(np.ascontiguousarray(array).data)
+
+
+def _foreground(label: np.ndarray) -> np.ndarray:
+    generator = np.random.default_rng(1234)
+    kept = [np.empty((0, 4), np.int32)]
+    for value in np.unique(label[label > 0]):
+        voxels = np.argwhere(label == value)
+        if len(voxels) > FOREGROUND_LOCATIONS:
+            voxels = generator.choice(voxels, FOREGROUND_LOCATIONS, replace=False)
+        kept.append(np.column_stack([np.full(len(voxels), value), voxels]).astype(np.int32))
+    return np.concatenate(kept)
+
+
+def open_case(folder: Path) -> Preprocessed:
+    """Open a preprocessed case without reading its arrays."""
+    return Preprocessed(
+        folder.name,
+        np.load(folder / "image.npy", mmap_mode="r"),
+        np.load(folder / "label.npy", mmap_mode="r"),
+        np.load(folder / "foreground.npy"),
+        json.loads((folder / "case.json").read_text()),
+    )

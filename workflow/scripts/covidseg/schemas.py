@@ -1,0 +1,42 @@
+"""JSON schemas, and their violations in one line."""
+
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from covidseg.errors import InputError
+
+
+def check_schema(content: object, name: str, schema: Path) -> None:
+    """Check content against a JSON schema; raises InputError for the first violation."""
+    validator = Draft202012Validator(yaml.safe_load(schema.read_text(encoding="utf-8")))
+    errors = sorted(
+        validator.iter_errors(content), key=lambda error: [str(part) for part in error.absolute_path]
+    )
+    if errors:
+        raise InputError(f"{name}: {_explain(errors[0])}")
+
+
+def _explain(error: ValidationError) -> str:
+    key = ".".join(str(part) for part in error.absolute_path) or "top level"
+    if error.validator == "anyOf":
+        return "; or ".join(_explain(alternative) for alternative in error.context)
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        unknown = ", ".join(repr(name) for name in error.instance if name not in known)
+        return f"{key}: unknown key {unknown}; allowed: {', '.join(known)}"
+    if error.validator == "enum":
+        return f"{key}: {error.instance!r}; allowed: {', '.join(map(str, error.validator_value))}"
+    if error.validator == "type":
+        hint = " (YAML reads 1e-3 as text: write 0.001)" if _looks_numeric(error.instance) else ""
+        return f"{key}: {error.instance!r} is not of type {error.validator_value}{hint}"
+    return f"{key}: {error.message}"
+
+
+def _looks_numeric(value: object) -> bool:
+    try:
+        return isinstance(value, str) and float(value) is not None
+    except ValueError:
+        return False
