@@ -56,7 +56,7 @@ def test_labels_equal_nnunet_s_rule():
         )
         expected[share >= 0.5] = value
         clear &= np.abs(share - 0.5) > 1e-6  # float32 may decide a tie otherwise
-    found = resample_label(torch.from_numpy(label), new, (1, 1, 1)).numpy()
+    found = resample_label(torch.from_numpy(label), new, (1, 1, 1), [1, 2, 3]).numpy()
     np.testing.assert_array_equal(found[clear], expected[clear])
     assert clear.mean() > 0.9
 

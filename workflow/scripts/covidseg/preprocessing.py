@@ -47,7 +47,8 @@ def preprocess(
                 "spacing_mm": list(spacing),
                 "sha256": [digest(file) for file in files],
             }
-            save_case(partial_output / name, array, _label_on_plan(image, label, spacing), description)
+            resampled = _label_on_plan(image, label, spacing, list(dataset["regions"]))
+            save_case(partial_output / name, array, resampled, description)
             log.info("preprocessed %s: %s voxels of %s mm", name, array.shape, spacing)
 
         in_parallel(one, names, workers)
@@ -91,8 +92,8 @@ def _moments(voxels: torch.Tensor, scale: partial) -> tuple[float, float]:
     return mean, max(0.0, squares / voxels.numel() - mean**2) ** 0.5
 
 
-def _label_on_plan(image: Volume, label: np.ndarray, spacing: tuple) -> np.ndarray:
+def _label_on_plan(image: Volume, label: np.ndarray, spacing: tuple, ids: list[int]) -> np.ndarray:
     geometry = image.geometry
     orders = spline_orders(geometry.spacing, spacing, order=1)
     shape = new_shape(geometry.shape, geometry.spacing, spacing)
-    return resample_label(torch.from_numpy(label), shape, orders).numpy()
+    return resample_label(torch.from_numpy(label), shape, orders, ids).numpy()

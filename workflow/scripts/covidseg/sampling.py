@@ -6,6 +6,7 @@ memory-mapped, and only the box around a patch is read.
 
 import logging
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,7 +103,10 @@ def cut_patch(
     box = (slice(first, last), slice(low[0], high[0]), slice(low[1], high[1]))
     image, label = (_read_box(array, box, device) for array in (case.image, case.label))
     grid = _grid(centre[1:] - low, half, (cosine, sine), image.shape[1:], (height, width)).to(device)
-    cut_image, cut_label = _resample(image.float(), grid, "bicubic"), _resample_label(label, grid)
+    cut_image, cut_label = (
+        _resample(image.float(), grid, "bicubic"),
+        _resample_label(label, grid, case.foreground),
+    )
     padding = (0, 0, 0, 0, first - start, start + depth - last)
     return functional.pad(cut_image, padding), functional.pad(cut_label, padding)
 
@@ -131,9 +135,8 @@ def _resample(slices: torch.Tensor, grid: torch.Tensor, mode: str) -> torch.Tens
     return functional.grid_sample(slices[None], grid, mode=mode, padding_mode="zeros", align_corners=False)[0]
 
 
-def _resample_label(label: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+def _resample_label(label: torch.Tensor, grid: torch.Tensor, ids: Iterable[int]) -> torch.Tensor:
     cut = torch.zeros((label.shape[0], *grid.shape[1:3]), dtype=torch.uint8, device=label.device)
-    for value in torch.unique(label):
-        if value > 0:
-            cut[_resample((label == value).float(), grid, "bilinear") >= 0.5] = value
+    for value in ids:
+        cut[_resample((label == value).float(), grid, "bilinear") >= 0.5] = value
     return cut

@@ -1,0 +1,49 @@
+"""What the phantom pipeline's jobs took, and how long a training's imports take.
+
+    .venv/bin/snakemake && .venv/bin/python benchmarks/pipeline.py
+
+Reads results/benchmarks, which Snakemake wrote, and the last run's elapsed time.
+"""
+
+import csv
+import re
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def import_seconds(module: str) -> float:
+    """Return the median time of five processes that import a module and end."""
+    times = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-c", f"import {module}"], cwd=ROOT / "workflow" / "scripts", check=True
+        )
+        times.append(time.perf_counter() - begun)
+    return statistics.median(times)
+
+
+def main() -> None:
+    """Print the figures."""
+    print("rule        jobs  median s   max s  peak GiB")
+    for folder in sorted((ROOT / "results" / "benchmarks").iterdir()):
+        rows = [next(csv.DictReader(open(path), delimiter="\t")) for path in folder.rglob("*.tsv")]
+        seconds = [float(row["s"]) for row in rows]
+        peak = max(float(row["max_rss"]) for row in rows if row["max_rss"] != "NA") / 1024
+        print(
+            f"{folder.name:10} {len(rows):5} {statistics.median(seconds):9.1f} {max(seconds):7.1f} {peak:9.2f}"
+        )
+    logs = sorted((ROOT / ".snakemake" / "log").glob("*.log"), key=lambda path: path.stat().st_mtime)
+    elapsed = re.findall(r"Elapsed time: (\S+)", logs[-1].read_text()) if logs else []
+    print(f"last run: {elapsed[-1] if elapsed else 'unknown'}")
+    for module in ("torch", "covidseg.training_run"):
+        print(f"import {module}: {import_seconds(module):.2f} s")
+
+
+if __name__ == "__main__":
+    main()
