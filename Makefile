@@ -10,13 +10,14 @@ BIN := .venv/bin
 
 demo: .venv/installed
 	$(BIN)/snakemake
+	@echo "Tables and figures: results/paper"
 
 test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
 	$(BIN)/snakemake --lint
-	$(BIN)/pytest --numprocesses 2
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 .venv/installed: envs/requirements.txt envs/setup.sh
 	sh envs/setup.sh "$(PYTHON)"

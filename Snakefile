@@ -29,5 +29,9 @@ rule all:
         "results/scores.csv",
 
 
+onstart:
+    claim_results()
+
+
 onsuccess:
     print(where_results_are())

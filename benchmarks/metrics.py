@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 from covidseg.metrics import surface_dice
 
 # surface-distance 0.1 calls names that NumPy 2 and SciPy have dropped.
-np.Inf = np.inf
+np.Inf = np.inf  # noqa: NPY201
 ndimage.filters = ndimage.morphology = ndimage
 
 SHAPE, SPACING = (134, 512, 512), (3.0, 0.977, 0.977)

@@ -5,13 +5,14 @@
 Reads results/benchmarks, which Snakemake wrote, and the last run's elapsed time.
 """
 
-import csv
 import re
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -32,15 +33,12 @@ def main() -> None:
     """Print the figures."""
     print("rule        jobs  median s   max s  peak GiB")
     for folder in sorted((ROOT / "results" / "benchmarks").iterdir()):
-        rows = [next(csv.DictReader(open(path), delimiter="\t")) for path in folder.rglob("*.tsv")]
-        seconds = [float(row["s"]) for row in rows]
-        peak = max(float(row["max_rss"]) for row in rows if row["max_rss"] != "NA") / 1024
-        print(
-            f"{folder.name:10} {len(rows):5} {statistics.median(seconds):9.1f} {max(seconds):7.1f} {peak:9.2f}"
-        )
+        rows = pd.concat(pd.read_csv(path, sep="\t") for path in folder.rglob("*.tsv"))
+        seconds, peak = rows["s"], rows["max_rss"].max() / 1024
+        print(f"{folder.name:10} {len(rows):5} {seconds.median():9.1f} {seconds.max():7.1f} {peak:9.2f}")
     logs = sorted((ROOT / ".snakemake" / "log").glob("*.log"), key=lambda path: path.stat().st_mtime)
-    elapsed = re.findall(r"Elapsed time: (\S+)", logs[-1].read_text()) if logs else []
-    print(f"last run: {elapsed[-1] if elapsed else 'unknown'}")
+    elapsed = re.findall(r"Elapsed time: (\S+)", "".join(path.read_text() for path in logs))
+    print(f"last run that had work: {elapsed[-1] if elapsed else 'unknown'}")
     for module in ("torch", "covidseg.training_run"):
         print(f"import {module}: {import_seconds(module):.2f} s")
 

@@ -171,6 +171,18 @@ def test_another_learning_rate_trains_again(toy):
     assert "preprocess" not in jobs
 
 
+def test_another_configuration_does_not_overwrite_the_results(toy):
+    path = toy / "config" / "config.yaml"
+    original = path.read_text()
+    change_yaml(path, lambda content: content.update(name="other", seed=1))
+    code, output = snakemake(toy, check=False)
+    path.write_text(original)
+    assert code != 0
+    assert "hold configuration 'toy', this run is 'other': use another checkout" in output
+    assert "Traceback" not in output
+    assert "Nothing to be done" in snakemake(toy)
+
+
 def test_the_same_training_gives_the_same_bytes(toy):
     model = toy / "results" / "models" / "scratch" / "fold0" / "model.safetensors"
     before = model.read_bytes()

@@ -165,6 +165,19 @@ def artefact_files():
     ]
 
 
+def claim_results():
+    """Refuse to run one configuration over another's results, which may have taken weeks to make."""
+    mark = Path("results/configuration.txt")
+    owner = mark.read_text().strip() if mark.exists() else config["name"]
+    if owner != config["name"]:
+        raise WorkflowError(
+            f"data/ and results/ hold configuration '{owner}', this run is '{config['name']}': use another "
+            f"checkout, or move data/ and results/ away; to overwrite them, delete {mark}"
+        )
+    mark.parent.mkdir(exist_ok=True)
+    mark.write_text(config["name"] + "\n")
+
+
 def where_results_are():
     shown = [path for path in artefact_files() if path.endswith((".md", ".png"))]
     return "\n".join(
