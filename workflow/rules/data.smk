@@ -16,6 +16,8 @@ rule download:
     params:
         source=address_of,
         phantom=phantom_of,
+    message:
+        "Fetch {output}"
     script:
         "../scripts/download.py"
 
@@ -41,6 +43,8 @@ rule ingest:
     params:
         dataset=lambda wildcards: DATASETS[wildcards.dataset],
         names=lambda wildcards: CONFIGURATION.case_names(wildcards.dataset),
+    message:
+        "Ingest {wildcards.dataset} into {output.images}"
     script:
         "../scripts/ingest.py"
 
@@ -67,6 +71,8 @@ rule preprocess:
     params:
         dataset=lambda wildcards: DATASETS[wildcards.dataset],
         plan=plan_of,
+    message:
+        "Preprocess into {output}"
     script:
         "../scripts/preprocess.py"
 
@@ -90,5 +96,7 @@ rule split:
         phantom=lambda wildcards: config["phantom"]
         and CONFIGURATION.case_names(wildcards.dataset),
         seed=config["seed"],
+    message:
+        "Split: {output}"
     script:
         "../scripts/split.py"

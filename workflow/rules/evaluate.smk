@@ -28,6 +28,8 @@ rule predict:
         precision=config["training"]["precision"],
         # Not an output: a restart goes on with the cases that are not written yet.
         partial="results/partial/predictions/{experiment}/fold{fold}/{dataset}",
+    message:
+        "Predict {output}"
     script:
         "../scripts/predict.py"
 
@@ -53,6 +55,8 @@ rule score:
             for name in EXPERIMENTS[wildcards.experiment].evaluate
         },
         tolerance_mm=config["evaluation"]["tolerance_mm"],
+    message:
+        "Score: {output}"
     script:
         "../scripts/score.py"
 
@@ -70,6 +74,8 @@ rule collect:
     resources:
         mem_mb=1000,
         runtime="10m",
+    message:
+        "Collect {output}"
     script:
         "../scripts/collect.py"
 
@@ -87,5 +93,7 @@ rule collect_splits:
     resources:
         mem_mb=500,
         runtime="10m",
+    message:
+        "Collect {output}"
     script:
         "../scripts/collect_splits.py"

@@ -27,6 +27,8 @@ rule table:
         evaluation=config["evaluation"],
         seed=config["seed"],
         configuration=config["name"],
+    message:
+        "Write {output.md}"
     script:
         "../scripts/table.py"
 
@@ -51,5 +53,7 @@ rule violin:
         artefact=artefact_of,
         rows=rows_of,
         configuration=config["name"],
+    message:
+        "Draw {output.png}"
     script:
         "../scripts/violin.py"

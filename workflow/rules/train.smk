@@ -33,6 +33,8 @@ rule train:
         },
         # Not an output: a failed job's outputs are deleted, and this is what it goes on from.
         state="results/state/{experiment}/fold{fold}",
+    message:
+        "Train {output.model}; epochs in {log}"
     script:
         "../scripts/train.py"
 
@@ -44,6 +46,8 @@ use rule train as pretrain with:
         "results/benchmarks/pretrain/{experiment}/fold{fold}.tsv"
     wildcard_constraints:
         experiment="pretrain-.*",
+    message:
+        "Pre-train {output.model}; epochs in {log}"
 
 
 ruleorder: pretrain > train
