@@ -45,7 +45,7 @@ def host():
 
 
 def fetch(tmp_path, address, **checksums):
-    path = tmp_path / "raw" / "x.zip"
+    path = tmp_path / "raw" / "set" / "x.zip"
     download({"address": address, "homepage": "https://example.org", **checksums}, path, phantom=None)
     return path
 
@@ -111,13 +111,18 @@ def test_a_host_that_is_not_there_is_named(tmp_path):
 
 
 def test_without_an_address_the_user_is_told_what_to_do(tmp_path):
-    with pytest.raises(InputError, match=r"raw/x\.zip: has no public address; .*example\.org"):
+    with pytest.raises(InputError, match=r"raw/set/x\.zip: has no public address; .*manual/set/x\.zip"):
         fetch(tmp_path, None)
+    (tmp_path / "manual" / "set").mkdir(parents=True)
+    (tmp_path / "manual" / "set" / "x.zip").write_bytes(CONTENT)
+    assert fetch(tmp_path, None, sha256=SHA256).read_bytes() == CONTENT
+    with pytest.raises(InputError, match="sha256"):
+        fetch(tmp_path, None, sha256="0" * 64)
 
 
 def test_an_old_file_survives_a_failed_transfer(tmp_path, host):
-    path = tmp_path / "raw" / "x.zip"
-    path.parent.mkdir()
+    path = tmp_path / "raw" / "set" / "x.zip"
+    path.parent.mkdir(parents=True)
     path.write_bytes(b"old")
     with pytest.raises(InputError):
         fetch(tmp_path, f"{host}/cut.zip")
@@ -127,5 +132,5 @@ def test_an_old_file_survives_a_failed_transfer(tmp_path, host):
 def test_a_full_disk_names_the_file_and_leaves_nothing(small_disk, host):
     with pytest.raises(OSError, match="No space left") as raised:
         fetch(small_disk, f"{host}/x.zip")
-    assert raised.value.filename.endswith("raw/x.zip")
+    assert raised.value.filename.endswith("raw/set/x.zip")
     assert_nothing_left(small_disk)

@@ -28,11 +28,7 @@ def download(source: dict, path: Path, *, phantom: dict | None) -> None:
     Raises:
         InputError: no address, unreachable, cut off, or another checksum than expected.
     """
-    address = source["address"]
-    if address is None:
-        raise InputError(
-            f"{path}: has no public address; fetch it by hand ({source['homepage']}) and put it there"
-        )
+    address = source["address"] or _fetched_by_hand(path, source["homepage"])
     with atomic_path(path) as temporary:
         if address.startswith("phantom:"):
             from covidseg.phantom.hosts import write_archive
@@ -43,6 +39,19 @@ def download(source: dict, path: Path, *, phantom: dict | None) -> None:
             _fetch(address, temporary)
         _verify(temporary, source, path)
     log.info("%s: %d bytes from %s", path, path.stat().st_size, address)
+
+
+def _fetched_by_hand(path: Path, homepage: str) -> str:
+    """Return the file: address of data/manual/<data set>/<archive>.
+
+    Not in data/raw itself: what lies there is Snakemake's, which deletes it before it makes it again.
+    """
+    manual = path.parents[2] / "manual" / path.parent.name / path.name
+    if not manual.exists():
+        raise InputError(
+            f"{path}: has no public address; fetch it by hand ({homepage}) and put it at {manual}"
+        )
+    return manual.absolute().as_uri()
 
 
 def _fetch(address: str, target: Path) -> None:
