@@ -22,7 +22,8 @@ SMALL_NETWORK = {
     "features": [4, 8],
     "kernels": [[1, 3, 3], [3, 3, 3]],
     "strides": [[1, 1, 1], [1, 2, 2]],
-    "convolutions": 1,
+    "convolutions": {"encoder": 1, "decoder": 1},
+    "design": "unet",
 }
 
 

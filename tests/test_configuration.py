@@ -106,12 +106,18 @@ def test_a_wrong_setting_is_refused_with_file_key_and_remedy(settings, change, m
         ("datasets", set_key("msd.labels.map", {0: 0, 1: 2}), r"msd\.labels\.map gives ids \[2\], regions has \[1\]"),
         ("datasets", set_key("msd.regions", {1: "tumour"}), r"'tumour'; allowed: infection, lesion"),
         ("datasets", set_key("msd.archives", {}), r"msd\.archives"),
-        ("experiments", set_key("experiments.scratch.strategy", "scrach"), r"experiments\.scratch\.strategy: unknown strategy 'scrach'; allowed: scratch, body-finetune"),
+        ("experiments", set_key("experiments.scratch.strategy", "scrach"), r"experiments\.scratch\.strategy: unknown strategy 'scrach'; allowed: pretrain, scratch, continual"),
         ("experiments", set_key("experiments.scratch.train", ["covid"]), r"scratch\.train: unknown data set 'covid'; allowed: covid20"),
         ("experiments", set_key("experiments.scratch.sources", ["msd"]), r"strategy scratch starts from nothing and takes no sources; remove the key"),
         ("experiments", lambda sheet: sheet["experiments"]["body-finetune"].pop("sources"), r"strategy body-finetune needs sources; allowed: msd, structseg"),
         ("experiments", set_key("experiments.body-finetune.sources", ["lidc"]), r"body-finetune\.sources: unknown source 'lidc'; allowed: msd"),
         ("experiments", set_key("experiments.scratch.evaluate", {"covid20": "tset"}), r"'tset'; allowed: test, mosmed"),
+        ("experiments", set_key("experiments.scratch.options", {"decoder": "new"}), r"scratch\.options: unknown option 'decoder'; expected: none"),
+        ("experiments", set_key("experiments.hybrid.options", {"decoder": "new"}), r"hybrid\.options: missing option 'reduction'; expected: decoder, reduction"),
+        ("experiments", set_key("experiments.hybrid.options.decoder", "old"), r"options\.decoder: unknown value 'old'; allowed: new, pretrained"),
+        ("experiments", set_key("experiments.hybrid.options.reduction", 0), r"options\.reduction: 0; expected a positive int"),
+        ("experiments", set_key("sources.multi.lesions", "both"), r"multi\.lesions: 'both'; allowed: union, heads"),
+        ("experiments", set_key("sources.multi", {"paper": "wang2021", "title": "M", "datasets": ["msd", "nsclc"], "lesions": "heads", "evaluate": {"msd": "in_domain"}}), r"multi\.evaluate: .*; must be \{\} with lesions: heads"),
         ("experiments", set_key("experiments.scratch.folds", 0), r"folds: 0 is less than"),
         ("experiments", set_key("experiments.pretrain-msd", {"paper": "ma2021", "strategy": "scratch", "train": ["msd"], "folds": 1, "evaluate": {}}), r"a second experiment named pretrain-msd"),
         ("datasets", set_key("msd.regions", {1: "left_lung", 2: "right_lung"}), r"labels\.map gives ids \[1\], regions has \[1, 2\]"),
@@ -146,13 +152,19 @@ def test_data_sets_with_different_labels_are_not_pooled(configuration):
 def test_experiments_of_this_pipeline(configuration):
     names = list(configuration.experiments)
     sources = ["msd", "structseg", "nsclc", "multi"]
-    expected = [f"pretrain-{s}" for s in sources] + ["scratch"] + [f"body-finetune-{s}" for s in sources]
+    strategies = ["continual", "body-finetune", "lesion-representations"]
+    expected = [f"pretrain-{s}" for s in [*sources, "multi2"]] + ["scratch"]
+    expected += [f"{strategy}-{s}" for strategy in strategies for s in sources]
+    expected += ["hybrid-multi", "multi-encoder-multi"]
+    expected += [f"collaborative-{part}-multi2" for part in ("backbone", "rc-g", "rc-g-rc-t")]
     assert names == expected
     multi = configuration.experiments["pretrain-multi"]
     assert multi.train == ("msd", "structseg", "nsclc")
     assert multi.pretraining is None
     assert configuration.experiments["body-finetune-multi"].pretraining == "pretrain-multi"
-    assert [e.name for e in configuration.experiments_of("body-finetune")] == expected[5:]
+    assert [e.name for e in configuration.experiments_of("body-finetune")] == [
+        f"body-finetune-{s}" for s in sources
+    ]
     assert [e.name for e in configuration.experiments_of("scratch")] == ["scratch"]
     assert all(
         STRATEGIES[e.strategy].needs_source == (e.source != "none")
@@ -166,6 +178,7 @@ def test_a_new_row_needs_nothing_but_the_sheet(configuration):
         "paper": "ma2021",
         "title": "MosMed",
         "datasets": ["mosmed"],
+        "lesions": "union",
         "evaluate": {},
     }
     sheet["experiments"]["body-finetune"]["sources"].append("mosmed")
@@ -200,3 +213,13 @@ def test_first_cases_keep_the_published_roles():
     assert first_cases(single, 5) == ["a", "b", "c", "d", "y"]
     folds = [{"train": ["a", "b"], "val": ["c", "d"]}, {"train": ["c", "d"], "val": ["a", "b"]}]
     assert first_cases(folds, 4) == ["a", "b", "c", "d"]
+
+
+def test_a_general_encoder_that_starts_random_waits_for_no_pretraining(configuration):
+    sheet = read("experiments")
+    sheet["experiments"]["collaborative-rc-g"]["options"]["general_encoder"] = "random"
+    experiment = expand_experiments(sheet, configuration.datasets, ROOT)["collaborative-rc-g-multi2"]
+    assert experiment.pretraining is None
+    assert experiment.source_datasets == ("msd", "nsclc")
+    assert configuration.experiments["collaborative-rc-g-multi2"].pretraining == "pretrain-multi2"
+    assert configuration.experiments["body-finetune-multi"].source_datasets == ()

@@ -1,4 +1,4 @@
-"""Model files: complete, checked, transferable; and the strategies that start from them."""
+"""Model files: complete, checked, transferable."""
 
 import json
 
@@ -8,6 +8,7 @@ import torch
 from conftest import SMALL_NETWORK
 from covidseg.errors import InputError
 from covidseg.model_files import (
+    Transfer,
     load_all_but_head,
     load_model,
     log_transfer,
@@ -16,7 +17,6 @@ from covidseg.model_files import (
     write_tensors,
 )
 from covidseg.network import build_network, is_head
-from covidseg.strategies import STRATEGIES
 
 DESCRIPTION = {
     "architecture": SMALL_NETWORK,
@@ -77,7 +77,7 @@ def test_all_but_the_head_is_loaded_exactly(saved):
     source, path = saved
     target = build_network(SMALL_NETWORK, classes=2, seed=9)
     before = {name: p.clone() for name, p in target.named_parameters()}
-    transfer = load_all_but_head(target, path)
+    transfer = Transfer.of(target, loaded=load_all_but_head(target, path))
     original = dict(source.named_parameters())
     for name, parameter in target.named_parameters():
         expected = before[name] if is_head(name) else original[name]
@@ -89,21 +89,21 @@ def test_all_but_the_head_is_loaded_exactly(saved):
 
 def test_a_head_of_other_size_may_differ(saved):
     target = build_network(SMALL_NETWORK, classes=4, seed=9)
-    assert load_all_but_head(target, saved[1]).loaded
+    assert load_all_but_head(target, saved[1])
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"features": [4, 12]}, r"has shape \(8, .*\) in the file and \(12, .*\) in the network"),
-        ({"convolutions": 2}, "is only in the network"),
+        ({"convolutions": {"encoder": 2, "decoder": 1}}, "is only in the network"),
         ({"features": [4], "kernels": [[1, 3, 3]], "strides": [[1, 1, 1]]}, "is only in the file"),
     ],
 )
 def test_another_architecture_is_refused_by_name(saved, change, message):
     if len(change.get("features", [0, 0])) == 1:
-        deeper = {key: value * 2 for key, value in SMALL_NETWORK.items() if key != "convolutions"}
-        deeper = deeper | {"convolutions": 1, "strides": [[1, 1, 1], [1, 2, 2], [1, 2, 2], [1, 1, 1]]}
+        deeper = SMALL_NETWORK | {key: SMALL_NETWORK[key] * 2 for key in ("features", "kernels")}
+        deeper["strides"] = [[1, 1, 1], [1, 2, 2], [1, 2, 2], [1, 1, 1]]
         save_model(saved[1], build_network(deeper, classes=2, seed=0), DESCRIPTION)
         change = {}
     other = build_network(SMALL_NETWORK | change, classes=2, seed=0)
@@ -111,28 +111,11 @@ def test_another_architecture_is_refused_by_name(saved, change, message):
         load_all_but_head(other, saved[1])
 
 
-def test_scratch_loads_nothing():
-    network = build_network(SMALL_NETWORK, classes=2, seed=1)
-    before = {name: p.clone() for name, p in network.named_parameters()}
-    transfer = STRATEGIES["scratch"].prepare(network, None)
-    assert transfer.loaded == transfer.frozen == []
-    assert all(torch.equal(before[name], p) for name, p in network.named_parameters())
-
-
-def test_body_finetune_loads_all_but_the_head_and_trains_everything(saved):
-    source, path = saved
-    network = build_network(SMALL_NETWORK, classes=2, seed=1)
-    transfer = STRATEGIES["body-finetune"].prepare(network, path)
-    original = dict(source.named_parameters())
-    assert all(torch.equal(original[name], p) for name, p in network.named_parameters() if not is_head(name))
-    assert transfer.frozen == []
-    assert all(p.requires_grad for p in network.parameters())
-
-
 def test_the_log_says_what_was_loaded_left_new_and_frozen(saved, caplog):
     network = build_network(SMALL_NETWORK, classes=2, seed=1)
     with caplog.at_level("INFO"):
-        log_transfer(load_all_but_head(network, saved[1]), network, saved[1])
+        transfer = Transfer.of(network, loaded=load_all_but_head(network, saved[1]))
+        log_transfer(transfer, network, saved[1])
     head = sum(p.numel() for name, p in network.named_parameters() if is_head(name))
     total = sum(p.numel() for p in network.parameters())
     assert f"loaded from {saved[1]}: " in caplog.text

@@ -21,7 +21,7 @@ from covidseg.optimiser import NesterovSGD
 @pytest.fixture(scope="module")
 def paper_network():
     architecture = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())["network"]
-    return build_network(architecture, classes=2, seed=0)
+    return build_network(architecture | {"design": "unet"}, classes=2, seed=0)
 
 
 def test_paper_network_has_the_published_size(paper_network):

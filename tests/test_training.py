@@ -15,7 +15,7 @@ from conftest import ROOT
 from covidseg import training
 from covidseg.errors import InputError
 from covidseg.model_files import read_tensors
-from covidseg.training import learning_rate
+from covidseg.strategies.base import Schedule
 from covidseg.training_state import locked
 from training_program import make_run, start
 
@@ -186,9 +186,10 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(training_folders, tmp
 
 def test_learning_rate_is_the_published_poly_schedule():
     settings = {"learning_rate": 0.01, "learning_rate_power": 0.9, "epochs": 1000}
-    assert learning_rate(settings, 0) == 0.01
-    assert learning_rate(settings, 500) == pytest.approx(0.01 * 0.5**0.9)
-    assert learning_rate(settings, 999) == pytest.approx(0.01 * 0.001**0.9)
+    schedule = Schedule(0, 1000)
+    assert schedule.learning_rate(settings, 0) == 0.01
+    assert schedule.learning_rate(settings, 500) == pytest.approx(0.01 * 0.5**0.9)
+    assert schedule.learning_rate(settings, 999) == pytest.approx(0.01 * 0.001**0.9)
 
 
 @pytest.mark.gpu

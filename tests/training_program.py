@@ -12,25 +12,35 @@ import yaml
 
 from covidseg import training
 from covidseg.job import job
+from covidseg.strategies import load_strategy
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORK = {
     "features": [4, 8],
     "kernels": [[1, 3, 3], [3, 3, 3]],
     "strides": [[1, 1, 1], [1, 2, 2]],
-    "convolutions": 1,
+    "convolutions": {"encoder": 1, "decoder": 1},
 }
 
 
-def make_run(cases: list[Path], validation: list[Path], **changes) -> training.Run:
+def make_run(
+    cases: list[Path],
+    validation: list[Path],
+    strategy: str = "scratch",
+    options: dict | None = None,
+    pretrained: Path | None = None,
+    source_cases: tuple[Path, ...] = (),
+    **changes,
+) -> training.Run:
     """A run over small blobs; `changes` go into the training settings."""
     settings = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
     small = {"epochs": 4, "iterations": 5, "validation_every": 2, "validation_patches": 4, "device": "cpu"}
     exact = {"precision": "float32", "checkpoint_seconds": 0, "device_memory_gib": 1, "learning_rate": 0.05}
     return training.Run(
-        strategy="scratch",
-        pretrained=None,
+        strategy=load_strategy(strategy, options or {}, ["blobs"]),
+        pretrained=pretrained,
         cases=cases,
+        source_cases=list(source_cases),
         validation=validation,
         classes=2,
         fold=0,
@@ -51,7 +61,7 @@ def start(run: training.Run, output: Path) -> None:
         model=output / "model.safetensors",
         log_table=output / "log.csv",
         state=output / "state",
-        description={"architecture": NETWORK, "labels": {"1": "lesion"}},
+        description={"labels": {"1": "lesion"}},
     )
 
 

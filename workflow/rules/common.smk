@@ -12,6 +12,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from covidseg.configuration import load_configuration
 from covidseg.errors import InputError
+from covidseg.strategies import STRATEGIES
 
 try:
     CONFIGURATION = load_configuration(
@@ -40,13 +41,13 @@ wildcard_constraints:
     archive="[^/]+",
 
 
-def code(script):
-    """Return a script and the library modules it imports, directly or through others.
+def code(*scripts):
+    """Return scripts and the library modules they import, directly or through others.
 
     Snakemake does not see a script's imports: as inputs, a changed module reruns the rules that use it,
     and only those.
     """
-    found, waiting = [], [SCRIPTS / f"{script}.py"]
+    found, waiting = [], [SCRIPTS / f"{script}.py" for script in scripts]
     while waiting:
         path = waiting.pop()
         found.append(path)
@@ -56,6 +57,15 @@ def code(script):
                 if imported.exists() and imported not in found + waiting:
                     waiting.append(imported)
     return sorted(str(path.relative_to(BASE)) for path in found)
+
+
+def strategy_code(wildcards):
+    """Return what a training runs: its own strategy's module and no other's.
+
+    The registry is left out (a package's file is not found by `code`): a new strategy trains nothing anew.
+    """
+    strategy = STRATEGIES[EXPERIMENTS[wildcards.experiment].strategy]
+    return code("train", f"covidseg/strategies/{strategy.module}")
 
 
 def archive_files(wildcards):
@@ -87,22 +97,24 @@ def datasets_in_use():
         {
             name
             for experiment in EXPERIMENTS.values()
-            for name in (*experiment.train, *experiment.evaluate)
+            for name in (
+                *experiment.train,
+                *experiment.source_datasets,
+                *experiment.evaluate,
+            )
         }
     )
 
 
-def preprocessed_for_training(wildcards):
-    return expand(
-        "results/preprocessed/{dataset}",
-        dataset=EXPERIMENTS[wildcards.experiment].train,
-    )
+def for_training(pattern):
+    """Return an input function: a path for each data set whose cases a training sees."""
 
+    def paths(wildcards):
+        experiment = EXPERIMENTS[wildcards.experiment]
+        datasets = dict.fromkeys([*experiment.train, *experiment.source_datasets])
+        return expand(pattern, dataset=datasets)
 
-def splits_for_training(wildcards):
-    return expand(
-        "results/splits/{dataset}.json", dataset=EXPERIMENTS[wildcards.experiment].train
-    )
+    return paths
 
 
 def pretrained_model(wildcards):

@@ -38,6 +38,8 @@ rule score:
     input:
         predictions=evaluated("results/predictions/{experiment}/fold{fold}/{dataset}"),
         labels=evaluated("results/cases/{dataset}/labels"),
+        description="results/models/{experiment}/fold{fold}/model.json",
+        log="results/models/{experiment}/fold{fold}/log.csv",
         code=code("score"),
     output:
         "results/scores/{experiment}/fold{fold}.csv",

@@ -3,10 +3,10 @@
 
 rule train:
     input:
-        cases=preprocessed_for_training,
-        splits=splits_for_training,
+        cases=for_training("results/preprocessed/{dataset}"),
+        splits=for_training("results/splits/{dataset}.json"),
         pretrained=pretrained_model,
-        code=code("train"),
+        code=strategy_code,
     output:
         model="results/models/{experiment}/fold{fold}/model.safetensors",
         description="results/models/{experiment}/fold{fold}/model.json",
@@ -50,4 +50,16 @@ use rule train as pretrain with:
         "Pre-train {output.model}; epochs in {log}"
 
 
-ruleorder: pretrain > train
+use rule train as collaborative with:
+    output:
+        model="results/models/{experiment}/fold{fold}/model.safetensors",
+        description="results/models/{experiment}/fold{fold}/model.json",
+        log="results/models/{experiment}/fold{fold}/log.csv",
+        snapshots="results/models/{experiment}/fold{fold}/relations.safetensors",
+    wildcard_constraints:
+        experiment="|".join(
+            name for name, found in EXPERIMENTS.items() if found.source_datasets
+        ),
+
+
+ruleorder: pretrain > collaborative > train

@@ -26,4 +26,5 @@ if __name__ == "__main__":
             log_table=Path(snakemake.output.log),
             state=Path(params.state),
             description=describe_run(run, params.experiment, params.regions, params.settings),
+            snapshots=snakemake.output.get("snapshots"),
         )

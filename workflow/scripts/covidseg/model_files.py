@@ -1,5 +1,6 @@
 """Models on disk: weights in safetensors, everything else in JSON, never a pickle."""
 
+import hashlib
 import importlib.metadata
 import json
 import logging
@@ -27,6 +28,16 @@ class Transfer:
     loaded: list[str]
     new: list[str]
     frozen: list[str]
+
+    @classmethod
+    def of(cls, network: nn.Module, *, loaded: list[str]) -> "Transfer":
+        """Describe a prepared network: what was not loaded is new, what takes no gradient is frozen."""
+        parameters = dict(network.named_parameters())
+        return cls(
+            loaded,
+            [name for name in parameters if name not in set(loaded)],
+            [name for name, parameter in parameters.items() if not parameter.requires_grad],
+        )
 
 
 def write_tensors(
@@ -78,28 +89,50 @@ def load_model(weights: Path) -> tuple[nn.Module, dict]:
     """Rebuild a trained network; returns it in evaluation mode, and its description."""
     description = read_description(weights)
     network = build_network(description["architecture"], classes=1 + len(description["labels"]), seed=0)
-    _copy(read_tensors(weights), network, weights, skip_heads=False)
+    _copy(read_tensors(weights), dict(network.named_parameters()), weights)
     network.decoder.deep_supervision = False
     return network.eval(), description
 
 
-def load_all_but_head(network: nn.Module, weights: Path) -> Transfer:
-    """Copy a pre-trained model's weights into a network of the same architecture.
+def load_all_but_head(network: nn.Module, weights: Path) -> list[str]:
+    """Copy a pre-trained model's encoder and decoder; see `load_parts`."""
+    return load_parts(network, weights, [("encoder.", "encoder."), ("decoder.", "decoder.")])
 
-    Names and shapes must agree everywhere but in the segmentation heads, which stay new.
+
+def load_parts(
+    network: nn.Module, weights: Path, parts: list[tuple[str, str]], *, new: tuple[str, ...] = ()
+) -> list[str]:
+    """Copy parts of a pre-trained model into a network.
+
+    Args:
+        network: to copy into.
+        weights: model.safetensors.
+        parts: prefix of the parameters' names in the file -> prefix in the network. Within a part names
+            and shapes must agree; only the segmentation heads are left as they are.
+        new: further parameters of the network that are left as they are.
+
+    Returns:
+        Names of the parameters loaded.
 
     Raises:
         InputError: another architecture; names the first parameter that differs.
     """
-    loaded = _copy(read_tensors(weights), network, weights, skip_heads=True)
-    return Transfer(loaded, [name for name, _ in network.named_parameters() if is_head(name)], [])
+    tensors, parameters = read_tensors(weights), dict(network.named_parameters())
+    loaded = []
+    for source, target in parts:
+        renamed = {target + name.removeprefix(source): name for name in tensors if name.startswith(source)}
+        wanted = {name: p for name, p in parameters.items() if name.startswith(target)}
+        left = {name for name in renamed.keys() | wanted.keys() if is_head(name) or name in new}
+        _copy(
+            {name: tensors[original] for name, original in renamed.items() if name not in left},
+            {name: parameter for name, parameter in wanted.items() if name not in left},
+            weights,
+        )
+        loaded += [name for name in wanted if name not in left]
+    return loaded
 
 
-def _copy(tensors: dict[str, torch.Tensor], network: nn.Module, path: Path, *, skip_heads: bool) -> list[str]:
-    def relevant(names: dict) -> dict:
-        return {name: tensor for name, tensor in names.items() if not (skip_heads and is_head(name))}
-
-    source, target = relevant(tensors), relevant(dict(network.named_parameters()))
+def _copy(source: dict[str, torch.Tensor], target: dict[str, torch.Tensor], path: Path) -> None:
     for name in sorted(source.keys() ^ target.keys()):
         where = "the file" if name in source else "the network"
         raise InputError(f"{path}: another architecture: {name} is only in {where}")
@@ -110,7 +143,14 @@ def _copy(tensors: dict[str, torch.Tensor], network: nn.Module, path: Path, *, s
     with torch.no_grad():
         for name, parameter in target.items():
             parameter.copy_(source[name])
-    return list(target)
+
+
+def weights_digest(network: nn.Module, names: list[str]) -> str:
+    """Return a checksum of some of a network's parameters."""
+    parameters, checksum = dict(network.named_parameters()), hashlib.sha256()
+    for name in names:
+        checksum.update(parameters[name].detach().cpu().contiguous().numpy().tobytes())
+    return checksum.hexdigest()
 
 
 def log_transfer(transfer: Transfer, network: nn.Module, source: Path | None) -> None:

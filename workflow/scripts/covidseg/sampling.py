@@ -24,13 +24,13 @@ class TrainingCase:
     """One case to cut patches from.
 
     Attributes:
-        name: the case.
+        dataset: that the case belongs to.
         image: (z, y, x), z-score; a tensor on the training device, or memory-mapped.
         label: uint8 (z, y, x), likewise.
         foreground: label id -> int array (n, 3) of voxels with that id.
     """
 
-    name: str
+    dataset: str
     image: torch.Tensor | np.ndarray
     label: torch.Tensor | np.ndarray
     foreground: dict[int, np.ndarray]
@@ -47,7 +47,7 @@ def load_cases(folders: list[Path], *, device: torch.device, budget_gib: float) 
             image, label = (torch.from_numpy(np.array(array)).to(device) for array in (image, label))
         ids = case.foreground[:, 0]
         foreground = {int(i): case.foreground[ids == i, 1:] for i in np.unique(ids)}
-        cases.append(TrainingCase(case.name, image, label, foreground))
+        cases.append(TrainingCase(folder.parent.name, image, label, foreground))
     streamed = sum(isinstance(case.image, np.ndarray) for case in cases)
     log.info("%d cases, %.2f GiB; %d of them stream from disk", len(cases), used / 2**30, streamed)
     return cases

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import json
 import logging
 import math
+import statistics
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +70,14 @@ def score_pair(
             extra = (truth.geometry.spacing, tolerance_mm[region]) if metric == "NSD" else ()
             rows.append({"region": region, "metric": metric, "value": function(*masks, *extra)})
     return rows
+
+
+def time_score(log_table: Path, description: Path) -> dict:
+    """Return the row of a training's seconds per epoch, the median of log.csv; its case is the device."""
+    with open(log_table, newline="", encoding="utf-8") as file:
+        seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
+    device = json.loads(description.read_text(encoding="utf-8"))["device"]
+    return {"case": device, "region": "", "metric": "time", "value": statistics.median(seconds)}
 
 
 def write_scores(path: Path, rows: list[dict]) -> None:

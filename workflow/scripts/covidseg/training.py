@@ -11,26 +11,27 @@ import math
 import signal
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
-from covidseg.augmentation import augment, spatial_parameters
+from covidseg.batches import training_batch
 from covidseg.device import Compute, choose_compute
 from covidseg.errors import InputError, Interrupted
 from covidseg.files import write_text
-from covidseg.losses import deep_supervision_loss
-from covidseg.model_files import log_transfer, save_model
+from covidseg.model_files import log_transfer, save_model, weights_digest, write_tensors
 from covidseg.network import build_network
 from covidseg.optimiser import NesterovSGD
-from covidseg.sampling import TrainingCase, cut_patch, load_cases, patch_centre
-from covidseg.strategies import STRATEGIES
+from covidseg.sampling import TrainingCase, load_cases
+from covidseg.strategies.base import Schedule, Strategy
 from covidseg.training_state import Progress, delete_state, load_state, locked, save_state
+from covidseg.validation import validation_dice
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +43,10 @@ class Run:
     """One model to train.
 
     Attributes:
-        strategy: key of STRATEGIES.
+        strategy: how it starts and steps.
         pretrained: model.safetensors to start from, or None.
         cases: folders of preprocessed training cases.
+        source_cases: folders of the source's training cases, for strategies that train on them too.
         validation: folders of preprocessed cases for the validation Dice; may be empty.
         classes: output channels, background included.
         fold: the fold, which seeds the patches together with `seed`.
@@ -55,9 +57,10 @@ class Run:
         fingerprint: of configuration, code and data; a state with another one is not resumed.
     """
 
-    strategy: str
+    strategy: Strategy
     pretrained: Path | None
     cases: list[Path]
+    source_cases: list[Path]
     validation: list[Path]
     classes: int
     fold: int
@@ -69,8 +72,30 @@ class Run:
     threads: int
     fingerprint: str
 
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The learning rate's schedule."""
+        return self.strategy.schedule(self.training, self.pretrained)
 
-def train(run: Run, *, model: Path, log_table: Path, state: Path, description: dict) -> None:
+
+@dataclass(frozen=True)
+class Data:
+    """The cases of a run, loaded; attributes as the run's."""
+
+    cases: list[TrainingCase]
+    source_cases: list[TrainingCase]
+    validation: list[TrainingCase]
+
+
+def train(
+    run: Run,
+    *,
+    model: Path,
+    log_table: Path,
+    state: Path,
+    description: dict,
+    snapshots: str | Path | None = None,
+) -> None:
     """Train one model to the end, from its saved state if there is one.
 
     Args:
@@ -79,6 +104,7 @@ def train(run: Run, *, model: Path, log_table: Path, state: Path, description: d
         log_table: path of log.csv, one row per epoch.
         state: folder of the resume state and the lock; deleted on success.
         description: goes into model.json.
+        snapshots: path of the tensors that the strategy kept of some epochs, if it keeps any.
 
     Raises:
         InputError: another process trains this model, or the pre-trained model does not fit.
@@ -87,153 +113,115 @@ def train(run: Run, *, model: Path, log_table: Path, state: Path, description: d
     with locked(state):
         compute = choose_compute(run.training["device"], run.training["precision"], threads=run.threads)
         log.info("training on %s", compute)
-        network = build_network(run.network, classes=run.classes, seed=run.seed)
-        transfer = STRATEGIES[run.strategy].prepare(network, run.pretrained)
+        architecture = run.strategy.architecture(run.network)
+        network = build_network(architecture, classes=run.classes, seed=run.seed)
+        transfer = run.strategy.prepare(network, run.pretrained)
         log_transfer(transfer, network, run.pretrained)
+        frozen = weights_digest(network, transfer.frozen)
         network = network.to(compute.device, memory_format=torch.channels_last_3d)
-        optimiser = NesterovSGD(
-            network, momentum=run.training["momentum"], weight_decay=run.training["weight_decay"]
-        )
-        rows = _epochs(run, network, optimiser, compute, state)
-        save_model(model, network, {**description, "device": str(compute)})
-        _write_log(log_table, rows)
+        progress = _epochs(run, network, compute, state)
+        _check_frozen(network, transfer.frozen, frozen)
+        save_model(model, network, {**description, "architecture": architecture, "device": str(compute)})
+        _write_log(log_table, progress.rows)
+        if snapshots:
+            write_tensors(Path(snapshots), progress.snapshots)
         delete_state(state)
 
 
-def _epochs(
-    run: Run, network: nn.Module, optimiser: NesterovSGD, compute: Compute, state: Path
-) -> list[dict]:
-    """Run the epochs that are left and return the rows of log.csv."""
+def _check_frozen(network: nn.Module, names: list[str], before: str) -> None:
+    after = weights_digest(network, names)
+    if names:
+        log.info("frozen parameters: sha256 %s before and %s after training", before, after)
+    if after != before:
+        raise RuntimeError("frozen parameters have changed in training: the strategy is wrong")
+
+
+def _epochs(run: Run, network: nn.Module, compute: Compute, state: Path) -> Progress:
+    """Run the epochs that are left."""
     settings = run.training
+    optimiser = NesterovSGD(network, momentum=settings["momentum"], weight_decay=settings["weight_decay"])
     progress = load_state(state, network, optimiser, run.fingerprint) or Progress()
-    cases, validation = (
-        load_cases(folders, device=compute.device, budget_gib=settings["device_memory_gib"])
-        for folders in (run.cases, run.validation)
+    data = Data(
+        *(
+            load_cases(folders, device=compute.device, budget_gib=settings["device_memory_gib"])
+            for folders in (run.cases, run.source_cases, run.validation)
+        )
     )
     saved = time.monotonic()
     with _stop_requests() as stop:
-        while progress.epoch < run.training["epochs"]:
-            _iterations(run, network, optimiser, cases, compute, progress, stop)
-            if stop.is_set():
+        while progress.epoch < settings["epochs"]:
+            _iterations(run, network, optimiser, data, compute, progress, stop)
+            if progress.iteration == settings["iterations"]:
+                _finish_epoch(run, network, data.validation, compute, progress)
+            if stop.is_set() and progress.epoch < settings["epochs"]:
                 save_state(state, network, optimiser, progress, run.fingerprint)
                 raise Interrupted(f"stopped at epoch {progress.epoch}; the next start goes on from {state}")
-            _finish_epoch(run, network, validation, compute, progress)
             if time.monotonic() - saved >= settings["checkpoint_seconds"]:
                 save_state(state, network, optimiser, progress, run.fingerprint)
                 saved = time.monotonic()
-    return progress.rows
-
-
-def learning_rate(settings: dict, epoch: int) -> float:
-    """Return the rate of an epoch: initial x (1 - epoch / epochs) ^ power (wang2021 3.3)."""
-    return settings["learning_rate"] * (1 - epoch / settings["epochs"]) ** settings["learning_rate_power"]
+    return progress
 
 
 def _iterations(
     run: Run,
     network: nn.Module,
     optimiser: NesterovSGD,
-    cases: list[TrainingCase],
+    data: Data,
     compute: Compute,
     progress: Progress,
     stop: threading.Event,
 ) -> None:
     """Do the iterations left in this epoch, or those until a stop is requested."""
     begun = time.monotonic()
-    total = torch.full((), progress.loss, dtype=torch.float64, device=compute.device)
-    rate = learning_rate(run.training, progress.epoch)
+    # Sums stay on the device and are read once an epoch: every read makes the host wait for it.
+    sums = defaultdict(lambda: torch.zeros((), dtype=torch.float64, device=compute.device))
+    for name, value in progress.sums.items():
+        sums[name] += value
     network.train()
     while progress.iteration < run.training["iterations"] and not stop.is_set():
-        step = progress.epoch * run.training["iterations"] + progress.iteration
-        images, labels = training_batch(run, cases, step, compute.device)
-        total += training_step(network, optimiser, images, labels, rate, run.training, compute)
+        for name, value in training_step(run, network, optimiser, data, compute, progress).items():
+            sums[name] += value.detach()
         progress.iteration += 1
-    # Read once an epoch: every read makes the host wait for the device.
-    progress.loss = total.item()
+    progress.sums = {name: value.item() for name, value in sums.items()}
     progress.seconds += time.monotonic() - begun
 
 
-def training_batch(
-    run: Run, cases: list[TrainingCase], step: int, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cut and augment the batch of one iteration.
-
-    Returns:
-        Images float32 (batch, 1, z, y, x) and labels uint8 (batch, z, y, x).
-    """
-    generator = np.random.default_rng([run.seed, run.fold, step])
-    batch = run.training["batch"]
-    background = round(batch * (1 - run.training["foreground"]))
-    samples = []
-    for sample in range(batch):
-        case = cases[generator.integers(len(cases))]
-        centre = patch_centre(case, run.patch, foreground=sample >= background, generator=generator)
-        angle, scale = spatial_parameters(run.augmentation, generator)
-        cut = cut_patch(case, centre, run.patch, angle=angle, scale=scale, device=device)
-        samples.append(augment(*cut, run.augmentation, generator))
-    images, labels = zip(*samples, strict=True)
-    images = torch.stack(images)[:, None].contiguous(memory_format=torch.channels_last_3d)
-    return images, torch.stack(labels)
-
-
 def training_step(
-    network: nn.Module,
-    optimiser: NesterovSGD,
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    rate: float,
-    settings: dict,
-    compute: Compute,
-) -> torch.Tensor:
-    """Do one optimisation step at a learning rate and return the loss, still on the device."""
+    run: Run, network: nn.Module, optimiser: NesterovSGD, data: Data, compute: Compute, progress: Progress
+) -> dict[str, torch.Tensor]:
+    """Do one optimisation step; returns the loss and the strategy's other values, still on the device."""
+    settings = run.training
+    step = progress.epoch * settings["iterations"] + progress.iteration
+    batch = training_batch(run, data.cases, data.source_cases, step, compute.device)
     optimiser.zero_grad()
-    with compute.autocast():
-        outputs = network(images)
-    loss = deep_supervision_loss(outputs, labels, batch_dice=settings["batch_dice"])
-    loss.backward()
+    values = run.strategy.losses(
+        network, batch, settings=settings, compute=compute, progress=progress.epoch / settings["epochs"]
+    )
+    values["loss"].backward()
     nn.utils.clip_grad_norm_(network.parameters(), settings["gradient_clip"])
-    optimiser.step(rate)
-    return loss.detach()
+    optimiser.step(run.schedule.learning_rate(settings, progress.epoch))
+    return values
 
 
 def _finish_epoch(
     run: Run, network: nn.Module, validation: list[TrainingCase], compute: Compute, progress: Progress
 ) -> None:
-    rate = learning_rate(run.training, progress.epoch)
-    loss = progress.loss / run.training["iterations"]
+    settings, number = run.training, progress.epoch + 1
+    rate = run.schedule.learning_rate(settings, progress.epoch)
+    means = {name: value / settings["iterations"] for name, value in progress.sums.items()}
+    loss = means.pop("loss")
     if not math.isfinite(loss):
         raise InputError(f"epoch {progress.epoch}: the loss is {loss}; try a lower training.learning_rate")
-    number = progress.epoch + 1
-    due = number % run.training["validation_every"] == 0 or number == run.training["epochs"]
+    due = number % settings["validation_every"] == 0 or number == settings["epochs"]
     dice = validation_dice(run, network, validation, compute) if validation and due else math.nan
     row = dict(zip(COLUMNS, (progress.epoch, rate, loss, dice, progress.seconds), strict=True))
     log.info(
         "epoch %d of %d: loss %.4f, validation Dice %.3f, learning rate %.5f, %.1f s",
-        number, run.training["epochs"], loss, dice, rate, progress.seconds,
+        number, settings["epochs"], loss, dice, rate, progress.seconds,
     )  # fmt: skip
-    progress.rows.append(row)
-    progress.epoch, progress.iteration, progress.loss, progress.seconds = number, 0, 0.0, 0.0
-
-
-@torch.inference_mode()
-def validation_dice(run: Run, network: nn.Module, cases: list[TrainingCase], compute: Compute) -> float:
-    """Return the Dice over fixed patches of the validation cases, pooled, mean over foreground classes.
-
-    As in nnU-Net it serves to watch a training, not to choose a model.
-    """
-    network.eval()
-    overlap, total = np.zeros(run.classes - 1), np.zeros(run.classes - 1)
-    for index in range(run.training["validation_patches"]):
-        generator = np.random.default_rng([run.seed, index])
-        case = cases[index % len(cases)]
-        centre = patch_centre(case, run.patch, foreground=index % 2 == 1, generator=generator)
-        image, label = cut_patch(case, centre, run.patch, angle=0, scale=1, device=compute.device)
-        with compute.autocast():
-            predicted = network(image[None, None])[0][0].argmax(0)
-        for i in range(1, run.classes):
-            overlap[i - 1] += ((predicted == i) & (label == i)).sum().item()
-            total[i - 1] += ((predicted == i).sum() + (label == i).sum()).item()
-    return float(np.mean(2 * overlap / np.maximum(total, 1)))
+    progress.rows.append(row | means)
+    progress.snapshots |= run.strategy.snapshot(number, settings["epochs"])
+    progress.epoch, progress.iteration, progress.sums, progress.seconds = number, 0, {}, 0.0
 
 
 @contextmanager
@@ -252,7 +240,7 @@ def _stop_requests() -> Iterator[threading.Event]:
 
 def _write_log(path: Path, rows: list[dict]) -> None:
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, buffer.getvalue())

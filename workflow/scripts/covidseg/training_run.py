@@ -7,6 +7,7 @@ from pathlib import Path
 from covidseg.files import digest
 from covidseg.model_files import read_description
 from covidseg.splits import read_splits, training_cases, validation_cases
+from covidseg.strategies import load_strategy
 from covidseg.training import Run
 
 
@@ -38,13 +39,20 @@ def make_run(
     folders = {folder.name: folder for folder in preprocessed}
     folds = read_splits(splits)
     datasets, plan = experiment["train"], settings["plan"]
-    cases = [folders[name] / case for name, case in training_cases(folds, datasets, fold)]
-    held_out = validation_cases(folds, datasets, fold, plan["target"])
+    cases, source_cases, validation = (
+        [folders[name] / case for name, case in names]
+        for names in (
+            training_cases(folds, datasets, fold),
+            training_cases(folds, experiment["source_datasets"], fold),
+            validation_cases(folds, datasets, fold, plan["target"]),
+        )
+    )
     return Run(
-        strategy=experiment["strategy"],
+        strategy=load_strategy(experiment["strategy"], experiment["options"], datasets),
         pretrained=pretrained,
         cases=cases,
-        validation=[folders[name] / case for name, case in held_out],
+        source_cases=source_cases,
+        validation=validation,
         classes=1 + len(regions),
         fold=fold,
         seed=settings["seed"],
@@ -55,7 +63,8 @@ def make_run(
         threads=threads,
         fingerprint=_fingerprint(
             [experiment, fold, regions, settings, threads],
-            [*code, *(case / "case.json" for case in cases)] + ([pretrained] if pretrained else []),
+            [*code, *(case / "case.json" for case in [*cases, *source_cases])]
+            + ([pretrained] if pretrained else []),
         ),
     )
 
@@ -67,24 +76,35 @@ def _fingerprint(content: list, files: list[Path]) -> str:
 
 
 def describe_run(run: Run, experiment: dict, regions: dict[int, str], settings: dict) -> dict:
-    """Return what model.json says of a run: architecture, plan, normalisation, labels and lineage."""
+    """Return what model.json says of a run, but its architecture: plan, normalisation, labels, lineage."""
     spacing = json.loads((run.cases[0] / "case.json").read_text(encoding="utf-8"))["spacing_mm"]
     lineage = {
         "experiment": experiment["name"],
         "fold": run.fold,
-        "strategy": run.strategy,
+        "strategy": experiment["strategy"],
+        "options": experiment["options"],
         "pretrained": run.pretrained and _ancestor(run.pretrained),
-        "training_cases": [f"{case.parent.name}/{case.name}" for case in run.cases],
+        "training_cases": [_name(case) for case in run.cases],
+        "source_cases": [_name(case) for case in run.source_cases],
         "seed": run.seed,
     }
+    schedule = run.schedule
     return {
-        "architecture": run.network,
         "plan": {"spacing": spacing, "patch": list(run.patch)},
         "normalisation": {"window_hu": settings["plan"]["window"], "scheme": "z-score over the scan"},
         "labels": {str(label): region for label, region in regions.items()},
+        "schedule": {
+            "epochs": run.training["epochs"],
+            "first_epoch": schedule.first_epoch,
+            "epoch_max": schedule.epoch_max,
+        },
         "lineage": lineage,
         "fingerprint": run.fingerprint,
     }
+
+
+def _name(case: Path) -> str:
+    return f"{case.parent.name}/{case.name}"
 
 
 def _ancestor(weights: Path) -> dict:

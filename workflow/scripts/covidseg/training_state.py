@@ -5,7 +5,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import filelock
@@ -27,16 +27,18 @@ class Progress:
     Attributes:
         epoch: current epoch, from 0.
         iteration: iterations done in it.
-        loss: sum of the losses of these iterations.
+        sums: of the losses of these iterations, by name.
         seconds: time spent in them.
         rows: rows of log.csv, one per finished epoch.
+        snapshots: tensors that the strategy keeps of finished epochs.
     """
 
     epoch: int = 0
     iteration: int = 0
-    loss: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     rows: list[dict] = field(default_factory=list)
+    snapshots: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 @contextmanager
@@ -55,10 +57,12 @@ def locked(folder: Path) -> Iterator[None]:
 def save_state(
     folder: Path, network: nn.Module, optimiser: NesterovSGD, progress: Progress, fingerprint: str
 ) -> None:
-    """Write weights, momenta and progress to `state.safetensors`, atomically."""
+    """Write weights, momenta, snapshots and progress to `state.safetensors`, atomically."""
     tensors = {f"weight.{name}": parameter for name, parameter in network.named_parameters()}
     tensors |= {f"momentum.{name}": momentum for name, momentum in optimiser.momenta.items()}
-    metadata = {"fingerprint": fingerprint, "progress": json.dumps(asdict(progress))}
+    tensors |= {f"snapshot.{name}": tensor for name, tensor in progress.snapshots.items()}
+    counted = {key: value for key, value in vars(progress).items() if key != "snapshots"}
+    metadata = {"fingerprint": fingerprint, "progress": json.dumps(counted)}
     write_tensors(folder / "state.safetensors", tensors, metadata)
     log.info("state written at epoch %d, iteration %d", progress.epoch, progress.iteration)
 
@@ -80,7 +84,12 @@ def load_state(folder: Path, network: nn.Module, optimiser: NesterovSGD, fingerp
             if f"momentum.{name}" in tensors:
                 # In the parameter's own memory format, or the next steps would round differently.
                 optimiser.momenta[name] = torch.empty_like(parameter).copy_(tensors[f"momentum.{name}"])
-    progress = Progress(**json.loads(metadata["progress"]))
+    snapshots = {
+        name.removeprefix("snapshot."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("snapshot.")
+    }
+    progress = Progress(**json.loads(metadata["progress"]), snapshots=snapshots)
     log.info("resumed at epoch %d, iteration %d", progress.epoch, progress.iteration)
     return progress
 

@@ -1,0 +1,16 @@
+"""Continual learning (wang2021 3.3)."""
+
+from pathlib import Path
+
+from covidseg.model_files import read_description
+from covidseg.strategies import body_finetune
+from covidseg.strategies.base import Schedule
+
+
+class Chosen(body_finetune.Chosen):
+    """Body fine-tuning whose learning rate goes on falling from where pre-training left it."""
+
+    def schedule(self, settings: dict, pretrained: Path | None) -> Schedule:
+        """Continue the poly schedule over both phases."""
+        done = read_description(pretrained)["schedule"]["epochs"]
+        return Schedule(done, done + settings["epochs"])
