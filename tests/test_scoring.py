@@ -11,21 +11,21 @@ import pytest
 
 from conftest import ROOT, make_volume
 from covidseg.errors import InputError
+from covidseg.figures import save_figure
 from covidseg.images import write_volume
+from covidseg.printing import MARKDOWN, printed, write_printed
 from covidseg.scoring import COLUMNS, collect, score_cases, write_scores
 from covidseg.statistics import bootstrap_interval, holm, paired_tests, summarise
 from covidseg.tables import (
     TableRow,
     comparison_rows,
     interval_rows,
-    printed,
     read_published,
     read_scores,
     table_cells,
     write_csv,
-    write_printed,
 )
-from covidseg.violin import draw_violins, save_figure
+from covidseg.violin import draw_violins
 
 PUBLISHED = ROOT / "config" / "published.csv"
 ARTEFACT = {
@@ -162,17 +162,35 @@ def test_a_published_number_never_becomes_ours(scores):
     assert (cells.n == 0).all()
 
 
-def test_every_published_cell_of_table_1_has_its_place(configuration):
-    """All 60 cells of the rows that exist: 5 rows x (5 folds + average) x 2 metrics."""
-    artefact = configuration.artefacts["wang2021"]["table1"]
-    published = read_published(PUBLISHED, "wang2021", artefact["published"])
-    for row, name in artefact["rows"].items():
-        for experiment in configuration.experiments_of(name):
-            source = configuration.source_titles[experiment.source]
-            for metric in artefact["metrics"]:
-                for fold in ("0", "1", "2", "3", "4", "avg"):
-                    key = (row, source, fold, artefact["region"], artefact["split"], metric, artefact["unit"])
-                    assert key in published.index, key
+@pytest.mark.parametrize(
+    ("paper", "table", "count"),
+    [
+        ("wang2021", "table1", 14 * 6 * 2),
+        ("wang2021", "table2", 14 * 3),
+        ("wang2021", "table3", 5 * 6 * 4),
+        ("wang2020", "table1", 14 * 6 * 2),
+        ("wang2020", "table2", 14 * 3),
+        ("wang2020", "table3", 5 * 6 * 4),
+        ("zhang2021", "table2", 4 * 6 * 2),
+        ("zhang2021", "table3", 6 * 6 * 2),
+    ],
+)
+def test_every_published_cell_has_its_place(configuration, paper, table, count):
+    """Rows x folds (and their average) x metrics: ours are the published ones, no more and no fewer."""
+    artefact = configuration.artefacts[paper][table]
+    folds = ["avg"] if artefact.get("folds") == "average" else ["0", "1", "2", "3", "4", "avg"]
+    places = [
+        (
+            row, configuration.source_titles[experiment.source], fold, artefact["region"], artefact["split"],
+            metric, "seconds" if metric == "time" else artefact["unit"],
+        )
+        for row, name in artefact["rows"].items()
+        for experiment in configuration.experiments_of(name)
+        for metric in artefact["metrics"]
+        for fold in folds
+    ]  # fmt: skip
+    assert len(places) == count
+    assert sorted(places) == sorted(read_published(PUBLISHED, paper, artefact["published"]).index)
 
 
 def test_the_published_numbers_are_the_reference_s():
@@ -187,7 +205,7 @@ def test_the_published_numbers_are_the_reference_s():
 def test_printed_table_is_laid_out_as_the_paper_s(scores):
     cells = table_cells(ROWS, ARTEFACT, scores, read_published(PUBLISHED, "wang2021", "1"))
     intervals = interval_rows(ROWS, ARTEFACT, scores, EVALUATION, seed=1)
-    table = printed(cells, intervals, "DSC")
+    table = printed(cells, intervals, "DSC", MARKDOWN)
     assert table.columns.tolist() == [
         "Strategy",
         "Source",
@@ -198,7 +216,7 @@ def test_printed_table_is_laid_out_as_the_paper_s(scores):
         "CI",
         "n",
     ]
-    assert re.fullmatch(r"0\.\d{3} ± 0\.\d{3} \[0\.681 ± 0\.205\]", table["Fold 0"][0])
+    assert re.fullmatch(r"\*0\.\d{3} ± 0\.\d{3}\* \[0\.681 ± 0\.205\]", table["Fold 0"][0])
     assert table["n"].tolist() == [6, 5]
     assert intervals["undefined"].tolist() == [0, 0, 1, 1]
 
@@ -207,12 +225,16 @@ def test_printed_table_is_laid_out_as_the_paper_s(scores):
 def test_files_name_the_configuration(scores, tmp_path, name):
     cells = table_cells(ROWS, ARTEFACT, scores, read_published(PUBLISHED, "wang2021", "1"))
     intervals = interval_rows(ROWS, ARTEFACT, scores, EVALUATION, seed=1)
-    write_printed(tmp_path / "table1", ARTEFACT, cells, intervals, configuration=name, confidence=0.95)
-    for suffix in (".md", ".tex"):
+    write_printed(
+        tmp_path / "table1", ARTEFACT, cells, intervals, configuration=name, confidence=0.95, devices=[]
+    )
+    for suffix in (".md", ".tex", ".html"):
         text = (tmp_path / f"table1{suffix}").read_text()
         assert f"Configuration: {name}." in text
         assert ("cannot be compared" in text) == (name == "phantom")
-    latex = (tmp_path / "table1.tex").read_text()
+    needs, latex = (tmp_path / "table1.tex").read_text().split("\n", 1)
+    assert needs.startswith("% Needs")
+    assert "xcolor" in needs
     assert latex.count(r"\begin{table}") == 2
     assert "±" not in latex
     assert not re.search(r"(?<!\\)%", latex)

@@ -56,12 +56,22 @@ def make_toy(folder):
 
     def experiments(content):
         content["sources"] = {"msd": content["sources"]["msd"]}
+        content["experiments"] = {name: content["experiments"][name] for name in ("scratch", "body-finetune")}
         content["experiments"]["body-finetune"]["sources"] = ["msd"]
         for row in content["experiments"].values():
             row["folds"] = 2
 
+    def artefacts(content):
+        wang = content.pop("wang2021")
+        content.clear()
+        content["wang2021"] = {name: wang[name] for name in ("table1", "figure2", "violin")}
+        for name in ("table1", "violin"):
+            wang[name]["rows"] = {"Train from scratch": "scratch", "Body Fine-tuning": "body-finetune"}
+        wang["figure2"]["columns"] = {"Train from scratch": "scratch", "MSD": "body-finetune-msd"}
+
     change_yaml(folder / "config" / "config.yaml", settings)
     change_yaml(folder / "config" / "experiments.yaml", experiments)
+    change_yaml(folder / "config" / "artefacts.yaml", artefacts)
     return folder
 
 
@@ -86,7 +96,7 @@ def test_both_configurations_reach_every_artefact(arguments, train, pretrain):
 
 def test_progress_and_the_way_to_the_results_are_shown(toy):
     output = (toy / "first_output.txt").read_text()
-    assert "of 27 steps" in output
+    assert "of 28 steps" in output
     tail = output[output.index("Done (toy). Tables and figures:") :]
     assert "results/paper/wang2021/table1.md" in tail
     assert "results/paper/wang2021/violin.png" in tail
@@ -95,7 +105,8 @@ def test_progress_and_the_way_to_the_results_are_shown(toy):
 
 
 def test_artefacts_and_scores_are_there_and_complete(toy):
-    for name in ("table1.csv", "table1.md", "table1.tex", "violin.svg", "violin.png"):
+    names = ["table1.csv", "table1.md", "table1.tex", "table1.html"]
+    for name in (*names, "figure2.svg", "figure2.png", "violin.svg", "violin.png"):
         assert (toy / "results" / "paper" / "wang2021" / name).stat().st_size > 500
     with open(toy / "results" / "scores.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -153,11 +164,11 @@ def test_editing_the_plots_reruns_only_the_plots(toy):
 
 
 def test_editing_the_metrics_scores_again_without_training(toy):
-    assert after_editing(toy, "covidseg/metrics.py") == {"score", "collect", "table", "violin"}
+    assert after_editing(toy, "covidseg/metrics.py") == {"score", "collect", "table", "violin", "visual"}
 
 
 def test_editing_the_losses_trains_again_without_ingesting(toy):
-    expected = {"pretrain", "train", "predict", "score", "collect", "table", "violin"}
+    expected = {"pretrain", "train", "predict", "score", "collect", "table", "violin", "visual"}
     assert after_editing(toy, "covidseg/losses.py") == expected
 
 

@@ -28,8 +28,10 @@ DATASETS = CONFIGURATION.datasets
 ARTEFACTS = CONFIGURATION.artefacts
 TARGET = config["plan"]["target"]
 SUFFIXES = {
-    "table": [".csv", ".md", ".tex", "_intervals.csv", "_tests.csv"],
+    "table": [".csv", ".md", ".tex", ".html", "_intervals.csv", "_tests.csv"],
     "violin": [".svg", ".png"],
+    "visual": [".svg", ".png"],
+    "relations": [".svg", ".png"],
 }
 
 
@@ -145,14 +147,14 @@ def score_files(wildcards):
 
 
 def artefacts_of_kind(kind):
-    """Return a wildcard constraint: the names of every paper's artefacts of a kind."""
-    names = {
-        name
-        for artefacts in ARTEFACTS.values()
+    """Return a wildcard constraint: the artefacts of a kind, each in its own paper's folder."""
+    found = [
+        f"(?<={paper}/){name}"
+        for paper, artefacts in ARTEFACTS.items()
         for name, artefact in artefacts.items()
         if artefact["kind"] == kind
-    }
-    return "|".join(sorted(names))
+    ]
+    return "|".join(found) or "(?!)"  # which matches nothing
 
 
 def artefact_of(wildcards):
@@ -166,6 +168,29 @@ def rows_of(wildcards):
         for row, name in artefact_of(wildcards)["rows"].items()
         for experiment in CONFIGURATION.experiments_of(name)
     ]
+
+
+def cases_shown(kind):
+    """Return an input function: a file or folder of the data set that a visual artefact shows."""
+    return lambda wildcards: f"results/cases/{artefact_of(wildcards)['dataset']}/{kind}"
+
+
+def predictions_shown(wildcards):
+    artefact = artefact_of(wildcards)
+    return [
+        f"results/predictions/{experiment}/fold{artefact['fold']}/{artefact['dataset']}"
+        for experiment in artefact["columns"].values()
+    ]
+
+
+def model_shown(file):
+    """Return an input function: a file of the model that a relations artefact shows."""
+
+    def path(wildcards):
+        artefact = artefact_of(wildcards)
+        return f"results/models/{artefact['experiment']}/fold{artefact['fold']}/{file}"
+
+    return path
 
 
 def artefact_files():

@@ -3,15 +3,16 @@
 from pathlib import Path
 
 from covidseg.job import job
+from covidseg.printing import write_printed
 from covidseg.tables import (
     TableRow,
     comparison_rows,
+    devices_of,
     interval_rows,
     read_published,
     read_scores,
     table_cells,
     write_csv,
-    write_printed,
 )
 
 if __name__ == "__main__":
@@ -34,4 +35,5 @@ if __name__ == "__main__":
             intervals,
             configuration=params.configuration,
             confidence=params.evaluation["confidence"],
+            devices=devices_of(rows, scores),
         )

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from covidseg.figures import save_figure
 from covidseg.job import job
 from covidseg.tables import TableRow, read_scores
-from covidseg.violin import draw_violins, save_figure
+from covidseg.violin import draw_violins
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

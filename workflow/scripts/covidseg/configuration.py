@@ -271,13 +271,25 @@ def _check_datasets(datasets: dict, splits: dict, path: Path) -> None:
 
 
 def _check_artefacts(configuration: Configuration, settings: dict, path: Path) -> None:
-    rows = {experiment.name for experiment in configuration.experiments.values()}
-    rows |= {e.name.removesuffix(f"-{e.source}") for e in configuration.experiments.values()}
+    experiments = configuration.experiments
+    rows = {*experiments, *(e.name.removesuffix(f"-{e.source}") for e in experiments.values())}
+    rows = dict.fromkeys(sorted(rows))
+    tolerances = settings["evaluation"]["tolerance_mm"]
     for paper, artefacts in configuration.artefacts.items():
         for name, artefact in artefacts.items():
             where = f"{path}: {paper}.{name}"
-            _check_known(
-                artefact["rows"].values(), dict.fromkeys(sorted(rows)), f"{where}.rows", "experiment"
-            )
-            tolerances = settings["evaluation"]["tolerance_mm"]
-            _check_known([artefact["region"]], tolerances, f"{where}.region", "region")
+            _check_known(artefact.get("rows", {}).values(), rows, f"{where}.rows", "experiment")
+            if "region" in artefact:
+                _check_known([artefact["region"]], tolerances, f"{where}.region", "region")
+            if "fold" in artefact:
+                _check_models_shown(artefact, experiments, where)
+
+
+def _check_models_shown(artefact: dict, experiments: dict[str, Experiment], where: str) -> None:
+    names = artefact["columns"].values() if "columns" in artefact else [artefact["experiment"]]
+    _check_known(names, experiments, f"{where}: models", "experiment")
+    for name in names:
+        folds = dict.fromkeys(str(fold) for fold in range(experiments[name].folds))
+        _check_known([str(artefact["fold"])], folds, f"{where}.fold", f"fold of {name}")
+        if "dataset" in artefact:
+            _check_known([artefact["dataset"]], experiments[name].evaluate, f"{where}.dataset", "data set")

@@ -64,7 +64,7 @@ def normalise_and_resample(image: Volume, spacing: tuple, *, window: tuple | Non
         InputError: all voxels are equal within the window.
     """
     voxels = torch.from_numpy(image.array)
-    scale = partial(_to_window, window=window)
+    scale = partial(to_window, window=window)
     mean, deviation = _moments(voxels, scale)
     if deviation == 0:
         raise InputError(f"{name}: all voxels are equal within the window {window} HU")
@@ -74,7 +74,8 @@ def normalise_and_resample(image: Volume, spacing: tuple, *, window: tuple | Non
     return resample(voxels, shape, orders, lambda slice_: (scale(slice_) - mean) / deviation).half().numpy()
 
 
-def _to_window(slice_: torch.Tensor, window: tuple | None) -> torch.Tensor:
+def to_window(slice_: torch.Tensor, window: tuple | None) -> torch.Tensor:
+    """Return a slice with the window's HU as 0 to 255, what lies outside clipped; None: it came so."""
     slice_ = slice_.float()
     if window is None:
         return slice_

@@ -1,0 +1,205 @@
+"""Figures of slices and of relation matrices, on inputs small enough to check by eye."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+from safetensors.numpy import save_file
+
+from conftest import make_volume
+from covidseg.figures import save_figure
+from covidseg.images import write_volume
+from covidseg.relation_figure import draw_relations, read_matrices
+from covidseg.visual import (
+    MISSED,
+    RIGHT,
+    WRONG,
+    View,
+    body_box,
+    choose_cases,
+    draw_visual,
+    error_overlay,
+    read_view,
+)
+
+VISUAL = {
+    "title": "Slices",
+    "columns": {"From scratch": "scratch", "MSD": "body-finetune-msd"},
+    "dataset": "covid20",
+    "fold": 1,
+    "region": "infection",
+    "cases": 3,
+}
+RELATIONS = {
+    "title": "Relations",
+    "experiment": "collaborative",
+    "fold": 0,
+    "left": "general_non_covid",
+    "right": "general_covid",
+    "curve": "general_difference",
+}
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def same_bytes(draw, tmp_path):
+    for name in ("one", "two"):
+        save_figure(draw(), tmp_path / name)
+    return all(
+        (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
+        for suffix in (".svg", ".png")
+    )
+
+
+def test_cases_from_best_to_worst_with_something_to_find():
+    """Means 0.9, 0.7, 0.5, 0.3 and 0.1; f is empty; fold 0 and other experiments do not count."""
+    dsc = {
+        "a": (0.3, 0.7),
+        "b": (0.0, 0.2),
+        "c": (0.9, 0.9),
+        "d": (0.8, 0.6),
+        "e": (0.2, 0.4),
+        "f": (1.0, 1.0),
+    }
+    rows = [
+        ("covid20", fold, "infection", "DSC", experiment, case, value if fold == "1" else 1 - value)
+        for case, values in dsc.items()
+        for experiment, value in zip(("scratch", "body-finetune-msd"), values, strict=True)
+        for fold in ("0", "1")
+    ]
+    rows += [("covid20", "1", "infection", "DSC", "hybrid-multi", "b", 1.0)]
+    scores = pd.DataFrame(
+        rows, columns=["dataset", "fold", "region", "metric", "experiment", "case", "value"]
+    )
+    cases = pd.DataFrame({"case": list(dsc), "voxels_infection": [5, 5, 5, 5, 5, 0]})
+    chosen = choose_cases(scores, cases, VISUAL)
+    assert chosen.index.tolist() == ["c", "a", "b"]
+    assert chosen.loc["a"].to_dict() == {"From scratch": 0.3, "MSD": 0.7}
+    assert choose_cases(scores, cases, VISUAL | {"cases": 9}).index.tolist() == ["c", "d", "a", "e", "b"]
+
+
+@pytest.mark.parametrize(("case", "brightest"), [("raw", 255.0), ("windowed", 250.0)])
+def test_the_slice_with_most_truth_is_windowed_once_and_cropped(tmp_path, case, brightest):
+    """A body of 20 x 30 pixels of 2 mm in air, a small lesion in slice 1 and a large one in slice 2."""
+    inside, outside = (250, -1000) if case == "raw" else (250, 10)
+    image = np.full((4, 60, 80), outside, np.int16)
+    image[:, 20:40, 30:60] = inside
+    label = np.zeros(image.shape, np.uint8)
+    label[1, 30:32, 40:42] = 1
+    label[2, 25:35, 40:50] = 1
+    for kind, array in (("images", image), ("labels", label), ("predictions", label * 0)):
+        write_volume(tmp_path / kind / f"{case}.nii.gz", make_volume(array, spacing=(5.0, 2.0, 2.0)))
+    dataset = {"regions": {1: "infection"}, "intensity": {"windowed": "windowed", "*": "hounsfield"}}
+    view = read_view(
+        case,
+        {"From scratch": 0.0},
+        images=tmp_path / "images",
+        labels=tmp_path / "labels",
+        predictions={"From scratch": tmp_path / "predictions"},
+        dataset=dataset,
+        region="infection",
+        window=(-1250, 250),
+    )
+    assert (view.number, view.slices, view.spacing) == (3, 4, (2.0, 2.0))
+    assert view.image.shape == view.truth.shape == (20 + 2 * 4, 30 + 2 * 4), "8 mm on every side"
+    assert view.image.max() == brightest
+    assert view.truth.sum() == 100
+    assert not view.predictions["From scratch"].any()
+
+
+def test_the_box_leaves_the_table_out():
+    image = np.zeros((50, 50), np.float32)
+    image[10:30, 20:40] = 200
+    image[45:47] = 200
+    assert body_box(image, (8.0, 4.0), (-1250, 250)) == (slice(9, 31), slice(18, 42))
+    assert body_box(image * 0, (8.0, 4.0), (-1250, 250)) == (slice(None), slice(None))
+
+
+def test_found_missed_and_wrong_pixels_have_their_colours():
+    overlay = error_overlay(np.array([[True, True, False, False]]), np.array([[True, False, True, False]]))
+    for pixel, colour in zip(overlay[0, :3], (RIGHT, MISSED, WRONG), strict=True):
+        assert tuple(pixel[:3]) == to_rgb(colour)
+        assert 0 < pixel[3] < 1
+    assert overlay[0, 3, 3] == 0
+
+
+def make_view(case, shape, seed):
+    generator = np.random.default_rng(seed)
+    masks = generator.random((3, *shape)) < 0.3
+    predictions = dict(zip(VISUAL["columns"], masks[1:], strict=True))
+    dsc = {"From scratch": 0.125, "MSD": 0.5}
+    return View(case, 3, 9, (2.0, 4.0), 255 * generator.random(shape), masks[0], predictions, dsc)
+
+
+def test_a_row_a_case_and_a_column_a_method():
+    views = [make_view("case_a", (30, 20), 0), make_view("case_b", (40, 20), 1)]
+    figure = draw_visual(views, VISUAL, configuration="toy")
+    axes = figure.axes
+    assert [axis.get_title() for axis in axes[:4]] == ["CT", "Ground truth", "From scratch", "MSD"]
+    assert len(axes) == 2 * 4
+    assert [axis.get_ylabel() for axis in axes[::4]] == ["case_a\nslice 3 of 9", "case_b\nslice 3 of 9"]
+    assert [text.get_text() for text in axes[0].texts] == ["R", "50 mm"]
+    assert [text.get_text() for axis in axes[2:4] for text in axis.texts] == ["DSC 0.12", "DSC 0.50"]
+    assert figure.get_supxlabel().startswith("Configuration: toy. Fold 1.")
+    image = axes[0].images[0]
+    assert np.array_equal(image.get_array(), views[0].image), "x grows to the patient's left, and to ours"
+    assert (image.get_extent(), image.origin) == ([0, 80, 60, 0], "upper")
+    (bar,) = axes[0].lines
+    assert np.ptp(bar.get_xdata()) == 50
+    assert np.array_equal(
+        axes[3].images[1].get_array(), error_overlay(views[0].truth, views[0].predictions["MSD"])
+    )
+
+
+def test_slices_give_the_same_bytes(tmp_path):
+    view = make_view("case_a", (30, 20), 0)
+    assert same_bytes(lambda: draw_visual([view], VISUAL, configuration="toy"), tmp_path)
+
+
+@pytest.fixture
+def matrices(tmp_path):
+    generator = np.random.default_rng(0)
+    names = ("general_non_covid", "general_covid", "target_covid")
+    tensors = {
+        f"epoch{epoch:04d}.{name}": generator.random((5, 5), np.float32)
+        for epoch in (12, 1, 4)
+        for name in names
+    }
+    save_file(tensors, tmp_path / "relations.safetensors")
+    return read_matrices(tmp_path / "relations.safetensors")
+
+
+LOG = pd.DataFrame(
+    {"epoch": range(12), "general_difference": np.linspace(0.2, 0.1, 12), "target_difference": 0.3}
+)
+
+
+def test_relation_matrices_and_their_difference_by_epoch(matrices):
+    assert list(matrices) == [1, 4, 12]
+    figure = draw_relations(matrices, LOG, RELATIONS, configuration="toy")
+    panels = [axis for axis in figure.axes if axis.images]
+    assert len(panels) == 3 * 3
+    titles = [axis.get_title() for axis in panels if axis.get_title()]
+    assert titles == ["$R_G(X_n)$", "$R_G(X_c)$", "$|R_G(X_n) - R_G(X_c)|$"]
+    assert [axis.get_ylabel() for axis in panels[::3]] == ["epoch 1", "epoch 4", "epoch 12"]
+    left, right, difference = (axis.images[0] for axis in panels[3:6])
+    assert np.array_equal(left.get_array(), matrices[4]["general_non_covid"])
+    assert np.array_equal(right.get_array(), matrices[4]["general_covid"])
+    assert np.array_equal(difference.get_array(), np.abs(left.get_array() - right.get_array()))
+    assert difference.get_cmap().name == "Reds"
+    for column in range(3):
+        assert len({axis.images[0].get_clim() for axis in panels[column::3]}) == 1
+    curve = figure.axes[-1].lines[-1]
+    assert curve.get_xdata().tolist() == list(range(1, 13))
+    assert curve.get_ydata().tolist() == LOG["general_difference"].tolist()
+    assert figure.get_supxlabel() == "Configuration: toy. collaborative, fold 0."
+
+
+def test_relations_give_the_same_bytes(matrices, tmp_path):
+    artefact = RELATIONS | {"left": "general_covid", "right": "target_covid", "curve": "target_difference"}
+    assert same_bytes(lambda: draw_relations(matrices, LOG, artefact, configuration="toy"), tmp_path)

@@ -1,0 +1,36 @@
+"""Draw one visual comparison of a paper: slices of test cases with every method's segmentation."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from covidseg.figures import save_figure
+from covidseg.job import job
+from covidseg.tables import read_scores
+from covidseg.visual import choose_cases, draw_visual, read_view
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params, artefact = snakemake.params, snakemake.params.artefact
+        chosen = choose_cases(
+            read_scores(Path(snakemake.input.scores)), pd.read_csv(snakemake.input.cases), artefact
+        )
+        predictions = zip(artefact["columns"], map(Path, snakemake.input.predictions), strict=True)
+        folders = {
+            "images": Path(snakemake.input.images),
+            "labels": Path(snakemake.input.labels),
+            "predictions": dict(predictions),
+        }
+        views = [
+            read_view(
+                case,
+                dsc.to_dict(),
+                **folders,
+                dataset=params.dataset,
+                region=artefact["region"],
+                window=params.window,
+            )
+            for case, dsc in chosen.iterrows()
+        ]
+        figure = draw_visual(views, artefact, configuration=params.configuration)
+        save_figure(figure, Path(snakemake.output.png).with_suffix(""))
