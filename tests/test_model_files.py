@@ -96,13 +96,14 @@ def test_a_head_of_other_size_may_differ(saved):
     ("change", "message"),
     [
         ({"features": [4, 12]}, r"has shape \(8, .*\) in the file and \(12, .*\) in the network"),
-        ({"convolutions": {"encoder": 2, "decoder": 1}}, "is only in the network"),
+        ({"convolutions": {"encoder": [2, 1], "decoder": [1]}}, "is only in the network"),
         ({"features": [4], "kernels": [[1, 3, 3]], "strides": [[1, 1, 1]]}, "is only in the file"),
     ],
 )
 def test_another_architecture_is_refused_by_name(saved, change, message):
     if len(change.get("features", [0, 0])) == 1:
         deeper = SMALL_NETWORK | {key: SMALL_NETWORK[key] * 2 for key in ("features", "kernels")}
+        deeper["convolutions"] = {"encoder": [1] * 4, "decoder": [1] * 3}
         deeper["strides"] = [[1, 1, 1], [1, 2, 2], [1, 2, 2], [1, 1, 1]]
         save_model(saved[1], build_network(deeper, classes=2, seed=0), DESCRIPTION)
         change = {}

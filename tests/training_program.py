@@ -19,7 +19,7 @@ NETWORK = {
     "features": [4, 8],
     "kernels": [[1, 3, 3], [3, 3, 3]],
     "strides": [[1, 1, 1], [1, 2, 2]],
-    "convolutions": {"encoder": 1, "decoder": 1},
+    "convolutions": {"encoder": [1, 1], "decoder": [1]},
 }
 
 

@@ -235,10 +235,10 @@ def _check_settings(settings: dict, name: str, datasets: dict) -> None:
     if settings["phantom"] is not None:
         _check_known(settings["phantom"]["cases"], datasets, f"{name}: phantom.cases", "data set")
     lengths = {key: len(network[key]) for key in ("features", "kernels", "strides")}
+    lengths["encoder convolutions"] = len(network["convolutions"]["encoder"])
+    lengths["decoder convolutions + 1"] = len(network["convolutions"]["decoder"]) + 1
     if len(set(lengths.values())) > 1:
-        raise InputError(
-            f"{name}: network: features, kernels and strides differ in number of stages: {lengths}"
-        )
+        raise InputError(f"{name}: network: these differ in number of stages: {lengths}")
     for axis, size in enumerate(plan["patch"]):
         stride = 1
         for strides in network["strides"]:

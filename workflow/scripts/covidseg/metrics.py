@@ -5,11 +5,13 @@ of means and counted; one of them empty: 0. Specificity and accuracy, which also
 are defined in every case but for a mask that covers everything.
 """
 
+import runpy
 from functools import lru_cache
+from importlib.util import find_spec
 from itertools import product
+from pathlib import Path
 
 import numpy as np
-from surface_distance.lookup_tables import create_table_neighbour_code_to_surface_area
 
 Spacing = tuple[float, float, float]
 
@@ -138,7 +140,9 @@ def _bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
 
 @lru_cache(maxsize=256)
 def _surface_areas(spacing: Spacing) -> np.ndarray:
-    return create_table_neighbour_code_to_surface_area(spacing)
+    # The one file: the package imports SciPy, which would take a third of a scoring job's time.
+    tables = runpy.run_path(str(Path(find_spec("surface_distance").origin).with_name("lookup_tables.py")))
+    return tables["create_table_neighbour_code_to_surface_area"](spacing)
 
 
 def _neighbour_codes(mask: np.ndarray) -> np.ndarray:

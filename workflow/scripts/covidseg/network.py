@@ -8,12 +8,27 @@ from dynamic_network_architectures.building_blocks.simple_conv_blocks import Con
 from dynamic_network_architectures.building_blocks.unet_decoder import UNetDecoder
 from dynamic_network_architectures.initialization.weight_init import InitWeights_He
 from torch import nn
+from torch.nn import functional
 
 from covidseg.fusion import Concatenation, SelectiveFusion
 
+
+class InstanceNorm(nn.InstanceNorm3d):
+    """torch's instance norm; on a CPU by way of group norm with one channel a group, which is the same.
+
+    torch's own goes through batch norm, which knows one memory layout and copies into it and back.
+    """
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Normalise every channel (batch, channels, z, y, x) of every sample."""
+        if features.is_cuda:
+            return super().forward(features)
+        return functional.group_norm(features, self.num_features, self.weight, self.bias, self.eps)
+
+
 BLOCK = {
     "conv_bias": True,
-    "norm_op": nn.InstanceNorm3d,
+    "norm_op": InstanceNorm,
     "norm_op_kwargs": {"eps": 1e-5, "affine": True},
     "nonlin": nn.LeakyReLU,
     "nonlin_kwargs": {"negative_slope": 0.01, "inplace": True},
@@ -56,8 +71,8 @@ def build_network(architecture: dict, *, classes: int, seed: int) -> nn.Module:
     supervision; He initialisation (nnU-Net v1).
 
     Args:
-        architecture: features, kernels and strides (z, y, x) of each stage; convolutions: in a stage of
-            the encoder and of the decoder; design: unet, concatenation or selective-fusion (with
+        architecture: features, kernels and strides (z, y, x) of each stage; convolutions: of each stage
+            of the encoder and of the decoder; design: unet, concatenation or selective-fusion (with
             `reduction`); heads: of `classes` channels each.
         classes: output channels of a head, background included.
         seed: of the weights.
@@ -76,17 +91,16 @@ def build_network(architecture: dict, *, classes: int, seed: int) -> nn.Module:
 
 
 def _unet(architecture: dict, outputs: int) -> PlainConvUNet:
-    stages = len(architecture["features"])
     return PlainConvUNet(
         input_channels=1,
-        n_stages=stages,
+        n_stages=len(architecture["features"]),
         features_per_stage=architecture["features"],
         conv_op=nn.Conv3d,
         kernel_sizes=architecture["kernels"],
         strides=architecture["strides"],
         n_conv_per_stage=architecture["convolutions"]["encoder"],
         num_classes=outputs,
-        n_conv_per_stage_decoder=[architecture["convolutions"]["decoder"]] * (stages - 1),
+        n_conv_per_stage_decoder=architecture["convolutions"]["decoder"],
         deep_supervision=True,
         **BLOCK,
     )
