@@ -2,7 +2,7 @@
 
     .venv/bin/snakemake && .venv/bin/python benchmarks/pipeline.py
 
-Reads results/benchmarks, which Snakemake wrote, and the last run's elapsed time.
+Reads the jobs' logs, whose seconds begin after the imports, and the last run's elapsed time.
 """
 
 import re
@@ -12,9 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
-
 ROOT = Path(__file__).resolve().parents[1]
+DONE = re.compile(r"done in ([\d.]+) s, peak memory ([\d.]+) GiB")
 
 
 def import_seconds(module: str) -> float:
@@ -32,10 +31,11 @@ def import_seconds(module: str) -> float:
 def main() -> None:
     """Print the figures."""
     print("rule        jobs  median s   max s  peak GiB")
-    for folder in sorted((ROOT / "results" / "benchmarks").iterdir()):
-        rows = pd.concat(pd.read_csv(path, sep="\t") for path in folder.rglob("*.tsv"))
-        seconds, peak = rows["s"], rows["max_rss"].max() / 1024
-        print(f"{folder.name:10} {len(rows):5} {seconds.median():9.1f} {seconds.max():7.1f} {peak:9.2f}")
+    for folder in sorted(path for path in (ROOT / "logs").iterdir() if path.is_dir()):
+        rows = [DONE.findall(path.read_text())[-1] for path in folder.rglob("*.log")]
+        seconds, peaks = ([float(value) for value in column] for column in zip(*rows, strict=True))
+        median = statistics.median(seconds)
+        print(f"{folder.name:10} {len(rows):5} {median:9.1f} {max(seconds):7.1f} {max(peaks):9.2f}")
     logs = sorted((ROOT / ".snakemake" / "log").glob("*.log"), key=lambda path: path.stat().st_mtime)
     elapsed = re.findall(r"Elapsed time: (\S+)", "".join(path.read_text() for path in logs))
     print(f"last run that had work: {elapsed[-1] if elapsed else 'unknown'}")

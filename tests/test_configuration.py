@@ -79,7 +79,7 @@ def set_key(path, value):
         (set_key("plan.spacing", [1, 2]), r"plan\.spacing: \[1, 2\]"),
         (set_key("plan.spacing", [1, 2, 0]), r"plan\.spacing"),
         (set_key("plan.window", [250, -1250]), r"plan\.window: \[250, -1250\] HU; the first must be below"),
-        (set_key("network.features", [8, 16]), r"network: features, kernels and strides differ"),
+        (set_key("network.features", [8, 16]), r"network: these differ in number of stages"),
         (set_key("phantom.cases.lidc", 3), r"phantom\.cases: unknown data set 'lidc'; allowed: covid20"),
         (
             set_key("evaluation.tolerance_mm", {"lesion": 3}),

@@ -198,7 +198,7 @@ def test_collaborative_losses_are_the_equations(pretrained, monkeypatch):
         r_n, r_c, r_t = (relation_matrix(features) for features in (non_covid, covid, skips[-1]))
     expected = deep_supervision_loss(outputs, samples.labels, batch_dice=True)
     assert values["segmentation_loss"].item() == pytest.approx(expected.item(), abs=1e-6)
-    weight = 0.5 * ramp_up(0.5)
+    weight = 0.5 / 8 * ramp_up(0.5)
     assert kept["general"].item() == pytest.approx(weight * relation_loss(r_n, r_c).item(), rel=1e-4)
     assert kept["target"].item() == pytest.approx(-weight * relation_loss(r_c, r_t).item(), rel=1e-4)
     assert values["general_difference"].item() == pytest.approx((r_n - r_c).abs().mean().item(), rel=1e-4)

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -31,6 +32,8 @@ def snakemake(folder, *arguments, check=True):
 
 def jobs_of(output):
     """Job counts by rule from a dry run's table."""
+    if "Nothing to be done" in output:
+        return {}
     lines = output.split("Job stats:")[1].split("total")[0].splitlines()[3:]
     return {line.split()[0]: int(line.split()[1]) for line in lines if line.strip()}
 
@@ -82,14 +85,15 @@ def toy(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(
-    ("arguments", "train", "pretrain"), [([], 25, 4), (["--configfile", "config/paper.yaml"], 25, 4)]
-)
-def test_both_configurations_reach_every_artefact(arguments, train, pretrain):
+@pytest.mark.parametrize("arguments", [[], ["--configfile", "config/paper.yaml"]])
+def test_both_configurations_train_every_model_once_and_reach_every_artefact(arguments):
     output = snakemake(ROOT, "-n", "--forceall", *arguments)
     jobs = jobs_of(output)
-    assert (jobs["train"], jobs["pretrain"]) == (train, pretrain)
-    assert jobs["predict"] == jobs["score"] == 25
+    # scratch, three strategies x four sources, hybrid and multi-encoder, by five folds; three times five.
+    assert (jobs["pretrain"], jobs["train"], jobs["collaborative"]) == (5, 5 * (1 + 3 * 4 + 2), 3 * 5)
+    assert jobs["predict"] == jobs["score"] == 90
+    models = re.findall(r"results/models/\S+/model\.safetensors", output)
+    assert len(models) == len(set(models)) == 95
     for name in ("table1.csv", "table1.md", "table1.tex", "violin.svg", "violin.png"):
         assert f"results/paper/wang2021/{name}" in output
 
@@ -110,7 +114,7 @@ def test_artefacts_and_scores_are_there_and_complete(toy):
         assert (toy / "results" / "paper" / "wang2021" / name).stat().st_size > 500
     with open(toy / "results" / "scores.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 2 * 2 * 4 * 7, "experiments x folds x test cases x metrics"
+    assert len(rows) == 2 * 2 * (4 * 7 + 1), "experiments x folds x (test cases x metrics + the time)"
     with open(toy / "results" / "paper" / "wang2021" / "table1.csv", newline="") as file:
         cells = list(csv.DictReader(file))
     assert {(cell["row"], cell["source"]) for cell in cells} == {
@@ -132,7 +136,7 @@ def test_a_model_tells_where_it_comes_from(toy):
     assert description["labels"] == {"1": "infection"}
     assert description["plan"] == {"spacing": [10.0, 7.5, 7.5], "patch": [8, 32, 32]}
     log = (toy / "logs" / "train" / "body-finetune-msd" / "fold1.log").read_text()
-    assert "loaded from results/models/pretrain-msd/fold0/model.safetensors: 24 tensors" in log
+    assert "loaded from results/models/pretrain-msd/fold0/model.safetensors: 32 tensors" in log
     assert "new: 4 tensors" in log
     assert "frozen: 0 tensors" in log
 
@@ -170,6 +174,17 @@ def test_editing_the_metrics_scores_again_without_training(toy):
 def test_editing_the_losses_trains_again_without_ingesting(toy):
     expected = {"pretrain", "train", "predict", "score", "collect", "table", "violin", "visual"}
     assert after_editing(toy, "covidseg/losses.py") == expected
+
+
+def test_a_new_strategy_trains_nothing_anew(toy):
+    assert after_editing(toy, "covidseg/strategies/__init__.py") == set()
+    assert after_editing(toy, "covidseg/strategies/hybrid.py") == set()
+
+
+def test_editing_a_strategy_trains_its_own_models_again(toy):
+    module = "covidseg/strategies/body_finetune.py"
+    expected = {"train", "predict", "score", "collect", "table", "violin", "visual"}
+    assert after_editing(toy, module) == expected
 
 
 def test_another_learning_rate_trains_again(toy):

@@ -1,6 +1,7 @@
 """The checked configuration, and the functions that turn it into paths. No rules."""
 
 import ast
+import functools
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from covidseg.configuration import load_configuration
 from covidseg.errors import InputError
+from covidseg.files import digest
 from covidseg.strategies import STRATEGIES
 
 try:
@@ -43,11 +45,12 @@ wildcard_constraints:
     archive="[^/]+",
 
 
+@functools.cache
 def code(*scripts):
-    """Return scripts and the library modules they import, directly or through others.
+    """Return checksums of scripts and of the library modules they import, directly or through others.
 
-    Snakemake does not see a script's imports: as inputs, a changed module reruns the rules that use it,
-    and only those.
+    Snakemake does not see a script's imports: as a parameter, a changed module reruns the rules that use
+    it, and only those.
     """
     found, waiting = [], [SCRIPTS / f"{script}.py" for script in scripts]
     while waiting:
@@ -58,7 +61,7 @@ def code(*scripts):
                 imported = SCRIPTS.joinpath(*node.module.split(".")).with_suffix(".py")
                 if imported.exists() and imported not in found + waiting:
                     waiting.append(imported)
-    return sorted(str(path.relative_to(BASE)) for path in found)
+    return sorted(f"{path.relative_to(BASE)} {digest(path)}" for path in found)
 
 
 def strategy_code(wildcards):

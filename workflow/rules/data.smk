@@ -2,8 +2,6 @@
 
 
 rule download:
-    input:
-        code=code("download"),
     output:
         "data/raw/{dataset}/{archive}",
     log:
@@ -14,6 +12,7 @@ rule download:
         mem_mb=1000,
         runtime="12h",
     params:
+        code=code("download"),
         source=address_of,
         phantom=phantom_of,
     message:
@@ -25,15 +24,12 @@ rule download:
 rule ingest:
     input:
         archives=archive_files,
-        code=code("ingest"),
     output:
         images=directory("results/cases/{dataset}/images"),
         labels=directory("results/cases/{dataset}/labels"),
         table="results/cases/{dataset}/cases.csv",
     log:
         "logs/ingest/{dataset}.log",
-    benchmark:
-        "results/benchmarks/ingest/{dataset}.tsv"
     conda:
         "../../envs/environment.yaml"
     threads: 4
@@ -41,6 +37,7 @@ rule ingest:
         mem_mb=8000,
         runtime="4h",
     params:
+        code=code("ingest"),
         dataset=lambda wildcards: DATASETS[wildcards.dataset],
         names=lambda wildcards: CONFIGURATION.case_names(wildcards.dataset),
     message:
@@ -55,13 +52,10 @@ rule preprocess:
         labels="results/cases/{dataset}/labels",
         table="results/cases/{dataset}/cases.csv",
         target=f"results/cases/{TARGET}/cases.csv",
-        code=code("preprocess"),
     output:
         directory("results/preprocessed/{dataset}"),
     log:
         "logs/preprocess/{dataset}.log",
-    benchmark:
-        "results/benchmarks/preprocess/{dataset}.tsv"
     conda:
         "../../envs/environment.yaml"
     threads: 4
@@ -69,6 +63,7 @@ rule preprocess:
         mem_mb=8000,
         runtime="4h",
     params:
+        code=code("preprocess"),
         dataset=lambda wildcards: DATASETS[wildcards.dataset],
         plan=plan_of,
     message:
@@ -81,7 +76,6 @@ rule split:
     input:
         cases="results/cases/{dataset}/cases.csv",
         published="config/splits.json",
-        code=code("split"),
     output:
         "results/splits/{dataset}.json",
     log:
@@ -92,6 +86,7 @@ rule split:
         mem_mb=500,
         runtime="10m",
     params:
+        code=code("split"),
         kind=lambda wildcards: DATASETS[wildcards.dataset]["split"],
         phantom=lambda wildcards: config["phantom"]
         and CONFIGURATION.case_names(wildcards.dataset),

@@ -7,13 +7,10 @@ rule predict:
         description="results/models/{experiment}/fold{fold}/model.json",
         cases="results/preprocessed/{dataset}",
         splits=splits_for_prediction,
-        code=code("predict"),
     output:
         directory("results/predictions/{experiment}/fold{fold}/{dataset}"),
     log:
         "logs/predict/{experiment}/fold{fold}/{dataset}.log",
-    benchmark:
-        "results/benchmarks/predict/{experiment}/fold{fold}/{dataset}.tsv"
     conda:
         "../../envs/environment.yaml"
     threads: 1
@@ -22,6 +19,7 @@ rule predict:
         mem_mb=16000,
         runtime="8h",
     params:
+        code=code("predict"),
         train=lambda wildcards: EXPERIMENTS[wildcards.experiment].train,
         inference=config["inference"],
         device=config["training"]["device"],
@@ -40,7 +38,6 @@ rule score:
         labels=evaluated("results/cases/{dataset}/labels"),
         description="results/models/{experiment}/fold{fold}/model.json",
         log="results/models/{experiment}/fold{fold}/log.csv",
-        code=code("score"),
     output:
         "results/scores/{experiment}/fold{fold}.csv",
     log:
@@ -51,6 +48,7 @@ rule score:
         mem_mb=4000,
         runtime="1h",
     params:
+        code=code("score"),
         experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment].to_json(),
         regions=lambda wildcards: {
             name: DATASETS[name]["regions"]
@@ -66,7 +64,6 @@ rule score:
 rule collect:
     input:
         scores=score_files,
-        code=code("collect"),
     output:
         "results/scores.csv",
     log:
@@ -76,6 +73,8 @@ rule collect:
     resources:
         mem_mb=1000,
         runtime="10m",
+    params:
+        code=code("collect"),
     message:
         "Collect {output}"
     script:
@@ -85,7 +84,6 @@ rule collect:
 rule collect_splits:
     input:
         splits=expand("results/splits/{dataset}.json", dataset=datasets_in_use()),
-        code=code("collect_splits"),
     output:
         "results/splits.json",
     log:
@@ -95,6 +93,8 @@ rule collect_splits:
     resources:
         mem_mb=500,
         runtime="10m",
+    params:
+        code=code("collect_splits"),
     message:
         "Collect {output}"
     script:

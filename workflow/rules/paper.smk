@@ -5,7 +5,6 @@ rule table:
     input:
         scores="results/scores.csv",
         published="config/published.csv",
-        code=code("table"),
     output:
         csv="results/paper/{paper}/{artefact}.csv",
         md="results/paper/{paper}/{artefact}.md",
@@ -23,6 +22,7 @@ rule table:
         mem_mb=2000,
         runtime="10m",
     params:
+        code=code("table"),
         artefact=artefact_of,
         rows=rows_of,
         evaluation=config["evaluation"],
@@ -37,7 +37,6 @@ rule table:
 rule violin:
     input:
         scores="results/scores.csv",
-        code=code("violin"),
     output:
         svg=report("results/paper/{paper}/{artefact}.svg", category="{paper}"),
         png="results/paper/{paper}/{artefact}.png",
@@ -51,6 +50,7 @@ rule violin:
         mem_mb=2000,
         runtime="10m",
     params:
+        code=code("violin"),
         artefact=artefact_of,
         rows=rows_of,
         configuration=config["name"],
@@ -67,7 +67,6 @@ rule visual:
         images=cases_shown("images"),
         labels=cases_shown("labels"),
         predictions=predictions_shown,
-        code=code("visual"),
     output:
         svg=report("results/paper/{paper}/{artefact}.svg", category="{paper}"),
         png="results/paper/{paper}/{artefact}.png",
@@ -81,6 +80,7 @@ rule visual:
         mem_mb=4000,
         runtime="30m",
     params:
+        code=code("visual"),
         artefact=artefact_of,
         dataset=lambda wildcards: DATASETS[artefact_of(wildcards)["dataset"]],
         window=config["plan"]["window"],
@@ -95,7 +95,6 @@ rule relations:
     input:
         relations=model_shown("relations.safetensors"),
         log=model_shown("log.csv"),
-        code=code("relations"),
     output:
         svg=report("results/paper/{paper}/{artefact}.svg", category="{paper}"),
         png="results/paper/{paper}/{artefact}.png",
@@ -109,6 +108,7 @@ rule relations:
         mem_mb=2000,
         runtime="10m",
     params:
+        code=code("relations"),
         artefact=artefact_of,
         configuration=config["name"],
     message:

@@ -6,15 +6,12 @@ rule train:
         cases=for_training("results/preprocessed/{dataset}"),
         splits=for_training("results/splits/{dataset}.json"),
         pretrained=pretrained_model,
-        code=strategy_code,
     output:
         model="results/models/{experiment}/fold{fold}/model.safetensors",
         description="results/models/{experiment}/fold{fold}/model.json",
         log="results/models/{experiment}/fold{fold}/log.csv",
     log:
         "logs/train/{experiment}/fold{fold}.log",
-    benchmark:
-        "results/benchmarks/train/{experiment}/fold{fold}.tsv"
     conda:
         "../../envs/environment.yaml"
     threads: 1
@@ -23,6 +20,7 @@ rule train:
         mem_mb=32000,
         runtime="4d",
     params:
+        code=strategy_code,
         experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment].to_json(),
         regions=lambda wildcards: DATASETS[EXPERIMENTS[wildcards.experiment].train[0]][
             "regions"
@@ -42,8 +40,6 @@ rule train:
 use rule train as pretrain with:
     log:
         "logs/pretrain/{experiment}/fold{fold}.log",
-    benchmark:
-        "results/benchmarks/pretrain/{experiment}/fold{fold}.tsv"
     wildcard_constraints:
         experiment="pretrain-.*",
     message:
@@ -57,9 +53,11 @@ use rule train as collaborative with:
         log="results/models/{experiment}/fold{fold}/log.csv",
         snapshots="results/models/{experiment}/fold{fold}/relations.safetensors",
     wildcard_constraints:
+        # Without such an experiment a pattern that nothing matches: an empty one would match everything.
         experiment="|".join(
             name for name, found in EXPERIMENTS.items() if found.source_datasets
-        ),
+        )
+        or "(?!)",
 
 
 ruleorder: pretrain > collaborative > train

@@ -17,7 +17,7 @@ if __name__ == "__main__":
             pretrained=Path(snakemake.input.pretrained) if snakemake.input.pretrained else None,
             regions=params.regions,
             settings=params.settings,
-            code=[Path(path) for path in snakemake.input.code],
+            code=params.code,
             threads=snakemake.threads,
         )
         train(

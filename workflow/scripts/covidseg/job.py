@@ -2,7 +2,9 @@
 
 import errno
 import logging
+import resource
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,9 @@ INTERRUPTED = 128 + 15  # what a shell reports for SIGTERM
 @contextmanager
 def job(log_file: str) -> Iterator[None]:
     """Log to `log_file`, warnings and errors to the terminal too; turn expected errors into one line.
+
+    The last line tells the seconds and the peak memory, its largest worker's included. (Snakemake's own
+    `benchmark` asks the kernel for both twice a second, which cost a tenth of a phantom run.)
 
     Bad input, a full disk and a requested stop end the process with a non-zero status and one line;
     anything else is a fault of the program and keeps its traceback.
@@ -29,8 +34,13 @@ def job(log_file: str) -> Iterator[None]:
         handlers=[logging.FileHandler(log_file), terminal],
         force=True,
     )
+    begun = time.monotonic()
     try:
         yield
+        memory = max(
+            resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
+        logging.info("done in %.2f s, peak memory %.2f GiB", time.monotonic() - begun, memory / 2**20)
     except InputError as error:
         logging.error("%s", error)
         sys.exit(1)

@@ -20,7 +20,7 @@ def make_run(
     pretrained: Path | None,
     regions: dict[int, str],
     settings: dict,
-    code: list[Path],
+    code: list[str],
     threads: int,
 ) -> Run:
     """Collect what one model is trained on and with.
@@ -33,7 +33,7 @@ def make_run(
         pretrained: model.safetensors to start from, or None.
         regions: label id -> region.
         settings: seed, plan, network, training and augmentation of the configuration.
-        code: source files whose change makes a saved state worthless.
+        code: checksums of the source files, whose change makes a saved state worthless.
         threads: of the processor.
     """
     folders = {folder.name: folder for folder in preprocessed}
@@ -62,9 +62,8 @@ def make_run(
         augmentation=settings["augmentation"],
         threads=threads,
         fingerprint=_fingerprint(
-            [experiment, fold, regions, settings, threads],
-            [*code, *(case / "case.json" for case in [*cases, *source_cases])]
-            + ([pretrained] if pretrained else []),
+            [experiment, fold, regions, settings, threads, code],
+            [*filter(None, [pretrained]), *(case / "case.json" for case in [*cases, *source_cases])],
         ),
     )
 

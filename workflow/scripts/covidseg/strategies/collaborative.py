@@ -19,7 +19,8 @@ class Chosen(Strategy):
     relations: none (the paper's backbone: the general encoder G is frozen), general (L_rc^G), or both
         (L_rc^G and L_rc^T).
     general_encoder: how G starts; the target encoder T and the decoder D start random.
-    weight: of both consistency losses at the end of the ramp-up.
+    weight: lambda times the number of channels, of both consistency losses, at the end of the ramp-up:
+        1 weighs the mean squared distance of a row as much as the segmentation loss, in any network.
     snapshots: how many epochs' relation matrices are kept, evenly spaced from the first to the last.
     """
 
@@ -60,17 +61,18 @@ class Chosen(Strategy):
         }
         general_loss, target_loss = self._relation_losses(matrices, progress)
         self._matrices = {name: matrix.detach() for name, matrix in matrices.items()}
-        non_covid, covid, own = self._matrices.values()
+        kept = self._matrices
         return {
             "loss": segmentation + general_loss + target_loss,
             "segmentation_loss": segmentation,
-            "general_difference": (non_covid - covid).abs().mean(),
-            "target_difference": (covid - own).abs().mean(),
+            "general_difference": (kept["general_non_covid"] - kept["general_covid"]).abs().mean(),
+            "target_difference": (kept["general_covid"] - kept["target_covid"]).abs().mean(),
         }
 
     def _relation_losses(self, matrices: dict[str, torch.Tensor], progress: float) -> tuple:
         """Return L_rc^G and L_rc^T (zhang2021, equations 4 and 5), 0 where the option leaves them out."""
-        weight = self.options["weight"] * ramp_up(progress)
+        channels = len(matrices["general_covid"])
+        weight = self.options["weight"] / channels * ramp_up(progress)
         general = target = 0.0
         if self.options["relations"] != "none":
             general = weight * relation_loss(matrices["general_non_covid"], matrices["general_covid"])

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from covidseg.model_files import read_description
-from covidseg.strategies import body_finetune
 from covidseg.strategies.base import Schedule
+from covidseg.strategies.body_finetune import Chosen as BodyFinetuning
 
 
-class Chosen(body_finetune.Chosen):
+class Chosen(BodyFinetuning):
     """Body fine-tuning whose learning rate goes on falling from where pre-training left it."""
 
     def schedule(self, settings: dict, pretrained: Path | None) -> Schedule:
