@@ -195,4 +195,4 @@ def test_words_for_devices_and_precisions():
     assert choose_compute("cpu", "bfloat16", threads=1).precision == torch.bfloat16
     automatic = choose_compute("auto", "auto", threads=1)
     assert automatic.device.type == ("cuda" if torch.cuda.is_available() else "cpu")
-    assert str(FLOAT32) == "CPU with 1 threads, float32"
+    assert str(FLOAT32) == "CPU with 1 thread, float32"

@@ -25,7 +25,8 @@ class Compute:
         if self.device.type == "cuda":
             name = torch.cuda.get_device_name(self.device)
         else:
-            name = f"CPU with {torch.get_num_threads()} threads"
+            count = torch.get_num_threads()
+            name = f"CPU with {count} thread{'s' if count > 1 else ''}"
         return f"{name}, {str(self.precision).removeprefix('torch.')}"
 
 
