@@ -14,7 +14,7 @@ from covidseg.losses import (
     soft_dice_loss,
     supervision_weights,
 )
-from covidseg.network import build_network, is_head
+from covidseg.network import InstanceNorm, build_network, is_head
 from covidseg.optimiser import NesterovSGD
 
 
@@ -155,3 +155,22 @@ def test_optimiser_leaves_frozen_parameters_alone():
         assert torch.equal(parameter, before[name]) == name.startswith("encoder"), name
     optimiser.zero_grad()
     assert all(p.grad is None for p in network.parameters())
+
+
+def test_instance_norm_is_torch_s_own():
+    """Values and gradients, in both memory layouts."""
+    for layout in (torch.contiguous_format, torch.channels_last_3d):
+        features = (3 * torch.randn(2, 6, 3, 5, 5) + 1).to(memory_format=layout)
+        ours, theirs = InstanceNorm(6, affine=True), torch.nn.InstanceNorm3d(6, affine=True)
+        with torch.no_grad():
+            for norm in (ours, theirs):
+                norm.weight.copy_(torch.arange(1.0, 7))
+                norm.bias.copy_(torch.arange(6.0))
+        results = []
+        for norm in (ours, theirs):
+            given = features.clone().requires_grad_()
+            output = norm(given)
+            output.square().sum().backward()
+            results.append((output, given.grad, norm.weight.grad, norm.bias.grad))
+        for first, second in zip(*results, strict=True):
+            assert torch.allclose(first, second, rtol=1e-4, atol=1e-4)

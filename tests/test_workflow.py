@@ -106,6 +106,7 @@ def test_progress_and_the_way_to_the_results_are_shown(toy):
     assert "results/paper/wang2021/violin.png" in tail
     log = (toy / "logs" / "train" / "scratch" / "fold0.log").read_text()
     assert "epoch 2 of 2: loss" in log
+    assert re.search(r"done in \d+\.\d\d s, peak memory 0\.\d\d GiB$", log)
 
 
 def test_artefacts_and_scores_are_there_and_complete(toy):
