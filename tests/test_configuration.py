@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from covidseg.configuration import expand_experiments, first_cases, load_configuration
+from covidseg.configuration import first_cases, load_configuration
 from covidseg.errors import InputError
+from covidseg.experiments import expand_experiments
 from covidseg.strategies import STRATEGIES
 
 SHEETS = ("datasets", "experiments", "artefacts")
