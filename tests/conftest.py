@@ -79,6 +79,25 @@ def training_folders(tmp_path_factory) -> list[Path]:
     return sorted(root.iterdir())
 
 
+@pytest.fixture(scope="session")
+def pretrained(training_folders, tmp_path_factory):
+    """A pre-trained model: four epochs, the first half of a schedule over both phases."""
+    from covidseg import training
+    from training_program import make_run
+
+    output = tmp_path_factory.mktemp("pretrained")
+    run = make_run(training_folders[:2], [], "pretrain", {"lesions": "union"})
+    schedule = {"epochs": 4, "first_epoch": run.schedule.first_epoch, "epoch_max": run.schedule.epoch_max}
+    training.train(
+        run,
+        model=output / "model.safetensors",
+        log_table=output / "log.csv",
+        state=output / "state",
+        description={"labels": {"1": "lesion"}, "schedule": schedule},
+    )
+    return output / "model.safetensors"
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of one megabyte."""

@@ -117,6 +117,7 @@ def test_a_wrong_setting_is_refused_with_file_key_and_remedy(settings, change, m
         ("experiments", set_key("experiments.hybrid.options", {"decoder": "new"}), r"hybrid\.options: missing option 'reduction'; expected: decoder, reduction"),
         ("experiments", set_key("experiments.hybrid.options.decoder", "old"), r"options\.decoder: unknown value 'old'; allowed: new, pretrained"),
         ("experiments", set_key("experiments.hybrid.options.reduction", 0), r"options\.reduction: 0; expected a positive int"),
+        ("experiments", set_key("experiments.collaborative-rc-g.options.weight", "1"), r"options\.weight: '1'; expected a positive float"),
         ("experiments", set_key("sources.multi.lesions", "both"), r"multi\.lesions: 'both'; allowed: union, heads"),
         ("experiments", set_key("sources.multi", {"paper": "wang2021", "title": "M", "datasets": ["msd", "nsclc"], "lesions": "heads", "evaluate": {"msd": "in_domain"}}), r"multi\.evaluate: .*; must be \{\} with lesions: heads"),
         ("experiments", set_key("experiments.scratch.folds", 0), r"folds: 0 is less than"),
@@ -223,6 +224,12 @@ def test_first_cases_keep_the_published_roles():
     assert first_cases(single, 5) == ["a", "b", "c", "d", "y"]
     folds = [{"train": ["a", "b"], "val": ["c", "d"]}, {"train": ["c", "d"], "val": ["a", "b"]}]
     assert first_cases(folds, 4) == ["a", "b", "c", "d"]
+
+
+def test_a_whole_number_serves_where_a_float_is_expected(configuration):
+    sheet = read("experiments")
+    sheet["experiments"]["collaborative-rc-g"]["options"]["weight"] = 1
+    assert "collaborative-rc-g-multi2" in expand_experiments(sheet, configuration.datasets, ROOT)
 
 
 def test_a_general_encoder_that_starts_random_waits_for_no_pretraining(configuration):

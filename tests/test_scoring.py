@@ -14,7 +14,7 @@ from covidseg.errors import InputError
 from covidseg.figures import save_figure
 from covidseg.images import write_volume
 from covidseg.printing import MARKDOWN, printed, write_printed
-from covidseg.scoring import COLUMNS, collect, score_cases, write_scores
+from covidseg.scoring import COLUMNS, collect, score_cases, time_score, write_scores
 from covidseg.statistics import bootstrap_interval, holm, paired_tests, summarise
 from covidseg.tables import (
     TableRow,
@@ -109,6 +109,13 @@ def test_the_file_has_the_contract_s_columns_and_an_empty_cell_for_undefined(tmp
     header, row = (tmp_path / "x.csv").read_text().splitlines()
     assert header == "experiment,paper,strategy,source,fold,dataset,split,case,region,metric,value"
     assert row == "scratch,wang2021,s,none,0,covid20,test,a,infection,DSC,"
+
+
+def test_time_is_the_median_epoch_and_its_case_the_device(tmp_path):
+    (tmp_path / "log.csv").write_text("epoch,seconds\n0,9.0\n1,2.0\n2,3.0\n")
+    (tmp_path / "model.json").write_text('{"device": "a GPU, bfloat16"}')
+    row = time_score(tmp_path / "log.csv", tmp_path / "model.json")
+    assert row == {"case": "a GPU, bfloat16", "region": "", "metric": "time", "value": 3.0}
 
 
 def test_collect_joins_and_refuses_other_columns(tmp_path):

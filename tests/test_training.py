@@ -1,6 +1,5 @@
 """Training: it learns, it stops and resumes without a trace, and only once at a time."""
 
-import csv
 import dataclasses
 import math
 import signal
@@ -12,12 +11,10 @@ import pytest
 import torch
 
 from conftest import ROOT
-from covidseg import training
 from covidseg.errors import InputError
-from covidseg.model_files import read_tensors
 from covidseg.strategies.base import Schedule
 from covidseg.training_state import locked
-from training_program import make_run, start
+from training_program import assert_same_model, interrupt, make_run, rows, start
 
 PROGRAM = ROOT / "tests" / "training_program.py"
 
@@ -27,21 +24,6 @@ def undisturbed(training_folders, tmp_path_factory):
     output = tmp_path_factory.mktemp("undisturbed")
     start(make_run(training_folders[:2], training_folders[2:]), output)
     return output
-
-
-def rows(output):
-    with open(output / "log.csv", newline="") as file:
-        return [
-            {key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)
-        ]
-
-
-def assert_same_model(a, b):
-    first, second = (read_tensors(folder / "model.safetensors") for folder in (a, b))
-    assert first.keys() == second.keys()
-    for name in first:
-        assert torch.equal(first[name], second[name]), name
-    assert rows(a) == rows(b)
 
 
 def launch(folders, output, *arguments):
@@ -126,29 +108,11 @@ def test_kill_9_and_the_next_start_ends_with_the_same_bits(undisturbed, training
 def test_a_state_of_other_settings_is_not_resumed(undisturbed, training_folders, tmp_path, caplog):
     run = make_run(training_folders[:2], training_folders[2:])
     other = dataclasses.replace(run, seed=99, fingerprint="another")
-    _interrupt(other, tmp_path)
+    interrupt(other, tmp_path)
     assert (tmp_path / "state" / "state.safetensors").exists()
     start(run, tmp_path)
     assert "of another configuration, code or data; training starts anew" in caplog.text
     assert_same_model(undisturbed, tmp_path)
-
-
-def _interrupt(run, output):
-    """Train for two epochs and leave the state behind, as a crash would."""
-    original, steps = training.training_step, []
-
-    def failing_step(*arguments):
-        steps.append(1)
-        if len(steps) > 2 * run.training["iterations"]:
-            raise RuntimeError("crash")
-        return original(*arguments)
-
-    training.training_step = failing_step
-    try:
-        with pytest.raises(RuntimeError, match="crash"):
-            start(run, output)
-    finally:
-        training.training_step = original
 
 
 def test_a_second_process_is_turned_away(training_folders, tmp_path):

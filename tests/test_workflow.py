@@ -135,6 +135,8 @@ def test_a_model_tells_where_it_comes_from(toy):
     assert lineage["pretrained"] == {"experiment": "pretrain-msd", "weights_sha256": parent["weights_sha256"]}
     assert lineage["training_cases"] == [f"covid20/{case}" for case in splits["covid20"][1]["train"]]
     assert description["labels"] == {"1": "infection"}
+    assert description["schedule"] == {"epochs": 2, "first_epoch": 0, "epoch_max": 2}
+    assert parent["schedule"] == {"epochs": 2, "first_epoch": 0, "epoch_max": 4}
     assert description["plan"] == {"spacing": [10.0, 7.5, 7.5], "patch": [8, 32, 32]}
     log = (toy / "logs" / "train" / "body-finetune-msd" / "fold1.log").read_text()
     assert "loaded from results/models/pretrain-msd/fold0/model.safetensors: 32 tensors" in log

@@ -3,16 +3,23 @@
 Usage: training_program.py <preprocessed folder> <output folder> [<epochs> [<seconds to linger a step>]]
 """
 
+import csv
 import logging
 import sys
 import time
 from pathlib import Path
 
+import pytest
+import torch
 import yaml
 
+from conftest import SMALL_NETWORK
 from covidseg import training
 from covidseg.job import job
-from covidseg.strategies import load_strategy
+from covidseg.model_files import read_tensors
+from covidseg.network import build_network
+from covidseg.strategies import STRATEGIES, load_strategy
+from covidseg.strategies.base import Batch
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORK = {
@@ -63,6 +70,84 @@ def start(run: training.Run, output: Path) -> None:
         state=output / "state",
         description={"labels": {"1": "lesion"}},
     )
+
+
+def rows(output: Path) -> list[dict]:
+    """The rows of a run's log.csv without the seconds, which no two runs share."""
+    with open(output / "log.csv", newline="") as file:
+        return [
+            {key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)
+        ]
+
+
+def assert_same_model(first: Path, second: Path) -> None:
+    """Two runs ended with the same bits."""
+    weights, others = (read_tensors(folder / "model.safetensors") for folder in (first, second))
+    assert weights.keys() == others.keys()
+    for name in weights:
+        assert torch.equal(weights[name], others[name]), name
+    assert rows(first) == rows(second)
+
+
+def interrupt(run: training.Run, output: Path) -> None:
+    """Train for two epochs and leave the state behind, as a crash would."""
+    original, steps = training.training_step, []
+
+    def failing_step(*arguments):
+        steps.append(1)
+        if len(steps) > 2 * run.training["iterations"]:
+            raise RuntimeError("crash")
+        return original(*arguments)
+
+    training.training_step = failing_step
+    try:
+        with pytest.raises(RuntimeError, match="crash"):
+            start(run, output)
+    finally:
+        training.training_step = original
+
+
+COLLABORATIVE = {
+    "relations": "both",
+    "general_encoder": "pretrained",
+    "weight": 0.5,
+    "ramp_up": 1.0,
+    "snapshots": 3,
+}
+
+
+def prepared(name, pretrained, options=None, classes=2):
+    """Build and prepare a strategy's network."""
+    strategy = load_strategy(name, options or {}, ["covid20"])
+    architecture = strategy.architecture(
+        {key: SMALL_NETWORK[key] for key in SMALL_NETWORK if key != "design"}
+    )
+    network = build_network(architecture, classes=classes, seed=7)
+    before = {key: value.clone() for key, value in network.named_parameters()}
+    return strategy, network, strategy.prepare(network, pretrained), before
+
+
+def make_batch(seed=0, source=False):
+    """Two samples of noise, bright voxels labelled."""
+    generator = torch.Generator().manual_seed(seed)
+    images, source_images = (torch.randn(2, 1, 4, 16, 16, generator=generator) for _ in range(2))
+    labels = (images[:, 0] > 0.5).to(torch.uint8)
+    return Batch(images, labels, ["covid20", "covid20"], source_images if source else None)
+
+
+def trained(training_folders, output, name, options, pretrained, **changes):
+    """Train a strategy over blobs; strategies that train on the source too get the blobs but the first."""
+    source = training_folders[1:] if STRATEGIES[name].trains_on_source else ()
+    run = make_run(training_folders[:2], [], name, options, pretrained, source, **changes)
+    training.train(
+        run,
+        model=output / "model.safetensors",
+        log_table=output / "log.csv",
+        state=output / "state",
+        description={"labels": {"1": "lesion"}},
+        snapshots=output / "relations.safetensors" if source else None,
+    )
+    return run
 
 
 if __name__ == "__main__":

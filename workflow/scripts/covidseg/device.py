@@ -48,7 +48,7 @@ def choose_compute(device: str, precision: str, *, threads: int) -> Compute:
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc keep what is freed: returned and asked for in every iteration, a tenth of its time."""
+    """Let glibc keep freed memory: giving it back and asking anew took a tenth of every iteration."""
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except OSError:

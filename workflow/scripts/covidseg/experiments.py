@@ -111,7 +111,7 @@ def _check_options(options: dict, allowed: dict, where: str) -> None:
     for key, value in options.items():
         if isinstance(allowed[key], tuple):
             check_known([value], dict.fromkeys(allowed[key]), f"{where}.{key}", "value")
-        elif not isinstance(value, allowed[key]) or value <= 0:
+        elif not isinstance(value, (int, allowed[key])) or value <= 0:
             raise InputError(f"{where}.{key}: {value!r}; expected a positive {allowed[key].__name__}")
 
 

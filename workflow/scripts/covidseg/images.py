@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 # nibabel imports pydicom where it can, for readers of DICOM that nothing here uses; that doubles its time.
-absent = sys.modules.setdefault("pydicom", None) is None
+_absent = sys.modules.setdefault("pydicom", None) is None
 import nibabel as nib
 
-if absent:
+if _absent:
     del sys.modules["pydicom"]
 
 from nibabel.filebasedimages import ImageFileError

@@ -46,6 +46,7 @@ STRATEGIES = {
             "relations": ("none", "general", "both"),
             "general_encoder": ("random", "pretrained"),
             "weight": float,
+            "ramp_up": float,
             "snapshots": int,
         },
         trains_on_source=True,

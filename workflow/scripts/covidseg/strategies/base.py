@@ -47,10 +47,7 @@ class Strategy:
     Attributes:
         options: the experiment's, checked against the registry.
         datasets: that the model is trained on.
-        columns: what `losses` returns, beside the loss, for log.csv.
     """
-
-    columns: tuple[str, ...] = ()
 
     def __init__(self, options: dict, datasets: list[str]) -> None:
         self.options = options
@@ -75,7 +72,7 @@ class Strategy:
     def losses(
         self, network: nn.Module, batch: Batch, *, settings: dict, compute: Compute, progress: float
     ) -> dict[str, torch.Tensor]:
-        """Return the `loss` to minimise, and the values of `columns`, scalars on the device.
+        """Return the `loss` to minimise and what else log.csv shall have a column of, scalars on the device.
 
         Args:
             network: in training mode.

@@ -21,10 +21,9 @@ class Chosen(Strategy):
     general_encoder: how G starts; the target encoder T and the decoder D start random.
     weight: lambda times the number of channels, of both consistency losses, at the end of the ramp-up:
         1 weighs the mean squared distance of a row as much as the segmentation loss, in any network.
+    ramp_up: share of the epochs after which the weight is reached.
     snapshots: how many epochs' relation matrices are kept, evenly spaced from the first to the last.
     """
-
-    columns = ("segmentation_loss", "general_difference", "target_difference")
 
     def __init__(self, options: dict, datasets: list[str]) -> None:
         super().__init__(options, datasets)
@@ -72,7 +71,7 @@ class Chosen(Strategy):
     def _relation_losses(self, matrices: dict[str, torch.Tensor], progress: float) -> tuple:
         """Return L_rc^G and L_rc^T (zhang2021, equations 4 and 5), 0 where the option leaves them out."""
         channels = len(matrices["general_covid"])
-        weight = self.options["weight"] / channels * ramp_up(progress)
+        weight = self.options["weight"] / channels * ramp_up(min(1.0, progress / self.options["ramp_up"]))
         general = target = 0.0
         if self.options["relations"] != "none":
             general = weight * relation_loss(matrices["general_non_covid"], matrices["general_covid"])
