@@ -29,6 +29,11 @@ rule all:
         "results/scores.csv",
 
 
+rule tables_and_violins:
+    input:
+        artefact_files("table", "violin"),
+
+
 onstart:
     claim_results()
 

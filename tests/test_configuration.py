@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from conftest import ROOT
+from covidseg.artefacts import measured, named
 from covidseg.configuration import first_cases, load_configuration
 from covidseg.errors import InputError
 from covidseg.experiments import expand_experiments
@@ -74,7 +75,7 @@ def set_key(path, value):
         (set_key("augmentation.blur.probability", 1.5), r"augmentation\.blur\.probability: 1\.5 is greater"),
         (
             set_key("plan.target", "covid19"),
-            r"plan\.target: unknown data set 'covid19'; allowed: covid20, msd",
+            r"plan\.target: unknown data set 'covid19'; allowed: covid20, covid20-lung",
         ),
         (set_key("plan.patch", [8, 32, 33]), r"plan\.patch: 33 on axis x; .*multiple of 4"),
         (set_key("plan.spacing", [1, 2]), r"plan\.spacing: \[1, 2\]"),
@@ -84,7 +85,7 @@ def set_key(path, value):
         (set_key("phantom.cases.lidc", 3), r"phantom\.cases: unknown data set 'lidc'; allowed: covid20"),
         (
             set_key("evaluation.tolerance_mm", {"lesion": 3}),
-            r"region: unknown region 'infection'; allowed: lesion",
+            r"table1\.panels: unknown region 'infection'; allowed: lesion",
         ),
         (lambda settings: settings.pop("seed"), r"top level: 'seed' is a required property"),
     ],
@@ -106,7 +107,10 @@ def test_a_wrong_setting_is_refused_with_file_key_and_remedy(settings, change, m
         ("datasets", set_key("msd.images.format", "png"), r"format: 'png'; allowed: nifti, dicom"),
         ("datasets", set_key("msd.labels.map", {0: 0, 1: 2}), r"msd\.labels\.map gives ids \[2\], regions has \[1\]"),
         ("datasets", set_key("msd.regions", {1: "tumour"}), r"'tumour'; allowed: infection, lesion"),
-        ("datasets", set_key("msd.archives", {}), r"msd\.archives"),
+        ("datasets", set_key("msd.archives", {}), r"msd\.images\.archive: unknown msd/Task06_Lung\.tar; allowed: covid20/COVID"),
+        ("datasets", lambda sheet: sheet["covid20-lung"].pop("sides"), r"covid20-lung: 'sides' is a dependency of 'lungs'"),
+        ("datasets", lambda sheet: [sheet["covid20-lung"].pop(key) for key in ("sides", "lungs")], r"covid20-lung: has left and right lung; lungs and sides are needed"),
+        ("datasets", set_key("covid20.sides", {"*": "me"}), r"covid20\.sides\.\*: 'me'; allowed: header, labels, refuse"),
         ("experiments", set_key("experiments.scratch.strategy", "scrach"), r"experiments\.scratch\.strategy: unknown strategy 'scrach'; allowed: pretrain, scratch, continual"),
         ("experiments", set_key("experiments.scratch.train", ["covid"]), r"scratch\.train: unknown data set 'covid'; allowed: covid20"),
         ("experiments", set_key("experiments.scratch.sources", ["msd"]), r"strategy scratch starts from nothing and takes no sources; remove the key"),
@@ -120,21 +124,36 @@ def test_a_wrong_setting_is_refused_with_file_key_and_remedy(settings, change, m
         ("experiments", set_key("experiments.collaborative-rc-g.options.weight", "1"), r"options\.weight: '1'; expected a positive float"),
         ("experiments", set_key("sources.multi.lesions", "both"), r"multi\.lesions: 'both'; allowed: union, heads"),
         ("experiments", set_key("sources.multi", {"paper": "wang2021", "title": "M", "datasets": ["msd", "nsclc"], "lesions": "heads", "evaluate": {"msd": "in_domain"}}), r"multi\.evaluate: .*; must be \{\} with lesions: heads"),
+        ("experiments", set_key("experiments.task3-msd.lesions", "heads"), r"task3-msd\.lesions: 'heads'; allowed: union, classes"),
+        ("experiments", lambda sheet: sheet["experiments"]["task3-msd"].pop("lesions"), r"task3-msd\.lesions: needed where several data sets are trained on"),
+        ("experiments", set_key("experiments.scratch.lesions", "union"), r"scratch\.lesions: needed where several data sets are trained on, and only there"),
+        ("experiments", set_key("experiments.task2-msd.source", "lidc"), r"task2-msd\.source: unknown source 'lidc'; allowed: msd"),
+        ("experiments", set_key("experiments.body-finetune.source", "msd"), r"body-finetune\.source: 'msd' beside sources; remove one"),
+        ("experiments", set_key("experiments.task1-lung.evaluate", {"covid20": "test"}), r"task1-lung\.evaluate: covid20 has the scans of covid20-lung, which it is trained on"),
+        ("experiments", set_key("experiments.task1-lung.evaluate", {"mosmed": "mosmed"}), r"task1-lung\.evaluate: the model knows no infection, all that mosmed labels"),
+        ("experiments", set_key("experiments.task3-msd.train", ["msd", "covid20-union"]), r"task3-msd: regions differ: msd lesion, covid20-union left_lung, lesion, right_lung; train on them apart"),
         ("experiments", set_key("experiments.scratch.folds", 0), r"folds: 0 is less than"),
         ("experiments", set_key("experiments.pretrain-msd", {"paper": "ma2021", "strategy": "scratch", "train": ["msd"], "folds": 1, "evaluate": {}}), r"a second experiment named pretrain-msd"),
-        ("datasets", set_key("msd.regions", {1: "left_lung", 2: "right_lung"}), r"labels\.map gives ids \[1\], regions has \[1, 2\]"),
+        ("datasets", set_key("msd.regions", {1: "lesion", 2: "infection"}), r"labels\.map gives ids \[1\], regions has \[1, 2\]"),
         ("artefacts", set_key("wang2021.table1.rows", {"x": "scratchy"}), r"table1\.rows: unknown experiment 'scratchy'; allowed: body-finetune"),
         ("artefacts", set_key("wang2021.table1.metrics", ["Dice"]), r"'Dice'; allowed: DSC, NSD"),
         ("artefacts", set_key("wang2021.table1.colour", "red"), r"table1: unknown key 'colour'"),
         ("artefacts", set_key("wang2021.table2.folds", "mean"), r"table2\.folds: 'mean'; allowed: each, average"),
         ("artefacts", set_key("wang2021.violin.metrics", ["time"]), r"violin\.metrics.*'time'; allowed: DSC"),
-        ("artefacts", set_key("wang2021.figure2.columns", {"x": "scratchy"}), r"figure2: models: unknown experiment 'scratchy'; allowed: pretrain-msd"),
-        ("artefacts", set_key("wang2021.figure2.columns", {"x": "body-finetune"}), r"figure2: models: unknown experiment 'body-finetune'"),
+        ("artefacts", set_key("wang2021.figure2.columns", {"x": "scratchy"}), r"figure2\.columns: unknown experiment 'scratchy'; allowed: body-finetune"),
+        ("artefacts", set_key("wang2021.figure2.columns", {"x": "body-finetune"}), r"figure2\.columns: x stands for several sources; name one experiment"),
+        ("artefacts", set_key("wang2021.figure2.columns", {"x": "task1-lung"}), r"figure2\.columns: task1-lung segments none of infection at split test"),
         ("artefacts", set_key("wang2021.figure2.fold", 5), r"figure2\.fold: unknown fold of scratch '5'; allowed: 0, 1, 2, 3, 4"),
-        ("artefacts", set_key("wang2021.figure2.dataset", "mosmed"), r"figure2\.dataset: unknown data set 'mosmed'; allowed: covid20"),
+        ("artefacts", set_key("wang2021.figure2.truth", "covid"), r"figure2\.truth: unknown data set 'covid'; allowed: covid20"),
+        ("artefacts", set_key("wang2021.figure2.regions", ["left_lung"]), r"figure2\.regions: unknown region of covid20 'left_lung'; allowed: infection"),
         ("artefacts", set_key("wang2021.figure2.cases", 0), r"figure2\.cases: 0 is less than"),
         ("artefacts", set_key("zhang2021.figure4.left", "general"), r"figure4\.left: 'general'; allowed: general_non_covid"),
-        ("artefacts", set_key("zhang2021.figure4.experiment", "scratchy"), r"figure4: models: unknown experiment 'scratchy'"),
+        ("artefacts", set_key("zhang2021.figure4.experiment", "scratchy"), r"figure4\.experiment: unknown experiment 'scratchy'"),
+        ("artefacts", set_key("ma2021.table4.across", "folds"), r"table4\.across: folds, with 3 panels; set it to panels"),
+        ("artefacts", set_key("ma2021.table5.rows", {"x": "scratch"}), r"table5\.rows: x is scored in none of the panels \[\('left_lung', 'in_domain'\)"),
+        ("artefacts", set_key("ma2021.table4.rows", {"x": ["scratch", "task1-union"]}), r"table4\.rows: x names two experiments that are scored in one panel"),
+        ("artefacts", set_key("ma2021.table4.panels", [{"region": "left_lung", "split": "tset"}]), r"split: 'tset'; allowed: test, mosmed"),
+        ("artefacts", set_key("ma2021.figure1.datasets", {"x": ["covid"]}), r"figure1\.datasets: unknown data set 'covid'; allowed: covid20"),
         ("artefacts", set_key("wang2022", {}), r"unknown key 'wang2022'; allowed: wang2021, wang2020"),
     ],
 )  # fmt: skip
@@ -156,8 +175,11 @@ def test_a_wrong_sheet_is_refused_with_file_key_and_remedy(settings, tmp_path, s
 def test_data_sets_with_different_labels_are_not_pooled(configuration):
     datasets = copy.deepcopy(configuration.datasets)
     datasets["msd"]["regions"] = {1: "left_lung", 2: "right_lung"}
-    with pytest.raises(InputError, match=r"pretrain-multi: label ids differ: msd \[1, 2\], structseg \[1\]"):
-        expand_experiments(read("experiments"), datasets, ROOT)
+    with pytest.raises(
+        InputError,
+        match=r"pretrain-multi: regions differ: msd left_lung, right_lung, structseg lesion, nsclc",
+    ):
+        expand_experiments(read("experiments"), datasets, "covid20", ROOT)
 
 
 def test_experiments_of_this_pipeline(configuration):
@@ -168,18 +190,25 @@ def test_experiments_of_this_pipeline(configuration):
     expected += [f"{strategy}-{s}" for strategy in strategies for s in sources]
     expected += ["hybrid-multi", "multi-encoder-multi"]
     expected += [f"collaborative-{part}-multi2" for part in ("backbone", "rc-g", "rc-g-rc-t")]
+    learned = ["structseg-lung", "nsclc-lung", "msd", "structseg", "nsclc"]
+    expected += ["task1-lung", "task1-union"] + [f"task{task}-{data}" for task in (2, 3) for data in learned]
     assert names == expected
     multi = configuration.experiments["pretrain-multi"]
     assert multi.train == ("msd", "structseg", "nsclc")
     assert multi.pretraining is None
     assert configuration.experiments["body-finetune-multi"].pretraining == "pretrain-multi"
-    assert [e.name for e in configuration.experiments_of("body-finetune")] == [
-        f"body-finetune-{s}" for s in sources
-    ]
-    assert [e.name for e in configuration.experiments_of("scratch")] == ["scratch"]
+    rows = {"a": "body-finetune", "b": ["scratch", "task1-lung"], "c": "task2-msd"}
+    assert {
+        row: [e.name for e in found] for row, found in named(rows, configuration.experiments).items()
+    } == {
+        "a": [f"body-finetune-{s}" for s in sources],
+        "b": ["scratch", "task1-lung"],
+        "c": ["task2-msd"],
+    }
     assert all(
         STRATEGIES[e.strategy].needs_source == (e.source != "none")
         for e in configuration.experiments.values()
+        if e.paper != "ma2021"
     )
 
 
@@ -193,7 +222,7 @@ def test_a_new_row_needs_nothing_but_the_sheet(configuration):
         "evaluate": {},
     }
     sheet["experiments"]["body-finetune"]["sources"].append("mosmed")
-    experiments = expand_experiments(sheet, configuration.datasets, ROOT)
+    experiments = expand_experiments(sheet, configuration.datasets, "covid20", ROOT)
     assert experiments["body-finetune-mosmed"].pretraining == "pretrain-mosmed"
 
 
@@ -201,6 +230,11 @@ def test_archives_of_a_data_set(configuration):
     assert configuration.archives("covid20") == [
         "covid20/COVID-19-CT-Seg_20cases.zip",
         "covid20/Infection_Mask.zip",
+        "covid20/Lung_Mask.zip",
+    ]
+    assert configuration.archives("covid20-union")[-2:] == [
+        "covid20/Lung_Mask.zip",
+        "covid20/Lung_and_Infection_Mask.zip",
     ]
     assert len(configuration.archives("nsclc")) == configuration.settings["phantom"]["cases"]["nsclc"] + 1
 
@@ -229,14 +263,79 @@ def test_first_cases_keep_the_published_roles():
 def test_a_whole_number_serves_where_a_float_is_expected(configuration):
     sheet = read("experiments")
     sheet["experiments"]["collaborative-rc-g"]["options"]["weight"] = 1
-    assert "collaborative-rc-g-multi2" in expand_experiments(sheet, configuration.datasets, ROOT)
+    assert "collaborative-rc-g-multi2" in expand_experiments(sheet, configuration.datasets, "covid20", ROOT)
 
 
 def test_a_general_encoder_that_starts_random_waits_for_no_pretraining(configuration):
     sheet = read("experiments")
     sheet["experiments"]["collaborative-rc-g"]["options"]["general_encoder"] = "random"
-    experiment = expand_experiments(sheet, configuration.datasets, ROOT)["collaborative-rc-g-multi2"]
+    experiment = expand_experiments(sheet, configuration.datasets, "covid20", ROOT)[
+        "collaborative-rc-g-multi2"
+    ]
     assert experiment.pretraining is None
     assert experiment.source_datasets == ("msd", "nsclc")
     assert configuration.experiments["collaborative-rc-g-multi2"].pretraining == "pretrain-multi2"
     assert configuration.experiments["body-finetune-multi"].source_datasets == ()
+
+
+def test_classes_and_labels_of_the_joint_tasks(configuration):
+    """One lesion class for all, or an infection apart; a union network is scored on MosMed's one region."""
+    experiments = configuration.experiments
+    assert experiments["scratch"].classes == {1: "infection"}
+    assert experiments["task2-msd"].classes == {1: "lesion"}
+    assert experiments["task2-msd"].labels == {"msd": {1: 1}, "covid20": {1: 1}, "mosmed": {1: 1}}
+    assert experiments["task3-msd"].classes == {1: "lesion"}
+    assert experiments["task3-structseg-lung"].classes == {1: "left_lung", 2: "right_lung"}
+    union = experiments["task1-union"]
+    assert union.classes == {1: "left_lung", 2: "right_lung", 3: "infection"}
+    assert union.labels == {"covid20-union": {1: 1, 2: 2, 3: 3}, "mosmed": {1: 3}}
+    assert measured(union, configuration.datasets) == {
+        ("left_lung", "test"): ("covid20-union", 1),
+        ("right_lung", "test"): ("covid20-union", 2),
+        ("infection", "test"): ("covid20-union", 3),
+        ("infection", "mosmed"): ("mosmed", 3),
+    }
+    sheet = read("experiments")
+    sheet["experiments"]["task3-msd"]["lesions"] = "classes"
+    apart = expand_experiments(sheet, configuration.datasets, "covid20", ROOT)["task3-msd"]
+    assert apart.classes == {1: "lesion", 2: "infection"}
+    assert apart.labels == {"msd": {1: 1}, "covid20": {1: 2}, "mosmed": {1: 2}}
+
+
+def test_only_other_people_s_cases_are_watched_while_training(configuration):
+    watched = {name: experiment.watched for name, experiment in configuration.experiments.items()}
+    assert watched["scratch"] == watched["task1-lung"] == watched["task1-union"] == ()
+    assert watched["task2-nsclc-lung"] == ("nsclc-lung",)
+    assert watched["task3-msd"] == ("msd",)
+    assert watched["pretrain-multi"] == ("msd", "structseg", "nsclc")
+
+
+def test_another_test_set_trains_nothing_anew(configuration):
+    sheet = read("experiments")
+    del sheet["experiments"]["scratch"]["evaluate"]["mosmed"]
+    fewer = expand_experiments(sheet, configuration.datasets, "covid20", ROOT)["scratch"]
+    assert fewer.to_json() != configuration.experiments["scratch"].to_json()
+    assert fewer.for_training() == configuration.experiments["scratch"].for_training()
+
+
+def test_a_phantom_archive_holds_the_cases_of_all_its_data_sets(configuration, settings):
+    settings["phantom"]["cases"] |= {"covid20-lung": 5, "nsclc-lung": ["LUNG1-001", "LUNG1-004"]}
+    fewer = load(settings)
+    lungs = fewer.phantom_cases("covid20", "Lung_Mask.zip")
+    assert len(lungs["cases"]) == len(lungs["cohort"]) == 20, (
+        "the infection's data set verifies its sides by them"
+    )
+    cavities = fewer.phantom_cases("nsclc", "PleThora-Thoracic_Cavities-June-2020.zip")
+    assert cavities["cases"] == ["LUNG1-001", "LUNG1-004"]
+    assert len(cavities["cohort"]) == 11
+    assert "LUNG1-004" in fewer.phantom_cases("nsclc", "LUNG1-004.zip")["cases"]
+
+
+def test_tables_tell_of_the_patient_who_trains_and_tests(configuration, settings):
+    """And not where the data set is another, or the split is by patient."""
+    (remark,) = configuration.remarks(configuration.artefacts["ma2021"]["table9"])
+    assert "patient radiopaedia_10_85902 is in training and test of folds 2 and 4" in remark
+    assert configuration.remarks(configuration.artefacts["wang2021"]["table1"]) == [remark]
+    assert configuration.remarks(configuration.artefacts["ma2021"]["table6"]) == []
+    settings["splits"] = "patient"
+    assert load(settings).remarks(configuration.artefacts["ma2021"]["table9"]) == []

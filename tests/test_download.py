@@ -74,7 +74,7 @@ def test_a_file_address(tmp_path):
 def test_a_phantom_address_is_generated(tmp_path):
     path = tmp_path / "Infection_Mask.zip"
     source = {"address": "phantom:covid20/Infection_Mask.zip", "homepage": ""}
-    download(source, path, phantom={"cases": ["coronacases_001"], "seed": 1})
+    download(source, path, phantom={"cases": ["coronacases_001"], "cohort": ["coronacases_001"], "seed": 1})
     assert path.stat().st_size > 500
 
 

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 from safetensors.numpy import save_file
 
 from conftest import make_volume
-from covidseg.figures import save_figure
+from covidseg.figures import REGION_COLOURS, save_figure
 from covidseg.images import write_volume
 from covidseg.relation_figure import draw_relations, read_matrices
 from covidseg.visual import (
@@ -26,10 +26,21 @@ from covidseg.visual import (
 VISUAL = {
     "title": "Slices",
     "columns": {"From scratch": "scratch", "MSD": "body-finetune-msd"},
-    "dataset": "covid20",
+    "truth": "covid20",
+    "regions": ["infection"],
+    "split": "test",
     "fold": 1,
-    "region": "infection",
     "cases": 3,
+}
+
+
+def place(experiment, dataset="covid20", number=1):
+    return {"experiment": experiment, "dataset": dataset, "class": number}
+
+
+SHOWN = {
+    "From scratch": {"infection": place("scratch")},
+    "MSD": {"infection": place("body-finetune-msd")},
 }
 RELATIONS = {
     "title": "Relations",
@@ -77,10 +88,33 @@ def test_cases_from_best_to_worst_with_something_to_find():
         rows, columns=["dataset", "fold", "region", "metric", "experiment", "case", "value"]
     )
     cases = pd.DataFrame({"case": list(dsc), "voxels_infection": [5, 5, 5, 5, 5, 0]})
-    chosen = choose_cases(scores, cases, VISUAL)
+    chosen = choose_cases(scores, cases, VISUAL, SHOWN)
     assert chosen.index.tolist() == ["c", "a", "b"]
-    assert chosen.loc["a"].to_dict() == {"From scratch": 0.3, "MSD": 0.7}
-    assert choose_cases(scores, cases, VISUAL | {"cases": 9}).index.tolist() == ["c", "d", "a", "e", "b"]
+    assert chosen.loc["a"].to_dict() == {("From scratch", "infection"): 0.3, ("MSD", "infection"): 0.7}
+    more = VISUAL | {"cases": 9}
+    assert choose_cases(scores, cases, more, SHOWN).index.tolist() == ["c", "d", "a", "e", "b"]
+
+
+def test_best_median_and_worst_over_regions_and_methods():
+    """Means 0.8, 0.6 and 0.4 over two lungs and an infection, which lie in two data sets of the same cases."""
+    dsc = {"a": (0.3, 0.5, 0.4), "b": (0.9, 0.8, 0.7), "c": (0.6, 0.7, 0.5), "alone": (1.0, 1.0, None)}
+    regions = ("left_lung", "right_lung", "infection")
+    rows = [
+        ("lung" if "lung" in region else "lesion", "0", region, "DSC", f"on-{region[-4:]}", case, value)
+        for case, values in dsc.items()
+        for region, value in zip(regions, values, strict=True)
+        if value is not None
+    ]
+    columns = ["dataset", "fold", "region", "metric", "experiment", "case", "value"]
+    cases = pd.DataFrame({"case": list(dsc), **{f"voxels_{region}": 1 for region in regions}})
+    shown = {
+        "Separate": {
+            region: place(f"on-{region[-4:]}", "lung" if "lung" in region else "lesion") for region in regions
+        }
+    }
+    artefact = VISUAL | {"fold": 0, "regions": list(regions)}
+    chosen = choose_cases(pd.DataFrame(rows, columns=columns), cases, artefact, shown)
+    assert chosen.index.tolist() == ["b", "c", "a"]
 
 
 @pytest.mark.parametrize(("case", "brightest"), [("raw", 255.0), ("windowed", 250.0)])
@@ -92,24 +126,27 @@ def test_the_slice_with_most_truth_is_windowed_once_and_cropped(tmp_path, case, 
     label = np.zeros(image.shape, np.uint8)
     label[1, 30:32, 40:42] = 1
     label[2, 25:35, 40:50] = 1
-    for kind, array in (("images", image), ("labels", label), ("predictions", label * 0)):
+    folder = "predictions/scratch/fold1/covid20"
+    for kind, array in (("images", image), ("labels", label), (folder, label * 3)):
         write_volume(tmp_path / kind / f"{case}.nii.gz", make_volume(array, spacing=(5.0, 2.0, 2.0)))
     dataset = {"regions": {1: "infection"}, "intensity": {"windowed": "windowed", "*": "hounsfield"}}
     view = read_view(
         case,
-        {"From scratch": 0.0},
+        {("From scratch", "infection"): 0.5},
         images=tmp_path / "images",
         labels=tmp_path / "labels",
-        predictions={"From scratch": tmp_path / "predictions"},
+        predictions=tmp_path / "predictions",
+        shown={"From scratch": {"infection": place("scratch", number=3)}},
         dataset=dataset,
-        region="infection",
+        artefact=VISUAL,
         window=(-1250, 250),
     )
     assert (view.number, view.slices, view.spacing) == (3, 4, (2.0, 2.0))
-    assert view.image.shape == view.truth.shape == (20 + 2 * 4, 30 + 2 * 4), "8 mm on every side"
+    assert view.image.shape == (20 + 2 * 4, 30 + 2 * 4), "8 mm on every side"
     assert view.image.max() == brightest
-    assert view.truth.sum() == 100
-    assert not view.predictions["From scratch"].any()
+    assert view.truth["infection"].sum() == 100
+    np.testing.assert_array_equal(view.predictions["From scratch"]["infection"], view.truth["infection"])
+    assert view.dsc == {"From scratch": {"infection": 0.5}}
 
 
 def test_the_box_leaves_the_table_out():
@@ -131,9 +168,10 @@ def test_found_missed_and_wrong_pixels_have_their_colours():
 def make_view(case, shape, seed):
     generator = np.random.default_rng(seed)
     masks = generator.random((3, *shape)) < 0.3
-    predictions = dict(zip(VISUAL["columns"], masks[1:], strict=True))
-    dsc = {"From scratch": 0.125, "MSD": 0.5}
-    return View(case, 3, 9, (2.0, 4.0), 255 * generator.random(shape), masks[0], predictions, dsc)
+    predictions = {name: {"infection": mask} for name, mask in zip(VISUAL["columns"], masks[1:], strict=True)}
+    dsc = {"From scratch": {"infection": 0.125}, "MSD": {"infection": 0.5}}
+    truth = {"infection": masks[0]}
+    return View(case, 3, 9, (2.0, 4.0), 255 * generator.random(shape), truth, predictions, dsc)
 
 
 def test_a_row_a_case_and_a_column_a_method():
@@ -152,8 +190,35 @@ def test_a_row_a_case_and_a_column_a_method():
     (bar,) = axes[0].lines
     assert np.ptp(bar.get_xdata()) == 50
     assert np.array_equal(
-        axes[3].images[1].get_array(), error_overlay(views[0].truth, views[0].predictions["MSD"])
+        axes[3].images[1].get_array(),
+        error_overlay(views[0].truth["infection"], views[0].predictions["MSD"]["infection"]),
     )
+
+
+def test_several_regions_have_a_colour_each_and_a_method_may_lack_some():
+    shape = (4, 6)
+    left, right, infection = (np.zeros(shape, bool) for _ in range(3))
+    left[:, 3:], right[:, :3], infection[1, 1] = True, True, True
+    truth = {"left_lung": left, "right_lung": right, "infection": infection}
+    dsc = {
+        "Joint": {"left_lung": 0.9, "right_lung": 0.8, "infection": 0.25},
+        "Lesion alone": {"infection": 0.5},
+    }
+    predictions = {"Joint": truth, "Lesion alone": {"infection": infection}}
+    view = View("case_a", 3, 9, (2.0, 4.0), np.zeros(shape), truth, predictions, dsc)
+    artefact = VISUAL | {"columns": dict.fromkeys(dsc, "x"), "regions": list(truth)}
+    figure = draw_visual([view], artefact, configuration="toy")
+    joint = figure.axes[2].images[1].get_array()
+    for pixel, region in (((0, 4), "left_lung"), ((0, 1), "right_lung"), ((1, 1), "infection")):
+        assert tuple(joint[pixel][:3]) == to_rgb(REGION_COLOURS[region])
+    alone = figure.axes[3].images[1].get_array()
+    assert alone[1, 1, 3] > 0
+    assert alone[0, :, 3].max() == 0
+    texts = [axis.texts[0].get_text() for axis in figure.axes[2:4]]
+    assert texts == ["Left lung 0.90\nRight lung 0.80\nInfection 0.25", "Infection 0.50"]
+    (legend,) = [found for part in figure.subfigs for found in part.legends]
+    assert [text.get_text() for text in legend.get_texts()] == ["Left lung", "Right lung", "Infection"]
+    assert "the one with the largest infection" in figure.get_supxlabel()
 
 
 def test_slices_give_the_same_bytes(tmp_path):

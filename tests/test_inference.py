@@ -147,9 +147,11 @@ def run(model, folders, output, partial):
 def test_predictions_lie_on_the_scans_grids(model, tmp_path):
     image = np.random.default_rng(0).standard_normal((5, 20, 22)).astype(np.float16)
     scan = make_volume(np.zeros((7, 15, 33)), spacing=(2.2, 2.0, 0.7), origin=(7.0, -3.0, 99.0))
-    save_case(tmp_path / "a", image, np.zeros(image.shape, np.uint8), {"geometry": scan.geometry.to_json()})
-    run(model, [tmp_path / "a"], tmp_path / "out", tmp_path / "partial")
-    written = read_volume(tmp_path / "out" / "a.nii.gz")
+    folder = tmp_path / "covid20" / "a"
+    folder.parent.mkdir()
+    save_case(folder, image, np.zeros(image.shape, np.uint8), {"geometry": scan.geometry.to_json()})
+    run(model, [folder], tmp_path / "out", tmp_path / "partial")
+    written = read_volume(tmp_path / "out" / "covid20" / "a.nii.gz")
     assert written.geometry.differences(scan.geometry) == []
     assert written.array.dtype == np.uint8
     assert written.array.any()
@@ -172,22 +174,26 @@ def test_a_restart_after_a_crash_repeats_no_case(model, training_folders, tmp_pa
     done.clear()
     run(model, training_folders, *paths)
     assert len(done) == 1, "two of three cases were there already"
-    assert sorted(file.name for file in paths[0].iterdir()) == [f"case_{i}.nii.gz" for i in range(3)]
+    assert sorted(file.name for file in (paths[0] / "blobs").iterdir()) == [
+        f"case_{i}.nii.gz" for i in range(3)
+    ]
     whole = tmp_path / "whole"
     done.clear()
     monkeypatch.undo()
     run(model, training_folders, whole, tmp_path / "other")
     for name in ("case_0", "case_1", "case_2"):
-        assert (whole / f"{name}.nii.gz").read_bytes() == (paths[0] / f"{name}.nii.gz").read_bytes()
+        assert (whole / "blobs" / f"{name}.nii.gz").read_bytes() == (
+            paths[0] / "blobs" / f"{name}.nii.gz"
+        ).read_bytes()
 
 
 def test_another_model_does_not_go_on_with_the_first_one_s_cases(model, training_folders, tmp_path):
     partial = tmp_path / "partial"
-    leftover = partial / "0123" / "case_0.nii.gz"
+    leftover = partial / "0123" / "blobs" / "case_0.nii.gz"
     leftover.parent.mkdir(parents=True)
     leftover.write_bytes(b"of another model")
     run(model, training_folders[:1], tmp_path / "out", partial)
-    assert (tmp_path / "out" / "case_0.nii.gz").read_bytes() != b"of another model"
+    assert (tmp_path / "out" / "blobs" / "case_0.nii.gz").read_bytes() != b"of another model"
 
 
 def test_words_for_devices_and_precisions():

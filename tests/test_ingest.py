@@ -11,6 +11,7 @@ from conftest import make_volume
 from covidseg.errors import InputError
 from covidseg.images import nifti_bytes, read_volume
 from covidseg.ingest import ingest, remap
+from covidseg.orientation import EXCHANGED, MASKS_HEADER
 from covidseg.phantom.cohort import make_case, ranks
 from covidseg.phantom.hosts import write_archive
 from covidseg.readers import list_cases
@@ -77,7 +78,7 @@ def test_labels_are_remapped_and_the_sheet_describes_the_case(tmp_path):
     assert stored.sum() == 5
     row = rows_of(output)["p1_a"]
     assert list(row) == [
-        "case", "patient", "shape", "spacing_mm", "hu_min", "hu_max", "voxels_lesion", "voxels_infection", "sha256",
+        "case", "patient", "shape", "spacing_mm", "hu_min", "hu_max", "voxels_lesion", "voxels_infection", "corrections", "sha256",
     ]  # fmt: skip
     assert (row["patient"], row["shape"], row["spacing_mm"]) == ("p1", "4x5x6", "3x1.5x1")
     assert (int(row["voxels_lesion"]), int(row["voxels_infection"])) == (1, 2)
@@ -173,34 +174,52 @@ def test_a_failed_run_keeps_the_last_good_cases(tmp_path):
     assert read_volume(output / "labels" / "a.nii.gz").array[0, 0, 0] == 1
 
 
+COVID = ["coronacases_001", "radiopaedia_10_85902_3", "radiopaedia_7_85703_0"]
+
+
 @pytest.mark.parametrize(
-    ("name", "cases"),
+    ("name", "host", "cases", "corrections"),
     [
-        ("covid20", ["coronacases_001", "radiopaedia_10_85902_3"]),
-        ("msd", ["lung_001", "lung_003"]),
-        ("structseg", ["train_1", "train_12"]),
-        ("nsclc", ["LUNG1-001", "LUNG1-005"]),
-        ("mosmed", ["study_0255", "study_0256"]),
+        ("covid20", "covid20", COVID, ["", MASKS_HEADER, MASKS_HEADER]),
+        ("covid20-lung", "covid20", COVID, ["", MASKS_HEADER, MASKS_HEADER]),
+        ("covid20-union", "covid20", COVID, ["", MASKS_HEADER, MASKS_HEADER]),
+        ("msd", "msd", ["lung_001", "lung_003"], ["", ""]),
+        ("structseg", "structseg", ["train_1", "train_12"], ["", ""]),
+        ("structseg-lung", "structseg", ["train_1", "train_12"], [EXCHANGED, EXCHANGED]),
+        ("nsclc", "nsclc", ["LUNG1-001", "LUNG1-005"], ["", ""]),
+        ("nsclc-lung", "nsclc", ["LUNG1-001", "LUNG1-005"], ["", ""]),
+        ("mosmed", "mosmed", ["study_0255", "study_0256"], ["", ""]),
     ],
 )
-def test_each_host_s_phantom_archives_give_the_drawn_cases(configuration, tmp_path, name, cases):
+def test_each_host_s_phantom_archives_give_the_drawn_cases(
+    configuration, tmp_path, name, host, cases, corrections
+):
+    """Whatever header or label ids the host's files have: scan and labels end up as they were drawn."""
     dataset, seed = configuration.datasets[name], 5
     raw = tmp_path / "raw"
-    (raw / name).mkdir(parents=True)
-    for kind in ("images", "labels"):
+    (raw / host).mkdir(parents=True)
+    for kind in {"images", "labels", "lungs"} & dataset.keys():
         for case in cases:
             archive = dataset[kind]["archive"].format(case=case)
-            write_archive(raw / archive, name, archive.split("/")[1], cases=cases, seed=seed)
+            write_archive(raw / archive, host, archive.split("/")[1], cases=cases, cohort=cases, seed=seed)
     assert list_cases(dataset, raw, cases) == sorted(cases)
     ingest(dataset, raw=raw, names=cases, output=tmp_path / "cases", workers=1)
     place = ranks(tuple(cases), seed)
     for case in cases:
-        drawn = make_case(name, case, seed=seed, rank=place[case])
+        drawn = make_case(host, case, seed=seed, rank=place[case])
+        lesion, lungs = drawn.lesion.array, drawn.lungs.array
+        truth = {"lung": lungs, "union": np.where(lesion, 3, lungs)}.get(name.partition("-")[2], lesion)
         image = read_volume(tmp_path / "cases" / "images" / f"{case}.nii.gz")
         stored = read_volume(tmp_path / "cases" / "labels" / f"{case}.nii.gz")
         assert image.geometry.differences(drawn.image.geometry) == []
-        np.testing.assert_array_equal(stored.array, drawn.lesion.array)
-        if not case.startswith("radiopaedia"):
+        np.testing.assert_array_equal(stored.array, truth)
+        if case.startswith("radiopaedia"):
+            windowed = ((np.clip(drawn.image.array, -1250, 250) + 1250.0) * (255 / 1500)).astype(np.int16)
+            np.testing.assert_array_equal(image.array, windowed)
+        else:
             np.testing.assert_array_equal(image.array, drawn.image.array)
-    patients = {row["patient"] for row in rows_of(tmp_path / "cases").values()}
-    assert patients == ({"coronacases_001", "radiopaedia_10_85902"} if name == "covid20" else set(cases))
+    rows = rows_of(tmp_path / "cases")
+    assert [rows[case]["corrections"] for case in cases] == corrections
+    if host == "covid20":
+        patients = ["coronacases_001", "radiopaedia_10_85902", "radiopaedia_7_85703"]
+        assert [rows[case]["patient"] for case in cases] == patients

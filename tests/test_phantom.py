@@ -22,7 +22,7 @@ COVID = ["coronacases_001", "coronacases_002", "radiopaedia_10_85902_1", "radiop
 
 def archive(tmp_path, dataset, name, cases):
     path = tmp_path / name
-    write_archive(path, dataset, name, cases=cases, seed=SEED)
+    write_archive(path, dataset, name, cases=cases, cohort=cases, seed=SEED)
     return path
 
 
@@ -46,7 +46,7 @@ def volumes_of(path):
 def test_same_seed_same_bytes(tmp_path, dataset, name, cases):
     first = archive(tmp_path, dataset, name, cases).read_bytes()
     assert archive(tmp_path, dataset, name, cases).read_bytes() == first
-    write_archive(tmp_path / name, dataset, name, cases=cases, seed=SEED + 1)
+    write_archive(tmp_path / name, dataset, name, cases=cases, cohort=cases, seed=SEED + 1)
     assert (tmp_path / name).read_bytes() != first
 
 

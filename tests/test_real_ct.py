@@ -56,7 +56,7 @@ def test_left_is_left(real_data):
     """In patient space x grows to the left: the left lung's centre lies left of the right lung's."""
     centres = {}
     for side in ("Left", "Right"):
-        _, lung = load_case(dataset(f"Lung-{side}"), real_data, CASE)
+        _, lung, _ = load_case(dataset(f"Lung-{side}"), real_data, CASE)
         middle = np.argwhere(lung.array).mean(0)[::-1]
         centres[side] = (lung.geometry.affine @ [*middle, 1])[0]
     assert centres["Left"] > centres["Right"] + 100
@@ -88,12 +88,13 @@ def test_preprocess_train_predict_and_score(cases, tmp_path):
         model, [folder], output=tmp_path / "predictions", partial=tmp_path / "partial",
         settings={"step": 1.0, "mirror_axes": [], "tiles": 16}, device="cpu", precision="float32", threads=2,
     )  # fmt: skip
-    prediction = read_volume(tmp_path / "predictions" / f"{CASE}.nii.gz")
+    prediction = read_volume(tmp_path / "predictions" / "nsclc" / f"{CASE}.nii.gz")
     image = read_volume(cases / "images" / f"{CASE}.nii.gz")
     assert prediction.geometry.differences(image.geometry) == []
     rows = score_cases(
-        tmp_path / "predictions", cases / "labels", regions={1: "lesion"}, tolerance_mm={"lesion": 3}
-    )
+        tmp_path / "predictions" / "nsclc", cases / "labels",
+        regions={1: "lesion"}, classes={1: 1}, tolerance_mm={"lesion": 3},
+    )  # fmt: skip
     values = {row["metric"]: row["value"] for row in rows}
     assert set(values) == {"DSC", "NSD", "Sensitivity", "Specificity", "Precision", "F1", "Accuracy"}
     assert 0 <= values["DSC"] < 1

@@ -1,5 +1,6 @@
 """Patches: the right voxels, turned and scaled as asked, from memory as from disk."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,9 +10,12 @@ import yaml
 
 from conftest import ROOT
 from covidseg.augmentation import INTENSITY, augment, spatial_parameters, uniform_around_one
+from covidseg.batches import training_batch
 from covidseg.sampling import TrainingCase, cut_patch, load_cases, patch_centre
+from training_program import make_run
 
 CPU = torch.device("cpu")
+LABELS = {"blobs": {1: 1}}
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +23,7 @@ def case():
     generator = np.random.default_rng(0)
     image = torch.from_numpy(generator.standard_normal((9, 21, 23)).astype(np.float32))
     label = torch.from_numpy((generator.random((9, 21, 23)) > 0.7).astype(np.uint8) * 2)
-    return TrainingCase("case", image, label, {2: np.argwhere(label.numpy() == 2)})
+    return TrainingCase("case", image, label, {2: np.argwhere(label.numpy() == 2)}, {2: 2})
 
 
 def cut(case, corner, patch, angle=0.0, scale=1.0):
@@ -35,6 +39,17 @@ def test_an_unturned_patch_is_the_scan_s_own_voxels(case, patch, corner):
     inside = tuple(slice(0, n) for n in case.image[box].shape)
     torch.testing.assert_close(image[inside], case.image[box], atol=2e-5, rtol=0)
     assert torch.equal(label[inside], case.label[box])
+
+
+def test_labels_become_the_network_s_classes(case):
+    """An infection that is class 3 of one network is class 1 of another; the foreground is found either way."""
+    infection = dataclasses.replace(case, classes={2: 3})
+    _, plain = cut(case, (2, 5, 4), (4, 8, 8))
+    _, classed = cut(infection, (2, 5, 4), (4, 8, 8))
+    assert set(plain.unique().tolist()) == {0, 2}
+    assert torch.equal(classed, torch.where(plain == 2, 3, 0).to(torch.uint8))
+    centre = patch_centre(infection, (4, 8, 8), foreground=True, generator=np.random.default_rng(0))
+    assert cut_patch(infection, centre, (4, 8, 8), angle=0, scale=1, device=CPU)[1][2, 4, 4] == 3
 
 
 def test_outside_the_scan_is_zero(case):
@@ -56,7 +71,7 @@ def test_a_quarter_turn_is_a_rotation_in_the_axial_plane(case):
 def test_a_scale_of_two_shows_twice_as_much_of_each_slice():
     z, y, x = np.meshgrid(np.arange(6), np.arange(40), np.arange(40), indexing="ij")
     ramp = torch.from_numpy((100.0 * z + y + 0.01 * x).astype(np.float32))
-    case = TrainingCase("ramp", ramp, torch.zeros(6, 40, 40, dtype=torch.uint8), {})
+    case = TrainingCase("ramp", ramp, torch.zeros(6, 40, 40, dtype=torch.uint8), {}, {})
     image, _ = cut(case, (1, 14, 14), (4, 11, 11), scale=2.0)
     middle = 100.0 * torch.arange(1, 5)[:, None] + 19 + 0.01 * 19
     steps = 2 * (torch.arange(11) - 5)
@@ -76,7 +91,7 @@ def test_each_label_is_chosen_as_often():
     label = torch.zeros(4, 20, 20, dtype=torch.uint8)
     label[:, :18], label[:, 19] = 1, 2
     foreground = {value: np.argwhere(label.numpy() == value) for value in (1, 2)}
-    case = TrainingCase("c", label.float(), label, foreground)
+    case = TrainingCase("c", label.float(), label, foreground, {1: 1, 2: 2})
     generator = np.random.default_rng(0)
     rows = [patch_centre(case, (1, 1, 1), foreground=True, generator=generator)[1] for _ in range(400)]
     assert 0.4 < np.mean([row == 19 for row in rows]) < 0.6
@@ -92,13 +107,13 @@ def test_random_patches_lie_within_the_scan_and_reach_its_ends(case):
 
 
 def test_without_foreground_any_patch_will_do(case):
-    empty = TrainingCase("e", case.image, case.label * 0, {})
+    empty = TrainingCase("e", case.image, case.label * 0, {}, {})
     assert patch_centre(empty, (4, 8, 8), foreground=True, generator=np.random.default_rng(0)).shape == (3,)
 
 
 def test_streamed_cases_give_the_same_patches(training_folders):
-    held = load_cases(training_folders, device=CPU, budget_gib=1)
-    streamed = load_cases(training_folders, device=CPU, budget_gib=0)
+    held = load_cases(training_folders, labels=LABELS, device=CPU, budget_gib=1)
+    streamed = load_cases(training_folders, labels=LABELS, device=CPU, budget_gib=0)
     assert isinstance(held[0].image, torch.Tensor)
     assert isinstance(streamed[0].image, np.memmap)
     for a, b in zip(held, streamed, strict=True):
@@ -217,3 +232,19 @@ def test_spatial_parameters_have_the_papers_frequencies_and_ranges():
     assert np.abs(angles).max() <= math.pi
     assert scales.min() >= 0.7
     assert scales.max() <= 1.4
+
+
+def test_a_batch_of_two_data_sets_has_each_one_s_own_classes(training_folders):
+    """Both label 1: a lesion is class 1, an infection class 2."""
+    own, others = (
+        load_cases(training_folders[part], labels={"blobs": {1: number}}, device=CPU, budget_gib=1)
+        for part, number in ((slice(0, 1), 1), (slice(1, 3), 2))
+    )
+    others = [dataclasses.replace(case, dataset="others") for case in others]
+    run = make_run(training_folders, [], foreground=1.0)
+    seen = set()
+    for step in range(12):
+        batch = training_batch(run, own + others, [], step, CPU)
+        for label, dataset in zip(batch.labels, batch.datasets, strict=True):
+            seen |= {(dataset, value) for value in label.unique().tolist() if value}
+    assert seen == {("blobs", 1), ("others", 2)}

@@ -1,25 +1,43 @@
 """The published folds, and what a model may and may not see."""
 
 import json
+import logging
+import re
 
 import pytest
 
 from conftest import ROOT
 from covidseg.errors import InputError
-from covidseg.splits import evaluation_cases, make_split, random_split, training_cases, validation_cases
+from covidseg.splits import (
+    evaluation_cases,
+    make_split,
+    published_folds,
+    random_split,
+    training_cases,
+    validation_cases,
+)
 
 PUBLISHED = json.loads((ROOT / "config" / "splits.json").read_text())
 COVID = "Task1_COVID_datasplit.pkl"
 
 
-def sheet(tmp_path, names):
-    path = tmp_path / "cases.csv"
-    path.write_text("case\n" + "".join(f"{name}\n" for name in names))
+def sheet(tmp_path, names, patients=None):
+    path = tmp_path / "covid20" / "cases.csv"
+    path.parent.mkdir(exist_ok=True)
+    patients = patients or {name: re.match(r"radiopaedia_\d+_\d+|.*", name)[0] for name in names}
+    path.write_text("case,patient\n" + "".join(f"{name},{patients[name]}\n" for name in names))
     return path
 
 
-def split(tmp_path, kind, names, phantom=None, seed=0):
-    return make_split(kind, cases=sheet(tmp_path, names), published=PUBLISHED, phantom=phantom, seed=seed)
+def split(tmp_path, kind, names, phantom=None, seed=0, scheme="published", patients=None):
+    return make_split(
+        kind,
+        cases=sheet(tmp_path, names, patients),
+        published=PUBLISHED,
+        scheme=scheme,
+        phantom=phantom,
+        seed=seed,
+    )
 
 
 def covid_names():
@@ -45,6 +63,71 @@ def test_covid_folds_are_the_published_ones_disjoint_and_complete(tmp_path):
         assert set(fold["test"]) == set(published["val"])
 
 
+LEAK = (
+    "covid20: Published split: patient radiopaedia_10_85902 is in training and test of folds 2 and 4 "
+    "(radiopaedia_10_85902_1, radiopaedia_10_85902_3). With splits set to patient those test cases are left out."
+)
+
+
+def test_the_patient_on_both_sides_of_the_published_split_is_warned_of(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        split(tmp_path, COVID, covid_names())
+    assert caplog.messages == [LEAK]
+
+
+def test_the_split_by_patient_leaves_the_leaking_test_cases_out(tmp_path, caplog):
+    published = split(tmp_path, COVID, covid_names())
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        folds = split(tmp_path, COVID, covid_names(), scheme="patient")
+    assert not caplog.messages
+    left_out = [set(old["test"]) - set(new["test"]) for old, new in zip(published, folds, strict=True)]
+    assert left_out == [set(), set(), {"radiopaedia_10_85902_3"}, set(), {"radiopaedia_10_85902_1"}]
+    assert [old["train"] for old in published] == [new["train"] for new in folds]
+    assert [set(new["test"]) - set(old["test"]) for old, new in zip(published, folds, strict=True)] == [
+        set()
+    ] * 5
+
+
+@pytest.mark.parametrize(
+    ("experiment", "split_of_task2", "split_of_task3"),
+    [
+        ("task3-structseg-lung", "Task200_StructSegLung", "Task300_StructSegLung"),
+        ("task3-nsclc-lung", "Task201_NSCLCLung", "Task301_NSCLCLung"),
+        ("task3-msd", "Task202_MSD_LungTumor", "Task302_MSD_LungTumor"),
+        # Published once for lungs and tumour: the same patients.
+        ("task3-structseg", "Task203_StructSegTumor", "Task300_StructSegLung"),
+        ("task3-nsclc", "Task204_NSCLCPE", "Task304_NSCLCPE"),
+    ],
+)
+def test_task_3_trains_validates_and_tests_on_the_published_cases(
+    configuration, experiment, split_of_task2, split_of_task3
+):
+    """Published apart for Task 3, made here of Task 2's and Task 1's."""
+    joint = configuration.experiments[experiment]
+    source, target = joint.train
+    assert configuration.datasets[source]["split"] == f"{split_of_task2}_datasplit.pkl"
+    assert configuration.datasets[target]["split"] == COVID
+    alone = configuration.experiments[experiment.replace("task3", "task2")]
+    assert alone.train == (source,)
+    splits = {
+        name: published_folds(
+            PUBLISHED[kind], {case for fold in PUBLISHED[kind] for case in fold["train"] + fold["val"]}
+        )
+        for name, kind in ((source, configuration.datasets[source]["split"]), (target, COVID))
+    }
+    assert joint.folds == len(PUBLISHED[f"{split_of_task3}_datasplit.pkl"])
+    for number, fold in enumerate(PUBLISHED[f"{split_of_task3}_datasplit.pkl"]):
+        trained = [case for _, case in training_cases(splits, list(joint.train), number)]
+        assert sorted(trained) == sorted(fold["train"])
+        assert sorted(case for _, case in validation_cases(splits, joint.watched, number)) == sorted(
+            fold["val"]
+        )
+        assert evaluation_cases(splits, source, list(joint.train), number) == sorted(fold["val"])
+        assert evaluation_cases(splits, target, list(joint.train), number) == sorted(fold["test"])
+    assert evaluation_cases(splits, target, list(alone.train), 0) == covid_names()
+
+
 def test_a_missing_published_case_is_refused_by_name(tmp_path):
     with pytest.raises(
         InputError, match=r"cases\.csv: split Task1.* names 1 cases that are missing: coronacases_001"
@@ -65,9 +148,20 @@ def test_random_splits_are_four_to_one_and_seeded(tmp_path, count):
     (fold,) = split(tmp_path, "random", names)
     assert sorted(fold["train"] + fold["test"]) == sorted(names)
     assert len(fold["test"]) == max(1, count - -(-count * 4 // 5))
-    assert random_split(names[::-1], 0) == fold
+    patients = {name: name for name in names}
+    assert random_split(dict(reversed(patients.items())), 0) == fold
     if count > 3:
-        assert random_split(names, 1) != fold
+        assert random_split(patients, 1) != fold
+
+
+def test_a_random_split_keeps_a_patient_s_cases_together(tmp_path):
+    patients = {f"c{i}": f"p{i // 3}" for i in range(30)}
+    (fold,) = split(tmp_path, "random", list(patients), patients=patients)
+    sides = [{patients[case] for case in fold[part]} for part in ("train", "test")]
+    assert [len(side) for side in sides] == [8, 2]
+    assert not sides[0] & sides[1]
+    with pytest.raises(InputError, match="split random: 2 cases of one patient; at least two patients"):
+        split(tmp_path, "random", ["a", "b"], patients={"a": "p", "b": "p"})
 
 
 def test_a_test_set_has_nothing_to_train_on(tmp_path):
@@ -86,9 +180,9 @@ def test_what_a_model_is_trained_on():
     assert training_cases(SPLITS, ["msd", "covid20"], 1) == expected
 
 
-def test_the_target_s_test_cases_are_never_watched():
-    assert validation_cases(SPLITS, ["msd", "covid20"], 0, "covid20") == [("msd", "m3")]
-    assert validation_cases(SPLITS, ["covid20"], 0, "covid20") == []
+def test_held_out_cases_are_watched_while_training():
+    assert validation_cases(SPLITS, ["msd"], 3) == [("msd", "m3")]
+    assert validation_cases(SPLITS, [], 0) == []
 
 
 def test_what_a_model_is_tested_on():

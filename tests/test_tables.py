@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
-from covidseg.printing import HTML, LATEX, MARKDOWN, printed, write_printed
+from covidseg.layout import Printer, lay_out
+from covidseg.printing import HTML, LATEX, MARKDOWN, write_printed
+from covidseg.series import Series
 from covidseg.tables import (
-    TableRow,
     comparison_rows,
     devices_of,
     interval_rows,
@@ -21,16 +22,16 @@ PUBLISHED = ROOT / "config" / "published.csv"
 EVALUATION = {"bootstrap": 100, "confidence": 0.95}
 ARTEFACT = {
     "title": "Four strategies & more",
-    "region": "infection",
-    "split": "test",
+    "panels": [{"region": "infection", "split": "test"}],
+    "across": "folds",
     "metrics": ["DSC"],
     "unit": "fraction",
 }
 ROWS = [
-    TableRow("Train from scratch", "none", "scratch"),
-    TableRow("Continual Learning", "Multi-lesion", "continual-multi"),
-    TableRow("Body Fine-tuning", "Multi-lesion", "body-finetune-multi"),
-    TableRow("A_b <new> one", "none", "new"),
+    Series("Train from scratch", "none", "infection", "test", "scratch"),
+    Series("Continual Learning", "Multi-lesion", "infection", "test", "continual-multi"),
+    Series("Body Fine-tuning", "Multi-lesion", "infection", "test", "body-finetune-multi"),
+    Series("A_b <new> one", "none", "infection", "test", "new"),
 ]
 
 
@@ -54,7 +55,8 @@ def make_scores(tmp_path, values, metric="DSC"):
 def make_table(scores, metric, markup, rows=ROWS, table="3", **changes):
     artefact = ARTEFACT | {"metrics": [metric]} | changes
     cells = table_cells(rows, artefact, scores, read_published(PUBLISHED, "wang2021", table))
-    return printed(cells, interval_rows(rows, artefact, scores, EVALUATION, seed=1), metric, markup)
+    intervals = interval_rows(rows, artefact, scores, EVALUATION, seed=1)
+    return Printer.of(cells, intervals, markup).by_fold(metric)
 
 
 DSC = {
@@ -100,7 +102,7 @@ def test_the_average_alone_with_as_many_decimals_as_the_paper_prints(tmp_path):
     scores = make_scores(tmp_path, {"scratch": [[0.62]], "body-finetune-multi": [[0.6]]}, "Sensitivity")
     rows = [ROWS[0], ROWS[2]]
     table = make_table(scores, "Sensitivity", MARKDOWN, rows, table="2", folds="average")
-    assert table.columns.tolist() == ["Strategy", "Source", "Avg", "Difference", "CI", "n"]
+    assert table.columns.tolist() == ["Method", "Source", "Avg", "Difference", "CI", "n"]
     assert table["Avg"][0] == "**0.6200** [0.6204 ± 0.2369]"
     assert table["Difference"][0] == "-0.0004"
 
@@ -123,7 +125,7 @@ def test_seconds_per_epoch(tmp_path):
     assert interval_rows(rows, artefact, scores, EVALUATION, seed=1).empty
     assert comparison_rows(rows, artefact, scores).empty
     table = make_table(scores, "time", MARKDOWN, rows)
-    assert table.columns.tolist() == ["Strategy", "Source", "Fold 0", "Fold 1", "Avg", "Ratio"]
+    assert table.columns.tolist() == ["Method", "Source", "Fold 0", "Fold 1", "Avg", "Ratio"]
     assert table["Fold 0"].tolist() == ["*0.200* [224]", "**0.120** [194]", "12.3 [–]"]
     assert table["Fold 1"][2] == "1234 [–]"
     assert table["Avg"][0] == "*0.300 ± 0.141* [206 ± 16]"
@@ -144,15 +146,23 @@ def test_the_three_formats_hold_the_same_and_escape_names(tmp_path):
         configuration="toy",
         confidence=0.95,
         devices=["CPU, float32"],
+        remarks=["One patient is everywhere."],
     )
     texts = {suffix: (tmp_path / f"t.{suffix}").read_text() for suffix in ("md", "tex", "html")}
     for text in texts.values():
         assert "Configuration: toy." in text
-        assert "Trained on: CPU, float32. Lowest is best." in text
+        assert "Trained on: CPU, float32. The fewest seconds are best;" in text
+        assert "One patient is everywhere." in text
         assert "Seconds per training epoch" in text
     assert "**bold**: best, *italic*: second of our means" in texts["md"]
     assert "A_b <new> one" in texts["md"]
     assert r"A\_b <new> one" in texts["tex"]
+    assert r"Four strategies \& more: DSC." in texts["tex"]
+    assert (
+        texts["tex"].count(r"\resizebox{\textwidth}{!}{\begin{tabular}")
+        == texts["tex"].count(r"\end{tabular}}")
+        == 2
+    )
     assert "A_b &lt;new&gt; one" in texts["html"]
     assert "<title>Four strategies &amp; more</title>" in texts["html"]
     assert texts["html"].count("<table>") == 2
@@ -165,6 +175,114 @@ def test_numbers_keep_their_sign_and_their_zeros(tmp_path):
     cells = table_cells(ROWS[:1], artefact, scores, read_published(PUBLISHED, "wang2021", "3"))
     intervals = interval_rows(ROWS[:1], artefact, scores, EVALUATION, seed=1)
     write_printed(
-        tmp_path / "t", artefact, cells, intervals, configuration="toy", confidence=0.95, devices=[]
+        tmp_path / "t",
+        artefact,
+        cells,
+        intervals,
+        configuration="toy",
+        confidence=0.95,
+        devices=[],
+        remarks=[],
     )
     assert "| +0.010 " in (tmp_path / "t.md").read_text()
+
+
+def panel_scores(values):
+    """Return scores.csv of (experiment, region, split) -> a list a fold of the cases' values."""
+    rows = [
+        {
+            "experiment": experiment, "fold": str(fold), "split": split, "case": f"case_{number}",
+            "region": region, "metric": metric, "value": value,
+        }
+        for (experiment, region, split), folds in values.items()
+        for metric in ("DSC", "Sensitivity")
+        for fold, cases in enumerate(folds)
+        for number, value in enumerate(cases)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+PANELS = ARTEFACT | {
+    "panels": [{"region": "left_lung", "split": "test"}, {"region": "infection", "split": "mosmed"}],
+    "across": "panels",
+    "metrics": ["DSC", "Recall", "Sensitivity"],
+    "unit": "percent",
+}
+PANEL_SERIES = [
+    Series("Task1-Separate", "none", "left_lung", "test", "task1-lung"),
+    Series("Task1-Separate", "none", "infection", "mosmed", "scratch"),
+    Series("Task2-MSD", "MSD", "infection", "mosmed", "task2-msd"),
+]
+PANEL_SCORES = {
+    ("task1-lung", "left_lung", "test"): [[0.8, 0.9], [0.7]],
+    ("scratch", "infection", "mosmed"): [[0.2, 0.4], [0.6, 0.8]],
+    ("task2-msd", "infection", "mosmed"): [[0.3, 0.9]],
+}
+
+
+def test_one_column_a_panel_and_metric_and_one_row_a_method_and_fold():
+    """By hand: folds 85 and 70, pooled 80; 30 and 70, pooled 50; 60."""
+    scores = panel_scores(PANEL_SCORES)
+    published = read_published(PUBLISHED, "ma2021", "IX")
+    cells = table_cells(PANEL_SERIES, PANELS, scores, published)
+    intervals = interval_rows(PANEL_SERIES, PANELS, scores, EVALUATION, seed=1)
+    tables = lay_out(Printer.of(cells, intervals, MARKDOWN), PANELS)
+    assert list(tables) == ["DSC and Recall", "Sensitivity", "Averages"]
+    table = tables["DSC and Recall"]
+    assert table.columns.tolist() == [
+        ("", "Method"), ("", "Fold"), ("Left lung (test)", "DSC"), ("Left lung (test)", "Recall"),
+        ("Infection (MosMed)", "DSC"), ("Infection (MosMed)", "Recall"),
+    ]  # fmt: skip
+    assert table["", "Method"].tolist() == ["Task1-Separate"] * 3 + ["Task2-MSD"] * 2
+    assert table["", "Fold"].tolist() == ["Fold 0", "Fold 1", "Avg", "Fold 0", "Avg"]
+    lungs = [text.split(" ")[0] for text in table["Left lung (test)", "DSC"]]
+    assert lungs == ["85.0", "70.0", "80.0", "–", "–"], "Task2-MSD segments no lung"
+    infection = [text.split(" [")[0] for text in table["Infection (MosMed)", "DSC"]]
+    assert infection[:2] == ["*30.0 ± 14.1*", "70.0 ± 14.1"], "fold 1 has one mean, which is not marked"
+    assert infection[2:] == ["*50.0 ± 25.8*", "**60.0 ± 42.4**", "**60.0 ± 42.4**"]
+    averages = tables["Averages"]
+    assert averages["Panel"].tolist() == ["Left lung (test)"] * 3 + ["Infection (MosMed)"] * 6
+    first = averages.iloc[3]
+    assert (first["Metric"], first["n"]) == ("DSC", 4)
+    assert first["Avg"] == "*50.0 ± 25.8* [58.8 ± 20.6]"
+    assert first["Difference"] == "-8.8"
+    assert [20 <= float(part) <= 80 for part in first["CI"].split(" to ")] == [True, True]
+
+
+def test_recall_is_sensitivity_under_its_other_name():
+    cells = table_cells(
+        PANEL_SERIES, PANELS, panel_scores(PANEL_SCORES), read_published(PUBLISHED, "ma2021", "X")
+    )
+    recall, sensitivity = (
+        cells[cells.metric == metric].reset_index(drop=True) for metric in ("Recall", "Sensitivity")
+    )
+    assert recall.ours_mean.tolist() == sensitivity.ours_mean.tolist()
+    published = recall[(recall.row == "Task2-MSD") & (recall.fold == "avg")].iloc[0]
+    assert (published.published_mean, published.published_std) == (13.1, 22.9)
+
+
+def test_a_model_without_folds_is_compared_with_that_of_every_fold():
+    """Five folds' cases against the one model's: pairs 0.2/0.3, 0.4/0.9, 0.6/0.3 and 0.8/0.9."""
+    tests = comparison_rows(PANEL_SERIES, PANELS | {"metrics": ["DSC"]}, panel_scores(PANEL_SCORES))
+    assert len(tests) == 1, "within a panel, and the lungs have one method"
+    row = tests.iloc[0]
+    assert (row.region, row.split, row.a, row.b, row.n) == ("infection", "mosmed", "scratch", "task2-msd", 4)
+    assert row.median_difference == pytest.approx(-0.1)
+
+
+@pytest.mark.parametrize("suffix", ["md", "tex", "html"])
+def test_panels_stand_above_their_metrics_in_every_format(tmp_path, suffix):
+    scores = panel_scores(PANEL_SCORES)
+    cells = table_cells(PANEL_SERIES, PANELS, scores, read_published(PUBLISHED, "ma2021", "IX"))
+    intervals = interval_rows(PANEL_SERIES, PANELS, scores, EVALUATION, seed=1)
+    write_printed(
+        tmp_path / "t", PANELS, cells, intervals, configuration="toy", confidence=0.95, devices=[], remarks=[]
+    )
+    text = (tmp_path / f"t.{suffix}").read_text()
+    expected = {
+        "md": ["| Method ", "| Left lung (test): DSC ", "| Infection (MosMed): Recall "],
+        "tex": [r"\multicolumn{2}{c}{Left lung (test)} & \multicolumn{2}{c}{Infection (MosMed)}"],
+        "html": ['colspan="2">Left lung (test)</th>', ">Recall</th>"],
+    }
+    for part in expected[suffix]:
+        assert part in text

@@ -7,75 +7,12 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
-import yaml
 
 from conftest import ROOT
-
-SNAKEMAKE = Path(sys.executable).parent / "snakemake"
-PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
-
-
-def snakemake(folder, *arguments, check=True):
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
-    done = subprocess.run(
-        [SNAKEMAKE, *arguments], cwd=folder, capture_output=True, text=True, env=environment, timeout=600
-    )
-    output = done.stdout + done.stderr
-    assert not check or done.returncode == 0, output[-6000:]
-    return output if check else (done.returncode, output)
-
-
-def jobs_of(output):
-    """Job counts by rule from a dry run's table."""
-    if "Nothing to be done" in output:
-        return {}
-    lines = output.split("Job stats:")[1].split("total")[0].splitlines()[3:]
-    return {line.split()[0]: int(line.split()[1]) for line in lines if line.strip()}
-
-
-def change_yaml(path, change):
-    content = yaml.safe_load(path.read_text())
-    change(content)
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
-
-
-def make_toy(folder):
-    """Copy the workflow and cut it down: two sources of data, two folds, some seconds of training."""
-    for part in PARTS:
-        source = ROOT / part
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part)
-
-    def settings(content):
-        content["name"] = "toy"
-        content["phantom"]["cases"] = {"covid20": 8, "msd": 5}
-        content["training"] |= {"epochs": 2, "iterations": 2, "validation_patches": 2}
-        content["inference"] |= {"step": 1.0}
-        content["evaluation"]["bootstrap"] = 100
-
-    def experiments(content):
-        content["sources"] = {"msd": content["sources"]["msd"]}
-        content["experiments"] = {name: content["experiments"][name] for name in ("scratch", "body-finetune")}
-        content["experiments"]["body-finetune"]["sources"] = ["msd"]
-        for row in content["experiments"].values():
-            row["folds"] = 2
-
-    def artefacts(content):
-        wang = content.pop("wang2021")
-        content.clear()
-        content["wang2021"] = {name: wang[name] for name in ("table1", "figure2", "violin")}
-        for name in ("table1", "violin"):
-            wang[name]["rows"] = {"Train from scratch": "scratch", "Body Fine-tuning": "body-finetune"}
-        wang["figure2"]["columns"] = {"Train from scratch": "scratch", "MSD": "body-finetune-msd"}
-
-    change_yaml(folder / "config" / "config.yaml", settings)
-    change_yaml(folder / "config" / "experiments.yaml", experiments)
-    change_yaml(folder / "config" / "artefacts.yaml", artefacts)
-    return folder
+from toy_workflow import PARTS, SNAKEMAKE, change_yaml, copy_parts, jobs_of, make_toy, snakemake
 
 
 @pytest.fixture(scope="module")
@@ -90,17 +27,23 @@ def test_both_configurations_train_every_model_once_and_reach_every_artefact(arg
     output = snakemake(ROOT, "-n", "--forceall", *arguments)
     jobs = jobs_of(output)
     # scratch, three strategies x four sources, hybrid and multi-encoder, by five folds; three times five.
-    assert (jobs["pretrain"], jobs["train"], jobs["collaborative"]) == (5, 5 * (1 + 3 * 4 + 2), 3 * 5)
-    assert jobs["predict"] == jobs["score"] == 90
+    wang = 5 * (1 + 3 * 4 + 2)
+    # ma2021: 15 + 5 + 25, less the five of scratch, which are wang2021's too.
+    ma = 15 + 5 + 25 - 5
+    assert (jobs["pretrain"], jobs["train"], jobs["collaborative"]) == (5, wang + ma, 3 * 5)
+    assert jobs["predict"] == jobs["score"] == 90 + 40
     models = re.findall(r"results/models/\S+/model\.safetensors", output)
-    assert len(models) == len(set(models)) == 95
-    for name in ("table1.csv", "table1.md", "table1.tex", "violin.svg", "violin.png"):
-        assert f"results/paper/wang2021/{name}" in output
+    assert len(models) == len(set(models)) == 95 + 40
+    assert {name: jobs[name] for name in ("table", "violin", "visual", "relations", "examples", "describe")} == {
+        "table": 8 + 7, "violin": 4, "visual": 7, "relations": 2, "examples": 1, "describe": 1,
+    }  # fmt: skip
+    for name in ("wang2021/table1.csv", "wang2021/violin.svg", "ma2021/table10.tex", "ma2021/figure1.png"):
+        assert f"results/paper/{name}" in output
 
 
 def test_progress_and_the_way_to_the_results_are_shown(toy):
     output = (toy / "first_output.txt").read_text()
-    assert "of 28 steps" in output
+    assert "of 54 steps" in output
     tail = output[output.index("Done (toy). Tables and figures:") :]
     assert "results/paper/wang2021/table1.md" in tail
     assert "results/paper/wang2021/violin.png" in tail
@@ -115,7 +58,15 @@ def test_artefacts_and_scores_are_there_and_complete(toy):
         assert (toy / "results" / "paper" / "wang2021" / name).stat().st_size > 500
     with open(toy / "results" / "scores.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 2 * 2 * (4 * 7 + 1), "experiments x folds x (test cases x metrics + the time)"
+    # Of each fold: 4 test cases by 7 metrics, and the time; three regions and MosMed; the source's one case.
+    one, union, joint = 4 * 7 + 1, (4 * 3 + 1) * 7 + 1, (4 + 1) * 7 + 1
+    assert len(rows) == 2 * (one + one + union + joint)
+    assert {(row["region"], row["split"]) for row in rows if row["experiment"] == "task1-union" and row["split"]} == {
+        ("left_lung", "test"), ("right_lung", "test"), ("infection", "test"), ("infection", "mosmed"),
+    }  # fmt: skip
+    assert {(row["region"], row["split"]) for row in rows if row["experiment"] == "task3-msd" and row["split"]} == {
+        ("infection", "test"), ("lesion", "validation"),
+    }  # fmt: skip
     with open(toy / "results" / "paper" / "wang2021" / "table1.csv", newline="") as file:
         cells = list(csv.DictReader(file))
     assert {(cell["row"], cell["source"]) for cell in cells} == {
@@ -124,6 +75,40 @@ def test_artefacts_and_scores_are_there_and_complete(toy):
     }
     splits = json.loads((toy / "results" / "splits.json").read_text())
     assert [len(fold["test"]) for fold in splits["covid20"][:2]] == [4, 4]
+    for name in ("figure1.png", "datasets.html", "datasets.csv", "table9.tex", "figure4.svg", "figure5.png"):
+        assert (toy / "results" / "paper" / "ma2021" / name).stat().st_size > 500
+
+
+def test_an_empty_clone_rebuilds_every_table_and_violin_from_the_scores_alone(toy, tmp_path):
+    """No data, no models: the same bytes."""
+    copy_parts(toy, tmp_path)
+    (tmp_path / "results").mkdir()
+    shutil.copy(toy / "results" / "scores.csv", tmp_path / "results")
+    jobs = jobs_of(snakemake(tmp_path, "-n", "tables_and_violins"))
+    assert jobs == {"table": 2, "violin": 2, "tables_and_violins": 1}
+    snakemake(tmp_path, "tables_and_violins")
+    rebuilt = [path.relative_to(tmp_path) for path in (tmp_path / "results" / "paper").rglob("*.*")]
+    assert len(rebuilt) == 2 * 6 + 2 * 2
+    for path in rebuilt:
+        assert (tmp_path / path).read_bytes() == (toy / path).read_bytes(), path
+    assert not (tmp_path / "data").exists()
+    assert not (tmp_path / "results" / "models").exists()
+
+
+def test_pooled_training_takes_the_published_cases_of_both_data_sets(toy):
+    model = toy / "results" / "models" / "task3-msd" / "fold1" / "model.json"
+    description, splits = (
+        json.loads(model.read_text()),
+        json.loads((toy / "results" / "splits.json").read_text()),
+    )
+    expected = [f"msd/{case}" for case in splits["msd"][0]["train"]]
+    expected += [f"covid20/{case}" for case in splits["covid20"][1]["train"]]
+    assert description["lineage"]["training_cases"] == expected
+    assert description["labels"] == {"1": "lesion"}
+    predicted = toy / "results" / "predictions" / "task3-msd" / "fold1"
+    for name, fold in (("msd", splits["msd"][0]), ("covid20", splits["covid20"][1])):
+        files = (predicted / name).glob("*.nii.gz")
+        assert sorted(file.name.removesuffix(".nii.gz") for file in files) == fold["test"]
 
 
 def test_a_model_tells_where_it_comes_from(toy):
@@ -196,7 +181,7 @@ def test_another_learning_rate_trains_again(toy):
     change_yaml(path, lambda content: content["training"].update(learning_rate=0.123))
     jobs = jobs_of(snakemake(toy, "-n"))
     path.write_text(original)
-    assert (jobs["pretrain"], jobs["train"]) == (1, 4)
+    assert (jobs["pretrain"], jobs["train"]) == (1, 8)
     assert "preprocess" not in jobs
 
 

@@ -49,6 +49,7 @@ def make_run(
         cases=cases,
         source_cases=list(source_cases),
         validation=validation,
+        labels={folder.parent.name: {1: 1} for folder in cases},
         classes=2,
         fold=0,
         seed=3,

@@ -3,6 +3,7 @@
 import ast
 import functools
 import sys
+from dataclasses import astuple
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -34,6 +35,8 @@ SUFFIXES = {
     "violin": [".svg", ".png"],
     "visual": [".svg", ".png"],
     "relations": [".svg", ".png"],
+    "examples": [".svg", ".png"],
+    "datasets": [".csv", ".md", ".tex", ".html"],
 }
 
 
@@ -82,10 +85,8 @@ def archive_files(wildcards):
 def phantom_of(wildcards):
     if config["phantom"] is None:
         return None
-    return {
-        "cases": CONFIGURATION.case_names(wildcards.dataset),
-        "seed": config["phantom"]["seed"],
-    }
+    cases = CONFIGURATION.phantom_cases(wildcards.dataset, wildcards.archive)
+    return cases | {"seed": config["phantom"]["seed"]}
 
 
 def address_of(wildcards):
@@ -128,7 +129,8 @@ def pretrained_model(wildcards):
 
 
 def splits_for_prediction(wildcards):
-    names = {*EXPERIMENTS[wildcards.experiment].train, wildcards.dataset}
+    experiment = EXPERIMENTS[wildcards.experiment]
+    names = {*experiment.train, *experiment.evaluate}
     return expand("results/splits/{dataset}.json", dataset=sorted(names))
 
 
@@ -164,26 +166,46 @@ def artefact_of(wildcards):
     return ARTEFACTS[wildcards.paper][wildcards.artefact]
 
 
-def rows_of(wildcards):
-    """Return (row, source, experiment) of an artefact, in the papers' words and order."""
-    return [
-        (row, CONFIGURATION.source_titles[experiment.source], experiment.name)
-        for row, name in artefact_of(wildcards)["rows"].items()
-        for experiment in CONFIGURATION.experiments_of(name)
-    ]
+def series_of(wildcards):
+    """Return the fields of each Series of an artefact: a rerun compares them with the last run's."""
+    return [astuple(one) for one in CONFIGURATION.series(artefact_of(wildcards))]
 
 
-def cases_shown(kind):
-    """Return an input function: a file or folder of the data set that a visual artefact shows."""
-    return lambda wildcards: f"results/cases/{artefact_of(wildcards)['dataset']}/{kind}"
+def remarks_of(wildcards):
+    return CONFIGURATION.remarks(artefact_of(wildcards))
+
+
+def truth_shown(kind):
+    """Return an input function: a file or folder of the data set whose truth a visual artefact shows."""
+    return lambda wildcards: f"results/cases/{artefact_of(wildcards)['truth']}/{kind}"
 
 
 def predictions_shown(wildcards):
     artefact = artefact_of(wildcards)
+    columns = CONFIGURATION.predictions(artefact).values()
+    experiments = dict.fromkeys(
+        place["experiment"] for places in columns for place in places.values()
+    )
     return [
-        f"results/predictions/{experiment}/fold{artefact['fold']}/{artefact['dataset']}"
-        for experiment in artefact["columns"].values()
+        f"results/predictions/{name}/fold{artefact['fold']}" for name in experiments
     ]
+
+
+def cases_of_examples(kind):
+    """Return an input function: a file or folder of each data set of an artefact."""
+
+    def paths(wildcards):
+        return expand(
+            f"results/cases/{{dataset}}/{kind}", dataset=datasets_shown(wildcards)
+        )
+
+    return paths
+
+
+def datasets_shown(wildcards):
+    """Return the data sets that an artefact shows or describes."""
+    groups = artefact_of(wildcards)["datasets"].values()
+    return [name for group in groups for name in group]
 
 
 def model_shown(file):
@@ -196,12 +218,14 @@ def model_shown(file):
     return path
 
 
-def artefact_files():
+def artefact_files(*kinds):
+    """Return the files of all artefacts, or of those of some kinds."""
     return [
         f"results/paper/{paper}/{name}{suffix}"
         for paper, artefacts in ARTEFACTS.items()
         for name, artefact in artefacts.items()
         for suffix in SUFFIXES[artefact["kind"]]
+        if artefact["kind"] in (kinds or SUFFIXES)
     ]
 
 

@@ -88,6 +88,7 @@ rule split:
     params:
         code=code("split"),
         kind=lambda wildcards: DATASETS[wildcards.dataset]["split"],
+        scheme=config["splits"],
         phantom=lambda wildcards: config["phantom"]
         and CONFIGURATION.case_names(wildcards.dataset),
         seed=config["seed"],

@@ -5,12 +5,12 @@ rule predict:
     input:
         model="results/models/{experiment}/fold{fold}/model.safetensors",
         description="results/models/{experiment}/fold{fold}/model.json",
-        cases="results/preprocessed/{dataset}",
+        cases=evaluated("results/preprocessed/{dataset}"),
         splits=splits_for_prediction,
     output:
-        directory("results/predictions/{experiment}/fold{fold}/{dataset}"),
+        directory("results/predictions/{experiment}/fold{fold}"),
     log:
-        "logs/predict/{experiment}/fold{fold}/{dataset}.log",
+        "logs/predict/{experiment}/fold{fold}.log",
     conda:
         "../../envs/environment.yaml"
     threads: 1
@@ -25,7 +25,7 @@ rule predict:
         device=config["training"]["device"],
         precision=config["training"]["precision"],
         # Not an output: a restart goes on with the cases that are not written yet.
-        partial="results/partial/predictions/{experiment}/fold{fold}/{dataset}",
+        partial="results/partial/predictions/{experiment}/fold{fold}",
     message:
         "Predict {output}"
     script:
@@ -34,7 +34,7 @@ rule predict:
 
 rule score:
     input:
-        predictions=evaluated("results/predictions/{experiment}/fold{fold}/{dataset}"),
+        predictions="results/predictions/{experiment}/fold{fold}",
         labels=evaluated("results/cases/{dataset}/labels"),
         description="results/models/{experiment}/fold{fold}/model.json",
         log="results/models/{experiment}/fold{fold}/log.csv",

@@ -9,7 +9,11 @@ rule table:
         csv="results/paper/{paper}/{artefact}.csv",
         md="results/paper/{paper}/{artefact}.md",
         tex="results/paper/{paper}/{artefact}.tex",
-        html=report("results/paper/{paper}/{artefact}.html", category="{paper}"),
+        html=report(
+            "results/paper/{paper}/{artefact}.html",
+            caption="../report/artefact.rst",
+            category="{paper}",
+        ),
         intervals="results/paper/{paper}/{artefact}_intervals.csv",
         tests="results/paper/{paper}/{artefact}_tests.csv",
     log:
@@ -24,7 +28,8 @@ rule table:
     params:
         code=code("table"),
         artefact=artefact_of,
-        rows=rows_of,
+        series=series_of,
+        remarks=remarks_of,
         evaluation=config["evaluation"],
         seed=config["seed"],
         configuration=config["name"],
@@ -38,7 +43,11 @@ rule violin:
     input:
         scores="results/scores.csv",
     output:
-        svg=report("results/paper/{paper}/{artefact}.svg", category="{paper}"),
+        svg=report(
+            "results/paper/{paper}/{artefact}.svg",
+            caption="../report/artefact.rst",
+            category="{paper}",
+        ),
         png="results/paper/{paper}/{artefact}.png",
     log:
         "logs/violin/{paper}/{artefact}.log",
@@ -52,7 +61,8 @@ rule violin:
     params:
         code=code("violin"),
         artefact=artefact_of,
-        rows=rows_of,
+        series=series_of,
+        remarks=remarks_of,
         configuration=config["name"],
     message:
         "Draw {output.png}"
@@ -63,12 +73,16 @@ rule violin:
 rule visual:
     input:
         scores="results/scores.csv",
-        cases=cases_shown("cases.csv"),
-        images=cases_shown("images"),
-        labels=cases_shown("labels"),
+        cases=truth_shown("cases.csv"),
+        images=truth_shown("images"),
+        labels=truth_shown("labels"),
         predictions=predictions_shown,
     output:
-        svg=report("results/paper/{paper}/{artefact}.svg", category="{paper}"),
+        svg=report(
+            "results/paper/{paper}/{artefact}.svg",
+            caption="../report/artefact.rst",
+            category="{paper}",
+        ),
         png="results/paper/{paper}/{artefact}.png",
     log:
         "logs/visual/{paper}/{artefact}.log",
@@ -82,7 +96,8 @@ rule visual:
     params:
         code=code("visual"),
         artefact=artefact_of,
-        dataset=lambda wildcards: DATASETS[artefact_of(wildcards)["dataset"]],
+        shown=lambda wildcards: CONFIGURATION.predictions(artefact_of(wildcards)),
+        dataset=lambda wildcards: DATASETS[artefact_of(wildcards)["truth"]],
         window=config["plan"]["window"],
         configuration=config["name"],
     message:
@@ -96,7 +111,11 @@ rule relations:
         relations=model_shown("relations.safetensors"),
         log=model_shown("log.csv"),
     output:
-        svg=report("results/paper/{paper}/{artefact}.svg", category="{paper}"),
+        svg=report(
+            "results/paper/{paper}/{artefact}.svg",
+            caption="../report/artefact.rst",
+            category="{paper}",
+        ),
         png="results/paper/{paper}/{artefact}.png",
     log:
         "logs/relations/{paper}/{artefact}.log",
@@ -115,3 +134,72 @@ rule relations:
         "Draw {output.png}"
     script:
         "../scripts/relations.py"
+
+
+rule examples:
+    input:
+        cases=cases_of_examples("cases.csv"),
+        images=cases_of_examples("images"),
+        labels=cases_of_examples("labels"),
+    output:
+        svg=report(
+            "results/paper/{paper}/{artefact}.svg",
+            caption="../report/artefact.rst",
+            category="{paper}",
+        ),
+        png="results/paper/{paper}/{artefact}.png",
+    log:
+        "logs/examples/{paper}/{artefact}.log",
+    wildcard_constraints:
+        artefact=artefacts_of_kind("examples"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=8000,
+        runtime="30m",
+    params:
+        code=code("examples"),
+        artefact=artefact_of,
+        datasets=lambda wildcards: {
+            name: DATASETS[name] for name in datasets_shown(wildcards)
+        },
+        window=config["plan"]["window"],
+        configuration=config["name"],
+    message:
+        "Draw {output.png}"
+    script:
+        "../scripts/examples.py"
+
+
+rule describe:
+    input:
+        cases=cases_of_examples("cases.csv"),
+    output:
+        csv="results/paper/{paper}/{artefact}.csv",
+        md="results/paper/{paper}/{artefact}.md",
+        tex="results/paper/{paper}/{artefact}.tex",
+        html=report(
+            "results/paper/{paper}/{artefact}.html",
+            caption="../report/artefact.rst",
+            category="{paper}",
+        ),
+    log:
+        "logs/describe/{paper}/{artefact}.log",
+    wildcard_constraints:
+        artefact=artefacts_of_kind("datasets"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        code=code("describe"),
+        artefact=artefact_of,
+        datasets=lambda wildcards: {
+            name: DATASETS[name] for name in datasets_shown(wildcards)
+        },
+        configuration=config["name"],
+    message:
+        "Write {output.md}"
+    script:
+        "../scripts/describe.py"

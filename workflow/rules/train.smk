@@ -21,10 +21,7 @@ rule train:
         runtime="4d",
     params:
         code=strategy_code,
-        experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment].to_json(),
-        regions=lambda wildcards: DATASETS[EXPERIMENTS[wildcards.experiment].train[0]][
-            "regions"
-        ],
+        experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment].for_training(),
         settings={
             key: config[key]
             for key in ("seed", "plan", "network", "training", "augmentation")

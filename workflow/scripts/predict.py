@@ -1,4 +1,4 @@
-"""Segment a data set's evaluation cases with one model."""
+"""Segment with one model the cases that it is evaluated on."""
 
 from pathlib import Path
 
@@ -8,15 +8,15 @@ from covidseg.splits import evaluation_cases, read_splits
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        cases = evaluation_cases(
-            read_splits(snakemake.input.splits),
-            snakemake.wildcards.dataset,
-            snakemake.params.train,
-            int(snakemake.wildcards.fold),
-        )
+        splits, fold = read_splits(snakemake.input.splits), int(snakemake.wildcards.fold)
+        folders = map(Path, snakemake.input.cases)
         predict_cases(
             Path(snakemake.input.model),
-            [Path(snakemake.input.cases, case) for case in cases],
+            [
+                folder / case
+                for folder in folders
+                for case in evaluation_cases(splits, folder.name, snakemake.params.train, fold)
+            ],
             output=Path(snakemake.output[0]),
             partial=Path(snakemake.params.partial),
             settings=snakemake.params.inference,

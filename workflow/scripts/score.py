@@ -17,13 +17,14 @@ if __name__ == "__main__":
         }
         time = time_score(Path(snakemake.input.log), Path(snakemake.input.description))
         rows = [{**identity, "dataset": "", "split": "", **time}]
-        for (dataset, split), predictions, labels in zip(
-            experiment["evaluate"].items(), snakemake.input.predictions, snakemake.input.labels, strict=True
+        for (dataset, split), labels in zip(
+            experiment["evaluate"].items(), snakemake.input.labels, strict=True
         ):
             scores = score_cases(
-                Path(predictions),
+                Path(snakemake.input.predictions, dataset),
                 Path(labels),
                 regions=snakemake.params.regions[dataset],
+                classes=experiment["labels"][dataset],
                 tolerance_mm=snakemake.params.tolerance_mm,
             )
             rows += [{**identity, "dataset": dataset, "split": split, **score} for score in scores]

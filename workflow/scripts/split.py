@@ -13,6 +13,7 @@ if __name__ == "__main__":
             snakemake.params.kind,
             cases=Path(snakemake.input.cases),
             published=json.loads(Path(snakemake.input.published).read_text(encoding="utf-8")),
+            scheme=snakemake.params.scheme,
             phantom=snakemake.params.phantom,
             seed=snakemake.params.seed,
         )

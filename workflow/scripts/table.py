@@ -4,8 +4,8 @@ from pathlib import Path
 
 from covidseg.job import job
 from covidseg.printing import write_printed
+from covidseg.series import Series
 from covidseg.tables import (
-    TableRow,
     comparison_rows,
     devices_of,
     interval_rows,
@@ -18,16 +18,16 @@ from covidseg.tables import (
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         params, artefact = snakemake.params, snakemake.params.artefact
-        rows = [TableRow(*row) for row in params.rows]
+        series = [Series(*fields) for fields in params.series]
         scores = read_scores(Path(snakemake.input.scores))
         published = read_published(
             Path(snakemake.input.published), snakemake.wildcards.paper, artefact["published"]
         )
-        cells = table_cells(rows, artefact, scores, published)
-        intervals = interval_rows(rows, artefact, scores, params.evaluation, params.seed)
+        cells = table_cells(series, artefact, scores, published)
+        intervals = interval_rows(series, artefact, scores, params.evaluation, params.seed)
         write_csv(Path(snakemake.output.csv), cells)
         write_csv(Path(snakemake.output.intervals), intervals)
-        write_csv(Path(snakemake.output.tests), comparison_rows(rows, artefact, scores))
+        write_csv(Path(snakemake.output.tests), comparison_rows(series, artefact, scores))
         write_printed(
             Path(snakemake.output.csv).with_suffix(""),
             artefact,
@@ -35,5 +35,6 @@ if __name__ == "__main__":
             intervals,
             configuration=params.configuration,
             confidence=params.evaluation["confidence"],
-            devices=devices_of(rows, scores),
+            devices=devices_of(series, scores),
+            remarks=params.remarks,
         )

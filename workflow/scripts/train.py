@@ -15,7 +15,6 @@ if __name__ == "__main__":
             preprocessed=[Path(folder) for folder in snakemake.input.cases],
             splits=snakemake.input.splits,
             pretrained=Path(snakemake.input.pretrained) if snakemake.input.pretrained else None,
-            regions=params.regions,
             settings=params.settings,
             code=params.code,
             threads=snakemake.threads,
@@ -25,6 +24,6 @@ if __name__ == "__main__":
             model=Path(snakemake.output.model),
             log_table=Path(snakemake.output.log),
             state=Path(params.state),
-            description=describe_run(run, params.experiment, params.regions, params.settings),
+            description=describe_run(run, params.experiment, params.settings),
             snapshots=snakemake.output.get("snapshots"),
         )

@@ -4,15 +4,17 @@ from pathlib import Path
 
 from covidseg.figures import save_figure
 from covidseg.job import job
-from covidseg.tables import TableRow, read_scores
+from covidseg.series import Series
+from covidseg.tables import read_scores
 from covidseg.violin import draw_violins
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         figure = draw_violins(
-            [TableRow(*row) for row in snakemake.params.rows],
+            [Series(*fields) for fields in snakemake.params.series],
             snakemake.params.artefact,
             read_scores(Path(snakemake.input.scores)),
             configuration=snakemake.params.configuration,
+            remarks=snakemake.params.remarks,
         )
         save_figure(figure, Path(snakemake.output.png).with_suffix(""))

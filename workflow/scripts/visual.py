@@ -12,22 +12,18 @@ from covidseg.visual import choose_cases, draw_visual, read_view
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         params, artefact = snakemake.params, snakemake.params.artefact
-        chosen = choose_cases(
-            read_scores(Path(snakemake.input.scores)), pd.read_csv(snakemake.input.cases), artefact
-        )
-        predictions = zip(artefact["columns"], map(Path, snakemake.input.predictions), strict=True)
-        folders = {
-            "images": Path(snakemake.input.images),
-            "labels": Path(snakemake.input.labels),
-            "predictions": dict(predictions),
-        }
+        cases = pd.read_csv(snakemake.input.cases)
+        chosen = choose_cases(read_scores(Path(snakemake.input.scores)), cases, artefact, params.shown)
         views = [
             read_view(
                 case,
                 dsc.to_dict(),
-                **folders,
+                images=Path(snakemake.input.images),
+                labels=Path(snakemake.input.labels),
+                predictions=Path("results/predictions"),
+                shown=params.shown,
                 dataset=params.dataset,
-                region=artefact["region"],
+                artefact=artefact,
                 window=params.window,
             )
             for case, dsc in chosen.iterrows()

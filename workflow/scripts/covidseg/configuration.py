@@ -2,13 +2,19 @@
 
 import json
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import yaml
 
+from covidseg.artefacts import check_artefacts, measured, named, panels
 from covidseg.errors import InputError
 from covidseg.experiments import Experiment, check_known, expand_experiments
 from covidseg.schemas import check_schema
+from covidseg.series import Series
+from covidseg.splits import describe_leaks, find_leaks, patient_of, published_folds
+
+ARCHIVED = ("images", "labels", "lungs")  # keys of a data set that name an archive
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,28 @@ class Configuration:
         return wanted if isinstance(wanted, list) else first_cases(published, wanted)
 
     def archives(self, dataset: str) -> list[str]:
-        """Return the paths below data/raw of the archives that a data set's images and labels lie in."""
-        paths = [self.datasets[dataset][kind]["archive"] for kind in ("images", "labels")]
+        """Return the paths below data/raw of the archives that a data set's scans and labels lie in."""
+        entry = self.datasets[dataset]
+        paths = [entry[kind]["archive"] for kind in ARCHIVED if kind in entry]
         return sorted(
             {path.format(case=case) for path in paths for case in (self.case_names(dataset) or [""])}
         )
+
+    def phantom_cases(self, host: str, archive: str) -> dict[str, list[str]]:
+        """Return the cases that a phantom archive holds, and all of its host's, its `cohort`.
+
+        Several data sets may use one archive, as scans and lungs of the same patients do.
+        """
+        users = [name for name in self.settings["phantom"]["cases"] if self._uses_host(name, host)]
+        cases = {name: self.case_names(name) for name in users}
+        holders = [name for name in users if f"{host}/{archive}" in self.archives(name)] or users
+        return {
+            "cases": list(dict.fromkeys(case for name in holders for case in cases[name])),
+            "cohort": list(dict.fromkeys(case for name in users for case in cases[name])),
+        }
+
+    def _uses_host(self, dataset: str, host: str) -> bool:
+        return any(archive.startswith(f"{host}/") for archive in self.archives(dataset))
 
     def address(self, dataset: str, archive: str) -> dict:
         """Return an archive's address and checksums; in the phantom configuration a phantom: address."""
@@ -57,13 +80,36 @@ class Configuration:
             return {"address": f"phantom:{dataset}/{archive}"}
         return entry
 
-    def experiments_of(self, row: str) -> list[Experiment]:
-        """Return the experiments of a row of experiments.yaml: itself, or <row>-<source> for each source."""
+    def remarks(self, artefact: dict) -> list[str]:
+        """Return what must be said below a table or figure: patients who train and test."""
+        trained = {name for one in self.series(artefact) for name in self.experiments[one.experiment].train}
+        leaks = set()
+        for name in trained if self.settings["splits"] == "published" else ():
+            cases, published = self.case_names(name), self.splits.get(self.datasets[name]["split"], [])
+            patients = {case: patient_of(self.datasets[name], case) for case in cases or []}
+            leaks |= set(find_leaks(published_folds(published, set(patients)), patients))
+        return [describe_leaks(sorted(leaks, key=str))] if leaks else []
+
+    def series(self, artefact: dict) -> list[Series]:
+        """Return the scores behind a table or a violin figure, in the paper's words and order."""
         return [
-            experiment
-            for experiment in self.experiments.values()
-            if experiment.name in (row, f"{row}-{experiment.source}")
+            Series(row, self.source_titles[experiment.source], region, split, experiment.name)
+            for row, experiments in named(artefact["rows"], self.experiments).items()
+            for experiment in experiments
+            for region, split in panels(artefact)
+            if (region, split) in measured(experiment, self.datasets)
         ]
+
+    def predictions(self, artefact: dict) -> dict[str, dict[str, dict]]:
+        """Return what a visual artefact shows: column -> region -> experiment, data set and class."""
+        shown = {column: {} for column in artefact["columns"]}
+        for column, experiments in named(artefact["columns"], self.experiments).items():
+            for experiment, region in product(experiments, artefact["regions"]):
+                place = measured(experiment, self.datasets).get((region, artefact["split"]))
+                if place:
+                    keys = {"experiment": experiment.name, "dataset": place[0], "class": place[1]}
+                    shown[column][region] = keys
+        return shown
 
 
 def first_cases(folds: list[dict], count: int) -> list[str]:
@@ -97,15 +143,14 @@ def load_configuration(settings: dict, name: str, folder: Path) -> Configuration
     splits = json.loads((folder / "splits.json").read_text(encoding="utf-8"))
     _check_settings(settings, name, sheets["datasets"])
     _check_datasets(sheets["datasets"], splits, folder / "datasets.yaml")
-    experiments = expand_experiments(sheets["experiments"], sheets["datasets"], folder / "experiments.yaml")
+    experiments = expand_experiments(
+        sheets["experiments"], sheets["datasets"], settings["plan"]["target"], folder / "experiments.yaml"
+    )
     titles = {"none": "none"} | {
         key: value["title"] for key, value in sheets["experiments"]["sources"].items()
     }
-    configuration = Configuration(
-        settings, sheets["datasets"], experiments, sheets["artefacts"], titles, splits
-    )
-    _check_artefacts(configuration, settings, folder / "artefacts.yaml")
-    return configuration
+    check_artefacts(sheets["artefacts"], experiments, sheets["datasets"], settings, folder / "artefacts.yaml")
+    return Configuration(settings, sheets["datasets"], experiments, sheets["artefacts"], titles, splits)
 
 
 def _check_settings(settings: dict, name: str, datasets: dict) -> None:
@@ -135,40 +180,20 @@ def _check_datasets(datasets: dict, splits: dict, path: Path) -> None:
         if dataset["split"] not in ("random", "test", *splits):
             allowed = ", ".join(["random", "test", *splits])
             raise InputError(f"{path}: {name}.split: unknown split {dataset['split']!r}; allowed: {allowed}")
-        for kind in ("images", "labels"):
+        for kind in filter(dataset.get, ARCHIVED):
             owner, _, archive = dataset[kind]["archive"].partition("/")
             if archive not in datasets.get(owner, {}).get("archives", {}):
-                known = ", ".join(f"{name}/{entry}" for entry in dataset["archives"])
+                known = {f"{name}/{entry}": name for name in datasets for entry in datasets[name]["archives"]}
+                near = [entry for entry, name in known.items() if name == owner] or known
                 raise InputError(
-                    f"{path}: {name}.{kind}.archive: unknown {owner}/{archive}; allowed: {known}"
+                    f"{path}: {name}.{kind}.archive: unknown {owner}/{archive}; allowed: {', '.join(near)}"
                 )
+        if "left_lung" in dataset["regions"].values() and "lungs" not in dataset:
+            raise InputError(
+                f"{path}: {name}: has left and right lung; lungs and sides are needed to verify them"
+            )
         ids = set(dataset["labels"]["map"].values()) - {0}
         if ids != set(dataset["regions"]):
             raise InputError(
                 f"{path}: {name}.labels.map gives ids {sorted(ids)}, regions has {list(dataset['regions'])}"
             )
-
-
-def _check_artefacts(configuration: Configuration, settings: dict, path: Path) -> None:
-    experiments = configuration.experiments
-    rows = {*experiments, *(e.name.removesuffix(f"-{e.source}") for e in experiments.values())}
-    rows = dict.fromkeys(sorted(rows))
-    tolerances = settings["evaluation"]["tolerance_mm"]
-    for paper, artefacts in configuration.artefacts.items():
-        for name, artefact in artefacts.items():
-            where = f"{path}: {paper}.{name}"
-            check_known(artefact.get("rows", {}).values(), rows, f"{where}.rows", "experiment")
-            if "region" in artefact:
-                check_known([artefact["region"]], tolerances, f"{where}.region", "region")
-            if "fold" in artefact:
-                _check_models_shown(artefact, experiments, where)
-
-
-def _check_models_shown(artefact: dict, experiments: dict[str, Experiment], where: str) -> None:
-    names = artefact["columns"].values() if "columns" in artefact else [artefact["experiment"]]
-    check_known(names, experiments, f"{where}: models", "experiment")
-    for name in names:
-        folds = dict.fromkeys(str(fold) for fold in range(experiments[name].folds))
-        check_known([str(artefact["fold"])], folds, f"{where}.fold", f"fold of {name}")
-        if "dataset" in artefact:
-            check_known([artefact["dataset"]], experiments[name].evaluate, f"{where}.dataset", "data set")

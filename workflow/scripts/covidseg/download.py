@@ -23,7 +23,7 @@ def download(source: dict, path: Path, *, phantom: dict | None) -> None:
     Args:
         source: address (phantom:, file:, http:, https:, or None) and sha256 or md5 if known.
         path: data/raw/<data set>/<archive>.
-        phantom: for a phantom: address, its `cases` and `seed`.
+        phantom: for a phantom: address, its `cases`, `cohort` and `seed`.
 
     Raises:
         InputError: no address, unreachable, cut off, or another checksum than expected.

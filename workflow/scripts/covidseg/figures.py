@@ -10,6 +10,14 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
+# The papers' red, green and blue, of Okabe and Ito's palette.
+REGION_COLOURS = {
+    "left_lung": "#D55E00",
+    "right_lung": "#009E73",
+    "infection": "#0072B2",
+    "lesion": "#0072B2",
+}
+
 
 def caption(figure: plt.Figure, title: str, bottom: str) -> None:
     """Set the figure's title and its bottom line."""

@@ -21,7 +21,7 @@ if _absent:
     del sys.modules["pydicom"]
 
 from nibabel.filebasedimages import ImageFileError
-from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+from nibabel.orientations import aff2axcodes, axcodes2ornt, io_orientation, ornt_transform
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
@@ -74,10 +74,15 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Volume:
-    """Voxels (z, y, x) and their geometry, axes running to the left, back and head (LPS)."""
+    """Voxels (z, y, x) and their geometry, axes running to the left, back and head (LPS).
+
+    Attributes:
+        stored: axis codes of the file it was read from; empty where a file has no order of its own.
+    """
 
     array: np.ndarray
     geometry: Geometry
+    stored: str = ""
 
 
 def read_volume(path: str | Path) -> Volume:
@@ -124,9 +129,10 @@ def parse_volume(content: bytes, name: str) -> Volume:
 
 def to_lps(image: nib.Nifti1Image) -> Volume:
     """Reorder the axes of a nibabel image, array (x, y, z) and RAS affine, so that they run along LPS."""
+    stored = "".join(aff2axcodes(image.affine))
     image = image.as_reoriented(ornt_transform(io_orientation(image.affine), axcodes2ornt("LPS")))
     array = np.ascontiguousarray(np.asanyarray(image.dataobj).T)
-    return Volume(array, Geometry(array.shape, RAS_TO_LPS @ image.affine))
+    return Volume(array, Geometry(array.shape, RAS_TO_LPS @ image.affine), stored)
 
 
 def write_volume(path: str | Path, volume: Volume) -> None:

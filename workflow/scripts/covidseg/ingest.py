@@ -3,7 +3,6 @@
 import csv
 import io
 import logging
-import re
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -12,10 +11,14 @@ import numpy as np
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, digest, write_text
 from covidseg.images import Volume, write_volume
+from covidseg.orientation import EXCHANGED, MASKS_HEADER, MIRRORED, read_sides, scan_under_masks, settle_sides
 from covidseg.parallel import in_parallel
 from covidseg.readers import list_cases, load_case
+from covidseg.splits import patient_of
 
 log = logging.getLogger(__name__)
+
+ENOUGH_CASES = 5  # to judge by the lungs' sizes
 
 
 def ingest(dataset: dict, *, raw: Path, names: list[str] | None, output: Path, workers: int) -> None:
@@ -35,38 +38,64 @@ def ingest(dataset: dict, *, raw: Path, names: list[str] | None, output: Path, w
 
     with atomic_directory(output / "images") as images, atomic_directory(output / "labels") as labels:
 
-        def one(case: str) -> dict:
-            row = ingest_case(dataset, raw, case, images=images, labels=labels)
-            log.info("ingested %s: %s voxels of %s mm", case, row["shape"], row["spacing_mm"])
-            return row
+        def one(case: str) -> tuple[dict, bool | None]:
+            row, left_is_smaller = ingest_case(dataset, raw, case, images=images, labels=labels)
+            done = "; ".join(
+                filter(None, [f"{row['shape']} voxels of {row['spacing_mm']} mm", row["corrections"]])
+            )
+            log.info("ingested %s: %s", case, done)
+            return row, left_is_smaller
 
-        rows = in_parallel(one, cases, workers)
+        rows, left_is_smaller = zip(*in_parallel(one, cases, workers), strict=True)
     _warn_of_empty_labels(dataset, rows)
+    _warn_of_corrections(dataset, rows)
+    if "sides" in dataset:
+        _warn_of_large_left_lungs(dataset, dict(zip(cases, left_is_smaller, strict=True)))
     write_table(output / "cases.csv", rows)
 
 
-def ingest_case(dataset: dict, raw: Path, case: str, *, images: Path, labels: Path) -> dict:
-    """Ingest one case and return its row of cases.csv; raises InputError."""
-    image, label = load_case(dataset, raw, case)
+def ingest_case(
+    dataset: dict, raw: Path, case: str, *, images: Path, labels: Path
+) -> tuple[dict, bool | None]:
+    """Ingest one case; raises InputError.
+
+    Returns:
+        Its row of cases.csv, and whether the left lung is the smaller one (None if no lungs are known).
+    """
+    image, label, lungs = load_case(dataset, raw, case)
     where = f"{raw / dataset['labels']['archive'].format(case=case)}: case {case}"
-    differences = image.geometry.differences(label.geometry)
-    if differences:
-        raise InputError(f"{where}: image and label differ in {'; '.join(differences)}")
+    corrections, left_is_smaller = [], None
+    if lungs and (turned := scan_under_masks(image, lungs)):
+        image = turned
+        corrections.append(MASKS_HEADER)
+    for name, mask in (("label", label), ("lungs", lungs)):
+        differences = image.geometry.differences(mask.geometry) if mask else []
+        if differences:
+            raise InputError(f"{where}: image and {name} differ in {'; '.join(differences)}")
     mapped = remap(label.array, dataset["labels"]["map"], where)
+    if lungs:
+        sides = read_sides(remap(lungs.array, dataset["lungs"]["map"], where), where)
+        left_is_smaller = sides.left_is_smaller
+        if not sides.agree:
+            belief = dataset["sides"][first_fitting(dataset["sides"], case)]
+            image, mapped, correction = settle_sides(image, mapped, dataset["regions"], belief, where)
+            corrections.append(correction)
+            left_is_smaller ^= correction == EXCHANGED
     _check_intensity(image.array, dataset, case, where)
     write_volume(images / f"{case}.nii.gz", image)
     write_volume(labels / f"{case}.nii.gz", Volume(mapped, image.geometry))
-    match = re.match(dataset["patient"], case)
-    return {
+    row = {
         "case": case,
-        "patient": match[0] if match else case,
+        "patient": patient_of(dataset, case),
         "shape": "x".join(str(n) for n in image.geometry.shape),
         "spacing_mm": "x".join(f"{s:g}" for s in image.geometry.spacing),
         "hu_min": image.array.min(),
         "hu_max": image.array.max(),
         **{f"voxels_{name}": np.count_nonzero(mapped == i) for i, name in dataset["regions"].items()},
+        "corrections": "; ".join(corrections),
         "sha256": digest(images / f"{case}.nii.gz"),
     }
+    return row, left_is_smaller
 
 
 def remap(label: np.ndarray, ids: dict[int, int], name: str) -> np.ndarray:
@@ -88,9 +117,19 @@ def remap(label: np.ndarray, ids: dict[int, int], name: str) -> np.ndarray:
     return mapped
 
 
+def first_fitting(patterns: dict[str, str], case: str) -> str:
+    """Return the first pattern of case names that fits a case; raises InputError if none does."""
+    for pattern in patterns:
+        if fnmatch(case, pattern):
+            return pattern
+    raise InputError(
+        f"case {case}: fits none of the patterns {', '.join(patterns)} in datasets.yaml; add '*'"
+    )
+
+
 def intensity_of(dataset: dict, case: str) -> str:
-    """Return "hounsfield" or "windowed" (0..255 already) for a case: the first pattern that fits."""
-    return next(kind for pattern, kind in dataset["intensity"].items() if fnmatch(case, pattern))
+    """Return "hounsfield" or "windowed" (0..255 already) for a case."""
+    return dataset["intensity"][first_fitting(dataset["intensity"], case)]
 
 
 def _check_intensity(image: np.ndarray, dataset: dict, case: str, name: str) -> None:
@@ -112,6 +151,34 @@ def _warn_of_empty_labels(dataset: dict, rows: list[dict]) -> None:
             log.warning(
                 "%d of %d cases have an empty label %s: %s", len(empty), len(rows), region, ", ".join(empty)
             )
+
+
+def _warn_of_corrections(dataset: dict, rows: list[dict]) -> None:
+    for correction in (MASKS_HEADER, MIRRORED, EXCHANGED):
+        count = sum(correction in row["corrections"] for row in rows)
+        if count:
+            log.warning(
+                "%s: %s in %d of %d cases, listed in cases.csv",
+                dataset["title"],
+                correction,
+                count,
+                len(rows),
+            )
+
+
+def _warn_of_large_left_lungs(dataset: dict, left_is_smaller: dict[str, bool]) -> None:
+    """Header and labels can agree and be wrong together; the lungs' sizes show it over a group of cases."""
+    patterns, title = dataset["sides"], dataset["title"]
+    for pattern in patterns:
+        group = [
+            smaller for case, smaller in left_is_smaller.items() if first_fitting(patterns, case) == pattern
+        ]
+        if len(group) >= ENOUGH_CASES and sum(group) < len(group) / 2:
+            log.warning(
+                "%s: the left lung is the larger one in %d of %d cases %s, which the heart makes unlikely: "
+                "header and labels may both be mirrored; look at a scan, and see sides in datasets.yaml",
+                title, len(group) - sum(group), len(group), pattern,
+            )  # fmt: skip
 
 
 def write_table(path: Path, rows: list[dict]) -> None:

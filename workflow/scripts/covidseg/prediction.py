@@ -31,8 +31,8 @@ def predict_cases(
 
     Args:
         weights: model.safetensors.
-        folders: preprocessed cases.
-        output: folder of <case>.nii.gz (uint8 label ids); appears when all are written.
+        folders: preprocessed cases, <data set>/<case>.
+        output: folder of <data set>/<case>.nii.gz (uint8, the model's classes); appears when all are written.
         partial: folder where they gather until then, apart for each model, so that a restart repeats
             none of them.
         settings: the configuration's `inference`.
@@ -49,9 +49,10 @@ def predict_cases(
     gathered = partial / description["weights_sha256"]
     gathered.mkdir(parents=True, exist_ok=True)
     for number, folder in enumerate(folders, start=1):
-        path = gathered / f"{folder.name}.nii.gz"
+        name = f"{folder.parent.name}/{folder.name}"
+        path = gathered / f"{name}.nii.gz"
         if path.exists():
-            log.info("%d of %d: %s is there already", number, len(folders), folder.name)
+            log.info("%d of %d: %s is there already", number, len(folders), name)
             continue
         case = open_case(folder)
         geometry = Geometry.from_json(case.description["geometry"])
@@ -65,7 +66,5 @@ def predict_cases(
         spacing = tuple(description["plan"]["spacing"])
         labels = labels_on_grid(probabilities, geometry.shape, geometry.spacing, spacing)
         write_volume(path, Volume(labels, geometry))
-        log.info(
-            "%d of %d: %s, %d voxels labelled", number, len(folders), folder.name, np.count_nonzero(labels)
-        )
+        log.info("%d of %d: %s, %d voxels labelled", number, len(folders), name, np.count_nonzero(labels))
     replace_directory(gathered, output)

@@ -36,14 +36,21 @@ def list_cases(dataset: dict, raw: Path, names: list[str] | None) -> list[str]:
     return sorted(labelled)
 
 
-def load_case(dataset: dict, raw: Path, case: str) -> tuple[Volume, Volume]:
-    """Read one case's image and label, both LPS, the label with the archive's own ids.
+def load_case(dataset: dict, raw: Path, case: str) -> tuple[Volume, Volume, Volume | None]:
+    """Read one case's image, label and lungs, all LPS, with the archive's own label ids.
+
+    The lungs are None where the data set names none.
 
     Raises:
         InputError: see `parse_volume`, `read_series`, `rasterise`.
     """
     image = _load(dataset, "images", raw, case, None)
-    return image, _load(dataset, "labels", raw, case, image.geometry)
+    label = _load(dataset, "labels", raw, case, image.geometry)
+    if "lungs" not in dataset:
+        return image, label, None
+    if dataset["lungs"] == dataset["labels"]:
+        return image, label, label
+    return image, label, _load(dataset, "lungs", raw, case, image.geometry)
 
 
 def _cases_of(dataset: dict, kind: str, raw: Path, names: list[str] | None) -> set[str]:

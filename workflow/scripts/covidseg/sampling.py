@@ -6,7 +6,6 @@ memory-mapped, and only the box around a patch is read.
 
 import logging
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,16 +27,23 @@ class TrainingCase:
         image: (z, y, x), z-score; a tensor on the training device, or memory-mapped.
         label: uint8 (z, y, x), likewise.
         foreground: label id -> int array (n, 3) of voxels with that id.
+        classes: label id -> class of the network.
     """
 
     dataset: str
     image: torch.Tensor | np.ndarray
     label: torch.Tensor | np.ndarray
     foreground: dict[int, np.ndarray]
+    classes: dict[int, int]
 
 
-def load_cases(folders: list[Path], *, device: torch.device, budget_gib: float) -> list[TrainingCase]:
-    """Load preprocessed cases onto the device until the budget is spent; the others stay on disk."""
+def load_cases(
+    folders: list[Path], *, labels: dict[str, dict[int, int]], device: torch.device, budget_gib: float
+) -> list[TrainingCase]:
+    """Load preprocessed cases onto the device until the budget is spent; the others stay on disk.
+
+    `labels` gives each data set's label ids as classes of the network.
+    """
     cases, used = [], 0
     for folder in folders:
         case = open_case(folder)
@@ -47,7 +53,8 @@ def load_cases(folders: list[Path], *, device: torch.device, budget_gib: float) 
             image, label = (torch.from_numpy(np.array(array)).to(device) for array in (image, label))
         ids = case.foreground[:, 0]
         foreground = {int(i): case.foreground[ids == i, 1:] for i in np.unique(ids)}
-        cases.append(TrainingCase(folder.parent.name, image, label, foreground))
+        dataset = folder.parent.name
+        cases.append(TrainingCase(dataset, image, label, foreground, labels[dataset]))
     streamed = sum(isinstance(case.image, np.ndarray) for case in cases)
     log.info("%d cases, %.2f GiB; %d of them stream from disk", len(cases), used / 2**30, streamed)
     return cases
@@ -89,7 +96,7 @@ def cut_patch(
         scale: above 1 shows more of the scan.
 
     Returns:
-        Image, float32, cubic; label, uint8, linear and 0.5 as threshold: both (z, y, x), 0 outside.
+        Image, float32, cubic; classes, uint8, linear and 0.5 as threshold: both (z, y, x), 0 outside.
     """
     depth, height, width = patch
     # Pixel (row, column) of the patch -> of the scan, relative to the centre.
@@ -105,7 +112,7 @@ def cut_patch(
     grid = _grid(centre[1:] - low, half, (cosine, sine), image.shape[1:], (height, width)).to(device)
     cut_image, cut_label = (
         _resample(image.float(), grid, "bicubic"),
-        _resample_label(label, grid, case.foreground),
+        _resample_label(label, grid, {i: case.classes[i] for i in case.foreground}),
     )
     padding = (0, 0, 0, 0, first - start, start + depth - last)
     return functional.pad(cut_image, padding), functional.pad(cut_label, padding)
@@ -135,8 +142,8 @@ def _resample(slices: torch.Tensor, grid: torch.Tensor, mode: str) -> torch.Tens
     return functional.grid_sample(slices[None], grid, mode=mode, padding_mode="zeros", align_corners=False)[0]
 
 
-def _resample_label(label: torch.Tensor, grid: torch.Tensor, ids: Iterable[int]) -> torch.Tensor:
+def _resample_label(label: torch.Tensor, grid: torch.Tensor, classes: dict[int, int]) -> torch.Tensor:
     cut = torch.zeros((label.shape[0], *grid.shape[1:3]), dtype=torch.uint8, device=label.device)
-    for value in ids:
-        cut[_resample((label == value).float(), grid, "bilinear") >= 0.5] = value
+    for value, number in classes.items():
+        cut[_resample((label == value).float(), grid, "bilinear") >= 0.5] = number
     return cut

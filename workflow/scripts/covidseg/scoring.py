@@ -12,7 +12,7 @@ import numpy as np
 
 from covidseg.errors import InputError
 from covidseg.files import write_text
-from covidseg.images import Volume, read_volume
+from covidseg.images import read_volume
 from covidseg.metrics import METRICS
 
 log = logging.getLogger(__name__)
@@ -33,42 +33,50 @@ COLUMNS = (
 
 
 def score_cases(
-    predictions: Path, labels: Path, *, regions: dict[int, str], tolerance_mm: dict[str, float]
+    predictions: Path,
+    labels: Path,
+    *,
+    regions: dict[int, str],
+    classes: dict[int, int],
+    tolerance_mm: dict[str, float],
 ) -> list[dict]:
     """Score every prediction in a folder against the label of the same name.
 
     Args:
         predictions: folder of <case>.nii.gz.
         labels: folder of <case>.nii.gz, the truth.
-        regions: label id -> region.
+        regions: label id of the truth -> region.
+        classes: label id of the truth -> that of the predictions; regions left out are not scored.
         tolerance_mm: region -> tolerance of the NSD.
 
     Returns:
         Rows with case, region, metric and value; NaN where truth and prediction are both empty.
+
+    Raises:
+        InputError: truth and prediction lie on different grids.
     """
     rows = []
     for path in sorted(predictions.glob("*.nii.gz")):
         truth, prediction = read_volume(labels / path.name), read_volume(path)
         case = path.name.removesuffix(".nii.gz")
-        for row in score_pair(truth, prediction, regions, tolerance_mm, name=str(path)):
-            rows.append({"case": case, **row})
+        differences = truth.geometry.differences(prediction.geometry)
+        if differences:
+            raise InputError(f"{path}: truth and prediction differ in {'; '.join(differences)}")
+        spacing = truth.geometry.spacing
+        for label, predicted in classes.items():
+            region, masks = regions[label], (truth.array == label, prediction.array == predicted)
+            scores = score_pair(*masks, spacing, tolerance_mm[region])
+            rows += [{"case": case, "region": region, **score} for score in scores]
         log.info("scored %s", case)
     return rows
 
 
-def score_pair(
-    truth: Volume, prediction: Volume, regions: dict[int, str], tolerance_mm: dict[str, float], *, name: str
-) -> list[dict]:
-    """Score one case; raises InputError where truth and prediction lie on different grids."""
-    differences = truth.geometry.differences(prediction.geometry)
-    if differences:
-        raise InputError(f"{name}: truth and prediction differ in {'; '.join(differences)}")
+def score_pair(truth: np.ndarray, prediction: np.ndarray, spacing: tuple, tolerance: float) -> list[dict]:
+    """Return metric and value of every metric for two masks (z, y, x); spacing and tolerance in mm."""
     rows = []
-    for label, region in regions.items():
-        masks = truth.array == label, prediction.array == label
-        for metric, function in METRICS.items():
-            extra = (truth.geometry.spacing, tolerance_mm[region]) if metric == "NSD" else ()
-            rows.append({"region": region, "metric": metric, "value": function(*masks, *extra)})
+    for metric, function in METRICS.items():
+        extra = (spacing, tolerance) if metric == "NSD" else ()
+        rows.append({"metric": metric, "value": function(truth, prediction, *extra)})
     return rows
 
 

@@ -2,18 +2,29 @@
 
 import csv
 import json
+import logging
 import math
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from covidseg.errors import InputError
 
+log = logging.getLogger(__name__)
+
 Folds = list[dict[str, list[str]]]
 
 
 def make_split(
-    kind: str, *, cases: Path, published: dict[str, list[dict]], phantom: list[str] | None, seed: int
+    kind: str,
+    *,
+    cases: Path,
+    published: dict[str, list[dict]],
+    scheme: str,
+    phantom: list[str] | None,
+    seed: int,
 ) -> Folds:
     """Return a data set's folds, each with the sorted names that `train` and that `test`.
 
@@ -21,6 +32,8 @@ def make_split(
         kind: "test" (all cases), "random", or a key of `published`.
         cases: the data set's cases.csv.
         published: config/splits.json.
+        scheme: "published" (as they are, with a warning of patients who train and test) or "patient"
+            (the test cases of patients who train are left out).
         phantom: the phantom's case names, a part of the published ones; None for real data.
         seed: of the random split.
 
@@ -28,12 +41,80 @@ def make_split(
         InputError: a case of the published split is missing.
     """
     with open(cases, newline="") as file:
-        present = [row["case"] for row in csv.DictReader(file)]
+        patients = {row["case"]: row["patient"] for row in csv.DictReader(file)}
     if kind == "test":
-        return [{"train": [], "test": sorted(present)}]
+        return [{"train": [], "test": sorted(patients)}]
     if kind == "random":
-        return [random_split(present, seed)]
-    return _published(published[kind], present, phantom, f"{cases}: split {kind}")
+        return [random_split(patients, seed)]
+    folds = _published(published[kind], list(patients), phantom, f"{cases}: split {kind}")
+    leaks = find_leaks(folds, patients)
+    if scheme == "patient":
+        for leak in leaks:
+            log.info("%s: the latter left out", leak)
+        left_out = [
+            {case for leak in leaks if leak.fold == fold for case in leak.test} for fold in range(len(folds))
+        ]
+        return [
+            fold | {"test": [case for case in fold["test"] if case not in without]}
+            for fold, without in zip(folds, left_out, strict=True)
+        ]
+    if leaks:
+        log.warning("%s: %s", cases.parent.name, describe_leaks(leaks))
+    return folds
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A patient who is in a fold's training and in its test cases."""
+
+    fold: int
+    patient: str
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"fold {self.fold}: patient {self.patient} trains ({', '.join(self.train)}) and tests "
+            f"({', '.join(self.test)})"
+        )
+
+
+def find_leaks(folds: Folds, patients: dict[str, str]) -> list[Leak]:
+    """Return the patients of each fold who both train and test; `patients` gives each case's."""
+    leaks = []
+    for number, fold in enumerate(folds):
+        for patient in sorted({patients[case] for case in fold["train"]}):
+            train, test = (
+                tuple(case for case in fold[part] if patients[case] == patient) for part in ("train", "test")
+            )
+            if test:
+                leaks.append(Leak(number, patient, train, test))
+    return leaks
+
+
+def describe_leaks(leaks: list[Leak]) -> str:
+    """Return a sentence for a log and for the tables."""
+    found = []
+    for patient in dict.fromkeys(leak.patient for leak in leaks):
+        own = [leak for leak in leaks if leak.patient == patient]
+        folds = " and ".join(str(leak.fold) for leak in own)
+        cases = ", ".join(sorted({case for leak in own for case in leak.train + leak.test}))
+        found.append(f"patient {patient} is in training and test of folds {folds} ({cases})")
+    return f"Published split: {'; '.join(found)}. With splits set to patient those test cases are left out."
+
+
+def patient_of(dataset: dict, case: str) -> str:
+    """Return the part of a case's name that names the patient, by the data set's entry in datasets.yaml."""
+    match = re.match(dataset["patient"], case)
+    return match[0] if match else case
+
+
+def published_folds(folds: list[dict], cases: set[str]) -> Folds:
+    """Return an entry of config/splits.json with our names of the parts, cut down to `cases`."""
+    return [
+        {"train": sorted(cases & set(fold["train"])), "test": sorted(cases & set(fold["val"]))}
+        for fold in folds
+    ]
 
 
 def read_splits(paths: list[str]) -> dict[str, Folds]:
@@ -44,11 +125,21 @@ def read_splits(paths: list[str]) -> dict[str, Folds]:
     return splits
 
 
-def random_split(cases: list[str], seed: int) -> dict[str, list[str]]:
-    """Return 80 % of the cases to train and the others to test (wang2021 4.2), the same for the same seed."""
-    shuffled = np.random.default_rng(seed).permutation(sorted(cases)).tolist()
-    count = min(len(cases) - 1, math.ceil(0.8 * len(cases)))
-    return {"train": sorted(shuffled[:count]), "test": sorted(shuffled[count:])}
+def random_split(patients: dict[str, str], seed: int) -> dict[str, list[str]]:
+    """Return 80 % of the patients' cases to train and the others to test (wang2021 4.2), by the seed.
+
+    `patients` gives each case's, who is never in both parts.
+    """
+    if len(set(patients.values())) < 2:
+        raise InputError(
+            f"split random: {len(patients)} cases of one patient; at least two patients are needed"
+        )
+    shuffled = np.random.default_rng(seed).permutation(sorted(set(patients.values()))).tolist()
+    training = shuffled[: min(len(shuffled) - 1, math.ceil(0.8 * len(shuffled)))]
+    parts = {"train": [], "test": []}
+    for case in sorted(patients):
+        parts["train" if patients[case] in training else "test"].append(case)
+    return parts
 
 
 def _published(folds: list[dict], present: list[str], phantom: list[str] | None, where: str) -> Folds:
@@ -58,10 +149,7 @@ def _published(folds: list[dict], present: list[str], phantom: list[str] | None,
     missing = sorted(wanted - set(present))
     if missing:
         raise InputError(f"{where} names {len(missing)} cases that are missing: {', '.join(missing)}")
-    return [
-        {"train": sorted(wanted & set(fold["train"])), "test": sorted(wanted & set(fold["val"]))}
-        for fold in folds
-    ]
+    return published_folds(folds, wanted)
 
 
 def training_cases(splits: dict[str, Folds], datasets: list[str], fold: int) -> list[tuple[str, str]]:
@@ -69,17 +157,16 @@ def training_cases(splits: dict[str, Folds], datasets: list[str], fold: int) -> 
     return [(name, case) for name in datasets for case in _fold(splits, name, fold)["train"]]
 
 
-def validation_cases(
-    splits: dict[str, Folds], datasets: list[str], fold: int, target: str
-) -> list[tuple[str, str]]:
-    """Return the held-out cases that may be watched while training: never those of the target, which test."""
-    return [(name, case) for name in datasets if name != target for case in _fold(splits, name, fold)["test"]]
+def validation_cases(splits: dict[str, Folds], datasets: list[str], fold: int) -> list[tuple[str, str]]:
+    """Return (data set, case) of the held-out cases of `datasets`, which may be watched while training."""
+    return [(name, case) for name in datasets for case in _fold(splits, name, fold)["test"]]
 
 
 def evaluation_cases(splits: dict[str, Folds], dataset: str, trained_on: list[str], fold: int) -> list[str]:
     """Return the cases a model is tested on: the fold's test cases, or all of a data set it never saw."""
-    part = _fold(splits, dataset, fold)
-    return part["test"] if dataset in trained_on else sorted(part["train"] + part["test"])
+    if dataset in trained_on:
+        return _fold(splits, dataset, fold)["test"]
+    return sorted({case for part in splits[dataset] for case in part["train"] + part["test"]})
 
 
 def _fold(splits: dict[str, Folds], dataset: str, fold: int) -> dict[str, list[str]]:

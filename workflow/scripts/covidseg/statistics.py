@@ -49,14 +49,16 @@ def paired_tests(samples: dict[str, pd.Series]) -> list[dict]:
     """Compare every two samples by the Wilcoxon signed-rank test, with Holm's correction over all pairs.
 
     Args:
-        samples: name -> values indexed by (fold, case); only pairs defined in both count.
+        samples: name -> values indexed by (fold, case), or by case alone: the one model is then compared
+            with that of every fold. Only pairs defined in both count.
 
     Returns:
         Rows with a, b, n, median_difference (a - b), p and p_holm; p is NaN where all differences are 0.
     """
     rows = []
     for a, b in combinations(samples, 2):
-        difference = (samples[a] - samples[b]).dropna()
+        pairs = samples[a].to_frame("a").join(samples[b].rename("b"), how="inner").dropna()
+        difference = pairs["a"] - pairs["b"]
         p = float(stats.wilcoxon(difference).pvalue) if difference.any() else float("nan")
         rows.append(
             {"a": a, "b": b, "n": len(difference), "median_difference": float(difference.median()), "p": p}

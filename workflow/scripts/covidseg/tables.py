@@ -1,28 +1,21 @@
 """The papers' tables from scores.csv, each number beside the published one."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from covidseg.files import write_text
+from covidseg.series import Series
 from covidseg.statistics import bootstrap_interval, paired_tests, summarise
 
+SERIES = ["row", "source", "region", "split"]
 KEYS = ["row", "source", "fold", "region", "split", "metric", "unit"]
 COLUMNS = [*KEYS, "ours_mean", "ours_std", "published_mean", "published_std", "difference", "n"]
 TIME = "time"  # seconds per epoch of a fold's training; its "case" is the device
-CASE = ["fold", "case"]
-
-
-@dataclass(frozen=True)
-class TableRow:
-    """A row of a printed table: its name and source in the papers' words, and our experiment."""
-
-    row: str
-    source: str
-    experiment: str
+SYNONYMS = {"Recall": "Sensitivity"}  # ma2021 Table X prints the one quantity under both names
 
 
 def read_scores(path: Path) -> pd.DataFrame:
@@ -38,20 +31,29 @@ def read_published(path: Path, paper: str, table: str) -> pd.DataFrame:
     return published[(published.paper == paper) & (published.table == table)].set_index(KEYS)
 
 
+def select(scores: pd.DataFrame, series: Series, metric: str) -> pd.DataFrame:
+    """Return the rows of scores.csv that belong to a series, of one metric."""
+    metric = SYNONYMS.get(metric, metric)
+    found = scores[(scores.experiment == series.experiment) & (scores.metric == metric)]
+    if metric == TIME:  # of a training, which has neither region nor split
+        return found
+    return found[(found.region == series.region) & (found.split == series.split)]
+
+
 def table_cells(
-    rows: list[TableRow], artefact: dict, scores: pd.DataFrame, published: pd.DataFrame
+    series: list[Series], artefact: dict, scores: pd.DataFrame, published: pd.DataFrame
 ) -> pd.DataFrame:
     """Return one row a printed cell, with the columns of the contract.
 
     Means and standard deviations under "ours" come from `scores` alone; where there are none they are NaN.
     """
     cells = []
-    for row in rows:
+    for one in series:
         for metric in artefact["metrics"]:
             unit = "seconds" if metric == TIME else artefact["unit"]
-            selected = _select(scores, row.experiment, artefact, metric)
+            selected = select(scores, one, metric)
             for fold, values in _by_fold(selected, unit, artefact.get("folds", "each")):
-                key = (row.row, row.source, fold, artefact["region"], artefact["split"], metric, unit)
+                key = (one.row, one.source, fold, one.region, one.split, metric, unit)
                 cells.append((*key, *_beside_published(values, key, published)))
     return pd.DataFrame(cells, columns=COLUMNS)
 
@@ -62,13 +64,6 @@ def _beside_published(values: pd.Series, key: tuple, published: pd.DataFrame) ->
     return mean, std, known["mean"], known["std"], mean - known["mean"], count
 
 
-def _select(scores: pd.DataFrame, experiment: str, artefact: dict, metric: str) -> pd.DataFrame:
-    found = scores[(scores.experiment == experiment) & (scores.metric == metric)]
-    if metric == TIME:  # of a training, which has neither region nor split
-        return found
-    return found[(found.region == artefact["region"]) & (found.split == artefact["split"])]
-
-
 def _by_fold(scores: pd.DataFrame, unit: str, folds: str) -> Iterator[tuple[str, pd.Series]]:
     values = scores["value"] * (100 if unit == "percent" else 1)
     if folds == "each":
@@ -77,21 +72,21 @@ def _by_fold(scores: pd.DataFrame, unit: str, folds: str) -> Iterator[tuple[str,
     yield "avg", values
 
 
-def devices_of(rows: list[TableRow], scores: pd.DataFrame) -> list[str]:
-    """Return the devices that the rows' trainings were timed on."""
-    experiments = [row.experiment for row in rows]
+def devices_of(series: list[Series], scores: pd.DataFrame) -> list[str]:
+    """Return the devices that the series' trainings were timed on."""
+    experiments = [one.experiment for one in series]
     timed = scores[(scores.metric == TIME) & scores.experiment.isin(experiments)]
     return sorted(timed["case"].unique())
 
 
 def interval_rows(
-    rows: list[TableRow], artefact: dict, scores: pd.DataFrame, evaluation: dict, seed: int
+    series: list[Series], artefact: dict, scores: pd.DataFrame, evaluation: dict, seed: int
 ) -> pd.DataFrame:
     """Return the bootstrap interval of every pooled mean, and how many cases were left out as undefined."""
     found = []
-    for row in rows:
+    for one in series:
         for metric in _scored(artefact):
-            values = _select(scores, row.experiment, artefact, metric)["value"]
+            values = select(scores, one, metric)["value"] * (100 if artefact["unit"] == "percent" else 1)
             low, high = bootstrap_interval(
                 values.dropna().to_numpy(),
                 resamples=evaluation["bootstrap"],
@@ -99,20 +94,27 @@ def interval_rows(
                 seed=seed,
             )
             mean, _, count = summarise(values)
-            found.append((row.row, row.source, metric, mean, low, high, count, int(values.isna().sum())))
-    return pd.DataFrame(found, columns=["row", "source", "metric", "mean", "low", "high", "n", "undefined"])
+            undefined = int(values.isna().sum())
+            found.append((*astuple(one)[:4], metric, mean, low, high, count, undefined))
+    return pd.DataFrame(found, columns=[*SERIES, "metric", "mean", "low", "high", "n", "undefined"])
 
 
-def comparison_rows(rows: list[TableRow], artefact: dict, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the paired tests between all rows of the table, corrected within each metric."""
+def comparison_rows(series: list[Series], artefact: dict, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the paired tests between all rows of a panel, corrected within each panel and metric."""
     found = []
-    for metric in _scored(artefact):
-        samples = {}
-        for row in rows:
-            selected = _select(scores, row.experiment, artefact, metric)
-            samples[row.experiment] = selected.set_index(CASE)["value"]
-        found += [{"metric": metric, **test} for test in paired_tests(samples)]
-    return pd.DataFrame(found, columns=["metric", "a", "b", "n", "median_difference", "p", "p_holm"])
+    for region, split in dict.fromkeys((one.region, one.split) for one in series):
+        compared = [one for one in series if (one.region, one.split) == (region, split)]
+        for metric in _scored(artefact):
+            samples = {one.experiment: _sample(select(scores, one, metric)) for one in compared}
+            panel = {"region": region, "split": split, "metric": metric}
+            found += [panel | test for test in paired_tests(samples)]
+    columns = ["region", "split", "metric", "a", "b", "n", "median_difference", "p", "p_holm"]
+    return pd.DataFrame(found, columns=columns)
+
+
+def _sample(scores: pd.DataFrame) -> pd.Series:
+    """Return the values by fold and case; by case alone for the one model of an experiment without folds."""
+    return scores.set_index(["fold", "case"] if scores.fold.nunique() > 1 else ["case"])["value"]
 
 
 def _scored(artefact: dict) -> list[str]:

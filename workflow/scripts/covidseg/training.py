@@ -48,6 +48,7 @@ class Run:
         cases: folders of preprocessed training cases.
         source_cases: folders of the source's training cases, for strategies that train on them too.
         validation: folders of preprocessed cases for the validation Dice; may be empty.
+        labels: data set -> its label id -> output channel.
         classes: output channels, background included.
         fold: the fold, which seeds the patches together with `seed`.
         seed: of weights, patches and augmentation.
@@ -62,6 +63,7 @@ class Run:
     cases: list[Path]
     source_cases: list[Path]
     validation: list[Path]
+    labels: dict[str, dict[int, int]]
     classes: int
     fold: int
     seed: int
@@ -143,7 +145,12 @@ def _epochs(run: Run, network: nn.Module, compute: Compute, state: Path) -> Prog
     progress = load_state(state, network, optimiser, run.fingerprint) or Progress()
     data = Data(
         *(
-            load_cases(folders, device=compute.device, budget_gib=settings["device_memory_gib"])
+            load_cases(
+                folders,
+                labels=run.labels,
+                device=compute.device,
+                budget_gib=settings["device_memory_gib"],
+            )
             for folders in (run.cases, run.source_cases, run.validation)
         )
     )

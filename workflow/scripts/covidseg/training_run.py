@@ -18,7 +18,6 @@ def make_run(
     preprocessed: list[Path],
     splits: list[str],
     pretrained: Path | None,
-    regions: dict[int, str],
     settings: dict,
     code: list[str],
     threads: int,
@@ -26,25 +25,24 @@ def make_run(
     """Collect what one model is trained on and with.
 
     Args:
-        experiment: as Experiment.to_json gives it.
+        experiment: as Experiment.for_training gives it.
         fold: number of the fold.
         preprocessed: folders results/preprocessed/<data set> of the training data sets.
         splits: files results/splits/<data set>.json of the same.
         pretrained: model.safetensors to start from, or None.
-        regions: label id -> region.
         settings: seed, plan, network, training and augmentation of the configuration.
         code: checksums of the source files, whose change makes a saved state worthless.
         threads: of the processor.
     """
     folders = {folder.name: folder for folder in preprocessed}
     folds = read_splits(splits)
-    datasets, plan = experiment["train"], settings["plan"]
+    datasets = experiment["train"]
     cases, source_cases, validation = (
         [folders[name] / case for name, case in names]
         for names in (
             training_cases(folds, datasets, fold),
             training_cases(folds, experiment["source_datasets"], fold),
-            validation_cases(folds, datasets, fold, plan["target"]),
+            validation_cases(folds, experiment["watched"], fold),
         )
     )
     return Run(
@@ -53,16 +51,17 @@ def make_run(
         cases=cases,
         source_cases=source_cases,
         validation=validation,
-        classes=1 + len(regions),
+        labels=experiment["labels"],
+        classes=1 + len(experiment["classes"]),
         fold=fold,
         seed=settings["seed"],
-        patch=tuple(plan["patch"]),
+        patch=tuple(settings["plan"]["patch"]),
         network=settings["network"],
         training=settings["training"],
         augmentation=settings["augmentation"],
         threads=threads,
         fingerprint=_fingerprint(
-            [experiment, fold, regions, settings, threads, code],
+            [experiment, fold, settings, threads, code],
             [*filter(None, [pretrained]), *(case / "case.json" for case in [*cases, *source_cases])],
         ),
     )
@@ -74,7 +73,7 @@ def _fingerprint(content: list, files: list[Path]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def describe_run(run: Run, experiment: dict, regions: dict[int, str], settings: dict) -> dict:
+def describe_run(run: Run, experiment: dict, settings: dict) -> dict:
     """Return what model.json says of a run, but its architecture: plan, normalisation, labels, lineage."""
     spacing = json.loads((run.cases[0] / "case.json").read_text(encoding="utf-8"))["spacing_mm"]
     lineage = {
@@ -91,7 +90,7 @@ def describe_run(run: Run, experiment: dict, regions: dict[int, str], settings: 
     return {
         "plan": {"spacing": spacing, "patch": list(run.patch)},
         "normalisation": {"window_hu": settings["plan"]["window"], "scheme": "z-score over the scan"},
-        "labels": {str(label): region for label, region in regions.items()},
+        "labels": {str(channel): region for channel, region in experiment["classes"].items()},
         "schedule": {
             "epochs": run.training["epochs"],
             "first_epoch": schedule.first_epoch,

@@ -1,6 +1,7 @@
 """Slices of test cases: CT, ground truth, and what each method found, missed and marked wrongly."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from textwrap import fill
 
@@ -12,10 +13,11 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from skimage.measure import label, regionprops
 
-from covidseg.figures import caption, plt
+from covidseg.figures import REGION_COLOURS, caption, plt
 from covidseg.images import read_volume
 from covidseg.ingest import intensity_of
 from covidseg.preprocessing import to_window
+from covidseg.regions import TITLES
 
 # Of Okabe and Ito's palette, apart for colour-blind eyes by lightness as well as hue.
 RIGHT, MISSED, WRONG = "#0072B2", "#F0E442", "#D55E00"
@@ -30,6 +32,8 @@ SCALE_BAR_MM = 50
 PANEL_INCHES = 1.9
 OUTLINED = {"color": "white", "fontsize": 8, "path_effects": [withStroke(linewidth=1.6, foreground="black")]}
 
+Masks = dict[str, np.ndarray]
+
 
 @dataclass(frozen=True)
 class View:
@@ -41,9 +45,9 @@ class View:
         slices: of the scan.
         spacing: millimetres per pixel (y, x).
         image: (y, x), 0 to 255 over the window.
-        truth: (y, x) mask.
-        predictions: printed name -> (y, x) mask.
-        dsc: printed name -> DSC of the whole case.
+        truth: region -> (y, x) mask.
+        predictions: printed name -> region -> (y, x) mask.
+        dsc: printed name -> region -> DSC of the whole case.
     """
 
     case: str
@@ -51,28 +55,38 @@ class View:
     slices: int
     spacing: tuple[float, float]
     image: np.ndarray
-    truth: np.ndarray
-    predictions: dict[str, np.ndarray]
-    dsc: dict[str, float]
+    truth: Masks
+    predictions: dict[str, Masks]
+    dsc: dict[str, dict[str, float]]
 
 
-def choose_cases(scores: pd.DataFrame, cases: pd.DataFrame, artefact: dict) -> pd.DataFrame:
-    """Return the DSC of the cases to show, index the case, one column a printed column.
+def choose_cases(scores: pd.DataFrame, cases: pd.DataFrame, artefact: dict, shown: dict) -> pd.DataFrame:
+    """Return the DSC of the cases to show, index the case, columns (printed column, region).
 
-    The fold's cases whose truth is not empty, ranked by the mean DSC over the columns, are thinned to
-    `cases` of them, evenly from the best to the worst.
+    The fold's cases in which every region is there to be found, ranked by the mean DSC over columns and
+    regions, are thinned to `cases` of them, evenly from the best to the worst.
+
+    Args:
+        scores: scores.csv.
+        cases: cases.csv of the truth.
+        artefact: entry of artefacts.yaml.
+        shown: of Configuration.predictions.
     """
-    names = {experiment: name for name, experiment in artefact["columns"].items()}
-    marked = cases["case"][cases[f"voxels_{artefact['region']}"] > 0]
+    marked = cases["case"][(cases[[f"voxels_{region}" for region in artefact["regions"]]] > 0).all(axis=1)]
     found = scores[
-        (scores.dataset == artefact["dataset"])
-        & (scores.fold == str(artefact["fold"]))
-        & (scores.region == artefact["region"])
-        & (scores.metric == "DSC")
-        & scores.experiment.isin(names)
-        & scores.case.isin(marked)
+        (scores.fold == str(artefact["fold"])) & (scores.metric == "DSC") & scores.case.isin(marked)
     ]
-    table = found.pivot(index="case", columns="experiment", values="value").rename(columns=names)
+    table = pd.DataFrame(
+        {
+            (column, region): found[
+                (found.experiment == place["experiment"])
+                & (found.dataset == place["dataset"])
+                & (found.region == region)
+            ].set_index("case")["value"]
+            for column, places in shown.items()
+            for region, place in places.items()
+        }
+    ).dropna()
     ranked = table.mean(axis=1).sort_values(ascending=False, kind="stable").index
     places = np.linspace(0, len(ranked) - 1, min(artefact["cases"], len(ranked))).round().astype(int)
     return table.loc[ranked[places]]
@@ -80,40 +94,54 @@ def choose_cases(scores: pd.DataFrame, cases: pd.DataFrame, artefact: dict) -> p
 
 def read_view(
     case: str,
-    dsc: dict[str, float],
+    dsc: dict[tuple[str, str], float],
     *,
     images: Path,
     labels: Path,
-    predictions: dict[str, Path],
+    predictions: Path,
+    shown: dict,
     dataset: dict,
-    region: str,
+    artefact: dict,
     window: tuple,
 ) -> View:
-    """Read a case and cut the axial slice with the largest truth out of it, cropped to the body.
+    """Read a case and cut an axial slice out of it, cropped to the body.
+
+    It is the slice with the largest truth, of the last region if there are several.
 
     Args:
         case: its name.
-        dsc: printed name -> DSC of the case.
+        dsc: (printed column, region) -> DSC of the case.
         images: folder of the scans.
         labels: folder of the truth.
-        predictions: printed name -> folder.
-        dataset: entry of config/datasets.yaml.
-        region: whose label is shown.
+        predictions: folder of <experiment>/fold<k>/<data set>.
+        shown: of Configuration.predictions.
+        dataset: entry of config/datasets.yaml, of the truth.
+        artefact: entry of artefacts.yaml.
         window: HU from black to white.
     """
-    identifier = next(number for number, name in dataset["regions"].items() if name == region)
-    scan = read_volume(images / f"{case}.nii.gz")
-    truth = read_volume(labels / f"{case}.nii.gz").array == identifier
-    z = int(truth.sum(axis=(1, 2)).argmax())
+    ids = {region: number for number, region in dataset["regions"].items()}
+    scan, truth = (read_volume(folder / f"{case}.nii.gz") for folder in (images, labels))
+    z = int((truth.array == ids[artefact["regions"][-1]]).sum(axis=(1, 2)).argmax())
     windowed = intensity_of(dataset, case) == "windowed"
     image = to_window(torch.from_numpy(scan.array[z]), None if windowed else window).numpy()
     spacing = scan.geometry.spacing[1:]
     crop = body_box(image, spacing, window)
+
+    @cache
+    def segmented(experiment: str, name: str) -> np.ndarray:
+        folder = predictions / experiment / f"fold{artefact['fold']}" / name
+        return read_volume(folder / f"{case}.nii.gz").array[z][crop]
+
     masks = {
-        name: read_volume(folder / f"{case}.nii.gz").array[z][crop] == identifier
-        for name, folder in predictions.items()
+        column: {
+            region: segmented(place["experiment"], place["dataset"]) == place["class"]
+            for region, place in places.items()
+        }
+        for column, places in shown.items()
     }
-    return View(case, z + 1, len(truth), spacing, image[crop], truth[z][crop], masks, dsc)
+    truths = {region: truth.array[z][crop] == ids[region] for region in artefact["regions"]}
+    values = {column: {region: dsc[column, region] for region in places} for column, places in shown.items()}
+    return View(case, z + 1, len(truth.array), spacing, image[crop], truths, masks, values)
 
 
 def body_box(image: np.ndarray, spacing: tuple[float, float], window: tuple) -> tuple[slice, slice]:
@@ -129,18 +157,29 @@ def body_box(image: np.ndarray, spacing: tuple[float, float], window: tuple) -> 
 
 def error_overlay(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Return an RGBA image (y, x, 4): found, missed and wrongly marked pixels in their colours."""
-    overlay = np.zeros((*truth.shape, 4))
-    for pixels, colour in (
-        (truth & prediction, RIGHT),
-        (truth & ~prediction, MISSED),
-        (prediction & ~truth, WRONG),
-    ):
-        overlay[pixels] = to_rgba(colour, 0.5)
+    return paint(
+        {RIGHT: truth & prediction, MISSED: truth & ~prediction, WRONG: prediction & ~truth}, truth.shape
+    )
+
+
+def region_overlay(masks: Masks, shape: tuple[int, int]) -> np.ndarray:
+    """Return an RGBA image (y, x, 4): every region in its colour."""
+    return paint({REGION_COLOURS[region]: mask for region, mask in masks.items()}, shape)
+
+
+def paint(masks: dict[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """Return an RGBA image (y, x, 4), half transparent, of masks by colour; later ones lie above."""
+    overlay = np.zeros((*shape, 4))
+    for colour, mask in masks.items():
+        overlay[mask] = to_rgba(colour, 0.5)
     return overlay
 
 
 def draw_visual(views: list[View], artefact: dict, *, configuration: str) -> plt.Figure:
-    """Draw one row a case: CT, ground truth, then one column a method."""
+    """Draw one row a case: CT, ground truth, then one column a method.
+
+    A single region is drawn with its errors in colour, several each in a colour of its own.
+    """
     titles = ["CT", "Ground truth", *artefact["columns"]]
     heights = [
         view.image.shape[0] * view.spacing[0] / (view.image.shape[1] * view.spacing[1]) for view in views
@@ -153,29 +192,37 @@ def draw_visual(views: list[View], artefact: dict, *, configuration: str) -> plt
         axis.set_title(fill(title, 22), fontsize=9)
     for row, view in zip(axes, views, strict=True):
         _draw_row(row, view)
-    patches = [Patch(color=to_rgba(colour, 0.8), label=name) for colour, name in LEGEND.items()]
+    legend = LEGEND
+    if len(artefact["regions"]) > 1:
+        legend = {REGION_COLOURS[region]: TITLES[region] for region in artefact["regions"]}
+    patches = [Patch(color=to_rgba(colour, 0.8), label=name) for colour, name in legend.items()]
     below.legend(handles=patches, loc="center", ncols=len(patches), frameon=False, fontsize=9)
     bottom = (
         f"Configuration: {configuration}. Fold {artefact['fold']}. DSC of the whole case; the slice is the "
-        "one with the largest ground truth. R: the patient's right."
+        f"one with the largest {TITLES[artefact['regions'][-1]].lower()}. R: the patient's right."
     )
     caption(figure, artefact["title"], bottom)
     return figure
 
 
 def _draw_row(axes: np.ndarray, view: View) -> None:
-    nothing = np.zeros_like(view.truth)
-    pairs = [(nothing, nothing), (view.truth, view.truth)]
-    pairs += [(view.truth, mask) for mask in view.predictions.values()]
     # In millimetres, so that pixels have their true shape.
     height, width = (n * s for n, s in zip(view.image.shape, view.spacing, strict=True))
-    for axis, masks in zip(axes, pairs, strict=True):
-        extent = (0, width, height, 0)
+    extent = (0, width, height, 0)
+    for axis in axes:
         axis.imshow(view.image, cmap="gray", vmin=0, vmax=255, extent=extent)
-        axis.imshow(error_overlay(*masks), extent=extent, interpolation="nearest")
         axis.set(xticks=[], yticks=[], frame_on=False)
-    for axis, name in zip(axes[2:], view.predictions, strict=True):
-        axis.text(0.03, 0.97, f"DSC {view.dsc[name]:.2f}", transform=axis.transAxes, va="top", **OUTLINED)
+    for axis, masks in zip(axes[1:], [view.truth, *view.predictions.values()], strict=True):
+        if len(view.truth) == 1:
+            (truth,), (mask,) = view.truth.values(), masks.values()
+            overlay = error_overlay(truth, mask)
+        else:
+            overlay = region_overlay(masks, view.image.shape)
+        axis.imshow(overlay, extent=extent, interpolation="nearest")
+    for axis, scores in zip(axes[2:], view.dsc.values(), strict=True):
+        names = [f"{TITLES[region]} " if len(view.truth) > 1 else "DSC " for region in scores]
+        text = "\n".join(f"{name}{value:.2f}" for name, value in zip(names, scores.values(), strict=True))
+        axis.text(0.03, 0.97, text, transform=axis.transAxes, va="top", **OUTLINED | {"fontsize": 7})
     axes[0].text(0.02, 0.5, "R", transform=axes[0].transAxes, va="center", **OUTLINED)
     axes[0].set_ylabel(f"{view.case}\nslice {view.number} of {view.slices}", fontsize=7)
     _draw_scale_bar(axes[0], width, height)

@@ -19,14 +19,17 @@ EPOCH = (2020, 4, 20, 0, 0, 0)  # every member's date, so that the same seed giv
 Member = tuple[str, bytes]
 
 
-def write_archive(path: Path, dataset: str, archive: str, *, cases: list[str], seed: int) -> None:
+def write_archive(
+    path: Path, dataset: str, archive: str, *, cases: list[str], cohort: list[str], seed: int
+) -> None:
     """Write the phantom of one host's archive.
 
     Args:
         path: where to write; the caller names it and renames it when it is whole.
         dataset: data set whose host serves the archive.
         archive: the archive's name at the host.
-        cases: names of all the data set's phantom cases.
+        cases: names of the cases in it, or in all archives where each holds one case.
+        cohort: names of all the host's phantom cases, which share out the infections' loads.
         seed: same seed, same bytes.
 
     Raises:
@@ -43,7 +46,7 @@ def write_archive(path: Path, dataset: str, archive: str, *, cases: list[str], s
         raise InputError(
             f"phantom:{dataset}/{archive}: no phantom of this data set; there are {sorted(packers)}"
         )
-    place = ranks(tuple(cases), seed)
+    place = ranks(tuple(cohort), seed)
 
     def draw(case: str) -> Case:
         return make_case(dataset, case, seed=seed, rank=place[case])
@@ -69,7 +72,24 @@ def _covid20(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Ite
         raise InputError(f"phantom:covid20/{archive}: the host has only {sorted(content)}")
     for name in cases:
         case = draw(name)
-        yield f"{name}.nii.gz", nifti_bytes(content[archive](case, name), orientation=case.orientation)
+        volume, orientation = content[archive](case, name), case.orientation
+        if archive == "COVID-19-CT-Seg_20cases.zip" and name.startswith("radiopaedia"):
+            wrong = "PS" if name == "radiopaedia_7_85703_0" else "P"
+            volume, orientation = _under_wrong_header(volume, orientation, wrong)
+        yield f"{name}.nii.gz", nifti_bytes(volume, orientation=orientation)
+
+
+def _under_wrong_header(image: Volume, orientation: str, axes: str) -> tuple[Volume, str]:
+    """The Radiopaedia scans' headers contradict their masks', though the voxels are stored alike.
+
+    Returns the volume and axis codes that `nifti_bytes` stores in the same order of voxels as the right
+    ones, but behind a header that names the opposite direction for some of the axes L, P and S.
+    """
+    turned = np.flip(image.array, [2 - "LPS".index(axis) for axis in axes])
+    opposite = {
+        code: other for pair in ("LR", "PA", "SI") for code, other in (pair, pair[::-1]) if pair[0] in axes
+    }
+    return Volume(turned, image.geometry), "".join(opposite.get(code, code) for code in orientation)
 
 
 def _windowed(image: Volume) -> Volume:
@@ -106,12 +126,21 @@ def _decathlon(archive: str, cases: list[str], draw: Callable[[str], Case]) -> I
 
 
 def _structseg(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
-    """StructSeg 2019, task 4: numbered folders with data.nii.gz and label.nii.gz."""
+    """StructSeg 2019, tasks 3 and 4: numbered folders with data.nii.gz and label.nii.gz."""
+    labels = {"Thoracic_OAR.zip": _organs_at_risk, "Lung_GTV.zip": lambda case: case.lesion}
+    if archive not in labels:
+        raise InputError(f"phantom:structseg/{archive}: the host has only {sorted(labels)}")
     for name in cases:
         case = draw(name)
         folder = f"{archive.removesuffix('.zip')}/{name.removeprefix('train_')}"
         yield f"{folder}/data.nii.gz", nifti_bytes(case.image, orientation=case.orientation)
-        yield f"{folder}/label.nii.gz", nifti_bytes(case.lesion, orientation=case.orientation)
+        yield f"{folder}/label.nii.gz", nifti_bytes(labels[archive](case), orientation=case.orientation)
+
+
+def _organs_at_risk(case: Case) -> Volume:
+    """Right lung 1, left lung 2; and soft tissue, 3, in place of the organs that nobody here asks for."""
+    dense = (case.image.array > 20) * np.uint8(3)
+    return Volume(np.choose(case.lungs.array, [dense, 2, 1]).astype(np.uint8), case.lungs.geometry)
 
 
 def _nsclc(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:

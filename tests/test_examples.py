@@ -1,0 +1,150 @@
+"""The data sets: a case of each in slices and in 3D, and the table of all their cases."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+
+from conftest import make_volume
+from covidseg.describing import as_csv, as_text, describe_cases
+from covidseg.errors import InputError
+from covidseg.examples import choose_case, draw_examples, read_example
+from covidseg.figures import save_figure
+from covidseg.images import write_volume
+from covidseg.rendering import draw_surfaces, surface
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def area(triangles):
+    """Square millimetres."""
+    edges = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
+    return np.linalg.norm(np.cross(*edges), axis=1).sum() / 2
+
+
+def test_a_surface_is_where_the_mask_is_and_as_large():
+    """A ball of 40 mm radius in voxels of 6 x 3 x 2 mm, its centre at x 60, y 66, z 72 mm."""
+    z, y, x = np.meshgrid(np.arange(25) * 6.0, np.arange(45) * 3.0, np.arange(62) * 2.0, indexing="ij")
+    ball = (z - 72) ** 2 + (y - 66) ** 2 + (x - 60) ** 2 < 40**2
+    triangles = surface(ball, (6.0, 3.0, 2.0))
+    radii = np.linalg.norm(triangles.reshape(-1, 3) - [60, 66, 72], axis=1)
+    assert np.abs(radii - 40).max() < 5
+    assert radii.mean() == pytest.approx(40, abs=1.5)
+    assert area(triangles) == pytest.approx(4 * np.pi * 40**2, rel=0.06)
+
+
+def test_a_surface_is_closed_where_the_mask_leaves_the_scan():
+    triangles = surface(np.ones((10, 20, 30), bool), (5.0, 4.0, 4.0))
+    expected = 2 * (50 * 80 + 50 * 120 + 80 * 120)
+    assert area(triangles) == pytest.approx(expected, rel=0.15)
+    assert surface(np.zeros((4, 5, 6), bool), (5.0, 4.0, 4.0)).shape == (0, 3, 3)
+
+
+def test_surfaces_are_seen_from_the_front_the_patient_s_left_on_the_right():
+    axis = plt.figure().add_subplot(projection="3d")
+    left = np.zeros((10, 20, 40), bool)
+    left[2:8, 5:15, 30:38] = True  # large x
+    right = left[:, :, ::-1]
+    draw_surfaces(axis, {"red": (surface(left, (5, 4, 4)), 1.0), "green": (surface(right, (5, 4, 4)), 0.2)})
+    (drawn,) = (child for child in axis.get_children() if isinstance(child, Poly3DCollection))
+    axis.figure.canvas.draw()
+    image = np.asarray(axis.figure.canvas.buffer_rgba()).astype(int)
+    red = image[..., 0] - image[..., 1] > 60
+    green = image[..., 1] - image[..., 0] > 20
+    assert np.argwhere(red)[:, 1].min() > np.argwhere(green)[:, 1].max()
+    assert set(np.round(drawn.get_facecolor()[:, 3], 3)) == {0.2, 1.0}
+
+
+def table(**voxels):
+    names = list(next(iter(voxels.values())))
+    columns = {f"voxels_{region}": list(found.values()) for region, found in voxels.items()}
+    return pd.DataFrame({"case": names, "spacing_mm": ["5x2x1"] * len(names), **columns})
+
+
+def test_the_case_of_median_lesion_volume_that_all_data_sets_have():
+    lungs = table(left_lung={"a": 9, "b": 9, "c": 9, "d": 9})
+    lesions = table(lesion={"b": 30, "c": 10, "d": 20, "e": 15})
+    assert choose_case([lungs, lesions]) == "d"
+    assert choose_case([lesions]) == "e", "of four the second"
+    assert choose_case([lungs]) == "b", "no lesions: any"
+    lesions.loc[lesions.case == "d", "spacing_mm"] = "50x2x1"
+    assert choose_case([lungs, lesions]) == "b", "by volume, not by voxels"
+    with pytest.raises(InputError, match="have no case in common"):
+        choose_case([lungs, table(lesion={"x": 1})])
+
+
+LUNGS = {"regions": {1: "left_lung", 2: "right_lung"}, "intensity": {"*": "hounsfield"}}
+LESION = {"regions": {1: "lesion"}, "intensity": {"*": "hounsfield"}}
+
+
+@pytest.fixture
+def example(tmp_path):
+    """Lungs in one data set and a lesion in another, of the same scan."""
+    image, lungs, lesion = (np.zeros((8, 30, 40), kind) for kind in (np.int16, np.uint8, np.uint8))
+    lungs[1:7, 8:22, 24:34], lungs[1:7, 8:22, 6:16] = 1, 2
+    lesion[4, 10:20, 26:32] = 1
+    image[lungs > 0] = -800
+    for name, label in (("lungs", lungs), ("lesions", lesion)):
+        for kind, array in (("images", image), ("labels", label)):
+            write_volume(tmp_path / name / kind / "a.nii.gz", make_volume(array, spacing=(5.0, 4.0, 4.0)))
+    return [tmp_path / "lungs", tmp_path / "lesions"]
+
+
+def test_labels_of_several_data_sets_lie_on_one_scan(example):
+    found = read_example("a", example, [LUNGS, LESION], (-1250, 250))
+    assert list(found.labels) == ["left_lung", "right_lung", "lesion"]
+    assert found.number == 4
+    assert found.labels["lesion"].sum() == 60
+    other = make_volume(np.zeros((8, 30, 40), np.uint8), spacing=(5.0, 4.0, 3.0))
+    write_volume(example[1] / "labels" / "a.nii.gz", other)
+    with pytest.raises(InputError, match=r"lesions: case a: differs from .*lungs in spacing"):
+        read_example("a", example, [LUNGS, LESION], (-1250, 250))
+
+
+def test_a_column_a_data_set_and_the_same_bytes(example, tmp_path):
+    artefact = {"title": "Examples"}
+    examples = {
+        "Both": read_example("a", example, [LUNGS, LESION], (-1250, 250)),
+        "Lesion": read_example("a", example[1:], [LESION], (-1250, 250)),
+    }
+    for name in ("one", "two"):
+        figure = draw_examples(examples, artefact, configuration="toy")
+        assert [axis.get_title() for axis in figure.axes if axis.get_title()] == ["Both", "Lesion"]
+        assert "Configuration: toy." in figure.get_supxlabel()
+        assert len(figure.axes) == 2 * 3
+        save_figure(figure, tmp_path / name)
+    for suffix in (".svg", ".png"):
+        assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
+
+
+def test_the_table_of_the_data_sets_by_hand():
+    """Voxels of 10 and 20 cubic mm; loads 10 of 100 and 30 of 60 voxels: 10 and 50 %."""
+    cases = pd.DataFrame(
+        {
+            "case": ["a", "b"], "patient": ["p", "p"], "shape": ["40x9x9", "60x9x9"],
+            "spacing_mm": ["5x2x1", "5x2x2"], "voxels_left_lung": [60, 10], "voxels_right_lung": [30, 20],
+            "voxels_infection": [10, 30],
+        }
+    )  # fmt: skip
+    union = {"regions": {1: "left_lung", 2: "right_lung", 3: "infection"}}
+    found = describe_cases(cases, union)
+    assert (found["cases"], found["patients"]) == (2, 1)
+    assert found["slices"] == (40, 50, 60)
+    assert found["pixel_spacing_mm"] == (1, 1.5, 2)
+    assert found["lesion_ml"] == pytest.approx((0.1, 0.35, 0.6))
+    assert found["lesion_percent_of_lungs"] == pytest.approx((10, 30, 50))
+    lungs = describe_cases(cases, {"regions": {1: "left_lung", 2: "right_lung"}})
+    assert "lesion_ml" not in lungs
+    described = {("COVID", "covid20-union"): found, ("COVID", "covid20-lung"): lungs}
+    printed = as_text(described)
+    assert printed["Lesion, % of the lungs"].tolist() == ["30 (10 to 50)", "–"]
+    assert printed["Slice spacing, mm"].tolist() == ["5", "5"]
+    sheet = as_csv(described)
+    assert sheet["dataset"].tolist() == ["covid20-union", "covid20-lung"]
+    assert sheet["lesion_percent_of_lungs_max"].tolist()[0] == pytest.approx(50)
+    assert sheet["lesion_percent_of_lungs_max"].isna().tolist() == [False, True]

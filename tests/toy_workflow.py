@@ -1,0 +1,89 @@
+"""A small copy of the workflow, and how the tests run Snakemake in it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from conftest import ROOT
+
+SNAKEMAKE = Path(sys.executable).parent / "snakemake"
+PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
+EXPERIMENTS = ("scratch", "body-finetune", "task1-union", "task3-msd")
+
+
+def snakemake(folder, *arguments, check=True):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    done = subprocess.run(
+        [SNAKEMAKE, *arguments], cwd=folder, capture_output=True, text=True, env=environment, timeout=600
+    )
+    output = done.stdout + done.stderr
+    assert not check or done.returncode == 0, output[-6000:]
+    return output if check else (done.returncode, output)
+
+
+def jobs_of(output):
+    """Job counts by rule from a dry run's table."""
+    if "Nothing to be done" in output:
+        return {}
+    lines = output.split("Job stats:")[1].split("total")[0].splitlines()[3:]
+    return {line.split()[0]: int(line.split()[1]) for line in lines if line.strip()}
+
+
+def change_yaml(path, change):
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def copy_parts(source, target):
+    """Copy what a checkout has, without what a run made of it."""
+    for part in PARTS:
+        (shutil.copytree if (source / part).is_dir() else shutil.copy)(source / part, target / part)
+
+
+def make_toy(folder):
+    """Copy the workflow and cut it down: two folds, some seconds of training, four experiments.
+
+    One from scratch, one transfer, one network for lungs and infection, one trained on two data sets.
+    """
+    copy_parts(ROOT, folder)
+
+    def settings(content):
+        content["name"] = "toy"
+        content["phantom"]["cases"] = {"covid20": 8, "covid20-union": 8, "msd": 5, "mosmed": ["study_0255"]}
+        content["training"] |= {"epochs": 2, "iterations": 2, "validation_patches": 2}
+        content["inference"] |= {"step": 1.0}
+        content["evaluation"]["bootstrap"] = 100
+
+    def experiments(content):
+        content["sources"] = {"msd": content["sources"]["msd"]}
+        content["experiments"] = {name: content["experiments"][name] for name in EXPERIMENTS}
+        content["experiments"]["body-finetune"]["sources"] = ["msd"]
+        content["experiments"]["scratch"]["evaluate"] = {"covid20": "test"}
+        content["experiments"]["task3-msd"]["evaluate"] = {"msd": "validation", "covid20": "test"}
+        for row in content["experiments"].values():
+            row["folds"] = 2
+
+    def artefacts(content):
+        wang, ma = content.pop("wang2021"), content.pop("ma2021")
+        content.clear()
+        content["wang2021"] = {name: wang[name] for name in ("table1", "figure2", "violin")}
+        content["ma2021"] = {
+            name: ma[name] for name in ("figure1", "datasets", "table9", "figure4", "figure5")
+        }
+        shown = {"MSD": ["msd"], "COVID-19-CT-Seg": ["covid20-union"]}
+        ma["figure1"]["datasets"] = ma["datasets"]["datasets"] = shown
+        rows = {"Task1-Separate": "scratch", "Task1-Union": "task1-union", "Task3-MSD": "task3-msd"}
+        ma["table9"]["rows"] = ma["figure4"]["rows"] = ma["figure5"]["columns"] = rows
+        for name in ("table1", "violin"):
+            wang[name]["rows"] = {"Train from scratch": "scratch", "Body Fine-tuning": "body-finetune"}
+        wang["figure2"]["columns"] = {"Train from scratch": "scratch", "MSD": "body-finetune-msd"}
+
+    change_yaml(folder / "config" / "config.yaml", settings)
+    change_yaml(folder / "config" / "experiments.yaml", experiments)
+    change_yaml(folder / "config" / "artefacts.yaml", artefacts)
+    return folder

@@ -1,0 +1,27 @@
+"""Write the table of the data sets."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from covidseg.describing import as_csv, as_text, describe_cases
+from covidseg.job import job
+from covidseg.printing import write_tables
+from covidseg.tables import write_csv
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params = snakemake.params
+        paths = {Path(table).parent.name: table for table in snakemake.input.cases}
+        described = {
+            (title, name): describe_cases(pd.read_csv(paths[name]), params.datasets[name])
+            for title, names in params.artefact["datasets"].items()
+            for name in names
+        }
+        write_csv(Path(snakemake.output.csv), as_csv(described))
+        write_tables(
+            Path(snakemake.output.csv).with_suffix(""),
+            params.artefact["title"],
+            [f"Configuration: {params.configuration}. Numbers: median (least to most)."],
+            {"Cases, grids and lesions": as_text(described)},
+        )
