@@ -158,11 +158,7 @@ def test_the_three_formats_hold_the_same_and_escape_names(tmp_path):
     assert "A_b <new> one" in texts["md"]
     assert r"A\_b <new> one" in texts["tex"]
     assert r"Four strategies \& more: DSC." in texts["tex"]
-    assert (
-        texts["tex"].count(r"\resizebox{\textwidth}{!}{\begin{tabular}")
-        == texts["tex"].count(r"\end{tabular}}")
-        == 2
-    )
+    assert texts["tex"].count(r"\begin{adjustbox}{max width") == texts["tex"].count(r"\end{adjustbox}") == 2
     assert "A_b &lt;new&gt; one" in texts["html"]
     assert "<title>Four strategies &amp; more</title>" in texts["html"]
     assert texts["html"].count("<table>") == 2

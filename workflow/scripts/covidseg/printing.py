@@ -11,6 +11,7 @@ from covidseg.layout import Markup, Printer, lay_out
 from covidseg.tables import TIME
 
 MISPRINTS = "Published numbers stand as printed; known misprints are listed in config/published_errata.md."
+SHRUNK = r"\begin{adjustbox}{max width=\textwidth, max totalheight=0.75\textheight}"  # of a page
 WORDS = ("Method", "Source", "Fold", "Panel", "Metric", "Data set", "Labels")  # columns that hold no numbers
 
 MARKDOWN = Markup(
@@ -112,18 +113,22 @@ def _markdown(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> 
 
 
 def _latex(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str:
-    blocks = [r"% Needs \usepackage{booktabs}, \usepackage{xcolor} and \usepackage{graphicx}."]
+    blocks = [r"% Needs \usepackage{booktabs}, \usepackage{xcolor} and \usepackage{adjustbox}."]
     for heading, table in tables.items():
         words = _words(table)
-        text = table.style.hide(axis="index").format(escape="latex", subset=words)
+        text = (
+            table.style.hide(axis="index")
+            .format(escape="latex", subset=words)
+            .format_index(escape="latex", axis=1)
+        )
         block = text.to_latex(
             column_format="l" * len(words) + "r" * (len(table.columns) - len(words)),
             multicol_align="c",
             hrules=True,
             caption=re.sub(r"([&%$#_{}])", r"\\\1", f"{title}: {heading}. {' '.join(notes)}"),
         )
-        block = block.replace(r"\begin{tabular}", r"\resizebox{\textwidth}{!}{\begin{tabular}")
-        block = block.replace(r"\end{tabular}", "\\end{tabular}}")
+        block = block.replace(r"\begin{tabular}", f"{SHRUNK}\n\\begin{{tabular}}")
+        block = block.replace(r"\end{tabular}", "\\end{tabular}\n\\end{adjustbox}")
         blocks.append(block.replace("±", r"$\pm$").replace("–", "--"))
     return "\n".join(blocks)
 
@@ -139,7 +144,11 @@ def _html(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str:
     parts = [f"<p>{html.escape(notes[0])}</p>"]
     for heading, table in tables.items():
         words = _words(table)
-        text = table.style.hide(axis="index").format(escape="html", subset=words)
+        text = (
+            table.style.hide(axis="index")
+            .format(escape="html", subset=words)
+            .format_index(escape="html", axis=1)
+        )
         parts += [f"<h2>{heading}</h2>", text.to_html(exclude_styles=True)]
     parts += [f"<p>{html.escape(note)}</p>" for note in notes[1:]]
     return PAGE.format(title=html.escape(title), body="\n".join(parts))
