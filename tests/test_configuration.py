@@ -131,6 +131,7 @@ def test_a_wrong_setting_is_refused_with_file_key_and_remedy(settings, change, m
         ("experiments", set_key("experiments.body-finetune.source", "msd"), r"body-finetune\.source: 'msd' beside sources; remove one"),
         ("experiments", set_key("experiments.task1-lung.evaluate", {"covid20": "test"}), r"task1-lung\.evaluate: covid20 has the scans of covid20-lung, which it is trained on"),
         ("experiments", set_key("experiments.task1-lung.evaluate", {"mosmed": "mosmed"}), r"task1-lung\.evaluate: the model knows no infection, all that mosmed labels"),
+        ("experiments", set_key("experiments.scratch.evaluate", {"covid20": "test", "mosmed": "test"}), r"scratch\.evaluate: covid20 and mosmed both have infection at split test; their scores would be pooled"),
         ("experiments", set_key("experiments.task3-msd.train", ["msd", "covid20-union"]), r"task3-msd: regions differ: msd lesion, covid20-union left_lung, lesion, right_lung; train on them apart"),
         ("experiments", set_key("experiments.scratch.folds", 0), r"folds: 0 is less than"),
         ("experiments", set_key("experiments.pretrain-msd", {"paper": "ma2021", "strategy": "scratch", "train": ["msd"], "folds": 1, "evaluate": {}}), r"a second experiment named pretrain-msd"),

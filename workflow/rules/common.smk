@@ -16,6 +16,7 @@ from covidseg.configuration import load_configuration
 from covidseg.errors import InputError
 from covidseg.files import digest
 from covidseg.strategies import STRATEGIES
+from covidseg.weak import SYSTEMS
 
 try:
     CONFIGURATION = load_configuration(
@@ -27,6 +28,8 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 EXPERIMENTS = CONFIGURATION.experiments
+WEAK_MODELS = CONFIGURATION.weak_models
+LOCALISERS = CONFIGURATION.localisers
 DATASETS = CONFIGURATION.datasets
 ARTEFACTS = CONFIGURATION.artefacts
 TARGET = config["plan"]["target"]
@@ -37,7 +40,14 @@ SUFFIXES = {
     "relations": [".svg", ".png"],
     "examples": [".svg", ".png"],
     "datasets": [".csv", ".md", ".tex", ".html"],
+    "localisation": [".svg", ".png"],
+    "thresholds": [".svg", ".png"],
 }
+
+
+def one_of(names):
+    """Return a wildcard constraint; without names a pattern that nothing matches."""
+    return "|".join(names) or "(?!)"
 
 
 wildcard_constraints:
@@ -142,13 +152,47 @@ def evaluated(pattern):
     return paths
 
 
+def system_module(model):
+    return f"covidseg/weak/{SYSTEMS[WEAK_MODELS[model].system].module}"
+
+
+def classifier_of(wildcards):
+    name = WEAK_MODELS[wildcards.model].classifier
+    return f"results/models/{name}/fold0/model.safetensors" if name else []
+
+
+def lung_predictions(wildcards):
+    """Return the predictions that cut the lungs out of volumes, or nothing: the labelled lungs do."""
+    name = config["weak"]["lungs"]
+    return [] if name == "truth" else f"results/predictions/{name}/fold0"
+
+
+def lung_folder(wildcards):
+    """Return the folder of these predictions' cases."""
+    predictions = lung_predictions(wildcards)
+    if not predictions:
+        return None
+    places = EXPERIMENTS[config["weak"]["lungs"]].places(DATASETS)
+    return f"{predictions}/{places['left_lung', 'test'][0]}"
+
+
+def of_localiser(pattern):
+    """Return an input function: a path for each data set that a localiser is evaluated on."""
+
+    def paths(wildcards):
+        datasets = LOCALISERS[wildcards.localiser].evaluate
+        return expand(pattern, dataset=datasets, allow_missing=True)
+
+    return paths
+
+
 def score_files(wildcards):
     return [
         f"results/scores/{experiment.name}/fold{fold}.csv"
         for experiment in EXPERIMENTS.values()
         if experiment.evaluate
         for fold in range(experiment.folds)
-    ]
+    ] + [f"results/scores/{name}/fold0.csv" for name in LOCALISERS]
 
 
 def artefacts_of_kind(kind):
@@ -159,7 +203,7 @@ def artefacts_of_kind(kind):
         for name, artefact in artefacts.items()
         if artefact["kind"] == kind
     ]
-    return "|".join(found) or "(?!)"  # which matches nothing
+    return one_of(found)
 
 
 def artefact_of(wildcards):
@@ -200,6 +244,30 @@ def cases_of_examples(kind):
         )
 
     return paths
+
+
+def slices_shown(kind):
+    """Return an input function: a folder of the slices that a localisation artefact shows."""
+    return (
+        lambda wildcards: f"results/slices/{slices_of(artefact_of(wildcards))}/{kind}"
+    )
+
+
+def slices_of(artefact):
+    """Return the data set of slices at an artefact's split."""
+    localiser = LOCALISERS[next(iter(artefact["localisers"].values()))]
+    return localiser.places(DATASETS)["lesion", artefact["split"]][0]
+
+
+def heatmaps_shown(wildcards):
+    artefact = artefact_of(wildcards)
+    names = artefact["localisers"].values()
+    return [f"results/heatmaps/{name}/{slices_of(artefact)}" for name in names]
+
+
+def curves_shown(wildcards):
+    names = artefact_of(wildcards)["localisers"].values()
+    return [f"results/curves/{name}.csv" for name in names]
 
 
 def datasets_shown(wildcards):

@@ -203,3 +203,66 @@ rule describe:
         "Write {output.md}"
     script:
         "../scripts/describe.py"
+
+
+rule localisation:
+    input:
+        images=slices_shown("images"),
+        masks=slices_shown("masks"),
+        heatmaps=heatmaps_shown,
+        curves=curves_shown,
+    output:
+        svg=report(
+            "results/paper/{paper}/{artefact}.svg",
+            caption="../report/artefact.rst",
+            category="{paper}",
+        ),
+        png="results/paper/{paper}/{artefact}.png",
+    log:
+        "logs/localisation/{paper}/{artefact}.log",
+    wildcard_constraints:
+        artefact=artefacts_of_kind("localisation"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code("localisation"),
+        artefact=artefact_of,
+        threshold=config["weak"]["threshold"],
+        configuration=config["name"],
+    message:
+        "Draw {output.png}"
+    script:
+        "../scripts/localisation.py"
+
+
+rule thresholds:
+    input:
+        curves=curves_shown,
+    output:
+        svg=report(
+            "results/paper/{paper}/{artefact}.svg",
+            caption="../report/artefact.rst",
+            category="{paper}",
+        ),
+        png="results/paper/{paper}/{artefact}.png",
+    log:
+        "logs/thresholds/{paper}/{artefact}.log",
+    wildcard_constraints:
+        artefact=artefacts_of_kind("thresholds"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        code=code("thresholds"),
+        artefact=artefact_of,
+        threshold_range=config["weak"]["threshold_range"],
+        configuration=config["name"],
+    message:
+        "Draw {output.png}"
+    script:
+        "../scripts/thresholds.py"

@@ -50,11 +50,9 @@ use rule train as collaborative with:
         log="results/models/{experiment}/fold{fold}/log.csv",
         snapshots="results/models/{experiment}/fold{fold}/relations.safetensors",
     wildcard_constraints:
-        # Without such an experiment a pattern that nothing matches: an empty one would match everything.
-        experiment="|".join(
+        experiment=one_of(
             name for name, found in EXPERIMENTS.items() if found.source_datasets
-        )
-        or "(?!)",
+        ),
 
 
 ruleorder: pretrain > collaborative > train

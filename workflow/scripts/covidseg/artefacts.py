@@ -30,15 +30,6 @@ def panels(artefact: dict) -> list[tuple[str, str]]:
     return [(panel["region"], panel["split"]) for panel in artefact["panels"]]
 
 
-def measured(experiment: Experiment, datasets: dict) -> dict[tuple[str, str], tuple[str, int]]:
-    """Return (region, split) that an experiment is scored on -> (data set, class in its predictions)."""
-    return {
-        (datasets[dataset]["regions"][label], split): (dataset, number)
-        for dataset, split in experiment.evaluate.items()
-        for label, number in experiment.labels[dataset].items()
-    }
-
-
 def check_artefacts(
     artefacts: dict, experiments: dict[str, Experiment], datasets: dict, settings: dict, path: Path
 ) -> None:
@@ -60,6 +51,8 @@ def check_artefacts(
             _check_rows(artefact, experiments, datasets, settings, where)
         if artefact["kind"] == "visual":
             _check_columns(artefact, experiments, datasets, where)
+        if "localisers" in artefact:
+            _check_localisers(artefact, experiments, where)
         if artefact["kind"] == "relations":
             check_known([artefact["experiment"]], experiments, f"{where}.experiment", "experiment")
             _check_fold(artefact, experiments[artefact["experiment"]], where)
@@ -80,7 +73,7 @@ def _check_rows(
         scored = [
             (experiment.source, panel)
             for experiment, panel in product(found, panels(artefact))
-            if panel in measured(experiment, datasets)
+            if panel in experiment.places(datasets)
         ]
         if not scored:
             raise InputError(f"{where}.rows: {row} is scored in none of the panels {panels(artefact)}")
@@ -101,13 +94,22 @@ def _check_columns(artefact: dict, experiments: dict[str, Experiment], datasets:
         for experiment in found:
             _check_fold(artefact, experiment, where)
             if all(
-                (region, artefact["split"]) not in measured(experiment, datasets)
+                (region, artefact["split"]) not in experiment.places(datasets)
                 for region in artefact["regions"]
             ):
                 raise InputError(
                     f"{where}.columns: {experiment.name} segments none of {', '.join(artefact['regions'])} "
                     f"at split {artefact['split']}"
                 )
+
+
+def _check_localisers(artefact: dict, experiments: dict[str, Experiment], where: str) -> None:
+    able = {name: None for name, found in experiments.items() if artefact["split"] in found.evaluate.values()}
+    check_known(
+        artefact["localisers"].values(), able, f"{where}.localisers", f"localiser at {artefact['split']}"
+    )
+    if "segmented" in artefact:
+        check_known([artefact["segmented"]], artefact["localisers"], f"{where}.segmented", "printed name")
 
 
 def _check_fold(artefact: dict, experiment: Experiment, where: str) -> None:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import yaml
 
-from covidseg.artefacts import check_artefacts, measured, named, panels
+from covidseg.artefacts import check_artefacts, named, panels
 from covidseg.errors import InputError
 from covidseg.experiments import Experiment, check_known, expand_experiments
+from covidseg.localisers import SOURCE, Localiser, WeakModel, read_localisers, read_models
 from covidseg.schemas import check_schema
 from covidseg.series import Series
 from covidseg.splits import describe_leaks, find_leaks, patient_of, published_folds
 
-ARCHIVED = ("images", "labels", "lungs")  # keys of a data set that name an archive
+ARCHIVED = ("images", "labels", "lungs", "slices")  # keys of a data set that name an archive
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Configuration:
         settings: the chosen configuration (config.yaml, paper.yaml).
         datasets: datasets.yaml.
         experiments: experiments.yaml with its sources, expanded; by name.
+        weak_models: section weak of experiments.yaml: what is trained on image-level labels.
+        localisers: likewise: what is scored.
         artefacts: artefacts.yaml.
         source_titles: source -> its name in the tables, "none" included.
         splits: splits.json.
@@ -33,19 +36,23 @@ class Configuration:
     settings: dict
     datasets: dict[str, dict]
     experiments: dict[str, Experiment]
+    weak_models: dict[str, WeakModel]
+    localisers: dict[str, Localiser]
     artefacts: dict[str, dict[str, dict]]
     source_titles: dict[str, str]
     splits: dict[str, list[dict]]
 
     def case_names(self, dataset: str) -> list[str] | None:
         """Return a data set's cases where they are known beforehand: the phantom's or the published ones."""
-        split = self.datasets[dataset]["split"]
+        split = self.datasets[dataset].get("split")
         published = self.splits.get(split)
         phantom = self.settings["phantom"]
         if phantom is None or dataset not in phantom["cases"]:
             return published and sorted({case for fold in published for case in fold["train"] + fold["val"]})
         wanted = phantom["cases"][dataset]
-        return wanted if isinstance(wanted, list) else first_cases(published, wanted)
+        if isinstance(wanted, list):
+            return wanted
+        return first_cases(published, wanted) if published else [f"scan_{i + 1:03d}" for i in range(wanted)]
 
     def archives(self, dataset: str) -> list[str]:
         """Return the paths below data/raw of the archives that a data set's scans and labels lie in."""
@@ -82,22 +89,23 @@ class Configuration:
 
     def remarks(self, artefact: dict) -> list[str]:
         """Return what must be said below a table or figure: patients who train and test."""
-        trained = {name for one in self.series(artefact) for name in self.experiments[one.experiment].train}
+        shown = self.experiments | self.localisers
+        trained = {name for one in self.series(artefact) for name in shown[one.experiment].train}
         leaks = set()
         for name in trained if self.settings["splits"] == "published" else ():
-            cases, published = self.case_names(name), self.splits.get(self.datasets[name]["split"], [])
-            patients = {case: patient_of(self.datasets[name], case) for case in cases or []}
-            leaks |= set(find_leaks(published_folds(published, set(patients)), patients))
+            if published := self.splits.get(self.datasets[name].get("split")):
+                patients = {case: patient_of(self.datasets[name], case) for case in self.case_names(name)}
+                leaks |= set(find_leaks(published_folds(published, set(patients)), patients))
         return [describe_leaks(sorted(leaks, key=str))] if leaks else []
 
     def series(self, artefact: dict) -> list[Series]:
         """Return the scores behind a table or a violin figure, in the paper's words and order."""
         return [
             Series(row, self.source_titles[experiment.source], region, split, experiment.name)
-            for row, experiments in named(artefact["rows"], self.experiments).items()
+            for row, experiments in named(artefact["rows"], self.experiments | self.localisers).items()
             for experiment in experiments
             for region, split in panels(artefact)
-            if (region, split) in measured(experiment, self.datasets)
+            if (region, split) in experiment.places(self.datasets)
         ]
 
     def predictions(self, artefact: dict) -> dict[str, dict[str, dict]]:
@@ -105,7 +113,7 @@ class Configuration:
         shown = {column: {} for column in artefact["columns"]}
         for column, experiments in named(artefact["columns"], self.experiments).items():
             for experiment, region in product(experiments, artefact["regions"]):
-                place = measured(experiment, self.datasets).get((region, artefact["split"]))
+                place = experiment.places(self.datasets).get((region, artefact["split"]))
                 if place:
                     keys = {"experiment": experiment.name, "dataset": place[0], "class": place[1]}
                     shown[column][region] = keys
@@ -146,11 +154,27 @@ def load_configuration(settings: dict, name: str, folder: Path) -> Configuration
     experiments = expand_experiments(
         sheets["experiments"], sheets["datasets"], settings["plan"]["target"], folder / "experiments.yaml"
     )
-    titles = {"none": "none"} | {
+    _check_lungs(settings["weak"]["lungs"], experiments, sheets["datasets"], name)
+    weak = sheets["experiments"]["weak"]
+    models = read_models(weak, sheets["datasets"], folder / "experiments.yaml")
+    localisers = read_localisers(
+        weak, models, sheets["datasets"], settings["weak"], folder / "experiments.yaml"
+    )
+    titles = {"none": "none", SOURCE: "COVID-cell"} | {
         key: value["title"] for key, value in sheets["experiments"]["sources"].items()
     }
-    check_artefacts(sheets["artefacts"], experiments, sheets["datasets"], settings, folder / "artefacts.yaml")
-    return Configuration(settings, sheets["datasets"], experiments, sheets["artefacts"], titles, splits)
+    scored = experiments | localisers
+    check_artefacts(sheets["artefacts"], scored, sheets["datasets"], settings, folder / "artefacts.yaml")
+    return Configuration(
+        settings,
+        sheets["datasets"],
+        experiments,
+        models,
+        localisers,
+        sheets["artefacts"],
+        titles,
+        splits,
+    )
 
 
 def _check_settings(settings: dict, name: str, datasets: dict) -> None:
@@ -175,19 +199,25 @@ def _check_settings(settings: dict, name: str, datasets: dict) -> None:
         raise InputError(f"{name}: plan.window: {plan['window']} HU; the first must be below the second")
 
 
+def _check_lungs(chosen: str, experiments: dict[str, Experiment], datasets: dict, name: str) -> None:
+    """The lungs of volumes are cut out by the truth or by one model, which has seen none of them."""
+    able = [
+        experiment.name
+        for experiment in experiments.values()
+        if experiment.folds == 1 and ("left_lung", "test") in experiment.places(datasets)
+    ]
+    check_known([chosen], dict.fromkeys(["truth", *able]), f"{name}: weak.lungs", "segmentation of lungs")
+
+
 def _check_datasets(datasets: dict, splits: dict, path: Path) -> None:
     for name, dataset in datasets.items():
+        if "slices" in dataset:
+            _check_archives(name, dataset, datasets, path)
+            continue
         if dataset["split"] not in ("random", "test", *splits):
             allowed = ", ".join(["random", "test", *splits])
             raise InputError(f"{path}: {name}.split: unknown split {dataset['split']!r}; allowed: {allowed}")
-        for kind in filter(dataset.get, ARCHIVED):
-            owner, _, archive = dataset[kind]["archive"].partition("/")
-            if archive not in datasets.get(owner, {}).get("archives", {}):
-                known = {f"{name}/{entry}": name for name in datasets for entry in datasets[name]["archives"]}
-                near = [entry for entry, name in known.items() if name == owner] or known
-                raise InputError(
-                    f"{path}: {name}.{kind}.archive: unknown {owner}/{archive}; allowed: {', '.join(near)}"
-                )
+        _check_archives(name, dataset, datasets, path)
         if "left_lung" in dataset["regions"].values() and "lungs" not in dataset:
             raise InputError(
                 f"{path}: {name}: has left and right lung; lungs and sides are needed to verify them"
@@ -196,4 +226,15 @@ def _check_datasets(datasets: dict, splits: dict, path: Path) -> None:
         if ids != set(dataset["regions"]):
             raise InputError(
                 f"{path}: {name}.labels.map gives ids {sorted(ids)}, regions has {list(dataset['regions'])}"
+            )
+
+
+def _check_archives(name: str, dataset: dict, datasets: dict, path: Path) -> None:
+    for kind in filter(dataset.get, ARCHIVED):
+        owner, _, archive = dataset[kind]["archive"].partition("/")
+        if archive not in datasets.get(owner, {}).get("archives", {}):
+            known = {f"{name}/{entry}": name for name in datasets for entry in datasets[name]["archives"]}
+            near = [entry for entry, name in known.items() if name == owner] or known
+            raise InputError(
+                f"{path}: {name}.{kind}.archive: unknown {owner}/{archive}; allowed: {', '.join(near)}"
             )

@@ -49,6 +49,14 @@ class Experiment:
         random = random or self.options.get("general_encoder") == "random"
         return None if random else f"pretrain-{self.source}"
 
+    def places(self, datasets: dict) -> dict[tuple[str, str], tuple[str, int]]:
+        """Return (region, split) that it is scored on -> (data set, class in its predictions)."""
+        return {
+            (datasets[dataset]["regions"][label], split): (dataset, number)
+            for dataset, split in self.evaluate.items()
+            for label, number in self.labels[dataset].items()
+        }
+
     def to_json(self) -> dict:
         """Return the experiment as a dictionary, for a job's parameters."""
         return asdict(self)
@@ -121,7 +129,7 @@ def _rows(name: str, row: dict, sources: dict, datasets: dict, path: Path) -> li
     check_known(row["evaluate"], datasets, f"{where}.evaluate", "data set")
     strategy = STRATEGIES[row["strategy"]]
     _check_sources(row, strategy.needs_source, sources, where)
-    _check_options(row.get("options", {}), strategy.options, f"{where}.options")
+    check_options(row.get("options", {}), strategy.options, f"{where}.options")
     if ("lesions" in row) != (len(row["train"]) > 1):
         raise InputError(f"{where}.lesions: needed where several data sets are trained on, and only there")
     return [
@@ -155,7 +163,8 @@ def _check_sources(row: dict, needed: bool, sources: dict, where: str) -> None:
     check_known([row["source"]] if "source" in row else [], sources, f"{where}.source", "source")
 
 
-def _check_options(options: dict, allowed: dict, where: str) -> None:
+def check_options(options: dict, allowed: dict, where: str) -> None:
+    """Raise InputError unless the options are those allowed: key -> tuple of values, or a type."""
     for key in options.keys() ^ allowed.keys():
         verb = "unknown" if key in options else "missing"
         raise InputError(f"{where}: {verb} option {key!r}; expected: {', '.join(allowed) or 'none'}")
@@ -215,10 +224,17 @@ def _labels(row: dict, classes: dict[int, str], datasets: dict, where: str) -> d
         }
         for name in (*row["train"], *row["source_datasets"], *row["evaluate"])
     }
-    for name in row["evaluate"]:
+    scored = {}
+    for name, split in row["evaluate"].items():
+        regions = datasets[name]["regions"]
         if not labels[name]:
-            listed = ", ".join(datasets[name]["regions"].values())
+            listed = ", ".join(regions.values())
             raise InputError(f"{where}.evaluate: the model knows no {listed}, all that {name} labels")
+        for key in ((regions[label], split) for label in labels[name]):
+            if key in scored:
+                both = f"{scored[key]} and {name} both have {key[0]} at split {split}"
+                raise InputError(f"{where}.evaluate: {both}; their scores would be pooled")
+            scored[key] = name
     return labels
 
 

@@ -1,6 +1,8 @@
 """Files that are either whole or not there: temporary name, fsync, rename."""
 
+import csv
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -64,6 +66,15 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_table(path: str | Path, rows: list[dict]) -> None:
+    """Write rows with equal keys as CSV, atomically."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, buffer.getvalue())
+
+
 def write_json(path: str | Path, content: object) -> None:
     """Write `content` to `path` as JSON, atomically."""
     write_text(path, json.dumps(content, indent=1) + "\n")
@@ -73,6 +84,12 @@ def digest(path: str | Path, algorithm: str = "sha256") -> str:
     """Return the hexadecimal checksum of the file's content."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def fingerprint(content: list, files: list[Path]) -> str:
+    """Return a checksum of settings, code and data: what, if it is the same, gives the same model."""
+    text = json.dumps([content, [digest(file) for file in files]], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _fsync(path: Path) -> None:

@@ -1,7 +1,5 @@
 """Raw archives to cases in one form: LPS NIfTI, image and label on one grid, the project's label ids."""
 
-import csv
-import io
 import logging
 from fnmatch import fnmatch
 from pathlib import Path
@@ -9,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from covidseg.errors import InputError
-from covidseg.files import atomic_directory, digest, write_text
+from covidseg.files import atomic_directory, digest, write_table
 from covidseg.images import Volume, write_volume
 from covidseg.orientation import EXCHANGED, MASKS_HEADER, MIRRORED, read_sides, scan_under_masks, settle_sides
 from covidseg.parallel import in_parallel
@@ -179,12 +177,3 @@ def _warn_of_large_left_lungs(dataset: dict, left_is_smaller: dict[str, bool]) -
                 "header and labels may both be mirrored; look at a scan, and see sides in datasets.yaml",
                 title, len(group) - sum(group), len(group), pattern,
             )  # fmt: skip
-
-
-def write_table(path: Path, rows: list[dict]) -> None:
-    """Write rows with equal keys as CSV, atomically."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, fieldnames=rows[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, buffer.getvalue())

@@ -11,7 +11,14 @@ from covidseg.tables import SERIES, TIME
 
 DIGITS = {"fraction": 3, "percent": 1}  # decimals where the paper prints no number
 HEADINGS = {TIME: "Seconds per training epoch"}
-SPLITS = {"test": "test", "mosmed": "MosMed", "in_domain": "in-domain", "validation": "validation"}
+SPLITS = {
+    "test": "test",
+    "mosmed": "MosMed",
+    "in_domain": "in-domain",
+    "validation": "validation",
+    "test_covid_cell": "COVID-cell",
+    "test_covid19_image_data_collection": "COVID-19 volumes",
+}
 
 
 @dataclass(frozen=True)
@@ -108,11 +115,12 @@ class Printer:
     def _beyond_the_paper(self, average: pd.Series) -> dict:
         """Return the columns that no paper has: difference, interval and number of cases of an average."""
         keys, decimals = [*SERIES, "metric"], self.decimals[average.metric]
-        interval = self.intervals[(self.intervals[keys] == average[keys]).all(axis=1)].iloc[0]
+        found = self.intervals[(self.intervals[keys] == average[keys]).all(axis=1)]
+        limits = [f"{limit:.{decimals}f}" for limit in found[["low", "high"]].to_numpy().ravel()]
         difference = average.difference
         return {
             "Difference": "–" if np.isnan(difference) else f"{difference:+.{decimals}f}",
-            "CI": f"{interval.low:.{decimals}f} to {interval.high:.{decimals}f}",
+            "CI": " to ".join(limits) or "–",
             "n": int(average.n),
         }
 

@@ -66,6 +66,11 @@ def save_model(weights: Path, network: nn.Module, description: dict) -> None:
             weights' checksum are added.
     """
     write_tensors(weights, dict(network.named_parameters()))
+    write_description(weights, description)
+
+
+def write_description(weights: Path, description: dict) -> None:
+    """Write the model.json beside a finished model.safetensors, with versions and its checksum."""
     versions = {package: importlib.metadata.version(package) for package in VERSIONS}
     write_json(
         weights.with_suffix(".json"),
@@ -89,7 +94,7 @@ def load_model(weights: Path) -> tuple[nn.Module, dict]:
     """Rebuild a trained network; returns it in evaluation mode, and its description."""
     description = read_description(weights)
     network = build_network(description["architecture"], classes=1 + len(description["labels"]), seed=0)
-    _copy(read_tensors(weights), dict(network.named_parameters()), weights)
+    copy_weights(read_tensors(weights), dict(network.named_parameters()), weights)
     network.decoder.deep_supervision = False
     return network.eval(), description
 
@@ -123,7 +128,7 @@ def load_parts(
         renamed = {target + name.removeprefix(source): name for name in tensors if name.startswith(source)}
         wanted = {name: p for name, p in parameters.items() if name.startswith(target)}
         left = {name for name in renamed.keys() | wanted.keys() if is_head(name) or name in new}
-        _copy(
+        copy_weights(
             {name: tensors[original] for name, original in renamed.items() if name not in left},
             {name: parameter for name, parameter in wanted.items() if name not in left},
             weights,
@@ -132,7 +137,8 @@ def load_parts(
     return loaded
 
 
-def _copy(source: dict[str, torch.Tensor], target: dict[str, torch.Tensor], path: Path) -> None:
+def copy_weights(source: dict[str, torch.Tensor], target: dict[str, torch.Tensor], path: Path) -> None:
+    """Copy tensors by name; raises InputError, which names the file, unless names and shapes agree."""
     for name in sorted(source.keys() ^ target.keys()):
         where = "the file" if name in source else "the network"
         raise InputError(f"{path}: another architecture: {name} is only in {where}")

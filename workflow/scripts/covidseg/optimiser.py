@@ -1,7 +1,8 @@
-"""Stochastic gradient descent with Nesterov momentum."""
+"""Stochastic gradient descent with Nesterov momentum, and Adam."""
 
 import torch
 from torch import nn
+from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
 
@@ -45,3 +46,47 @@ class NesterovSGD:
             maximize=False,
         )
         self.momenta.update(zip(moving, buffers, strict=True))
+
+
+class Adam:
+    """torch's Adam over a network's parameters, in its functional form as `NesterovSGD`.
+
+    Attributes:
+        moments: parameter name -> first moment, second moment and number of steps (a tensor each).
+    """
+
+    def __init__(self, network: nn.Module, *, betas: tuple[float, float]) -> None:
+        self.parameters = dict(network.named_parameters())
+        self.betas = betas
+        self.moments: dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters.values():
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        """Move every parameter that has a gradient."""
+        moving = {name: p for name, p in self.parameters.items() if p.grad is not None}
+        for name, parameter in moving.items():
+            if name not in self.moments:
+                zeros = torch.zeros_like(parameter)
+                self.moments[name] = (zeros, zeros.clone(), torch.zeros(()))
+        first, second, steps = zip(*(self.moments[name] for name in moving), strict=True)
+        adam(
+            list(moving.values()),
+            [parameter.grad for parameter in moving.values()],
+            list(first),
+            list(second),
+            [],
+            list(steps),
+            foreach=False,
+            amsgrad=False,
+            beta1=self.betas[0],
+            beta2=self.betas[1],
+            lr=learning_rate,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )

@@ -57,7 +57,7 @@ def _cases_of(dataset: dict, kind: str, raw: Path, names: list[str] | None) -> s
     source = dataset[kind]
     if "{case}" in source["archive"]:
         return set(names)
-    expression = re.compile(_expression(source["member"], "(?P<case>[^/]+)"))
+    expression = re.compile(member_expression(source["member"], "(?P<case>[^/]+)"))
     with Archive(raw / source["archive"]) as archive:
         found = {match["case"] for name in archive.names if (match := expression.fullmatch(name))}
     return {dataset["case_name"].format(case=case) for case in found}
@@ -68,7 +68,7 @@ def _load(dataset: dict, kind: str, raw: Path, case: str, geometry: Geometry | N
     prefix, suffix = dataset["case_name"].split("{case}")
     own_name = case.removeprefix(prefix).removesuffix(suffix)
     path = raw / source["archive"].format(case=case)
-    expression = re.compile(_expression(source["member"], re.escape(own_name)))
+    expression = re.compile(member_expression(source["member"], re.escape(own_name)))
     with Archive(path) as archive:
         members = {name: archive.read(name) for name in archive.names if expression.fullmatch(name)}
     if not members:
@@ -96,12 +96,12 @@ def _only(members: dict[str, bytes], path: Path, case: str) -> tuple[str, bytes]
     return next(iter(members.items()))
 
 
-def _expression(pattern: str, case: str) -> str:
-    """Turn a member pattern with {case} and * into a regular expression; only the first {case} captures."""
+def member_expression(pattern: str, case: str) -> str:
+    """Turn a member pattern with {case} and * into a regular expression.
+
+    A `case` that captures, a group named "case", does so once; further {case} must repeat what it found.
+    """
     expression = re.escape(pattern).replace(r"\*", ".*")
-    placeholder = re.escape("{case}")
-    head, *tails = expression.split(placeholder)
-    return head + "".join(
-        (case if i == 0 else case.replace("(?P<case>[^/]+)", "(?P=case)")) + tail
-        for i, tail in enumerate(tails)
-    )
+    head, *tails = expression.split(re.escape("{case}"))
+    again = "(?P=case)" if case.startswith("(?P<case>") else case
+    return head + "".join((again if i else case) + tail for i, tail in enumerate(tails))

@@ -15,6 +15,7 @@ SERIES = ["row", "source", "region", "split"]
 KEYS = ["row", "source", "fold", "region", "split", "metric", "unit"]
 COLUMNS = [*KEYS, "ours_mean", "ours_std", "published_mean", "published_std", "difference", "n"]
 TIME = "time"  # seconds per epoch of a fold's training; its "case" is the device
+WHOLE = ("AUPRC", "DSC_lower_bound")  # of all slices together: nothing to test or to resample
 SYNONYMS = {"Recall": "Sensitivity"}  # ma2021 Table X prints the one quantity under both names
 
 
@@ -23,12 +24,15 @@ def read_scores(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, na_values={"value": [""]}, dtype={"fold": str})
 
 
-def read_published(path: Path, paper: str, table: str) -> pd.DataFrame:
-    """Read the published numbers of one table, indexed by the columns KEYS."""
+def read_published(path: Path, paper: str, tables: str | list[str]) -> pd.DataFrame:
+    """Read the published numbers of one table, or of several that make one of ours, indexed by KEYS."""
     published = pd.read_csv(
         path, keep_default_na=False, na_values={"mean": [""], "std": [""]}, dtype={"fold": str}
     )
-    return published[(published.paper == paper) & (published.table == table)].set_index(KEYS)
+    # A row of yang2021 names the range of its bound, as the metric does.
+    published["row"] = published["row"].str.replace(r" \(every threshold in .*\)", "", regex=True)
+    tables = [tables] if isinstance(tables, str) else tables
+    return published[(published.paper == paper) & published.table.isin(tables)].set_index(KEYS)
 
 
 def select(scores: pd.DataFrame, series: Series, metric: str) -> pd.DataFrame:
@@ -119,7 +123,7 @@ def _sample(scores: pd.DataFrame) -> pd.Series:
 
 def _scored(artefact: dict) -> list[str]:
     """Return the metrics that have a value a case."""
-    return [metric for metric in artefact["metrics"] if metric != TIME]
+    return [metric for metric in artefact["metrics"] if metric not in (TIME, *WHOLE)]
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

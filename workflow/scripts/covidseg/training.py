@@ -4,16 +4,8 @@ Every random number of iteration i is drawn from a generator seeded by (seed, fo
 run needs no random state: on a CPU in float32 it ends with the same bits as an uninterrupted one.
 """
 
-import csv
-import io
 import logging
 import math
-import signal
-import threading
-import time
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,14 +15,14 @@ from torch import nn
 
 from covidseg.batches import training_batch
 from covidseg.device import Compute, choose_compute
-from covidseg.errors import InputError, Interrupted
-from covidseg.files import write_text
+from covidseg.files import write_table
+from covidseg.loop import Loop, run_epochs
 from covidseg.model_files import log_transfer, save_model, weights_digest, write_tensors
 from covidseg.network import build_network
 from covidseg.optimiser import NesterovSGD
 from covidseg.sampling import TrainingCase, load_cases
 from covidseg.strategies.base import Schedule, Strategy
-from covidseg.training_state import Progress, delete_state, load_state, locked, save_state
+from covidseg.training_state import Progress, delete_state, locked, network_tensors, restore_network
 from covidseg.validation import validation_dice
 
 log = logging.getLogger(__name__)
@@ -109,7 +101,8 @@ def train(
         snapshots: path of the tensors that the strategy kept of some epochs, if it keeps any.
 
     Raises:
-        InputError: another process trains this model, or the pre-trained model does not fit.
+        InputError: another process trains this model, the pre-trained model does not fit, or the loss is
+            not finite.
         Interrupted: SIGTERM or SIGINT came; the state is written.
     """
     with locked(state):
@@ -124,7 +117,7 @@ def train(
         progress = _epochs(run, network, compute, state)
         _check_frozen(network, transfer.frozen, frozen)
         save_model(model, network, {**description, "architecture": architecture, "device": str(compute)})
-        _write_log(log_table, progress.rows)
+        write_table(log_table, progress.rows)
         if snapshots:
             write_tensors(Path(snapshots), progress.snapshots)
         delete_state(state)
@@ -142,7 +135,6 @@ def _epochs(run: Run, network: nn.Module, compute: Compute, state: Path) -> Prog
     """Run the epochs that are left."""
     settings = run.training
     optimiser = NesterovSGD(network, momentum=settings["momentum"], weight_decay=settings["weight_decay"])
-    progress = load_state(state, network, optimiser, run.fingerprint) or Progress()
     data = Data(
         *(
             load_cases(
@@ -154,43 +146,18 @@ def _epochs(run: Run, network: nn.Module, compute: Compute, state: Path) -> Prog
             for folders in (run.cases, run.source_cases, run.validation)
         )
     )
-    saved = time.monotonic()
-    with _stop_requests() as stop:
-        while progress.epoch < settings["epochs"]:
-            _iterations(run, network, optimiser, data, compute, progress, stop)
-            if progress.iteration == settings["iterations"]:
-                _finish_epoch(run, network, data.validation, compute, progress)
-            if stop.is_set() and progress.epoch < settings["epochs"]:
-                save_state(state, network, optimiser, progress, run.fingerprint)
-                raise Interrupted(f"stopped at epoch {progress.epoch}; the next start goes on from {state}")
-            if time.monotonic() - saved >= settings["checkpoint_seconds"]:
-                save_state(state, network, optimiser, progress, run.fingerprint)
-                saved = time.monotonic()
-    return progress
-
-
-def _iterations(
-    run: Run,
-    network: nn.Module,
-    optimiser: NesterovSGD,
-    data: Data,
-    compute: Compute,
-    progress: Progress,
-    stop: threading.Event,
-) -> None:
-    """Do the iterations left in this epoch, or those until a stop is requested."""
-    begun = time.monotonic()
-    # Sums stay on the device and are read once an epoch: every read makes the host wait for it.
-    sums = defaultdict(lambda: torch.zeros((), dtype=torch.float64, device=compute.device))
-    for name, value in progress.sums.items():
-        sums[name] += value
     network.train()
-    while progress.iteration < run.training["iterations"] and not stop.is_set():
-        for name, value in training_step(run, network, optimiser, data, compute, progress).items():
-            sums[name] += value.detach()
-        progress.iteration += 1
-    progress.sums = {name: value.item() for name, value in sums.items()}
-    progress.seconds += time.monotonic() - begun
+    loop = Loop(
+        epochs=settings["epochs"],
+        iterations=settings["iterations"],
+        checkpoint_seconds=settings["checkpoint_seconds"],
+        device=compute.device,
+        step=lambda progress: training_step(run, network, optimiser, data, compute, progress),
+        finish=lambda progress, means: _log_row(run, network, data.validation, compute, progress, means),
+        tensors=lambda: network_tensors(network, optimiser),
+        restore=lambda tensors: restore_network(tensors, network, optimiser),
+    )
+    return run_epochs(loop, state, run.fingerprint)
 
 
 def training_step(
@@ -210,44 +177,23 @@ def training_step(
     return values
 
 
-def _finish_epoch(
-    run: Run, network: nn.Module, validation: list[TrainingCase], compute: Compute, progress: Progress
-) -> None:
+def _log_row(
+    run: Run,
+    network: nn.Module,
+    validation: list[TrainingCase],
+    compute: Compute,
+    progress: Progress,
+    means: dict[str, float],
+) -> dict:
+    """Validate if it is time, keep the strategy's snapshot, and return the epoch's row of log.csv."""
     settings, number = run.training, progress.epoch + 1
-    rate = run.schedule.learning_rate(settings, progress.epoch)
-    means = {name: value / settings["iterations"] for name, value in progress.sums.items()}
-    loss = means.pop("loss")
-    if not math.isfinite(loss):
-        raise InputError(f"epoch {progress.epoch}: the loss is {loss}; try a lower training.learning_rate")
+    rate, loss = run.schedule.learning_rate(settings, progress.epoch), means.pop("loss")
     due = number % settings["validation_every"] == 0 or number == settings["epochs"]
     dice = validation_dice(run, network, validation, compute) if validation and due else math.nan
-    row = dict(zip(COLUMNS, (progress.epoch, rate, loss, dice, progress.seconds), strict=True))
+    network.train()
     log.info(
         "epoch %d of %d: loss %.4f, validation Dice %.3f, learning rate %.5f, %.1f s",
         number, settings["epochs"], loss, dice, rate, progress.seconds,
     )  # fmt: skip
-    progress.rows.append(row | means)
     progress.snapshots |= run.strategy.snapshot(number, settings["epochs"])
-    progress.epoch, progress.iteration, progress.sums, progress.seconds = number, 0, {}, 0.0
-
-
-@contextmanager
-def _stop_requests() -> Iterator[threading.Event]:
-    """Turn SIGTERM and SIGINT into an event that the loop looks at after each iteration."""
-    stop = threading.Event()
-    previous = {
-        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _write_log(path: Path, rows: list[dict]) -> None:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, buffer.getvalue())
+    return dict(zip(COLUMNS, (progress.epoch, rate, loss, dice, progress.seconds), strict=True)) | means

@@ -1,10 +1,9 @@
 """From an experiment and a fold to a training run, and to the description of its model."""
 
-import hashlib
 import json
 from pathlib import Path
 
-from covidseg.files import digest
+from covidseg.files import fingerprint
 from covidseg.model_files import read_description
 from covidseg.splits import read_splits, training_cases, validation_cases
 from covidseg.strategies import load_strategy
@@ -60,17 +59,11 @@ def make_run(
         training=settings["training"],
         augmentation=settings["augmentation"],
         threads=threads,
-        fingerprint=_fingerprint(
+        fingerprint=fingerprint(
             [experiment, fold, settings, threads, code],
             [*filter(None, [pretrained]), *(case / "case.json" for case in [*cases, *source_cases])],
         ),
     )
-
-
-def _fingerprint(content: list, files: list[Path]) -> str:
-    """Return a checksum of settings, code and data: what, if it is the same, gives the same model."""
-    text = json.dumps([content, [digest(file) for file in files]], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def describe_run(run: Run, experiment: dict, settings: dict) -> dict:

@@ -19,6 +19,8 @@ from covidseg.optimiser import NesterovSGD
 
 log = logging.getLogger(__name__)
 
+Tensors = dict[str, torch.Tensor]
+
 
 @dataclass
 class Progress:
@@ -54,21 +56,17 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def save_state(
-    folder: Path, network: nn.Module, optimiser: NesterovSGD, progress: Progress, fingerprint: str
-) -> None:
-    """Write weights, momenta, snapshots and progress to `state.safetensors`, atomically."""
-    tensors = {f"weight.{name}": parameter for name, parameter in network.named_parameters()}
-    tensors |= {f"momentum.{name}": momentum for name, momentum in optimiser.momenta.items()}
-    tensors |= {f"snapshot.{name}": tensor for name, tensor in progress.snapshots.items()}
+def save_state(folder: Path, tensors: Tensors, progress: Progress, fingerprint: str) -> None:
+    """Write tensors, snapshots and progress to `state.safetensors`, atomically."""
+    snapshots = {f"snapshot.{name}": tensor for name, tensor in progress.snapshots.items()}
     counted = {key: value for key, value in vars(progress).items() if key != "snapshots"}
     metadata = {"fingerprint": fingerprint, "progress": json.dumps(counted)}
-    write_tensors(folder / "state.safetensors", tensors, metadata)
+    write_tensors(folder / "state.safetensors", tensors | snapshots, metadata)
     log.info("state written at epoch %d, iteration %d", progress.epoch, progress.iteration)
 
 
-def load_state(folder: Path, network: nn.Module, optimiser: NesterovSGD, fingerprint: str) -> Progress | None:
-    """Restore what `save_state` wrote; None if there is nothing, or nothing of this config, code and data."""
+def load_state(folder: Path, fingerprint: str) -> tuple[Tensors, Progress] | None:
+    """Return what `save_state` wrote; None if there is nothing, or nothing of this config, code and data."""
     path = folder / "state.safetensors"
     if not path.exists():
         return None
@@ -78,20 +76,30 @@ def load_state(folder: Path, network: nn.Module, optimiser: NesterovSGD, fingerp
     if metadata["fingerprint"] != fingerprint:
         log.warning("%s: of another configuration, code or data; training starts anew", path)
         return None
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            parameter.copy_(tensors[f"weight.{name}"])
-            if f"momentum.{name}" in tensors:
-                # In the parameter's own memory format, or the next steps would round differently.
-                optimiser.momenta[name] = torch.empty_like(parameter).copy_(tensors[f"momentum.{name}"])
     snapshots = {
-        name.removeprefix("snapshot."): tensor
-        for name, tensor in tensors.items()
+        name.removeprefix("snapshot."): tensors.pop(name)
+        for name in list(tensors)
         if name.startswith("snapshot.")
     }
     progress = Progress(**json.loads(metadata["progress"]), snapshots=snapshots)
     log.info("resumed at epoch %d, iteration %d", progress.epoch, progress.iteration)
-    return progress
+    return tensors, progress
+
+
+def network_tensors(network: nn.Module, optimiser: NesterovSGD) -> Tensors:
+    """Return a network's weights and its optimiser's momenta."""
+    tensors = {f"weight.{name}": parameter for name, parameter in network.named_parameters()}
+    return tensors | {f"momentum.{name}": momentum for name, momentum in optimiser.momenta.items()}
+
+
+@torch.no_grad()
+def restore_network(tensors: Tensors, network: nn.Module, optimiser: NesterovSGD) -> None:
+    """Take what `network_tensors` gave."""
+    for name, parameter in network.named_parameters():
+        parameter.copy_(tensors[f"weight.{name}"])
+        if f"momentum.{name}" in tensors:
+            # In the parameter's own memory format, or the next steps would round differently.
+            optimiser.momenta[name] = torch.empty_like(parameter).copy_(tensors[f"momentum.{name}"])
 
 
 def delete_state(folder: Path) -> None:

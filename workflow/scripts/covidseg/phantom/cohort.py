@@ -58,6 +58,7 @@ SCANNERS = {
         slices=(24, 29), blur=(2.0, 3.0), noise=(8, 18), vessel_hu=150, orientations=("LPS", "LAI")
     ),
     "nsclc": Scanner(slices=(27, 34), blur=(1.5, 2.5), noise=(25, 50)),
+    "capepoint": Scanner(slices=(26, 33), blur=(0.8, 1.6), noise=(15, 35)),
     "mosmed": Scanner(
         slices=(36, 40), blur=(1.5, 2.5), noise=(10, 20), thickness=8.0, orientations=("RAS", "LPS")
     ),
@@ -98,6 +99,11 @@ def _draw_lesion(dataset: str, thorax: Thorax, rng: np.random.Generator, rank: f
     if dataset == "covid20":
         # The 20 real cases range from 0.01 % to 59 % of the lung, half of them below 15 %.
         return lesions.infection(thorax, rng, load=1e-4 + 0.589 * rank**2)
+    if dataset == "capepoint":
+        # Half of the scans are normal.
+        if rank < 0.5:
+            return np.zeros(thorax.grid.shape, bool)
+        return lesions.infection(thorax, rng, load=0.02 + 0.5 * (rank - 0.5))
     if dataset == "mosmed":
         # CT-1, the category of the 50 masked studies, is below 25 % of the lung.
         return lesions.infection(thorax, rng, load=0.002 + 0.2 * rank**3, pale=True)

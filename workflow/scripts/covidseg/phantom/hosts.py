@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from covidseg.errors import InputError
 from covidseg.images import Volume, nifti_bytes
 from covidseg.phantom.cohort import Case, make_case, ranks
 from covidseg.phantom.dicom import series_files
 
+MARKED_PIXELS = 12  # of lesion at least, for a slice to be called one with lesion
 EPOCH = (2020, 4, 20, 0, 0, 0)  # every member's date, so that the same seed gives the same bytes
 Member = tuple[str, bytes]
 
@@ -41,6 +43,7 @@ def write_archive(
         "structseg": _structseg,
         "nsclc": _nsclc,
         "mosmed": _mosmed,
+        "capepoint": _capepoint,
     }
     if dataset not in packers:
         raise InputError(
@@ -185,6 +188,29 @@ def _mosmed(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iter
         yield f"{root}/studies/CT-1/{name}.nii.gz", nifti_bytes(case.image, orientation=case.orientation)
         mask = Volume(case.lesion.array.astype(np.int16), case.lesion.geometry)
         yield f"{root}/masks/{name}_mask.nii.gz", nifti_bytes(mask, orientation=case.orientation)
+
+
+def _capepoint(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
+    """A repository: slices of the lungs alone by kind, and masks of the lesion slices, half the size."""
+    root, numbers = f"{archive.removesuffix('.zip')}/data/gan", {"normal": 0, "lesion": 0}
+    for name in cases:
+        case = draw(name)
+        windowed = np.where(case.lungs.array > 0, _windowed(case.image).array, 0).astype(np.uint8)
+        lungs, lesion = ((array > 0).sum((1, 2)) for array in (case.lungs.array, case.lesion.array))
+        kind = "lesion" if lesion.any() else "normal"
+        for z in np.flatnonzero((lungs > lungs.max() / 4) & ((lesion > MARKED_PIXELS) | (kind == "normal"))):
+            numbers[kind] += 1
+            yield f"{root}/{kind}/{kind}_{numbers[kind]}.png", _png(windowed[z])
+            if kind == "lesion":
+                mask = Image.fromarray(case.lesion.array[z] * np.uint8(255))
+                half = np.array(mask.resize((mask.width // 2, mask.height // 2), Image.NEAREST))
+                yield f"{root}/eval/select_mask_f_resized/lesion_{numbers[kind]}_mask.png", _png(half)
+
+
+def _png(picture: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "png")
+    return buffer.getvalue()
 
 
 def _write_zip(path: Path, members: Iterator[Member]) -> None:

@@ -1,0 +1,46 @@
+"""The registry of systems that localise lesions from image-level labels (yang2021)."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from covidseg.weak.base import System
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the configuration must know of a system.
+
+    Attributes:
+        module: its file in this folder, which defines one subclass of System named `Chosen`.
+        maps: the kinds of heat map it gives; the first is its own.
+        options: the keys that a model's `options` must have -> allowed values.
+        needs_classifier: whether it learns from a trained classifier.
+    """
+
+    module: str
+    maps: tuple[str, ...]
+    options: dict[str, tuple] = field(default_factory=dict)
+    needs_classifier: bool = False
+
+
+ON_OFF = (True, False)
+SYSTEMS = {
+    "decomposition": Entry(
+        "decomposition",
+        maps=("decoder", "difference"),
+        options={"normal_fidelity": ON_OFF, "lesion_decoder": ON_OFF, "critic": ON_OFF},
+    ),
+    "va-gan": Entry("va_gan", maps=("map",)),
+    "biomarker-localisation": Entry("biomarker_localisation", maps=("difference",), needs_classifier=True),
+    "classifier": Entry("classifier", maps=("cam", "grad-cam")),
+}
+
+
+def load_system(name: str, options: dict, settings: dict) -> System:
+    """Import a system and make it with a model's options and the configuration's `weak`."""
+    module = importlib.import_module(f"covidseg.weak.{SYSTEMS[name].module}")
+    return module.Chosen(options, settings)

@@ -1,0 +1,53 @@
+"""A ResNet-18 that tells normal slices from others, and its class activation maps (CAM, Grad-CAM)."""
+
+import torch
+from monai.networks.nets import ResNet
+from monai.visualize import CAM, GradCAM
+from torch import nn
+from torch.nn import functional
+
+from covidseg.optimiser import Adam
+from covidseg.weak.base import Batch, System
+
+LESION = 1  # the class of slices with lesion
+
+
+class Chosen(System):
+    """Normal or lesion, by cross entropy; the maps show what spoke for a lesion (yang2021 3.2)."""
+
+    def build(self) -> nn.ModuleDict:
+        """Make the ResNet-18."""
+        features = self.settings["classifier"]["features"]
+        network = ResNet("basic", [2, 2, 2, 2], features, spatial_dims=2, n_input_channels=1, num_classes=2)
+        return nn.ModuleDict({"classifier": network})
+
+    def step(
+        self, networks: nn.ModuleDict, optimisers: dict[str, Adam], batch: Batch, iteration: int
+    ) -> dict[str, torch.Tensor]:
+        """Update the classifier."""
+        images = torch.cat([batch.normal, batch.lesion])
+        classes = torch.arange(2, device=images.device).repeat_interleave(
+            torch.tensor([len(batch.normal), len(batch.lesion)], device=images.device)
+        )
+        scores = networks["classifier"](images)
+        loss = functional.cross_entropy(scores, classes)
+        optimisers["classifier"].zero_grad()
+        loss.backward()
+        optimisers["classifier"].step(self.settings["classifier"]["learning_rate"])
+        return {"loss": loss, "accuracy": (scores.argmax(1) == classes).float().mean()}
+
+    @torch.enable_grad()
+    def heat(self, networks: nn.ModuleDict, images: torch.Tensor, kind: str) -> torch.Tensor:
+        """Return the class activation map of the lesion class, each image's stretched to 0 to 1."""
+        network = networks["classifier"]
+        if kind == "cam":
+            tool = CAM(network, target_layers="layer4", fc_layers="fc", postprocessing=_stretch)
+        else:
+            tool = GradCAM(network, target_layers="layer4", postprocessing=_stretch)
+        return torch.cat([tool(image[None], class_idx=[LESION]).detach()[:, 0] for image in images])
+
+
+def _stretch(maps: torch.Tensor) -> torch.Tensor:
+    """Scale to 0 to 1; MONAI's own scaling turns high into low."""
+    low, high = maps.amin(), maps.amax()
+    return (maps - low) / (high - low).clamp_min(1e-8)

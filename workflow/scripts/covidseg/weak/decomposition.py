@@ -1,0 +1,82 @@
+"""The proposed framework, a generative adversarial network with a lesion decoder (yang2021 2)."""
+
+import torch
+from torch import nn
+
+from covidseg.optimiser import Adam
+from covidseg.weak.base import Batch, System
+from covidseg.weak.critic_step import update_critic
+from covidseg.weak.losses import (
+    adversarial_loss,
+    edge_weights,
+    normal_fidelity_loss,
+    reconstruction_loss,
+)
+from covidseg.weak.networks import Critic, Decomposer
+
+
+class Chosen(System):
+    """Encoder E, generator G1 (normal version), decoder G2 (lesion), critic D; options are its ablations.
+
+    normal_fidelity: whether L_n counts.
+    lesion_decoder: whether there is a G2, and with it L_r; without, L_n and L_a are left.
+    critic: whether there is a D, and with it L_a.
+    """
+
+    def build(self) -> nn.ModuleDict:
+        """Make E, G1, G2 and D."""
+        decomposer = Decomposer(
+            self.settings["features"],
+            lesion=self.options["lesion_decoder"],
+            shared=self.values["shared_decoders"],
+        )
+        networks = nn.ModuleDict({"decomposer": decomposer})
+        if self.options["critic"]:
+            batch_norm = self.values["critic_norm"] == "batch"
+            networks["critic"] = Critic(self.settings["critic_features"], batch_norm=batch_norm)
+        return networks
+
+    def step(
+        self, networks: nn.ModuleDict, optimisers: dict[str, Adam], batch: Batch, iteration: int
+    ) -> dict[str, torch.Tensor]:
+        """Update the critic, then the other networks (equations 3 and 5)."""
+        images, count = torch.cat([batch.normal, batch.lesion]), len(batch.normal)
+        normal, lesion = networks["decomposer"](images)
+        fakes = normal[count:] if self.values["fakes"] == "lesion" else normal
+        values, weights = {}, self.values["weights"]
+        loss = torch.zeros((), device=images.device)
+        if self.options["critic"]:
+            values["critic_loss"] = update_critic(
+                networks["critic"],
+                optimisers["critic"],
+                real=batch.normal,
+                fake=fakes.detach(),
+                share=batch.share,
+                values=self.values,
+            )
+            values["adversarial_loss"] = adversarial_loss(networks["critic"](fakes))
+            loss = loss + weights["adversarial"] * values["adversarial_loss"]
+        edges = edge_weights(images / self.values["range"], self.values["edge_power"])
+        if self.options["lesion_decoder"]:
+            values["reconstruction_loss"] = reconstruction_loss(images, normal, lesion, edges)
+            loss = loss + weights["reconstruction"] * values["reconstruction_loss"]
+        if self.options["normal_fidelity"]:
+            edges = edges if isinstance(edges, float) else edges[:count]
+            values["normal_fidelity_loss"] = normal_fidelity_loss(batch.normal, normal[:count], edges)
+            loss = loss + weights["fidelity"] * values["normal_fidelity_loss"]
+        optimisers["decomposer"].zero_grad()
+        loss.backward()
+        optimisers["decomposer"].step(self.values["learning_rate"])
+        return {"loss": loss, **values}
+
+    def heat(self, networks: nn.ModuleDict, images: torch.Tensor, kind: str) -> torch.Tensor:
+        """Return |G2(E(x))|, or |x - G1(E(x))| by the range of x where there is no G2, or `kind` says so.
+
+        The paper scales G2's output from [-1, 1] to [0, 1], which puts "no lesion" at 0.5, above its own
+        threshold of 0.4; the size of the output, from 0 to 1, orders the pixels by lesion and keeps the
+        thresholds' meaning (ours).
+        """
+        normal, lesion = networks["decomposer"](images)
+        if kind == "decoder" and lesion is not None:
+            return lesion[:, 0].abs()
+        return self.change(images, normal)

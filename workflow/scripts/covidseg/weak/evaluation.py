@@ -1,0 +1,99 @@
+"""How well heat maps show the lesions: precision and recall of pixels, and Dice, at every threshold."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+LEVELS = 1000  # of heat, 0 to this many, which stand for 0 to 1; every one is a threshold
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Pixels at or above each threshold 0, 1/LEVELS, ... 1, by slice: int (n, LEVELS + 1).
+
+    Attributes:
+        found: that are lesion.
+        marked: of all.
+        lesion: int (n,), all lesion pixels.
+    """
+
+    found: np.ndarray
+    marked: np.ndarray
+    lesion: np.ndarray
+
+
+def count_pixels(heat: np.ndarray, masks: np.ndarray) -> Counts:
+    """Count pixels by slice.
+
+    Args:
+        heat: uint16 (n, y, x), 0 to LEVELS.
+        masks: bool (n, y, x).
+    """
+    levels, lesions = heat.reshape(len(heat), -1), masks.reshape(len(masks), -1)
+    marked, found = (
+        np.stack(
+            [np.bincount(row[kept], minlength=LEVELS + 1) for row, kept in zip(levels, part, strict=True)]
+        )
+        for part in (np.ones_like(lesions), lesions)
+    )
+    above = [np.cumsum(counts[:, ::-1], axis=1)[:, ::-1] for counts in (found, marked)]
+    return Counts(*above, lesions.sum(1))
+
+
+def threshold_curve(counts: Counts) -> pd.DataFrame:
+    """Return precision and recall of all pixels, and the mean Dice of the slices, a row a threshold."""
+    found, marked, lesion = counts.found.sum(0), counts.marked.sum(0), counts.lesion.sum()
+    return pd.DataFrame(
+        {
+            "threshold": np.arange(LEVELS + 1) / LEVELS,
+            "precision": np.where(marked > 0, found / np.maximum(marked, 1), 1.0),
+            "recall": found / lesion,
+            "dice": slice_dice(counts).mean(0),
+        }
+    )
+
+
+def read_curve(path: Path, split: str) -> pd.DataFrame:
+    """Read a localiser's `threshold_curve` of one split, from results/curves/<localiser>.csv."""
+    curves = pd.read_csv(path)
+    return curves[curves.split == split].reset_index(drop=True)
+
+
+def slice_dice(counts: Counts) -> np.ndarray:
+    """Return the Dice of every slice at every threshold, (n, LEVELS + 1); every slice has a lesion."""
+    return 2 * counts.found / (counts.marked + counts.lesion[:, None])
+
+
+def area_under_curve(curve: pd.DataFrame) -> float:
+    """Return AUPRC: the precision-recall curve's area by trapezoids, from recall 0 at precision 1."""
+    recall = np.append(curve["recall"].to_numpy(), 0.0)[::-1]
+    precision = np.append(curve["precision"].to_numpy(), 1.0)[::-1]
+    return float(np.trapezoid(precision, recall))
+
+
+def lower_bound(curve: pd.DataFrame, limits: tuple[float, float]) -> float:
+    """Return the lowest mean Dice over the thresholds within the limits."""
+    return float(curve["dice"][curve["threshold"].between(*limits)].min())
+
+
+def weak_scores(counts: Counts, names: list[str], *, threshold: float, limits: tuple) -> list[dict]:
+    """Return rows of scores.csv: AUPRC and the Dice's lower bound of all slices, and each slice's DSC.
+
+    Args:
+        counts: of `count_pixels`.
+        names: of the slices.
+        threshold: of the segmentation (yang2021: 0.4).
+        limits: of the thresholds for the lower bound (yang2021 Fig. 3: 0.1 to 0.4).
+    """
+    curve = threshold_curve(counts)
+    rows = [
+        {"case": "all", "metric": "AUPRC", "value": area_under_curve(curve)},
+        {"case": "all", "metric": "DSC_lower_bound", "value": lower_bound(curve, limits)},
+    ]
+    dice = slice_dice(counts)[:, round(threshold * LEVELS)]
+    return rows + [
+        {"case": name, "metric": "DSC", "value": float(value)}
+        for name, value in zip(names, dice, strict=True)
+    ]

@@ -1,0 +1,56 @@
+"""Heat maps of test slices: arrays to score, and pictures to look at."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib import colormaps
+from PIL import Image
+
+from covidseg.device import choose_compute
+from covidseg.files import atomic_directory
+from covidseg.preprocessed import write_array
+from covidseg.weak.evaluation import LEVELS
+from covidseg.weak.training import load_networks
+
+log = logging.getLogger(__name__)
+
+BATCH = 16
+OPACITY = 0.6  # of the hottest pixel in an overlay
+
+
+def localise(weights: Path, slices: Path, *, kind: str, output: Path, device: str, threads: int) -> None:
+    """Write the heat maps of a data set's test slices.
+
+    Args:
+        weights: model.safetensors of a trained system.
+        slices: folder with test_lesion.npy and test_lesion.csv.
+        kind: of heat map, one of those that the system gives.
+        output: folder: heat.npy (uint16 (n, y, x), thousandths), <slice>.png and <slice>_overlay.png.
+        device: the configuration's weak.device.
+        threads: of the processor.
+    """
+    compute = choose_compute(device, "float32", threads=threads)
+    system, networks, _ = load_networks(weights, compute)
+    images = np.load(slices / "test_lesion.npy")
+    scaled = system.scale(torch.from_numpy(images)).to(compute.device)
+    with torch.no_grad():
+        heat = torch.cat([system.heat(networks, part, kind).cpu() for part in scaled.split(BATCH)]).numpy()
+    with atomic_directory(output) as folder:
+        write_array(folder / "heat.npy", np.rint(heat * LEVELS).astype(np.uint16))
+        for name, image, hot in zip(
+            pd.read_csv(slices / "test_lesion.csv")["slice"], images, heat, strict=True
+        ):
+            path = folder / f"{str(name).replace('/', '_')}.png"
+            Image.fromarray(np.rint(hot * 255).astype(np.uint8)).save(path)
+            Image.fromarray(overlay(image, hot)).save(path.with_stem(f"{path.stem}_overlay"))
+    log.info("%s: %d slices, heat up to %.3f", output, len(heat), heat.max())
+
+
+def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """Return an RGB picture (y, x, 3), uint8: a slice (y, x), uint8, and over it its heat, 0 to 1."""
+    colours = colormaps["autumn_r"](heat)[..., :3] * 255
+    opacity = OPACITY * np.sqrt(heat)[..., None]
+    return np.rint((1 - opacity) * image[..., None] + opacity * colours).astype(np.uint8)

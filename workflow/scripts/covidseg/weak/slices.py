@@ -1,0 +1,181 @@
+"""Axial slices with image-level labels, from archives of slices or cut out of volumes.
+
+What is trained on and what is tested with lie apart: `images/` has no lesion mask in it, `masks/` has
+those of the test slices.
+"""
+
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image, UnidentifiedImageError
+
+from covidseg.archives import Archive
+from covidseg.errors import InputError
+from covidseg.files import atomic_directory
+from covidseg.images import read_volume
+from covidseg.ingest import intensity_of
+from covidseg.preprocessed import write_array
+from covidseg.preprocessing import to_window
+from covidseg.readers import member_expression
+
+TEST_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Slices of one kind.
+
+    Attributes:
+        names: of each.
+        images: uint8 (n, y, x), black outside the lungs.
+        masks: bool (n, y, x), the lesions; None where nobody needs them.
+    """
+
+    names: list[str]
+    images: np.ndarray
+    masks: np.ndarray | None = None
+
+
+def read_slices(dataset: dict, raw: Path, *, size: int) -> dict[str, Slices]:
+    """Read a data set of slices: `train_normal`, `train_lesion` and `test_lesion`.
+
+    The last fifth of the lesion slices by number is for testing: neighbours are often of one scan, so a
+    random draw would test on slices next to those trained on (ours; the authors' lists are not published).
+
+    Args:
+        dataset: entry of config/datasets.yaml with `slices`.
+        raw: folder of the downloaded archives.
+        size: pixels a side.
+
+    Raises:
+        InputError: a member is no picture, a mask is missing, or one kind has no slice.
+    """
+    path = raw / dataset["slices"]["archive"]
+    with Archive(path) as archive:
+        reader = _labelled_by_folder if "normal" in dataset["slices"] else _labelled_by_mask
+        normal, lesion = reader(archive, dataset["slices"], size)
+    for kind, found in (("normal", normal), ("lesion", lesion)):
+        if not found.names:
+            raise InputError(f"{path}: no {kind} slice; see slices in datasets.yaml")
+    tested = max(1, round(TEST_SHARE * len(lesion.names)))
+    return {
+        "train_normal": Slices(normal.names, normal.images),
+        "train_lesion": Slices(lesion.names[:-tested], lesion.images[:-tested]),
+        "test_lesion": Slices(lesion.names[-tested:], lesion.images[-tested:], lesion.masks[-tested:]),
+    }
+
+
+def _labelled_by_folder(archive: Archive, source: dict, size: int) -> tuple[Slices, Slices]:
+    """Read slices whose folder tells their kind; lungs are cut out already."""
+    members = {kind: _members(archive, source[kind]) for kind in ("normal", "lesion", "masks")}
+    missing = [name for name in members["lesion"] if name not in members["masks"]]
+    if missing:
+        raise InputError(f"{archive.path}: no mask of {len(missing)} lesion slices, {missing[0]} among them")
+    normal, lesion = (
+        Slices(list(members[kind]), _stack(archive, members[kind].values(), size))
+        for kind in ("normal", "lesion")
+    )
+    masks = _stack(archive, [members["masks"][name] for name in lesion.names], size, mask=True) > 0
+    return normal, Slices(lesion.names, lesion.images, masks)
+
+
+def _labelled_by_mask(archive: Archive, source: dict, size: int) -> tuple[Slices, Slices]:
+    """Read slices whose mask has ids of lung and lesion: without lesion they are normal."""
+    images, masks = (_members(archive, source[kind]) for kind in ("images", "masks"))
+    names = [name for name in masks if name in images]
+    pictures = _stack(archive, [images[name] for name in names], size)
+    ids = _stack(archive, [masks[name] for name in names], size, mask=True)
+    pictures[~np.isin(ids, source["lungs"])] = 0
+    lesions = np.isin(ids, source["lesions"])
+    kinds = lesions.any((1, 2))
+    return tuple(
+        Slices(
+            [name for name, is_kind in zip(names, kind, strict=True) if is_kind],
+            pictures[kind],
+            lesions[kind],
+        )
+        for kind in (~kinds, kinds)
+    )
+
+
+def _members(archive: Archive, pattern: str) -> dict[str, str]:
+    """Return slice name -> member, by the numbers in the names."""
+    expression = re.compile(member_expression(pattern, "(?P<case>.+?)"))
+    found = {match["case"]: name for name in archive.names if (match := expression.fullmatch(name))}
+    return dict(sorted(found.items(), key=lambda item: _numbers(item[0])))
+
+
+def _numbers(name: str) -> list:
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+
+def _stack(archive: Archive, members: list[str], size: int, *, mask: bool = False) -> np.ndarray:
+    pictures = [_picture(archive, name, size, mask=mask) for name in members]
+    return np.stack(pictures) if pictures else np.empty((0, size, size), np.uint8)
+
+
+def _picture(archive: Archive, name: str, size: int, *, mask: bool) -> np.ndarray:
+    try:
+        picture = Image.open(io.BytesIO(archive.read(name)))
+        picture = picture if mask and picture.mode in ("1", "P") else picture.convert("L")
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise InputError(f"{archive.path}:{name}: truncated or no picture ({error})") from error
+    return np.array(picture.resize((size, size), Image.NEAREST if mask else Image.BILINEAR)).astype(np.uint8)
+
+
+def cut_slices(
+    cases: Path, dataset: dict, lungs: Path | None, *, count: int, window: tuple, size: int, seed: int
+) -> dict[str, Slices]:
+    """Cut test slices with infection out of ingested volumes, their lungs alone: `test_lesion`.
+
+    Args:
+        cases: the ingested data set, with labels of both lungs and the infection.
+        dataset: its entry of config/datasets.yaml.
+        lungs: folder of a model's segmentations of the lungs, <case>.nii.gz; None: the labelled lungs.
+        count: of slices, drawn from all that have infection within the lungs; all if there are fewer.
+        window: HU from black to white.
+        size: pixels a side.
+        seed: of the draw.
+
+    Raises:
+        InputError: the lungs lie on another grid.
+    """
+    ids = {region: number for number, region in dataset["regions"].items()}
+    names, images, masks = [], [], []
+    for case in pd.read_csv(cases / "cases.csv")["case"]:
+        scan, label = (read_volume(cases / kind / f"{case}.nii.gz") for kind in ("images", "labels"))
+        cavity = read_volume(lungs / f"{case}.nii.gz") if lungs else label
+        if cavity.geometry.differences(scan.geometry):
+            raise InputError(f"{lungs / case}.nii.gz: lies on another grid than the scan")
+        infection = (label.array == ids["infection"]) & (cavity.array > 0)
+        windowed = intensity_of(dataset, case) == "windowed"
+        for z in np.flatnonzero(infection.any((1, 2))):
+            picture = to_window(torch.from_numpy(scan.array[z]), None if windowed else window).numpy()
+            names.append(f"{case}_{z + 1:03d}")
+            images.append(_resized(np.where(cavity.array[z] > 0, picture, 0), size, Image.BILINEAR))
+            masks.append(_resized(infection[z], size, Image.NEAREST) > 0)
+    kept = [place for place, mask in enumerate(masks) if mask.any()]
+    chosen = sorted(np.random.default_rng(seed).permutation(kept)[:count].tolist())
+    if not chosen:
+        raise InputError(f"{cases}: no slice has infection within the lungs")
+    stacks = (np.stack([part[place] for place in chosen]) for part in (images, masks))
+    return {"test_lesion": Slices([names[place] for place in chosen], *stacks)}
+
+
+def _resized(picture: np.ndarray, size: int, filter_: Image.Resampling) -> np.ndarray:
+    return np.array(Image.fromarray(picture.round().astype(np.uint8)).resize((size, size), filter_))
+
+
+def write_slices(slices: dict[str, Slices], *, images: Path, masks: Path) -> None:
+    """Write <part>_<kind>.npy into both folders, and their names as .csv beside the images."""
+    with atomic_directory(images) as pictures, atomic_directory(masks) as lesions:
+        for name, found in slices.items():
+            write_array(pictures / f"{name}.npy", found.images)
+            pd.Series(found.names, name="slice").to_csv(pictures / f"{name}.csv", index=False)
+            if found.masks is not None:
+                write_array(lesions / f"{name}.npy", found.masks)

@@ -1,0 +1,198 @@
+"""Training of the systems that learn from image-level labels, on one device, resumable to the bit.
+
+As in `covidseg.training`, what is random in iteration i comes from generators seeded by (seed, i).
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from covidseg.device import Compute, choose_compute
+from covidseg.files import fingerprint, write_table
+from covidseg.loop import Loop, Tensors, run_epochs
+from covidseg.model_files import (
+    copy_weights,
+    read_description,
+    read_tensors,
+    write_description,
+    write_tensors,
+)
+from covidseg.optimiser import Adam
+from covidseg.training_state import Progress, delete_state, locked
+from covidseg.weak import load_system
+from covidseg.weak.base import Batch, System
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WeakRun:
+    """One system to train.
+
+    Attributes:
+        system: what is trained, and how.
+        slices: folder with train_normal.npy and train_lesion.npy; there is no lesion mask in it.
+        classifier: model.safetensors of a trained classifier, or None.
+        settings: the configuration's `weak`.
+        seed: of weights and batches.
+        threads: of the processor.
+        fingerprint: of configuration, code and data.
+    """
+
+    system: System
+    slices: Path
+    classifier: Path | None
+    settings: dict
+    seed: int
+    threads: int
+    fingerprint: str
+
+
+def train_weakly(run: WeakRun, *, model: Path, log_table: Path, state: Path, description: dict) -> None:
+    """Train one system to the end, from its saved state if there is one; arguments as `training.train`.
+
+    Raises:
+        InputError: another process trains this model, or the loss is not finite.
+        Interrupted: SIGTERM or SIGINT came; the state is written.
+    """
+    with locked(state):
+        compute = choose_compute(run.settings["device"], "float32", threads=run.threads)
+        log.info("training on %s", compute)
+        networks = build(run.system, run.classifier, run.seed, compute)
+        optimisers = {name: Adam(network, betas=run.system.betas()) for name, network in networks.items()}
+        progress = _epochs(run, networks, optimisers, compute, state)
+        write_tensors(model, weights(networks))
+        write_description(model, {**description, "device": str(compute)})
+        write_table(log_table, progress.rows)
+        delete_state(state)
+
+
+def build(system: System, classifier: Path | None, seed: int, compute: Compute) -> nn.ModuleDict:
+    """Make a system's networks on the device, and give it the classifier that it needs."""
+    torch.manual_seed(seed)
+    networks = system.build().to(compute.device, memory_format=torch.channels_last)
+    system.adopt(networks, classifier and load_networks(classifier, compute)[1]["classifier"])
+    return networks
+
+
+def load_networks(path: Path, compute: Compute) -> tuple[System, nn.ModuleDict, dict]:
+    """Rebuild a trained system; returns it, its networks in evaluation mode, and its description."""
+    description = read_description(path)
+    system = load_system(description["system"], description["options"], description["settings"])
+    networks = system.build()
+    copy_weights(read_tensors(path), weights(networks), path)
+    return system, networks.to(compute.device).eval(), description
+
+
+def weights(networks: nn.ModuleDict) -> Tensors:
+    """Return parameters and buffers by name, each once: the library's blocks list theirs twice."""
+    return dict(networks.named_parameters()) | dict(networks.named_buffers())
+
+
+def _epochs(
+    run: WeakRun, networks: nn.ModuleDict, optimisers: dict[str, Adam], compute: Compute, state: Path
+) -> Progress:
+    slices = [
+        torch.from_numpy(np.load(run.slices / f"train_{kind}.npy")).to(compute.device)
+        for kind in ("normal", "lesion")
+    ]
+    networks.train()
+    settings = run.settings
+
+    def step(progress: Progress) -> Tensors:
+        iteration = progress.epoch * settings["iterations"] + progress.iteration
+        batch = draw_batch(run.system, slices, run.seed, iteration)
+        return run.system.step(networks, optimisers, batch, iteration)
+
+    def finish(progress: Progress, means: dict[str, float]) -> dict:
+        listed = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
+        log.info(
+            "epoch %d of %d: %s, %.1f s", progress.epoch + 1, settings["epochs"], listed, progress.seconds
+        )
+        return {"epoch": progress.epoch, "seconds": progress.seconds, **means}
+
+    loop = Loop(
+        epochs=settings["epochs"],
+        iterations=settings["iterations"],
+        checkpoint_seconds=settings["checkpoint_seconds"],
+        device=compute.device,
+        step=step,
+        finish=finish,
+        tensors=lambda: _tensors(networks, optimisers),
+        restore=lambda tensors: _restore(tensors, networks, optimisers),
+    )
+    return run_epochs(loop, state, run.fingerprint)
+
+
+def draw_batch(system: System, slices: list[torch.Tensor], seed: int, iteration: int) -> Batch:
+    """Draw half a batch of normal and half of lesion slices, uint8 (n, y, x), scaled for the system."""
+    generator, half = np.random.default_rng([seed, iteration]), system.values["batch"] // 2
+    normal, lesion = (
+        system.scale(part[torch.from_numpy(generator.integers(len(part), size=half))]) for part in slices
+    )
+    share = torch.from_numpy(generator.random((half, 1, 1, 1), np.float32)).to(normal.device)
+    return Batch(normal, lesion, share)
+
+
+def _tensors(networks: nn.ModuleDict, optimisers: dict[str, Adam]) -> Tensors:
+    tensors = {f"network.{name}": tensor for name, tensor in weights(networks).items()}
+    for network, optimiser in optimisers.items():
+        for name, moments in optimiser.moments.items():
+            tensors |= {f"moment{i}.{network}.{name}": moment for i, moment in enumerate(moments)}
+    return tensors
+
+
+def _restore(tensors: Tensors, networks: nn.ModuleDict, optimisers: dict[str, Adam]) -> None:
+    prefix = "network."
+    saved = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    copy_weights(saved, weights(networks), Path("state"))
+    for network, optimiser in optimisers.items():
+        for name in optimiser.parameters:
+            if f"moment0.{network}.{name}" in tensors:
+                moments = (tensors[f"moment{i}.{network}.{name}"] for i in range(3))
+                device = optimiser.parameters[name].device
+                optimiser.moments[name] = tuple(moment.to(device) for moment in moments)
+
+
+def make_weak_run(
+    model: dict,
+    *,
+    slices: Path,
+    classifier: Path | None,
+    settings: dict,
+    seed: int,
+    code: list[str],
+    threads: int,
+) -> WeakRun:
+    """Collect what one system is trained on and with; `model` as WeakModel.to_json gives it."""
+    files = [slices / "train_normal.npy", slices / "train_lesion.npy", *filter(None, [classifier])]
+    return WeakRun(
+        system=load_system(model["system"], model["options"], settings),
+        slices=slices,
+        classifier=classifier,
+        settings=settings,
+        seed=seed,
+        threads=threads,
+        fingerprint=fingerprint([model, settings, seed, code, threads], files),
+    )
+
+
+def describe_weak_run(run: WeakRun, model: dict) -> dict:
+    """Return what model.json says of a run."""
+    lineage = {
+        "experiment": model["name"],
+        "classifier": run.classifier and read_description(run.classifier)["weights_sha256"],
+        "training_slices": run.slices.parent.name,
+        "seed": run.seed,
+    }
+    return {
+        "system": model["system"],
+        "options": model["options"],
+        "settings": run.settings,
+        "lineage": lineage,
+        "fingerprint": run.fingerprint,
+    }

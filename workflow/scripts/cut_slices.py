@@ -1,0 +1,20 @@
+"""Cut slices with infection out of a data set's volumes."""
+
+from pathlib import Path
+
+from covidseg.job import job
+from covidseg.weak.slices import cut_slices, write_slices
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params, output = snakemake.params, snakemake.output
+        slices = cut_slices(
+            Path(snakemake.input.cases).parent,
+            params.dataset,
+            params.lungs and Path(params.lungs),
+            count=params.slices,
+            window=tuple(params.window),
+            size=params.size,
+            seed=params.seed,
+        )
+        write_slices(slices, images=Path(output.images), masks=Path(output.masks))

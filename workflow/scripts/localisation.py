@@ -1,0 +1,32 @@
+"""Draw slices with several localisers' heat maps, and their precision-recall curves."""
+
+from pathlib import Path
+
+import numpy as np
+
+from covidseg.figures import save_figure
+from covidseg.job import job
+from covidseg.weak.evaluation import read_curve
+from covidseg.weak.figure import choose_slices, draw_localisation
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params, sources, artefact = snakemake.params, snakemake.input, snakemake.params.artefact
+        masks = np.load(Path(sources.masks, "test_lesion.npy")).astype(bool)
+        shown, names = choose_slices(masks, artefact["cases"]), list(artefact["localisers"])
+        figure = draw_localisation(
+            np.load(Path(sources.images, "test_lesion.npy"))[shown],
+            masks[shown],
+            {
+                name: np.load(Path(folder, "heat.npy"))[shown]
+                for name, folder in zip(names, sources.heatmaps, strict=True)
+            },
+            {
+                name: read_curve(Path(path), artefact["split"])
+                for name, path in zip(names, sources.curves, strict=True)
+            },
+            artefact,
+            threshold=params.threshold,
+            configuration=params.configuration,
+        )
+        save_figure(figure, Path(snakemake.output.png).with_suffix(""))

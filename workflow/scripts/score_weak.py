@@ -1,0 +1,32 @@
+"""Score a localiser's heat maps on every data set it is evaluated on."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from covidseg.job import job
+from covidseg.scoring import write_scores
+from covidseg.tables import write_csv
+from covidseg.weak.evaluation import count_pixels, threshold_curve, weak_scores
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        localiser, params, sources = snakemake.params.localiser, snakemake.params, snakemake.input
+        identity = {key: localiser[key] for key in ("paper", "strategy", "source")}
+        identity |= {"experiment": localiser["name"], "fold": 0, "region": "lesion"}
+        rows, curves = [], []
+        for (dataset, split), heat, images, masks in zip(
+            localiser["evaluate"].items(), sources.heatmaps, sources.images, sources.masks, strict=True
+        ):
+            counts = count_pixels(
+                np.load(Path(heat, "heat.npy")), np.load(Path(masks, "test_lesion.npy")).astype(bool)
+            )
+            names = pd.read_csv(Path(images, "test_lesion.csv"), dtype=str)["slice"]
+            scores = weak_scores(
+                counts, names, threshold=params.threshold, limits=tuple(params.threshold_range)
+            )
+            rows += [{**identity, "dataset": dataset, "split": split, **score} for score in scores]
+            curves.append(threshold_curve(counts).assign(split=split))
+        write_scores(Path(snakemake.output.scores), rows)
+        write_csv(Path(snakemake.output.curves), pd.concat(curves))

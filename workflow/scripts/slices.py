@@ -1,0 +1,12 @@
+"""Read a data set's slices from its archive."""
+
+from pathlib import Path
+
+from covidseg.job import job
+from covidseg.weak.slices import read_slices, write_slices
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params, output = snakemake.params, snakemake.output
+        slices = read_slices(params.dataset, Path("data/raw"), size=params.size)
+        write_slices(slices, images=Path(output.images), masks=Path(output.masks))

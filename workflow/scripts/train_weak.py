@@ -1,0 +1,26 @@
+"""Train one system on image-level labels."""
+
+from pathlib import Path
+
+from covidseg.job import job
+from covidseg.weak.training import describe_weak_run, make_weak_run, train_weakly
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params = snakemake.params
+        run = make_weak_run(
+            params.model,
+            slices=Path(snakemake.input.slices),
+            classifier=Path(snakemake.input.classifier) if snakemake.input.classifier else None,
+            settings=params.settings,
+            seed=params.seed,
+            code=params.code,
+            threads=snakemake.threads,
+        )
+        train_weakly(
+            run,
+            model=Path(snakemake.output.model),
+            log_table=Path(snakemake.output.log),
+            state=Path(params.state),
+            description=describe_weak_run(run, params.model),
+        )
