@@ -143,7 +143,7 @@ def test_a_dead_holder_leaves_the_lock_free(tmp_path):
 
 def test_a_loss_that_is_no_number_ends_the_run_with_advice(training_folders, tmp_path):
     with pytest.raises(
-        InputError, match=r"epoch \d: the loss is (nan|inf); try a lower training\.learning_rate"
+        InputError, match=r"epoch \d: the loss is (nan|inf); lower learning_rate in the configuration"
     ):
         start(make_run(training_folders[:2], [], learning_rate=1e30), tmp_path)
 

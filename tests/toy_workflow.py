@@ -13,6 +13,7 @@ from conftest import ROOT
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
 EXPERIMENTS = ("scratch", "body-finetune", "task1-union", "task3-msd")
+WEAK = ("weak-full", "classifier", "cam")
 
 
 def snakemake(folder, *arguments, check=True):
@@ -46,17 +47,21 @@ def copy_parts(source, target):
 
 
 def make_toy(folder):
-    """Copy the workflow and cut it down: two folds, some seconds of training, four experiments.
+    """Copy the workflow and cut it down: two folds, some seconds of training, six models.
 
-    One from scratch, one transfer, one network for lungs and infection, one trained on two data sets.
+    One from scratch, one transfer, one network for lungs and infection, one trained on two data sets; two that
+    learn from image-level labels.
     """
     copy_parts(ROOT, folder)
 
     def settings(content):
         content["name"] = "toy"
-        content["phantom"]["cases"] = {"covid20": 8, "covid20-union": 8, "msd": 5, "mosmed": ["study_0255"]}
+        content["phantom"]["cases"] = {
+            "covid20": 8, "covid20-union": 8, "msd": 5, "mosmed": ["study_0255"], "capepoint": 3,
+        }  # fmt: skip
         content["training"] |= {"epochs": 2, "iterations": 2, "validation_patches": 2}
         content["inference"] |= {"step": 1.0}
+        content["weak"] |= {"epochs": 1, "iterations": 2, "volume_slices": 6}
         content["evaluation"]["bootstrap"] = 100
 
     def experiments(content):
@@ -67,14 +72,19 @@ def make_toy(folder):
         content["experiments"]["task3-msd"]["evaluate"] = {"msd": "validation", "covid20": "test"}
         for row in content["experiments"].values():
             row["folds"] = 2
+        for part in ("models", "localisers"):
+            weak = content["weak"][part]
+            content["weak"][part] = {name: weak[name] for name in WEAK if name in weak}
 
     def artefacts(content):
-        wang, ma = content.pop("wang2021"), content.pop("ma2021")
+        wang, ma, yang = (content.pop(paper) for paper in ("wang2021", "ma2021", "yang2021"))
         content.clear()
         content["wang2021"] = {name: wang[name] for name in ("table1", "figure2", "violin")}
         content["ma2021"] = {
             name: ma[name] for name in ("figure1", "datasets", "table9", "figure4", "figure5")
         }
+        content["yang2021"] = {name: yang[name] for name in ("numbers", "figure2", "figure3")}
+        yang["numbers"]["rows"] = yang["figure2"]["localisers"] = {"Ours": "weak-full", "CAM": "cam"}
         shown = {"MSD": ["msd"], "COVID-19-CT-Seg": ["covid20-union"]}
         ma["figure1"]["datasets"] = ma["datasets"]["datasets"] = shown
         rows = {"Task1-Separate": "scratch", "Task1-Union": "task1-union", "Task3-MSD": "task3-msd"}

@@ -242,4 +242,4 @@ def check_known(names: list[str], known: dict, where: str, kind: str) -> None:
     """Raise InputError at the first name that is not known, with those that are."""
     for name in names:
         if name not in known:
-            raise InputError(f"{where}: unknown {kind} {name!r}; allowed: {', '.join(known)}")
+            raise InputError(f"{where}: unknown {kind} {name!r}; allowed: {', '.join(map(str, known))}")

@@ -10,7 +10,11 @@ from covidseg.regions import TITLES
 from covidseg.tables import SERIES, TIME
 
 DIGITS = {"fraction": 3, "percent": 1}  # decimals where the paper prints no number
-HEADINGS = {TIME: "Seconds per training epoch"}
+FEWEST = {"fraction": 2, "percent": 1}  # decimals in any case
+HEADINGS = {
+    TIME: "Seconds per training epoch",
+    "DSC_lower_bound": "Lowest mean DSC over the range of thresholds",
+}
 SPLITS = {
     "test": "test",
     "mosmed": "MosMed",
@@ -140,7 +144,8 @@ def _decimals(part: pd.DataFrame) -> int | None:
     if unit == "seconds":
         return None
     known = part.published_mean.dropna()
-    return max((len(repr(mean).partition(".")[2]) for mean in known.tolist()), default=DIGITS[unit])
+    printed = [len(repr(mean).partition(".")[2]) for mean in known.tolist()]
+    return max(FEWEST[unit], *printed) if printed else DIGITS[unit]
 
 
 def _marks(cells: pd.DataFrame, decimals: dict[str, int | None]) -> list[str]:
@@ -177,4 +182,8 @@ def lay_out(printer: Printer, artefact: dict) -> dict[str, pd.DataFrame]:
     if artefact["across"] == "folds":
         return {HEADINGS.get(metric, metric): printer.by_fold(metric) for metric in metrics}
     pairs = [metrics[start : start + 2] for start in range(0, len(metrics), 2)]
-    return {" and ".join(pair): printer.by_panel(pair) for pair in pairs} | {"Averages": printer.averages()}
+    tables = {
+        " and ".join(HEADINGS.get(metric, metric) for metric in pair): printer.by_panel(pair)
+        for pair in pairs
+    }
+    return tables | {"Averages": printer.averages()}

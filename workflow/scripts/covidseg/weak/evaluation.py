@@ -50,7 +50,7 @@ def threshold_curve(counts: Counts) -> pd.DataFrame:
             "threshold": np.arange(LEVELS + 1) / LEVELS,
             "precision": np.where(marked > 0, found / np.maximum(marked, 1), 1.0),
             "recall": found / lesion,
-            "dice": slice_dice(counts).mean(0),
+            "dice": np.nanmean(slice_dice(counts), axis=0),
         }
     )
 
@@ -62,8 +62,9 @@ def read_curve(path: Path, split: str) -> pd.DataFrame:
 
 
 def slice_dice(counts: Counts) -> np.ndarray:
-    """Return the Dice of every slice at every threshold, (n, LEVELS + 1); every slice has a lesion."""
-    return 2 * counts.found / (counts.marked + counts.lesion[:, None])
+    """Return each slice's Dice at each threshold, (n, LEVELS + 1); NaN where nothing is there nor marked."""
+    total = counts.marked + counts.lesion[:, None]
+    return np.where(total > 0, 2 * counts.found / np.maximum(total, 1), np.nan)
 
 
 def area_under_curve(curve: pd.DataFrame) -> float:

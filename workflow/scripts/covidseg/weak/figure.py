@@ -49,29 +49,46 @@ def draw_localisation(
     axes = left.subplots(len(images), len(titles), squeeze=False)
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(fill(title, 16), fontsize=8)
+    hottest = {name: max(1, int(found.max())) for name, found in heat.items()}
     for row, image, mask, *maps in zip(axes, images, masks, *heat.values(), strict=True):
-        shown = [image[..., None].repeat(3, 2)] * 2 + [overlay(image, found / LEVELS) for found in maps]
+        own = dict(zip(heat, maps, strict=True))
+        shown = [image[..., None].repeat(3, 2)] * 2
+        shown += [overlay(image, found / hottest[name]) for name, found in own.items()]
+        crop = _around(image > 0)
         for axis, picture in zip(row, [*shown, shown[0]], strict=True):
-            axis.imshow(picture)
+            axis.imshow(picture[crop])
             axis.set(xticks=[], yticks=[], frame_on=False)
-        row[1].contour(mask, levels=[0.5], colors=LESION, linewidths=1)
-        segmented = dict(zip(heat, maps, strict=True))[artefact["segmented"]] >= threshold * LEVELS
-        if segmented.any():
-            row[-1].contour(segmented, levels=[0.5], colors=SEGMENTATION, linewidths=1)
+        for axis, found, colour in (
+            (row[1], mask, LESION),
+            (row[-1], own[artefact["segmented"]] >= threshold * LEVELS, SEGMENTATION),
+        ):
+            if found[crop].any():
+                axis.contour(found[crop], levels=[0.5], colors=colour, linewidths=1)
     _draw_curves(right.subplots(), curves)
     bottom = (
-        f"Configuration: {configuration}. Warmer: more lesion. Blue: ground truth; green: heat of at least "
-        f"{threshold:g}. Curves: all pixels of all {artefact['split']} slices."
+        f"Configuration: {configuration}. Warmer: more lesion, by each method's hottest pixel. Blue: ground "
+        f"truth; green: heat of at least {threshold:g}. Curves: all pixels of all slices."
     )
     caption(figure, artefact["title"], bottom)
     return figure
+
+
+def _around(mask: np.ndarray) -> tuple[slice, slice]:
+    """Return the square around a mask (y, x), with a margin; all of it if the mask is empty."""
+    places = np.argwhere(mask)
+    if not len(places):
+        return slice(None), slice(None)
+    low, high = places.min(0), places.max(0) + 1
+    half = (high - low).max() // 2 + 2
+    middle = (low + high) // 2
+    return tuple(slice(max(0, centre - half), centre + half) for centre in middle)
 
 
 def _draw_curves(axis: plt.Axes, curves: dict[str, pd.DataFrame]) -> None:
     for name, curve in curves.items():
         label = f"{fill(name, 22)} (AUPRC {area_under_curve(curve):.3f})"
         axis.plot(curve["recall"], curve["precision"], label=label, linewidth=1.5)
-    axis.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+    axis.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02), box_aspect=1)
     axis.legend(fontsize=8, frameon=False)
     axis.spines[["top", "right"]].set_visible(False)
 

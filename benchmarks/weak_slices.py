@@ -1,0 +1,153 @@
+"""Every system of yang2021 on real slices: half for training, half of the lesion slices for testing.
+
+    python benchmarks/weak_slices.py [--minutes 20] [--size 64] <folder of normal/, lesion/, mask/ with PNGs>
+
+The CPU minutes are shared equally by the systems; each is timed, then trained for as many iterations.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+
+from covidseg.device import choose_compute  # noqa: E402
+from covidseg.localisers import read_localisers, read_models  # noqa: E402
+from covidseg.optimiser import Adam  # noqa: E402
+from covidseg.weak.evaluation import (  # noqa: E402
+    LEVELS,
+    area_under_curve,
+    count_pixels,
+    lower_bound,
+    threshold_curve,
+)
+from covidseg.weak.heat import localise  # noqa: E402
+from covidseg.weak.slices import Slices, write_slices  # noqa: E402
+from covidseg.weak.training import build, describe_weak_run, draw_batch, make_weak_run, train_weakly  # noqa: E402
+
+EPOCHS = 10
+TIMED = range(11, 17)  # iterations; VA-GAN's first ten take more steps of the critic
+
+
+def read_settings(size: int) -> tuple[dict, dict, dict]:
+    """The phantom's settings at another size, with the published threshold, and all systems."""
+    sheets = {
+        name: yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
+        for name in ("config", "experiments", "datasets")
+    }
+    settings, weak = sheets["config"]["weak"], sheets["experiments"]["weak"]
+    settings |= {"size": size, "epochs": EPOCHS, "features": [8, 16, 32, 64]}
+    models = read_models(weak, sheets["datasets"], ROOT)
+    return settings, models, read_localisers(weak, models, sheets["datasets"], settings, ROOT)
+
+
+def prepare(source: Path, size: int, folder: Path) -> None:
+    """Train on the first half of both kinds by number, test on the second half of the lesion slices."""
+
+    def pictures(kind, names, how):
+        found = [Image.open(source / kind / name).convert("L").resize((size, size), how) for name in names]
+        return np.stack([np.asarray(picture) for picture in found])
+
+    slices = {}
+    for kind in ("normal", "lesion"):
+        names = sorted(
+            (path.name for path in (source / kind).glob("*.png")), key=lambda name: int(Path(name).stem)
+        )
+        half = len(names) // 2
+        slices[f"train_{kind}"] = Slices(names[:half], pictures(kind, names[:half], Image.BILINEAR))
+    tested = names[half:]
+    masks = pictures("mask", tested, Image.NEAREST) > 0
+    slices["test_lesion"] = Slices(tested, pictures("lesion", tested, Image.BILINEAR), masks)
+    write_slices(slices, images=folder / "images", masks=folder / "masks")
+
+
+def seconds_an_iteration(run) -> float:
+    """CPU seconds, all threads together."""
+    compute = choose_compute("cpu", "float32", threads=1)
+    networks = build(run.system, run.classifier, 0, compute)
+    optimisers = {name: Adam(network, betas=run.system.betas()) for name, network in networks.items()}
+    slices = [torch.from_numpy(np.load(run.slices / f"train_{kind}.npy")) for kind in ("normal", "lesion")]
+    start = time.process_time()
+    for iteration in TIMED:
+        run.system.step(networks, optimisers, draw_batch(run.system, slices, 0, iteration), iteration)
+    return (time.process_time() - start) / len(TIMED)
+
+
+def train(model, folder: Path, settings: dict, seconds: float) -> tuple[str, int, float]:
+    """Train one system for about so many CPU seconds; returns its name, iterations and CPU seconds."""
+    classifier = folder / model.classifier / "model.safetensors" if model.classifier else None
+    make = partial(
+        make_weak_run,
+        model.to_json(),
+        slices=folder / "images",
+        classifier=classifier,
+        seed=1,
+        code=[],
+        threads=1,
+    )
+    an_epoch = max(1, int(seconds / EPOCHS / seconds_an_iteration(make(settings=settings))))
+    run, start = make(settings=settings | {"iterations": an_epoch}), time.process_time()
+    output = folder / model.name
+    train_weakly(
+        run,
+        model=output / "model.safetensors",
+        log_table=output / "log.csv",
+        state=output / "state",
+        description=describe_weak_run(run, model.to_json()),
+    )
+    return model.name, EPOCHS * an_epoch, time.process_time() - start
+
+
+def score(heat: np.ndarray, masks: np.ndarray, limits: tuple) -> dict:
+    """Return the figures of one row of the printed table."""
+    curve = threshold_curve(count_pixels(heat, masks))
+    best = curve.loc[curve["dice"].idxmax()]
+    return {
+        "AUPRC": area_under_curve(curve),
+        "best DSC": best["dice"],
+        "at": best["threshold"],
+        "DSC at 0.4": curve["dice"][round(0.4 * LEVELS)],
+        "lowest DSC in [0.1, 0.4]": lower_bound(curve, limits),
+    }
+
+
+def main() -> None:
+    """Train all, score all, print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("source", type=Path)
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--processes", type=int, default=2)
+    arguments = parser.parse_args()
+    settings, models, localisers = read_settings(arguments.size)
+    with tempfile.TemporaryDirectory() as temporary, ProcessPoolExecutor(arguments.processes) as pool:
+        folder = Path(temporary)
+        prepare(arguments.source, arguments.size, folder)
+        job = partial(train, folder=folder, settings=settings, seconds=60 * arguments.minutes / len(models))
+        ordered = sorted(models.values(), key=lambda model: model.classifier is not None)
+        trained = list(pool.map(job, [model for model in ordered if not model.classifier]))
+        trained += list(pool.map(job, [model for model in ordered if model.classifier]))
+        effort = {name: {"iterations": count, "CPU s": seconds} for name, count, seconds in trained}
+        masks, limits = np.load(folder / "masks" / "test_lesion.npy"), tuple(settings["threshold_range"])
+        bright = np.rint(np.load(folder / "images" / "test_lesion.npy") / 255 * LEVELS).astype(np.uint16)
+        rows = {"brightness, nothing learnt": score(bright, masks, limits)}
+        for name, localiser in localisers.items():
+            output, weights = folder / "heat" / name, folder / localiser.model / "model.safetensors"
+            localise(weights, folder / "images", kind=localiser.map, output=output, device="cpu", threads=1)
+            rows[name] = score(np.load(output / "heat.npy"), masks, limits) | effort[localiser.model]
+    print(pd.DataFrame(rows).T.round(3).to_markdown())
+
+
+if __name__ == "__main__":
+    main()

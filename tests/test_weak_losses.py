@@ -1,0 +1,304 @@
+"""Losses of localisation from image-level labels, by hand; networks; what each step changes."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from conftest import ROOT
+from covidseg.optimiser import Adam
+from covidseg.weak import SYSTEMS, load_system
+from covidseg.weak.base import Batch
+from covidseg.weak.losses import (
+    adversarial_loss,
+    critic_loss,
+    distance,
+    edge_weights,
+    gradient_penalty,
+    normal_fidelity_loss,
+    reconstruction_loss,
+)
+from covidseg.weak.networks import Critic, Decomposer
+
+PARTS = {"normal_fidelity": True, "lesion_decoder": True, "critic": True}
+
+
+def pixels(*values):
+    return torch.tensor(values).reshape(-1, 1, 1, 2)
+
+
+def test_reconstruction_and_fidelity_by_hand():
+    """|1 - 0.5 - 0.2| = 0.3, |0 - 0.1 - 0.1| = 0.2: mean 0.25; |1 - 0.5| and |0 - 0.1|: mean 0.3."""
+    images, normal, lesion = pixels(1.0, 0.0), pixels(0.5, 0.1), pixels(0.2, 0.1)
+    assert reconstruction_loss(images, normal, lesion).item() == pytest.approx(0.25)
+    assert normal_fidelity_loss(images, normal).item() == pytest.approx(0.3)
+    weights = pixels(2.0, 0.0)
+    assert distance(images, normal, weights).item() == pytest.approx(0.5)
+
+
+def test_adversarial_and_critic_loss_by_hand():
+    """Fakes score 1 and 3, real ones 4 and 8, the penalty is 0.5: 2 - 6 + 10 x 0.5 = 1; L_a = -2."""
+    fake, real = torch.tensor([[1.0], [3.0]]), torch.tensor([[4.0], [8.0]])
+    assert critic_loss(real, fake, torch.tensor(0.5), penalty_weight=10).item() == pytest.approx(1)
+    assert adversarial_loss(fake).item() == -2
+
+
+@pytest.mark.parametrize(("weights", "norm"), [([3.0, 4.0], 5.0), ([0.6, 0.8], 1.0), ([0.0, 0.0], 0.0)])
+def test_the_penalty_of_a_linear_critic_is_its_weights_norm_from_one(weights, norm):
+    """D(x) = w x has the gradient w everywhere."""
+    vector = torch.tensor(weights)
+
+    def critic(images):
+        return (images.flatten(1) * vector).sum(1, keepdim=True)
+
+    share = torch.tensor([0.3, 0.9]).reshape(2, 1, 1, 1)
+    penalty = gradient_penalty(critic, torch.randn(2, 1, 1, 2), torch.randn(2, 1, 1, 2), share)
+    assert penalty.item() == pytest.approx((norm - 1) ** 2, abs=1e-6)
+
+
+def test_the_penalty_is_taken_between_real_and_fake():
+    """D(x) = x1^2 / 2 has the gradient (x1, 0): at 0.25 x 2 + 0.75 x 6 = 5 the penalty is 16."""
+
+    def critic(images):
+        return images.flatten(1)[:, :1].square() / 2
+
+    share = torch.full((1, 1, 1, 1), 0.25)
+    assert gradient_penalty(critic, pixels(2.0, 9.0), pixels(6.0, 9.0), share).item() == pytest.approx(16)
+
+
+def test_the_penalty_teaches_the_critic():
+    critic = Critic([4] * 7, batch_norm=False)
+    share = torch.rand(2, 1, 1, 1)
+    gradient_penalty(critic, torch.randn(2, 1, 16, 16), torch.randn(2, 1, 16, 16), share).backward()
+    assert critic.blocks[0][0].weight.grad.abs().sum() > 0
+
+
+def test_edges_weigh_more_as_in_the_authors_code():
+    """A step from 0 to 51 (of 255): Sobel 4 x 51 = 204 on both sides of it, weights 1 + 0.5 x 0.8 = 1.4."""
+    image = torch.zeros(1, 1, 6, 6) - 1
+    image[..., 3:] = 51 / 127.5 - 1
+    weights = edge_weights(image, 1)
+    assert weights[0, 0, 2].tolist() == pytest.approx([1, 1, 1.4, 1.4, 1, 1])
+    assert edge_weights(image, 2)[0, 0, 2, 2].item() == pytest.approx(1.96)
+    assert edge_weights(image, 0) == 1.0
+    image[..., 3:] = 1
+    assert edge_weights(image, 1).max().item() == pytest.approx(1.5), "each derivative is cut at 255"
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_one_encoder_and_two_outputs_between_minus_one_and_one(shared):
+    network = Decomposer([4, 8], lesion=True, shared=shared)
+    normal, lesion = network(torch.randn(2, 1, 16, 16) * 50)
+    assert normal.shape == lesion.shape == (2, 1, 16, 16)
+    assert max(normal.abs().max(), lesion.abs().max()) <= 1
+    assert len(network.decoders) == (1 if shared else 2)
+    names = list(dict(network.named_parameters()))
+    assert len(names) == len(set(names))
+    assert not any("decoder.encoder" in name for name in names)
+    network.zero_grad()
+    normal.sum().backward()
+    touched = {
+        name for name, p in network.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0
+    }
+    assert any(name.startswith("encoder.") for name in touched)
+    if not shared:
+        assert not any(name.startswith("decoders.1.") for name in touched), "G1 has no part in G2"
+
+
+def test_shared_decoders_differ_in_their_last_layer_alone():
+    shared, apart = (
+        sum(p.numel() for p in Decomposer([4, 8], lesion=True, shared=kind).decoders.parameters())
+        for kind in (True, False)
+    )
+    single = sum(p.numel() for p in Decomposer([4, 8], lesion=False, shared=False).decoders.parameters())
+    assert apart == 2 * single
+    assert shared == single + 4 + 1, "one more 1x1 filter of four channels and its bias"
+
+
+def test_the_critic_has_seven_layers_and_pools_three_scales():
+    critic = Critic([2, 3, 4, 5, 6, 7, 8], batch_norm=False)
+    sizes = []
+    for block in critic.blocks:
+        block.register_forward_hook(lambda _, __, output: sizes.append(tuple(output.shape[1:])))
+    assert critic(torch.randn(3, 1, 64, 64)).shape == (3, 1)
+    assert sizes == [(2, 32, 32), (3, 16, 16), (4, 8, 8), (5, 4, 4), (6, 4, 4), (7, 4, 4), (8, 4, 4)]
+    assert critic.score.in_features == 2 + 5 + 8
+    assert any(isinstance(m, nn.BatchNorm2d) for m in Critic([2] * 7, batch_norm=True).modules())
+
+
+def small(setting="paper", **changes):
+    """The phantom's settings, smaller still."""
+    settings = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["weak"]
+    settings |= {"features": [4, 8], "critic_features": [4] * 7, "setting": setting}
+    settings["classifier"]["features"] = [4, 4, 4, 4]
+    return settings | changes
+
+
+def make(name, options=None, settings=None):
+    torch.manual_seed(0)
+    system = load_system(name, options or {}, settings or small())
+    networks = system.build()
+    optimisers = {key: Adam(network, betas=system.betas()) for key, network in networks.items()}
+    return system, networks, optimisers
+
+
+def make_batch(system, seed=0, size=16):
+    generator = np.random.default_rng(seed)
+    normal, lesion = (
+        system.scale(torch.from_numpy(generator.integers(0, 256, (2, size, size), np.uint8)))
+        for _ in range(2)
+    )
+    return Batch(normal, lesion, torch.from_numpy(generator.random((2, 1, 1, 1), np.float32)))
+
+
+def changed(networks, before):
+    return {
+        key
+        for key in networks
+        if any(
+            not torch.equal(p, before[key].state_dict()[name])
+            for name, p in networks[key].state_dict().items()
+        )
+    }
+
+
+def test_every_registered_system_is_tested_here():
+    assert set(SYSTEMS) == {"decomposition", "va-gan", "biomarker-localisation", "classifier"}
+
+
+@pytest.mark.parametrize("setting", ["paper", "code"])
+@pytest.mark.parametrize("without", [None, "normal_fidelity", "lesion_decoder", "critic"])
+def test_a_step_of_the_framework_and_of_its_ablations(setting, without):
+    options = PARTS | ({without: False} if without else {})
+    system, networks, optimisers = make("decomposition", options, small(setting))
+    before = copy.deepcopy(networks)
+    values = system.step(networks, optimisers, make_batch(system), 0)
+    assert changed(networks, before) == set(networks)
+    assert set(networks) == {"decomposer"} | ({"critic"} if without != "critic" else set())
+    losses = {"normal_fidelity_loss", "reconstruction_loss", "adversarial_loss", "critic_loss"}
+    gone = {
+        None: set(),
+        "normal_fidelity": {"normal_fidelity_loss"},
+        "lesion_decoder": {"reconstruction_loss"},
+        "critic": {"adversarial_loss", "critic_loss"},
+    }[without]
+    assert set(values) == {"loss"} | losses - gone
+    weights = system.values["weights"]
+    expected = sum(
+        weights[key] * values[f"{name}_loss"].item()
+        for key, name in (("adversarial", "adversarial"), ("reconstruction", "reconstruction"), ("fidelity", "normal_fidelity"))
+        if f"{name}_loss" in values
+    )  # fmt: skip
+    assert values["loss"].item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_critic_s_update_leaves_the_others_alone_and_theirs_the_critic(monkeypatch):
+    system, networks, optimisers = make("decomposition", PARTS)
+    taken = []
+    for name, optimiser in optimisers.items():
+        original = optimiser.step
+
+        def step(rate, name=name, original=original):
+            before = copy.deepcopy(networks)
+            original(rate)
+            taken.append((name, changed(networks, before)))
+
+        monkeypatch.setattr(optimiser, "step", step)
+    system.step(networks, optimisers, make_batch(system), 0)
+    assert taken == [("critic", {"critic"}), ("decomposer", {"decomposer"})]
+
+
+@pytest.mark.parametrize(("fakes", "count"), [("all", 4), ("lesion", 2)])
+def test_whose_normal_versions_the_critic_sees(fakes, count):
+    settings = small()
+    settings["settings"]["paper"]["fakes"] = fakes
+    system, networks, optimisers = make("decomposition", PARTS, settings)
+    seen = []
+    networks["critic"].register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
+    system.step(networks, optimisers, make_batch(system), 0)
+    assert seen == [2, 2, count, count], "mixtures, real ones, fakes; and fakes again for the generator"
+
+
+def test_va_gan_updates_its_critic_more_often():
+    settings = small()
+    settings["va_gan"] |= {"critic_steps": 2, "often_steps": 5, "often_first": 3, "often_every": 10}
+    system, networks, optimisers = make("va-gan", settings=settings)
+    steps = []
+    for iteration in (0, 2, 3, 7, 20):
+        critic = optimisers["critic"].step
+        calls = []
+        optimisers["critic"].step = lambda rate, calls=calls, critic=critic: (calls.append(1), critic(rate))
+        system.step(networks, optimisers, make_batch(system), iteration)
+        optimisers["critic"].step = critic
+        steps.append(len(calls))
+    assert steps == [5, 5, 2, 2, 5]
+    assert system.heat(networks, make_batch(system).lesion, "map").max() < 0.2, "its maps start small"
+
+
+def test_biomarker_localisation_asks_a_classifier_that_it_does_not_change():
+    classifier = make("classifier")[1]["classifier"].eval()
+    before = copy.deepcopy(classifier.state_dict())
+    system, networks, optimisers = make("biomarker-localisation")
+    system.adopt(networks, classifier)
+    values = system.step(networks, optimisers, make_batch(system, size=32), 0)
+    assert "classification_loss" in values
+    assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
+    assert set(networks) == {"generator", "critic"}, "the classifier is no part of what is trained and saved"
+
+
+def test_the_classifier_learns_to_tell_bright_slices_from_dark():
+    system, networks, optimisers = make("classifier")
+    networks.train()
+    for iteration in range(30):
+        batch = make_batch(system, iteration, size=32)
+        bright = Batch(batch.normal * 0.3 - 0.5, batch.lesion * 0.3 + 0.5, batch.share)
+        values = system.step(networks, optimisers, bright, iteration)
+    assert values["accuracy"].item() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [(name, kind) for name, entry in SYSTEMS.items() for kind in entry.maps]
+)
+def test_heat_maps_have_the_slices_size_and_range(name, kind):
+    system, networks, _ = make(name, PARTS if name == "decomposition" else None)
+    networks.eval()
+    heat = system.heat(networks, make_batch(system, size=32).lesion, kind)
+    assert heat.shape == (2, 32, 32)
+    assert heat.min() >= 0
+    assert heat.max() <= 1
+    if name == "classifier":
+        assert heat.amin((1, 2)).tolist() == [0, 0], "each image's own, stretched"
+        assert all(value == pytest.approx(1) or value == 0 for value in heat.amax((1, 2)).tolist())
+
+
+def test_the_two_maps_of_the_framework_by_hand():
+    """|G2| as it is, |x - G1| by the length of the images' range, 1.8."""
+    system, networks, _ = make("decomposition", PARTS)
+    images = make_batch(system).lesion
+    normal, lesion = networks["decomposer"](images)
+    torch.testing.assert_close(system.heat(networks, images, "decoder"), lesion[:, 0].abs())
+    torch.testing.assert_close(
+        system.heat(networks, images, "difference"), ((images - normal)[:, 0].abs() / 1.8).clamp(max=1)
+    )
+
+
+def test_adam_is_torch_s_own():
+    torch.manual_seed(0)
+    ours, theirs = (nn.Linear(3, 2) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    adam, oracle = (
+        Adam(ours, betas=(0.5, 0.9)),
+        torch.optim.Adam(theirs.parameters(), lr=0.01, betas=(0.5, 0.9)),
+    )
+    for _ in range(5):
+        images = torch.randn(4, 3)
+        for network, optimiser in ((ours, adam), (theirs, oracle)):
+            optimiser.zero_grad()
+            network(images).square().sum().backward()
+        adam.step(0.01)
+        oracle.step()
+    for parameter, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(parameter, other)

@@ -1,0 +1,204 @@
+"""Slices with image-level labels: read from archives, cut out of volumes, masks kept apart."""
+
+import io
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from conftest import make_volume
+from covidseg.errors import InputError
+from covidseg.images import write_volume
+from covidseg.phantom.hosts import write_archive
+from covidseg.weak.slices import cut_slices, read_slices, write_slices
+
+SCANS = [f"scan_{i:03d}" for i in range(8)]
+BY_FOLDER = {
+    "slices": {
+        "archive": "own/slices.zip",
+        "normal": "*/normal/normal_{case}.png",
+        "lesion": "*/lesion/lesion_{case}.png",
+        "masks": "*/masks/lesion_{case}_mask.png",
+    }
+}
+BY_MASK = {
+    "slices": {
+        "archive": "own/slices.zip",
+        "images": "image/{case}.jpg",
+        "masks": "mask/{case}.png",
+        "lungs": [1, 2, 3],
+        "lesions": [2, 3],
+    }
+}
+
+
+def png(array, kind="png"):
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, kind, **({"quality": 100} if kind == "jpeg" else {}))
+    return buffer.getvalue()
+
+
+def pack(tmp_path, members):
+    (tmp_path / "own").mkdir(exist_ok=True)
+    with zipfile.ZipFile(tmp_path / "own" / "slices.zip", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return tmp_path
+
+
+def folders(count=10, **changes):
+    members = {"r/normal/normal_7.png": png(np.full((8, 8), 7, np.uint8))}
+    for number in range(1, count + 1):
+        mask = np.zeros((4, 4), np.uint8)
+        mask[0, number % 4] = 255
+        members[f"r/lesion/lesion_{number}.png"] = png(np.full((8, 8), number, np.uint8))
+        members[f"r/masks/lesion_{number}_mask.png"] = png(mask)
+    return members | changes
+
+
+def test_kinds_by_folder_and_the_last_fifth_by_number_for_testing(tmp_path):
+    found = read_slices(BY_FOLDER, pack(tmp_path, folders()), size=8)
+    assert found["train_normal"].names == ["7"]
+    assert found["train_lesion"].names == [str(n) for n in range(1, 9)]
+    assert found["test_lesion"].names == ["9", "10"], "by number: 10 comes after 9"
+    assert found["test_lesion"].images[:, 0, 0].tolist() == [9, 10]
+    assert found["train_lesion"].masks is None
+    masks = found["test_lesion"].masks
+    assert masks.shape == (2, 8, 8)
+    assert masks[0].sum() == 4, "one of 4 x 4 pixels is four of 8 x 8"
+    assert masks[0, :2, 2:4].all()
+
+
+def test_kinds_by_mask_and_lungs_cut_out(tmp_path):
+    """1 is lung, 2 and 3 lesions; 0 is outside; slices lie in folders of their scans."""
+    members = {}
+    for scan, ids in (("1/5", [[0, 1], [1, 1]]), ("1/6", [[0, 1], [2, 1]]), ("2/1", [[3, 1], [0, 0]])):
+        mask = np.kron(np.array(ids, np.uint8), np.ones((8, 8), np.uint8))
+        members |= {
+            f"image/{scan}.jpg": png(np.full((16, 16), 200, np.uint8), "jpeg"),
+            f"mask/{scan}.png": png(mask),
+        }
+    found = read_slices(BY_MASK, pack(tmp_path, members), size=16)
+    assert found["train_normal"].names == ["1/5"]
+    assert found["train_lesion"].names + found["test_lesion"].names == ["1/6", "2/1"]
+    normal = found["train_normal"].images[0]
+    assert (normal[:8, :8] == 0).all()
+    assert (normal[8:] > 190).all()
+    assert found["test_lesion"].masks[0].sum() == 64
+
+
+@pytest.mark.parametrize(
+    ("members", "match"),
+    [
+        (folders() | {"r/lesion/lesion_99.png": png(np.zeros((8, 8), np.uint8))}, r"slices\.zip: no mask of 1 lesion slices, 99 among"),
+        ({name: content for name, content in folders().items() if "normal" not in name}, r"slices\.zip: no normal slice"),
+        (folders() | {"r/lesion/lesion_3.png": b"no picture"}, r"slices\.zip:r/lesion/lesion_3\.png: truncated or no picture"),
+        (folders() | {"r/lesion/lesion_3.png": folders()["r/lesion/lesion_3.png"][:-30]}, r"lesion_3\.png: truncated or no picture"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_an_archive_is_said(tmp_path, members, match):
+    with pytest.raises(InputError, match=match):
+        read_slices(BY_FOLDER, pack(tmp_path, members), size=8)
+
+
+def test_masks_lie_apart_from_the_images(tmp_path):
+    found = read_slices(BY_FOLDER, pack(tmp_path, folders()), size=8)
+    write_slices(found, images=tmp_path / "images", masks=tmp_path / "masks")
+    kinds = ["test_lesion", "train_lesion", "train_normal"]
+    assert sorted(path.name for path in (tmp_path / "images").iterdir()) == sorted(
+        f"{kind}.{suffix}" for kind in kinds for suffix in ("npy", "csv")
+    )
+    assert [path.name for path in (tmp_path / "masks").iterdir()] == ["test_lesion.npy"]
+    for kind in kinds:
+        assert np.load(tmp_path / "images" / f"{kind}.npy").dtype == np.uint8
+    names = pd.read_csv(tmp_path / "images" / "test_lesion.csv", dtype=str)["slice"]
+    assert names.tolist() == ["9", "10"]
+
+
+def test_the_phantom_of_the_authors_repository(configuration, tmp_path):
+    dataset = configuration.datasets["capepoint"]
+    (name,) = dataset["archives"]
+    (tmp_path / "capepoint").mkdir()
+    write_archive(tmp_path / "capepoint" / name, "capepoint", name, cases=SCANS, cohort=SCANS, seed=3)
+    found = read_slices(dataset, tmp_path, size=48)
+    assert min(len(part.names) for part in found.values()) > 5
+    test = found["test_lesion"]
+    assert test.masks.any((1, 2)).all()
+    assert (test.images[test.masks] > 0).mean() > 0.95, "the lesions lie in the lungs"
+    brightness = test.images[test.masks].mean() - test.images[(test.images > 0) & ~test.masks].mean()
+    assert brightness > 20
+    corner = np.concatenate([part.images[:, :3, :3].ravel() for part in found.values()])
+    assert corner.max() == 0, "nothing but the lungs"
+
+
+def volumes(tmp_path, lungs_from=None):
+    """Two scans of 4 slices with lungs in all and infection in the middle two."""
+    dataset = {
+        "regions": {1: "left_lung", 2: "right_lung", 3: "infection"},
+        "intensity": {"w*": "windowed", "*": "hounsfield"},
+    }
+    for case, (outside, inside) in {"a": (30, -500), "w": (217, 128)}.items():
+        scan, label = np.full((4, 16, 16), outside, np.int16), np.zeros((4, 16, 16), np.uint8)
+        scan[:, 4:12, 4:12], label[:, 4:12, 4:8], label[:, 4:12, 8:12] = inside, 2, 1
+        label[1:3, 6:10, 6:10] = 3
+        write_volume(tmp_path / "images" / f"{case}.nii.gz", make_volume(scan))
+        write_volume(tmp_path / "labels" / f"{case}.nii.gz", make_volume(label))
+        predicted = np.zeros_like(label)
+        predicted[:2, 4:12, 4:12] = 1
+        write_volume(tmp_path / "lungs" / f"{case}.nii.gz", make_volume(predicted))
+    pd.DataFrame({"case": ["a", "w"]}).to_csv(tmp_path / "cases.csv", index=False)
+    return dataset
+
+
+def cut(tmp_path, dataset, lungs=None, count=9):
+    return cut_slices(tmp_path, dataset, lungs, count=count, window=(-1250, 250), size=16, seed=1)[
+        "test_lesion"
+    ]
+
+
+def test_slices_with_infection_are_cut_out_of_volumes(tmp_path):
+    """-500 HU is 127.5 of the window [-1250, 250], as 128 of the windowed scan; outside the lungs is black."""
+    found = cut(tmp_path, volumes(tmp_path))
+    assert found.names == ["a_002", "a_003", "w_002", "w_003"]
+    assert found.images[:, 0, 0].tolist() == [0] * 4
+    assert found.images[:, 8, 8].tolist() == [128] * 4
+    assert found.masks.sum((1, 2)).tolist() == [16] * 4
+
+
+def test_a_model_s_lungs_may_cut_them(tmp_path):
+    found = cut(tmp_path, volumes(tmp_path), tmp_path / "lungs")
+    assert found.names == ["a_002", "w_002"], "it found lungs in the first two slices alone"
+
+
+def test_as_many_as_are_wanted_are_drawn_by_the_seed(tmp_path):
+    dataset = volumes(tmp_path)
+    assert cut(tmp_path, dataset, count=2).names == cut(tmp_path, dataset, count=2).names
+    assert len(cut(tmp_path, dataset, count=2).names) == 2
+
+
+def test_lungs_on_another_grid_are_refused(tmp_path):
+    dataset = volumes(tmp_path)
+    write_volume(tmp_path / "lungs" / "a.nii.gz", make_volume(np.ones((4, 16, 15), np.uint8)))
+    with pytest.raises(InputError, match=r"lungs/a\.nii\.gz: lies on another grid than the scan"):
+        cut(tmp_path, dataset, tmp_path / "lungs")
+
+
+def test_real_slices_of_the_authors(real_data):
+    """160 normal and 160 lesion slices of 256 x 256, the lungs alone; three of the masks tested are empty."""
+    dataset = {
+        "slices": {
+            "archive": "weak_slices",
+            "normal": "normal/{case}.png",
+            "lesion": "lesion/{case}.png",
+            "masks": "mask/{case}.png",
+        }
+    }
+    found = read_slices(dataset, real_data, size=256)
+    assert [len(part.names) for part in found.values()] == [160, 128, 32]
+    assert found["test_lesion"].images.shape == (32, 256, 256)
+    share = found["test_lesion"].masks.mean()
+    assert 0.002 < share < 0.05
+    lesions = found["test_lesion"].images[found["test_lesion"].masks]
+    assert (lesions > 0).mean() > 0.9
