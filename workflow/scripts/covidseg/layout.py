@@ -15,6 +15,7 @@ HEADINGS = {
     TIME: "Seconds per training epoch",
     "DSC_lower_bound": "Lowest mean DSC over the range of thresholds",
 }
+SHORT = {"DSC_lower_bound": "lowest DSC"}  # names of metrics in columns
 SPLITS = {
     "test": "test",
     "mosmed": "MosMed",
@@ -96,10 +97,12 @@ class Printer:
             if folds:
                 line["", "Fold"] = _fold_title(cell.fold)
             text = self.markup.cell.format(cell.ours, cell.published)
-            line[panel_title(cell.region, cell.split), cell.metric] = text
+            line[panel_title(cell.region, cell.split), SHORT.get(cell.metric, cell.metric)] = text
         panels = dict.fromkeys(zip(part.region, part.split, strict=True))
         columns = [("", "Method"), ("", "Fold")][: 1 + folds]
-        columns += [(panel_title(*panel), metric) for panel in panels for metric in metrics]
+        columns += [
+            (panel_title(*panel), SHORT.get(metric, metric)) for panel in panels for metric in metrics
+        ]
         return pd.DataFrame(lines.values(), columns=pd.MultiIndex.from_tuples(columns)).fillna("–")
 
     def averages(self) -> pd.DataFrame:
@@ -109,7 +112,7 @@ class Printer:
             {
                 "Method": average.row,
                 "Panel": panel_title(average.region, average.split),
-                "Metric": average.metric,
+                "Metric": SHORT.get(average.metric, average.metric),
                 "Avg": self.markup.cell.format(average.ours, average.published),
                 **self._beyond_the_paper(average),
             }
