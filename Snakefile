@@ -26,6 +26,7 @@ rule all:
     default_target: True
     input:
         artefact_files(),
+        "results/paper/data_sources.md",
         "results/splits.json",
         "results/scores.csv",
 
@@ -37,6 +38,7 @@ rule tables_and_violins:
 
 onstart:
     claim_results()
+    tell_licences()
 
 
 onsuccess:

@@ -2,8 +2,10 @@
 
 import io
 import os
+import re
 import stat
 import tarfile
+import warnings
 import zipfile
 
 import pytest
@@ -127,3 +129,53 @@ def read_all(path):
     with Archive(path) as archive:
         for name in archive.names:
             archive.read(name)
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar"])
+def test_a_name_that_is_there_twice_is_refused(tmp_path, name):
+    path = tmp_path / name
+    if name.endswith(".zip"):
+        with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as archive:
+            warnings.simplefilter("ignore")
+            for content in (b"one", b"two"):
+                archive.writestr("x/ct.nii", content)
+    else:
+        with tarfile.open(path, "w") as archive:
+            for content in (b"one", b"two"):
+                entry = tarfile.TarInfo("x/ct.nii")
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+    with pytest.raises(InputError, match=rf"{re.escape(name)}: entry 'x/ct\.nii' is there 2 times"):
+        Archive(path)
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
+    """A thousand to one: two gigabytes of noughts in two megabytes."""
+    path = tmp_path / "bomb.zip"
+    block = bytes(1 << 24)
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("ct.nii", "w", force_zip64=True) as file,
+    ):
+        for _ in range(128):
+            file.write(block)
+    assert path.stat().st_size < 3e6
+    with pytest.raises(InputError, match=r"bomb\.zip: entry 'ct\.nii' of \d+ bytes unpacks to 2147483648"):
+        Archive(path)
+
+
+def test_an_empty_mask_that_packs_well_is_no_bomb(tmp_path):
+    path = tmp_path / "masks.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mask.nii", bytes(30_000_000))
+    with Archive(path) as archive:
+        assert len(archive.read("mask.nii")) == 30_000_000
+
+
+@pytest.mark.parametrize("name", ["study_0255.nii.gz", "registry.csv"])
+def test_a_single_file_is_its_own_member(tmp_path, name):
+    (tmp_path / name).write_bytes(b"content")
+    with Archive(tmp_path / name) as archive:
+        assert {member: archive.read(member) for member in archive.names} == {name: b"content"}
+    with pytest.raises(InputError, match=r"no\.nii\.gz: truncated or not an archive"):
+        Archive(tmp_path / "no.nii.gz")

@@ -5,7 +5,9 @@ import io
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK as sitk
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRBigEndian, JPEG2000Lossless, JPEGLosslessSV1, RLELossless
 
 from conftest import make_volume
 from covidseg.dicom import rasterise, read_series
@@ -35,6 +37,25 @@ def edit(path, **changes):
     content = pydicom.dcmread(path)
     for name, value in changes.items():
         setattr(content, name, value)
+    content.save_as(path)
+
+
+def compress(path, syntax):
+    """Encode a slice's pixels: RLE by pydicom, the others by ITK, which writes a file of its own."""
+    content = pydicom.dcmread(path)
+    if syntax == RLELossless:
+        content.compress(syntax, generate_instance_uid=False)
+    else:
+        writer = sitk.ImageFileWriter()
+        writer.SetImageIO("GDCMImageIO")
+        writer.SetFileName(str(path.with_suffix(".tmp.dcm")))
+        writer.UseCompressionOn()
+        writer.SetCompressor("JPEG2000" if syntax == JPEG2000Lossless else "JPEG")
+        writer.Execute(sitk.GetImageFromArray(content.pixel_array))
+        encoded = pydicom.dcmread(path.with_suffix(".tmp.dcm"))
+        content.file_meta.TransferSyntaxUID = encoded.file_meta.TransferSyntaxUID
+        content.PixelData = encoded.PixelData
+        content["PixelData"].is_undefined_length = True
     content.save_as(path)
 
 
@@ -136,3 +157,41 @@ def test_a_contour_outside_the_scan_is_refused():
     grid = make_volume(np.zeros((3, 5, 5)), origin=(0, 0, 0)).geometry
     with pytest.raises(InputError, match="z = 99 mm lies outside the CT"):
         rasterise(structure_set({"GTV-1": [rectangle((0, 3), (0, 3), 99)]}), "GTV-1", grid, "rt")
+
+
+@pytest.fixture
+def large(tmp_path):
+    """Large enough for a wavelet: 64 x 64 pixels. The volume, and its files."""
+    values = np.random.default_rng(1).integers(-1024, 1500, (3, 64, 64), dtype=np.int16)
+    volume, paths = make_volume(values, spacing=SPACING), []
+    for name, content in series_files(volume, patient="P1"):
+        paths.append(tmp_path / name)
+        paths[-1].write_bytes(content)
+    return volume, paths
+
+
+def test_big_endian_slices_are_read(scan, files):
+    for path in files:
+        content = pydicom.dcmread(path)
+        assert len(list(content.iterall())) > 10, "read every element: raw ones would stay little endian"
+        content.PixelData = np.frombuffer(content.PixelData, "<u2").astype(">u2").tobytes()
+        content.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+        pydicom.dcmwrite(path, content, little_endian=False, implicit_vr=False, force_encoding=True)
+    np.testing.assert_array_equal(read_series(files, "P1").array, scan.array)
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless, JPEGLosslessSV1])
+def test_compressed_slices_are_read(large, syntax):
+    scan, files = large
+    for path in files:
+        compress(path, syntax)
+        assert pydicom.dcmread(path).file_meta.TransferSyntaxUID == syntax
+    np.testing.assert_array_equal(read_series(files, "P1").array, scan.array)
+
+
+def test_a_compressed_slice_that_is_cut_is_refused_by_name(files):
+    for path in files:
+        compress(path, RLELossless)
+    files[2].write_bytes(files[2].read_bytes()[:-40])
+    with pytest.raises(InputError, match=r"^P1: 1-003\.dcm is truncated or not a CT slice"):
+        read_series(files, "P1")

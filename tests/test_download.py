@@ -1,123 +1,89 @@
-"""One rule for phantom:, file: and http: addresses, against a real server that misbehaves."""
+"""From a description of a source to a verified archive under its name, against a real server."""
 
 import hashlib
+import json
 import os
+import subprocess
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import zipfile
 
 import pytest
 
+from covidseg import transfer
+from covidseg.checksums import checksum
 from covidseg.download import download
 from covidseg.errors import InputError
+from covidseg.sources import Source
+from faulty_host import Host, status
 
-CONTENT = os.urandom(3_000_000)
+CONTENT = os.urandom(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 MD5 = hashlib.md5(CONTENT).hexdigest()
+NAME = "/x.zip"
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        if self.path == "/missing.zip":
-            self.send_error(404)
-            return
-        if self.path == "/to-file.zip":
-            self.send_response(302)
-            self.send_header("Location", "file:///etc/passwd")
-            self.end_headers()
-            return
-        self.send_response(200)
-        if self.path != "/unsized.zip":
-            self.send_header("Content-Length", str(len(CONTENT)))
-        self.end_headers()
-        kept = len(CONTENT) // 3 if self.path == "/cut.zip" else len(CONTENT)
-        self.wfile.write(CONTENT[:kept])
-
-    def log_message(self, *_):
-        pass
+@pytest.fixture
+def host(monkeypatch):
+    monkeypatch.setattr(transfer, "FIRST_PAUSE", 0.01)
+    host = Host()
+    host.files[NAME] = CONTENT
+    yield host
+    host.close()
 
 
-@pytest.fixture(scope="module")
-def host():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-
-
-def fetch(tmp_path, address, **checksums):
-    path = tmp_path / "raw" / "set" / "x.zip"
-    download({"address": address, "homepage": "https://example.org", **checksums}, path, phantom=None)
+def fetch(folder, *addresses, record=None, **checksums):
+    path = folder / "raw" / "set" / "x.zip"
+    source = Source([*addresses], checksums, record, "https://example.org", {"{case}.txt": ["a", "b"]})
+    download(source, path, partial=folder / "partial", tables=folder, lock=folder / "downloads.lock.json")
     return path
 
 
-def assert_nothing_left(tmp_path):
-    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+def assert_nothing_left(folder):
+    assert [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".lock"] == []
 
 
-@pytest.mark.parametrize("checksums", [{"sha256": SHA256}, {"md5": MD5}, {"sha256": SHA256, "md5": MD5}, {}])
-def test_a_whole_transfer_appears_under_its_name(tmp_path, host, checksums):
-    path = fetch(tmp_path, f"{host}/x.zip", **checksums)
+def blob_of(content):
+    """What git itself says."""
+    done = subprocess.run(["git", "hash-object", "--stdin"], input=content, capture_output=True, check=True)
+    return done.stdout.decode().strip()
+
+
+@pytest.mark.parametrize("names", [("sha256",), ("md5",), ("git_blob",), ("sha256", "md5"), ("bytes", "md5")])
+def test_a_whole_transfer_appears_under_its_name(tmp_path, host, names):
+    known = {"sha256": SHA256, "md5": MD5, "git_blob": blob_of(CONTENT), "bytes": len(CONTENT)}
+    path = fetch(tmp_path, host.address + NAME, **{name: known[name] for name in names})
     assert path.read_bytes() == CONTENT
     assert list(path.parent.iterdir()) == [path]
+    assert list((tmp_path / "partial" / "set").iterdir()) == []
+    assert not (tmp_path / "downloads.lock.json").exists(), "the configuration knows it"
 
 
-def test_without_a_length_the_checksum_decides(tmp_path, host):
-    assert fetch(tmp_path, f"{host}/unsized.zip", sha256=SHA256).read_bytes() == CONTENT
-
-
-def test_a_file_address(tmp_path):
-    source = tmp_path / "source.bin"
-    source.write_bytes(CONTENT)
-    assert fetch(tmp_path, source.as_uri(), sha256=SHA256).read_bytes() == CONTENT
-
-
-def test_a_phantom_address_is_generated(tmp_path):
-    path = tmp_path / "Infection_Mask.zip"
-    source = {"address": "phantom:covid20/Infection_Mask.zip", "homepage": ""}
-    download(source, path, phantom={"cases": ["coronacases_001"], "cohort": ["coronacases_001"], "seed": 1})
-    assert path.stat().st_size > 500
+def test_a_git_blob_is_git_s(tmp_path):
+    for content in (b"", b"x\n", CONTENT):
+        (tmp_path / "x").write_bytes(content)
+        assert checksum(tmp_path / "x", "git_blob") == blob_of(content)
 
 
 @pytest.mark.parametrize(
-    "checksums", [{"sha256": "0" * 64}, {"md5": "0" * 32}, {"sha256": SHA256, "md5": "0" * 32}]
+    "wrong", [{"sha256": "0" * 64}, {"md5": "0" * 32}, {"sha256": SHA256, "git_blob": "0" * 40}, {"bytes": 5}]
 )
-def test_a_wrong_checksum_leaves_nothing(tmp_path, host, checksums):
-    with pytest.raises(InputError, match=r"x\.zip: (sha256|md5) of http.* is .*, expected 0000"):
-        fetch(tmp_path, f"{host}/x.zip", **checksums)
+def test_a_wrong_checksum_leaves_nothing_and_a_later_start_completes(tmp_path, host, wrong):
+    with pytest.raises(
+        InputError, match=r"x\.zip: (sha256|md5|git_blob|bytes) of http.* is .*, expected [05]"
+    ):
+        fetch(tmp_path, host.address + NAME, **wrong)
     assert_nothing_left(tmp_path)
+    assert fetch(tmp_path, host.address + NAME, sha256=SHA256).read_bytes() == CONTENT
 
 
-def test_a_cut_connection_leaves_nothing_even_without_checksum(tmp_path, host):
-    with pytest.raises(InputError, match=r"cut\.zip: .*1000000"):
-        fetch(tmp_path, f"{host}/cut.zip")
-    assert_nothing_left(tmp_path)
-
-
-def test_a_missing_file_is_named(tmp_path, host):
-    with pytest.raises(InputError, match=r"missing\.zip: HTTP Error 404"):
-        fetch(tmp_path, f"{host}/missing.zip")
-    assert_nothing_left(tmp_path)
-
-
-def test_a_redirect_to_a_local_file_is_refused(tmp_path, host):
-    with pytest.raises(InputError, match=r"to-file\.zip: .*not allowed"):
-        fetch(tmp_path, f"{host}/to-file.zip")
-    assert_nothing_left(tmp_path)
-
-
-def test_a_host_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"127\.0\.0\.1:9/x\.zip: .*run again"):
-        fetch(tmp_path, "http://127.0.0.1:9/x.zip")
-
-
-def test_without_an_address_the_user_is_told_what_to_do(tmp_path):
-    with pytest.raises(InputError, match=r"raw/set/x\.zip: has no public address; .*manual/set/x\.zip"):
-        fetch(tmp_path, None)
-    (tmp_path / "manual" / "set").mkdir(parents=True)
-    (tmp_path / "manual" / "set" / "x.zip").write_bytes(CONTENT)
-    assert fetch(tmp_path, None, sha256=SHA256).read_bytes() == CONTENT
-    with pytest.raises(InputError, match="sha256"):
-        fetch(tmp_path, None, sha256="0" * 64)
+def test_a_cut_transfer_leaves_no_archive_and_a_later_start_goes_on(tmp_path, host):
+    host.plan[NAME] = [lambda handler: host.serve(handler, keep=100_000), *[status(500)] * 10]
+    with pytest.raises(InputError, match="100000 bytes are kept"):
+        fetch(tmp_path, host.address + NAME, sha256=SHA256)
+    assert not (tmp_path / "raw").exists()
+    host.plan.clear()
+    assert fetch(tmp_path, host.address + NAME, sha256=SHA256).read_bytes() == CONTENT
+    assert host.asked[-1] == (NAME, "bytes=100000-")
 
 
 def test_an_old_file_survives_a_failed_transfer(tmp_path, host):
@@ -125,12 +91,126 @@ def test_an_old_file_survives_a_failed_transfer(tmp_path, host):
     path.parent.mkdir(parents=True)
     path.write_bytes(b"old")
     with pytest.raises(InputError):
-        fetch(tmp_path, f"{host}/cut.zip")
+        fetch(tmp_path, host.address + NAME, sha256="0" * 64)
     assert path.read_bytes() == b"old"
 
 
-def test_a_full_disk_names_the_file_and_leaves_nothing(small_disk, host):
-    with pytest.raises(OSError, match="No space left") as raised:
-        fetch(small_disk, f"{host}/x.zip")
-    assert raised.value.filename.endswith("raw/set/x.zip")
-    assert_nothing_left(small_disk)
+def test_two_runs_into_one_folder_fetch_once(tmp_path, host):
+    host.plan[NAME] = [lambda handler: host.serve(handler, drip=30_000)]
+    runs = [threading.Thread(target=fetch, args=(tmp_path, host.address + NAME)) for _ in range(3)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert (tmp_path / "raw" / "set" / "x.zip").read_bytes() == CONTENT
+    assert host.asked == [(NAME, None)]
+
+
+def test_the_first_download_is_recorded_and_a_changed_file_is_refused(tmp_path, host):
+    lock = tmp_path / "downloads.lock.json"
+    path = fetch(tmp_path, host.address + NAME)
+    (recorded,) = json.loads(lock.read_text()).items()
+    assert recorded[0] == "set/x.zip"
+    assert (recorded[1]["sha256"], recorded[1]["bytes"]) == (SHA256, len(CONTENT))
+    path.unlink()
+    assert fetch(tmp_path, host.address + NAME).read_bytes() == CONTENT
+    path.unlink()
+    host.files[NAME] = b"another file"
+    with pytest.raises(
+        InputError, match=r"x\.zip: sha256 of .*, was .*: the host changed the file; .*lock\.json"
+    ):
+        fetch(tmp_path, host.address + NAME)
+    assert not path.exists()
+    assert json.loads(lock.read_text()) == dict([recorded])
+
+
+def test_a_record_tells_size_and_md5(tmp_path, host):
+    def record(**changes):
+        file = {"key": "x.zip", "size": len(CONTENT), "checksum": f"md5:{MD5}"} | changes
+        host.files["/api"] = json.dumps({"files": [{"key": "y.zip"}, file]}).encode()
+        return f"{host.address}/api"
+
+    address = host.address + NAME
+    assert fetch(tmp_path, address, record=record(), sha256=SHA256).read_bytes() == CONTENT
+    with pytest.raises(InputError, match=r"md5 of .* expected 0000"):
+        fetch(tmp_path, address, record=record(checksum=f"md5:{'0' * 32}"), sha256=SHA256)
+    with pytest.raises(InputError, match=r"bytes of .* is 300000, expected 7"):
+        fetch(tmp_path, address, record=record(size=7), sha256=SHA256)
+    with pytest.raises(InputError, match=r"/api: the record has no file x\.zip; correct the address"):
+        fetch(tmp_path, address, record=record(key="z.zip"), sha256=SHA256)
+
+
+def test_the_next_address_serves_where_one_does_not(tmp_path, host, caplog):
+    path = fetch(tmp_path, f"{host.address}/gone.zip", host.address + NAME, sha256=SHA256)
+    assert path.read_bytes() == CONTENT
+    assert (
+        f"status 404 Not Found; open the address in a browser, or correct it in datasets.yaml; trying {host.address}{NAME}"
+        in caplog.text
+    )
+
+
+def test_a_file_address_and_a_folder_s(tmp_path):
+    source = tmp_path / "source.bin"
+    source.write_bytes(CONTENT)
+    assert fetch(tmp_path, source.as_uri()).read_bytes() == CONTENT
+    assert not (tmp_path / "downloads.lock.json").exists(), "a user's own file may change"
+    folder = tmp_path / "own scans"
+    (folder / "b").mkdir(parents=True)
+    (folder / "b" / "two.txt").write_text("2")
+    (folder / "one.txt").write_text("1")
+    packed = fetch(tmp_path, folder.as_uri())
+    with zipfile.ZipFile(packed) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == {
+            "b/two.txt": b"2",
+            "one.txt": b"1",
+        }
+    first = packed.read_bytes()
+    os.utime(folder / "one.txt", (0, 0))
+    assert fetch(tmp_path, folder.as_uri()).read_bytes() == first
+    with pytest.raises(InputError, match="nowhere: not there; correct the address"):
+        fetch(tmp_path, (tmp_path / "nowhere").as_uri())
+
+
+def pack(path, *names):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, "content")
+
+
+def test_what_needs_a_registration_is_asked_for_in_two_lines_and_verified(tmp_path):
+    with pytest.raises(InputError) as raised:
+        fetch(tmp_path)
+    first, second = str(raised.value).splitlines()
+    manual = tmp_path / "manual" / "set" / "x.zip"
+    assert (
+        f"raw/set/x.zip: not public; register at https://example.org, fetch it there and put it at {manual}"
+        in first
+    )
+    assert second == "  it must be a zip, a tar or a folder that holds {case}.txt (2 cases)"
+    pack(manual, "a.txt", "c.txt")
+    with pytest.raises(
+        InputError,
+        match=r"manual/set/x\.zip: {case}\.txt is not there for 1 of 2 cases \(b \.\.\.\); it holds a\.txt, c\.txt",
+    ):
+        fetch(tmp_path)
+    manual.write_bytes(b"a page that asks for a password")
+    with pytest.raises(InputError, match=r"manual/set/x\.zip: truncated or not an archive"):
+        fetch(tmp_path)
+    pack(manual, "a.txt", "b.txt")
+    path = fetch(tmp_path)
+    assert path.read_bytes() == manual.read_bytes()
+    assert "set/x.zip" in json.loads((tmp_path / "downloads.lock.json").read_text())
+    with pytest.raises(InputError, match="sha256"):
+        fetch(tmp_path, sha256="0" * 64)
+    assert manual.exists()
+
+
+def test_a_full_disk_names_the_file_and_a_later_start_completes(small_disk, tmp_path, host):
+    host.files[NAME] = os.urandom(700_000)
+    blocker = small_disk / "blocker"
+    blocker.write_bytes(bytes(600_000))
+    with pytest.raises(InputError, match=r"x\.zip: needs 0\.00 GB more, the disk has 0\.00 GB; free some"):
+        fetch(small_disk, host.address + NAME)
+    blocker.unlink()
+    assert fetch(small_disk, host.address + NAME).read_bytes() == host.files[NAME]

@@ -95,3 +95,23 @@ def test_differences_name_both_sides(volume):
     assert volume.geometry.differences(wider.geometry) == ["spacing (3.0, 1.5, 1.0) and (3.0, 1.5, 1.25) mm"]
     moved = make_volume(volume.array, origin=(-10.0, -20.0, 6.0))
     assert volume.geometry.differences(moved.geometry) == ["position or direction, by 1 mm"]
+
+
+def test_a_file_that_unpacks_to_more_than_its_header_says_is_refused(volume):
+    content = gzip.compress(gzip.decompress(nifti_bytes(volume)) + bytes(50_000_000))
+    with pytest.raises(
+        InputError, match=r"x\.nii\.gz: unpacks to more than the \d+ bytes that its header says"
+    ):
+        parse_volume(content, "x.nii.gz")
+
+
+def test_a_header_of_absurd_size_is_refused(volume):
+    content = bytearray(gzip.decompress(nifti_bytes(volume)))
+    content[42:48] = np.array([30_000, 30_000, 30_000], "<i2").tobytes()
+    with pytest.raises(InputError, match=r"x\.nii\.gz: \d{14} bytes of voxels by its header"):
+        parse_volume(gzip.compress(bytes(content)), "x.nii.gz")
+
+
+def test_bytes_after_the_voxels_are_borne(volume):
+    content = gzip.compress(gzip.decompress(nifti_bytes(volume)) + bytes(1000))
+    np.testing.assert_array_equal(parse_volume(content, "x.nii.gz").array, volume.array)

@@ -15,6 +15,7 @@ from covidseg.orientation import EXCHANGED, MASKS_HEADER
 from covidseg.phantom.cohort import make_case, ranks
 from covidseg.phantom.hosts import write_archive
 from covidseg.readers import list_cases
+from covidseg.sources import ARCHIVED
 
 DATASET = {
     "images": {"archive": "own/images.zip", "member": "{case}.nii.gz", "format": "nifti"},
@@ -136,6 +137,23 @@ def test_a_fractional_label_is_refused():
         remap(np.full((1, 2, 2), 0.5), {0: 0, 1: 1}, "x")
 
 
+def test_values_that_are_ids_but_for_rounding_count_as_them_and_are_told_of(caplog):
+    label = np.array([[[0, 1.0000001, 0.98], [-0.004, 1, 0.03]]])
+    np.testing.assert_array_equal(remap(label, {0: 0, 1: 1}, "case a"), [[[0, 1, 1], [0, 1, 0]]])
+    assert "case a: 4 voxels of the label are not whole numbers, but within 0.05" in caplog.text
+    with pytest.raises(InputError, match=r"case a: label id 0\.9 in slice 0; the map has \[0, 1\]"):
+        remap(np.full((1, 1, 1), 0.9), {0: 0, 1: 1}, "case a")
+
+
+def test_members_in_another_case_are_named(tmp_path):
+    dataset = DATASET | {"images": DATASET["images"] | {"member": "CT_{case}.nii.gz"}}
+    with pytest.raises(
+        InputError,
+        match=r"images\.zip: no file matches 'CT_{case}\.nii\.gz'; ct_a\.nii\.gz differs in upper and",
+    ):
+        run(tmp_path, {"ct_a": scan()}, {"a": label()}, dataset)
+
+
 def test_voxels_that_are_not_finite_are_refused(tmp_path):
     values = scan().array.astype(np.float32)
     values[0, 0, 0] = np.nan
@@ -148,6 +166,26 @@ def test_a_label_without_image_is_refused(tmp_path):
 
 def test_archives_without_a_fitting_member_are_refused(tmp_path):
     refused(tmp_path, r"labels\.zip: no file matches", {"a": scan()}, {})
+
+
+@pytest.mark.parametrize(
+    ("table", "match"),
+    [
+        ("study,mask\na,yes\nb,\n", None),
+        ("study,mask\na,yes\nb,yes\n", r"registry\.csv: 2 cases have masks by the registry, 1 are there; different: b"),
+        ("study,mask\na,\n", r"0 cases have masks by the registry, 1 are there; different: a; correct `cases`"),
+        ("study,file\na,yes\n", r"registry\.csv: no column mask; correct `registry` in datasets\.yaml"),
+        ("", r"no column mask, study"),
+    ],
+)  # fmt: skip
+def test_the_registry_must_list_the_labelled_cases(tmp_path, table, match):
+    dataset = DATASET | {"registry": {"archive": "own/registry.csv", "case": "study", "mask": "mask"}}
+    (tmp_path / "raw" / "own").mkdir(parents=True)
+    (tmp_path / "raw" / "own" / "registry.csv").write_text("\ufeff" + table)
+    if match:
+        refused(tmp_path, match, {"a": scan()}, {"a": label()}, dataset)
+    else:
+        assert list(rows_of(run(tmp_path, {"a": scan()}, {"a": label()}, dataset))) == ["a"]
 
 
 def test_a_scan_in_other_units_than_stated_is_refused(tmp_path):
@@ -198,7 +236,7 @@ def test_each_host_s_phantom_archives_give_the_drawn_cases(
     dataset, seed = configuration.datasets[name], 5
     raw = tmp_path / "raw"
     (raw / host).mkdir(parents=True)
-    for kind in {"images", "labels", "lungs"} & dataset.keys():
+    for kind in set(ARCHIVED) & dataset.keys():
         for case in cases:
             archive = dataset[kind]["archive"].format(case=case)
             write_archive(raw / archive, host, archive.split("/")[1], cases=cases, cohort=cases, seed=seed)

@@ -134,10 +134,9 @@ def test_nsclc_is_dicom_with_plethora_masks_stored_otherwise(tmp_path):
 
 
 def test_mosmed_has_a_registry_and_eight_millimetre_slices(tmp_path):
-    path = archive(tmp_path, "mosmed", "MosMedData-1.zip", ["study_0255"])
-    with zipfile.ZipFile(path) as content:
-        registry = content.read("MosMedData-1/dataset_registry.csv").decode()
-        mask = parse_volume(content.read("MosMedData-1/masks/study_0255_mask.nii.gz"), "mask")
+    registry = archive(tmp_path, "mosmed", "dataset_registry.csv", ["study_0255"]).read_text()
+    path = archive(tmp_path, "mosmed", "study_0255_mask.nii.gz", ["study_0255"])
+    mask = parse_volume(path.read_bytes(), "mask")
     assert "study_0255,CT-1,/studies/CT-1/study_0255.nii.gz,/masks/study_0255_mask.nii.gz" in registry
     assert mask.geometry.spacing[0] == 8.0
     assert mask.array.dtype == np.int16

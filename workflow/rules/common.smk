@@ -13,6 +13,7 @@ SCRIPTS = BASE / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from covidseg.configuration import load_configuration
+from covidseg.data_sources import describe_sources
 from covidseg.errors import InputError
 from covidseg.files import digest
 from covidseg.strategies import STRATEGIES
@@ -93,15 +94,18 @@ def archive_files(wildcards):
 
 
 def phantom_of(wildcards):
-    if config["phantom"] is None:
+    if not CONFIGURATION.is_phantom(wildcards.dataset):
         return None
     cases = CONFIGURATION.phantom_cases(wildcards.dataset, wildcards.archive)
     return cases | {"seed": config["phantom"]["seed"]}
 
 
-def address_of(wildcards):
-    source = CONFIGURATION.address(wildcards.dataset, wildcards.archive)
-    return source | {"homepage": DATASETS[wildcards.dataset]["homepage"]}
+def addresses_of(wildcards):
+    """Return what, when it changes, makes another file of an archive."""
+    if CONFIGURATION.is_phantom(wildcards.dataset):
+        return None
+    source = CONFIGURATION.source(wildcards.dataset, wildcards.archive)
+    return {"addresses": source.addresses, "checksums": source.checksums}
 
 
 def plan_of(wildcards):
@@ -120,6 +124,18 @@ def datasets_in_use():
             )
         }
     )
+
+
+def hosts_in_use():
+    """Return the data sets whose archives are fetched."""
+    weak = [*LOCALISERS.values()]
+    names = {
+        *datasets_in_use(),
+        *(model.train for model in WEAK_MODELS.values()),
+        *(name for localiser in weak for name in localiser.evaluate),
+    }
+    archives = [path for name in names for path in CONFIGURATION.archives(name)]
+    return sorted({path.partition("/")[0] for path in archives})
 
 
 def for_training(pattern):
@@ -308,6 +324,19 @@ def claim_results():
         )
     mark.parent.mkdir(exist_ok=True)
     mark.write_text(config["name"] + "\n")
+
+
+def tell_licences():
+    """Print the licences of what is still to be fetched, and refuse a disk that cannot hold it."""
+    wanted = {
+        name
+        for name in hosts_in_use()
+        if not CONFIGURATION.is_phantom(name) and not Path("data/raw", name).exists()
+    }
+    if wanted:
+        print(
+            describe_sources({name: DATASETS[name] for name in sorted(wanted)}, Path())
+        )
 
 
 def where_results_are():

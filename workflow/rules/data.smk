@@ -11,14 +11,39 @@ rule download:
     resources:
         mem_mb=1000,
         runtime="12h",
+        downloads=1,
     params:
-        code=code("download"),
-        source=address_of,
+        # Of phantoms alone: nobody fetches 40 GB again because a line of code has changed.
+        code=lambda wildcards: (
+            code("covidseg/phantom/hosts") if phantom_of(wildcards) else None
+        ),
+        source=addresses_of,
         phantom=phantom_of,
     message:
         "Fetch {output}"
     script:
         "../scripts/download.py"
+
+
+rule data_sources:
+    output:
+        multiext("results/paper/data_sources", ".csv", ".md", ".tex", ".html"),
+    log:
+        "logs/data_sources.log",
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        code=code("data_sources"),
+        datasets={name: DATASETS[name] for name in hosts_in_use()},
+        phantom=[name for name in hosts_in_use() if CONFIGURATION.is_phantom(name)],
+        configuration=config["name"],
+    message:
+        "List data sets, licences and citations: {output[1]}"
+    script:
+        "../scripts/data_sources.py"
 
 
 rule ingest:

@@ -1,10 +1,36 @@
-"""Fetch one archive."""
+"""Fetch one archive, or write the phantom of it."""
 
 from pathlib import Path
 
-from covidseg.download import download
+from covidseg.errors import InputError
+from covidseg.files import atomic_path
 from covidseg.job import job
+
+
+def write_phantom(path: Path) -> None:
+    """Imports here and below: each half of them takes its second, and a job needs one half."""
+    from covidseg.phantom.hosts import write_archive
+
+    with atomic_path(path) as temporary:
+        write_archive(temporary, *snakemake.wildcards, **snakemake.params.phantom)
+
+
+def fetch_archive(path: Path) -> None:
+    """Find the archive's source in the configuration, and download it."""
+    from covidseg.configuration import load_configuration
+    from covidseg.download import download
+
+    folder = Path(snakemake.scriptdir).parents[1] / "config"
+    source = load_configuration(snakemake.config, "configuration", folder).source(*snakemake.wildcards)
+    if not (source.is_local or snakemake.config["accept_licences"]):
+        raise InputError(
+            f"{path}: accept_licences is false; read results/paper/data_sources.md (snakemake data_sources) "
+            "and set it to true in the configuration"
+        )
+    lock = folder / "downloads.lock.json"
+    download(source, path, partial=Path("data/partial"), tables=folder, lock=lock)
+
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        download(snakemake.params.source, Path(snakemake.output[0]), phantom=snakemake.params.phantom)
+        (write_phantom if snakemake.params.phantom else fetch_archive)(Path(snakemake.output[0]))

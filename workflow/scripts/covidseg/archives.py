@@ -1,16 +1,19 @@
-"""Members of zip and tar archives (and of plain folders), read without ever writing where a name points."""
+"""Members of zip and tar archives (and of folders), read without ever writing where a name points."""
 
 import lzma
 import stat
 import tarfile
 import zipfile
 import zlib
+from collections import Counter
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
 from covidseg.errors import InputError
 
+SINGLE = (".nii", ".nii.gz", ".csv")  # a file that is its own only member
+BOMB_BYTES, BOMB_RATIO = 1 << 30, 100  # a member that unpacks to more than both is no scan
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError)
 
 
@@ -18,10 +21,11 @@ class Archive:
     """An open archive: `names` of its files and `read` for their content.
 
     macOS resource forks (._ files) and folders are left out. An entry that would escape the archive
-    (absolute, "..", link, device) makes the whole archive unfit: it did not come from the host.
+    (absolute, "..", link, device), that is there twice or that unpacks to an absurd size makes the whole
+    archive unfit: it did not come from the host.
 
     Raises:
-        InputError: missing, truncated or damaged archive, or an unsafe entry; it names the file.
+        InputError: missing, truncated or damaged archive, or an unfit entry; it names the file.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -65,16 +69,21 @@ class Archive:
         if self.path.is_dir():
             files = [file for file in self.path.rglob("*") if file.is_file()]
             return None, {file.relative_to(self.path).as_posix(): file for file in files}
+        if self.path.name.endswith(SINGLE) and self.path.exists():
+            return None, {self.path.name: self.path}
         if zipfile.is_zipfile(self.path):
             archive = zipfile.ZipFile(self.path)
             for entry in archive.infolist():
                 self._refuse_unsafe(entry.filename, stat.S_IFMT(entry.external_attr >> 16))
+                self._refuse_bomb(entry)
+            self._refuse_doubled(archive.namelist())
             return archive, {entry.filename: entry for entry in archive.infolist() if not entry.is_dir()}
         archive = tarfile.open(self.path)  # noqa: SIM115  (closed by __exit__)
         for entry in archive:
             kind = 0 if entry.isreg() or entry.isdir() else stat.S_IFLNK
             self._refuse_unsafe(entry.name, kind)
         self._refuse_short_tar()
+        self._refuse_doubled(archive.getnames())
         return archive, {entry.name: entry for entry in archive.getmembers() if entry.isreg()}
 
     def _refuse_unsafe(self, name: str, kind: int) -> None:
@@ -83,6 +92,19 @@ class Archive:
             raise InputError(f"{self.path}: entry {name!r} points outside the archive; fetch the file anew")
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise InputError(f"{self.path}: entry {name!r} is a link or a device; fetch the file anew")
+
+    def _refuse_bomb(self, entry: zipfile.ZipInfo) -> None:
+        if entry.file_size > BOMB_BYTES and entry.file_size > BOMB_RATIO * entry.compress_size:
+            raise InputError(
+                f"{self.path}: entry {entry.filename!r} of {entry.compress_size} bytes unpacks to "
+                f"{entry.file_size}; fetch the file anew"
+            )
+
+    def _refuse_doubled(self, names: list[str]) -> None:
+        files = Counter(name for name in names if not name.endswith("/"))
+        name, count = files.most_common(1)[0] if files else ("", 0)
+        if count > 1:
+            raise InputError(f"{self.path}: entry {name!r} is there {count} times; fetch the file anew")
 
     def _refuse_short_tar(self) -> None:
         """An uncompressed tar cut between two members looks whole but for the zeros that end it."""

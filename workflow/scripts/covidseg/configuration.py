@@ -1,7 +1,7 @@
 """The configuration, read and checked as a whole before any job starts."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -13,9 +13,8 @@ from covidseg.experiments import Experiment, check_known, expand_experiments
 from covidseg.localisers import SOURCE, Localiser, WeakModel, read_localisers, read_models
 from covidseg.schemas import check_schema
 from covidseg.series import Series
+from covidseg.sources import ARCHIVED, SCANS, Source, read_source
 from covidseg.splits import describe_leaks, find_leaks, patient_of, published_folds
-
-ARCHIVED = ("images", "labels", "lungs", "slices")  # keys of a data set that name an archive
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class Configuration:
         artefacts: artefacts.yaml.
         source_titles: source -> its name in the tables, "none" included.
         splits: splits.json.
+        folder: config/.
     """
 
     settings: dict
@@ -41,15 +41,17 @@ class Configuration:
     artefacts: dict[str, dict[str, dict]]
     source_titles: dict[str, str]
     splits: dict[str, list[dict]]
+    folder: Path
 
     def case_names(self, dataset: str) -> list[str] | None:
         """Return a data set's cases where they are known beforehand: the phantom's or the published ones."""
         split = self.datasets[dataset].get("split")
         published = self.splits.get(split)
-        phantom = self.settings["phantom"]
-        if phantom is None or dataset not in phantom["cases"]:
+        if not self.is_phantom(dataset):
+            if "cases" in self.datasets[dataset]:
+                return self.datasets[dataset]["cases"]
             return published and sorted({case for fold in published for case in fold["train"] + fold["val"]})
-        wanted = phantom["cases"][dataset]
+        wanted = self.settings["phantom"]["cases"][dataset]
         if isinstance(wanted, list):
             return wanted
         return first_cases(published, wanted) if published else [f"scan_{i + 1:03d}" for i in range(wanted)]
@@ -78,14 +80,23 @@ class Configuration:
     def _uses_host(self, dataset: str, host: str) -> bool:
         return any(archive.startswith(f"{host}/") for archive in self.archives(dataset))
 
-    def address(self, dataset: str, archive: str) -> dict:
-        """Return an archive's address and checksums; in the phantom configuration a phantom: address."""
-        entries = self.datasets[dataset]["archives"]
-        entry = entries.get(archive) or entries["{case}.zip"]
+    def is_phantom(self, dataset: str) -> bool:
+        """Return whether a data set's archives are generated instead of fetched."""
         phantom = self.settings["phantom"]
-        if phantom is not None and dataset in phantom["cases"]:
-            return {"address": f"phantom:{dataset}/{archive}"}
-        return entry
+        return phantom is not None and dataset in phantom["cases"]
+
+    def source(self, host: str, archive: str) -> Source:
+        """Return where data/raw/<host>/<archive> comes from, with all that must lie in it."""
+        members = {}
+        for name, dataset in self.datasets.items():
+            for kind in SCANS:
+                if dataset.get(kind, {}).get("archive") == f"{host}/{archive}":
+                    prefix, suffix = dataset["case_name"].split("{case}")
+                    names = [
+                        case.removeprefix(prefix).removesuffix(suffix) for case in self.case_names(name) or []
+                    ]
+                    members[dataset[kind]["member"]] = names or None
+        return replace(read_source(self.datasets, host, archive, self.folder), members=members)
 
     def remarks(self, artefact: dict) -> list[str]:
         """Return what must be said below a table or figure: patients who train and test."""
@@ -174,6 +185,7 @@ def load_configuration(settings: dict, name: str, folder: Path) -> Configuration
         sheets["artefacts"],
         titles,
         splits,
+        folder,
     )
 
 

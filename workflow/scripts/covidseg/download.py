@@ -1,84 +1,118 @@
-"""Archives, fetched whole or not at all: temporary name, checksum, rename."""
+"""Archives, fetched whole or not at all: what has come waits beside, is verified, and then gets its name."""
 
-import http.client
 import logging
+import shutil
 import time
-import urllib.error
-import urllib.request
+import zipfile
 from pathlib import Path
+from urllib.request import url2pathname
 
+import requests
+from filelock import FileLock
+
+from covidseg.checksums import ALGORITHMS, verify, verify_or_record
+from covidseg.dicom_hosts import fetch_from_idc, fetch_from_tcia, read_series_row
 from covidseg.errors import InputError
-from covidseg.files import atomic_path, digest
+from covidseg.files import atomic_path
+from covidseg.manual import find_by_hand
+from covidseg.sources import Source
+from covidseg.transfer import ask, discard, fetch, open_session
 
 log = logging.getLogger(__name__)
 
-CHUNK = 1 << 20
-PROGRESS_SECONDS = 10
-TIMEOUT_SECONDS = 60
+DATE = (2020, 4, 20, 0, 0, 0)  # of every packed file, so that the same folder gives the same bytes
 
 
-def download(source: dict, path: Path, *, phantom: dict | None) -> None:
-    """Fetch one archive to `path`, which appears only when it is complete and its checksum agrees.
+def download(source: Source, path: Path, *, partial: Path, tables: Path, lock: Path) -> None:
+    """Fetch one archive to `path`, which appears only when it is complete and verified.
 
     Args:
-        source: address (phantom:, file:, http:, https:, or None) and sha256 or md5 if known.
+        source: where from, and what it must be.
         path: data/raw/<data set>/<archive>.
-        phantom: for a phantom: address, its `cases`, `cohort` and `seed`.
+        partial: folder for what has come so far; a later call goes on from it.
+        tables: folder of the tables of series.
+        lock: table of first downloads, for archives whose host gives no checksum.
 
     Raises:
-        InputError: no address, unreachable, cut off, or another checksum than expected.
+        InputError: not there, unreachable, cut again and again, or another file than expected.
     """
-    address = source["address"] or _fetched_by_hand(path, source["homepage"])
-    with atomic_path(path) as temporary:
-        if address.startswith("phantom:"):
-            from covidseg.phantom.hosts import write_archive
+    begun, part = time.time(), partial / path.parent.name / path.name
+    part.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{part}.lock"):
+        if path.exists() and path.stat().st_ctime > begun:
+            log.info("%s: fetched by another run meanwhile", path)
+            return
+        origin = _fetch_from_any(source, path, part, tables)
+        try:
+            verify(part, source.checksums, path, origin)
+            if not (source.is_local or set(ALGORITHMS) & set(source.checksums)):
+                verify_or_record(part, lock, path, origin)
+        except InputError:
+            discard(part)
+            raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            shutil.move(part, temporary)
+        discard(part)
+        Path(f"{part}.lock").unlink()
+    log.info("%s: %d bytes from %s", path, path.stat().st_size, origin)
 
-            dataset, archive = address.removeprefix("phantom:").split("/", 1)
-            write_archive(temporary, dataset, archive, **phantom)
+
+def _fetch_from_any(source: Source, path: Path, part: Path, tables: Path) -> str:
+    """Fetch from the first address that serves; returns it."""
+    if not source.addresses:
+        found = find_by_hand(path, source.homepage, source.members)
+        _copy(found, part)
+        return str(found)
+    for number, address in enumerate(source.addresses, 1):
+        try:
+            _fetch(address, source.record, part, tables)
+        except InputError as error:
+            if number == len(source.addresses):
+                raise
+            log.warning("%s; trying %s", error, source.addresses[number])
         else:
-            _fetch(address, temporary)
-        _verify(temporary, source, path)
-    log.info("%s: %d bytes from %s", path, path.stat().st_size, address)
+            return address
+    raise AssertionError("a source without address is put there by hand")
 
 
-def _fetched_by_hand(path: Path, homepage: str) -> str:
-    """Return the file: address of data/manual/<data set>/<archive>.
-
-    Not in data/raw itself: what lies there is Snakemake's, which deletes it before it makes it again.
-    """
-    manual = path.parents[2] / "manual" / path.parent.name / path.name
-    if not manual.exists():
-        raise InputError(
-            f"{path}: has no public address; fetch it by hand ({homepage}) and put it at {manual}"
-        )
-    return manual.absolute().as_uri()
-
-
-def _fetch(address: str, target: Path) -> None:
-    request = urllib.request.Request(address, headers={"User-Agent": "covidseg"})
-    received, begun, reported = 0, time.monotonic(), time.monotonic()
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response, open(target, "wb") as file:
-            expected = int(response.headers.get("Content-Length") or 0)
-            while chunk := response.read(CHUNK):
-                file.write(chunk)
-                received += len(chunk)
-                if time.monotonic() - reported > PROGRESS_SECONDS:
-                    reported = time.monotonic()
-                    rate = received / (reported - begun) / 1e6
-                    log.info("%s: %.0f of %.0f MB, %.1f MB/s", address, received / 1e6, expected / 1e6, rate)
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        raise InputError(f"{address}: {error} after {received} bytes; run again") from error
-    if expected and received != expected:
-        raise InputError(f"{address}: cut off after {received} of {expected} bytes; run again")
+def _fetch(address: str, record: str | None, part: Path, tables: Path) -> None:
+    scheme, _, rest = address.partition(":")
+    with open_session() as session:
+        if scheme == "file":
+            _copy(Path(url2pathname(rest.removeprefix("//"))), part)
+        elif scheme in ("idc", "tcia"):
+            table, _, case = rest.partition("#")
+            series = read_series_row(tables / table, case)
+            (fetch_from_idc if scheme == "idc" else fetch_from_tcia)(session, series, part)
+        else:
+            expected = _read_record(session, record, address) if record else {}
+            fetch(session, address, part)
+            try:
+                verify(part, expected, part, address)
+            except InputError:
+                discard(part)
+                raise
 
 
-def _verify(file: Path, source: dict, path: Path) -> None:
-    for algorithm in ("sha256", "md5"):
-        if algorithm in source:
-            found = digest(file, algorithm)
-            if found != source[algorithm]:
-                raise InputError(
-                    f"{path}: {algorithm} of {source['address']} is {found}, expected {source[algorithm]}; "
-                    "the transfer was damaged or the host changed the file"
-                )
+def _read_record(session: requests.Session, record: str, address: str) -> dict:
+    """Return size and MD5 of a file from the JSON of its Zenodo record."""
+    name = address.rpartition("/")[2]
+    for file in ask(session, record).json().get("files", []):
+        if file["key"] == name:
+            algorithm, _, value = file["checksum"].partition(":")
+            return {"bytes": file["size"], algorithm: value}
+    raise InputError(f"{record}: the record has no file {name}; correct the address in datasets.yaml")
+
+
+def _copy(found: Path, path: Path) -> None:
+    """Copy a file; pack a folder into a zip."""
+    if not found.exists():
+        raise InputError(f"{found}: not there; correct the address in datasets.yaml")
+    with atomic_path(path) as temporary:
+        if found.is_file():
+            shutil.copyfile(found, temporary)
+            return
+        with zipfile.ZipFile(temporary, "w") as archive:
+            for file in sorted(file for file in found.rglob("*") if file.is_file()):
+                archive.writestr(zipfile.ZipInfo(file.relative_to(found).as_posix(), DATE), file.read_bytes())

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 
 from covidseg.files import atomic_path
 
@@ -25,8 +26,17 @@ def caption(figure: plt.Figure, title: str, bottom: str) -> None:
     figure.supxlabel(bottom, fontsize=8, color="0.35")
 
 
+def _freeze_layout(figure: plt.Figure) -> None:
+    """Lay out once, and round: the solver ends some bits apart, and all bits go into an SVG's ids."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position(np.round(axes.get_position(original=True).bounds, 6))
+
+
 def save_figure(figure: plt.Figure, base: Path) -> None:
     """Write <base>.svg and <base>.png atomically; the same figure gives the same bytes."""
+    _freeze_layout(figure)
     with plt.rc_context({"svg.hashsalt": "covidseg"}):
         for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
             with atomic_path(base.with_suffix(suffix)) as temporary:

@@ -6,6 +6,7 @@ of 1 for a spacing of 0, and no error from a full disk.
 
 import gzip
 import io
+import math
 import sys
 import zlib
 from dataclasses import dataclass, field
@@ -28,6 +29,9 @@ from nibabel.wrapstruct import WrapStructError
 from covidseg.errors import InputError
 from covidseg.files import atomic_path
 
+HEADER_BYTES = 348
+LARGEST_BYTES = 8 << 30  # of voxels: a whole body, ten times over
+SLACK_BYTES = 1 << 20  # after the voxels: some programs fill a block up
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -103,10 +107,9 @@ def parse_volume(content: bytes, name: str) -> Volume:
     """
     try:
         if content[:2] == b"\x1f\x8b":
-            # Decompressed whole: only then is the checksum at the end of the stream compared.
-            content = gzip.decompress(content)
+            content = _decompress(content, name)
         # Read raw: nibabel itself would mend a spacing of 0 to 1.
-        zooms = nib.Nifti1Header(content[:348], check=False)["pixdim"][1:4]
+        zooms = nib.Nifti1Header(content[:HEADER_BYTES], check=False)["pixdim"][1:4]
         if not (np.isfinite(zooms).all() and (zooms > 0).all()):
             raise InputError(f"{name}: spacing {tuple(zooms.tolist())} mm; every axis must be above 0")
         volume = to_lps(nib.Nifti1Image.from_bytes(content))
@@ -125,6 +128,22 @@ def parse_volume(content: bytes, name: str) -> Volume:
     if not np.isfinite(volume.array).all():
         raise InputError(f"{name}: {np.count_nonzero(~np.isfinite(volume.array))} voxels are NaN or infinite")
     return volume
+
+
+def _decompress(content: bytes, name: str) -> bytes:
+    """Unpack to the end, where the checksum is, but no further than the header says."""
+    with gzip.open(io.BytesIO(content)) as stream:
+        head = stream.read(HEADER_BYTES)
+        header = nib.Nifti1Header(head, check=False)
+        size = header.get_data_offset() + math.prod(header.get_data_shape()) * int(header["bitpix"]) // 8
+        if size > LARGEST_BYTES:
+            raise InputError(
+                f"{name}: {size} bytes of voxels by its header; expected at most {LARGEST_BYTES}"
+            )
+        content = head + stream.read(size - len(head) + SLACK_BYTES)
+        if stream.read(1):
+            raise InputError(f"{name}: unpacks to more than the {size} bytes that its header says")
+    return content
 
 
 def to_lps(image: nib.Nifti1Image) -> Volume:

@@ -16,6 +16,7 @@ from covidseg.splits import patient_of
 
 log = logging.getLogger(__name__)
 
+ROUNDING = 0.05  # of a label's value
 ENOUGH_CASES = 5  # to judge by the lungs' sizes
 
 
@@ -99,6 +100,8 @@ def ingest_case(
 def remap(label: np.ndarray, ids: dict[int, int], name: str) -> np.ndarray:
     """Return the label (z, y, x) as uint8 with the project's ids.
 
+    A value that is an id but for rounding, as a mask stored with a scale has, counts as that id.
+
     Args:
         ids: from the archive's id to the project's.
         name: how messages call the case.
@@ -106,12 +109,18 @@ def remap(label: np.ndarray, ids: dict[int, int], name: str) -> np.ndarray:
     Raises:
         InputError: an id outside the map.
     """
-    mapped = np.zeros(label.shape, np.uint8)
-    for source, target, voxels in zip(label, mapped, range(len(label)), strict=True):
+    mapped, rounded = np.zeros(label.shape, np.uint8), 0
+    for source, target, place in zip(label, mapped, range(len(label)), strict=True):
         for found in np.unique(source):
-            if found not in ids:
-                raise InputError(f"{name}: label id {found:g} in slice {voxels}; the map has {sorted(ids)}")
-            target[source == found] = ids[found]
+            nearest = round(float(found))
+            if nearest not in ids or abs(found - nearest) > ROUNDING:
+                raise InputError(f"{name}: label id {found:g} in slice {place}; the map has {sorted(ids)}")
+            target[source == found] = ids[nearest]
+            rounded += found != nearest and np.count_nonzero(source == found)
+    if rounded:
+        log.warning(
+            "%s: %d voxels of the label are not whole numbers, but within %g", name, rounded, ROUNDING
+        )
     return mapped
 
 

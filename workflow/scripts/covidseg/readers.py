@@ -1,5 +1,6 @@
 """Cases of a data set, read from its archives as `config/datasets.yaml` describes them."""
 
+import csv
 import io
 import re
 import tempfile
@@ -22,7 +23,7 @@ def list_cases(dataset: dict, raw: Path, names: list[str] | None) -> list[str]:
         names: the cases to expect where there is one archive a case; None if the archives tell.
 
     Raises:
-        InputError: a labelled case without image, or no case at all.
+        InputError: a labelled case without image, no case at all, or others than the registry lists.
     """
     labelled = _cases_of(dataset, "labels", raw, names)
     missing = sorted(labelled - _cases_of(dataset, "images", raw, names))
@@ -30,10 +31,26 @@ def list_cases(dataset: dict, raw: Path, names: list[str] | None) -> list[str]:
         raise InputError(
             f"{raw / dataset['images']['archive']}: no image of {', '.join(missing)}, which have labels"
         )
-    if not labelled:
-        pattern = dataset["labels"]["member"]
-        raise InputError(f"{raw / dataset['labels']['archive']}: no file matches {pattern!r}")
+    if "registry" in dataset:
+        _compare_with_registry(dataset["registry"], raw, labelled)
     return sorted(labelled)
+
+
+def _compare_with_registry(source: dict, raw: Path, labelled: set[str]) -> None:
+    path = raw / source["archive"]
+    with Archive(path) as archive:
+        rows = list(csv.DictReader(archive.read(archive.names[0]).decode("utf-8-sig").splitlines()))
+    missing = {source["case"], source["mask"]} - (rows[0].keys() if rows else set())
+    if missing:
+        raise InputError(
+            f"{path}: no column {', '.join(sorted(missing))}; correct `registry` in datasets.yaml"
+        )
+    registered = {row[source["case"]] for row in rows if row[source["mask"]]}
+    if registered != labelled:
+        raise InputError(
+            f"{path}: {len(registered)} cases have masks by the registry, {len(labelled)} are there; "
+            f"different: {', '.join(sorted(registered ^ labelled)[:5])}; correct `cases` in datasets.yaml"
+        )
 
 
 def load_case(dataset: dict, raw: Path, case: str) -> tuple[Volume, Volume, Volume | None]:
@@ -60,7 +77,17 @@ def _cases_of(dataset: dict, kind: str, raw: Path, names: list[str] | None) -> s
     expression = re.compile(member_expression(source["member"], "(?P<case>[^/]+)"))
     with Archive(raw / source["archive"]) as archive:
         found = {match["case"] for name in archive.names if (match := expression.fullmatch(name))}
+    if not found:
+        raise InputError(f"{archive.path}: no file matches {source['member']!r}{_near(archive, expression)}")
     return {dataset["case_name"].format(case=case) for case in found}
+
+
+def _near(archive: Archive, expression: re.Pattern) -> str:
+    """Return a hint if a name would fit but for upper and lower case."""
+    for name in archive.names:
+        if re.fullmatch(expression.pattern, name, re.IGNORECASE):
+            return f"; {name} differs in upper and lower case: correct datasets.yaml"
+    return ""
 
 
 def _load(dataset: dict, kind: str, raw: Path, case: str, geometry: Geometry | None) -> Volume:
@@ -72,7 +99,9 @@ def _load(dataset: dict, kind: str, raw: Path, case: str, geometry: Geometry | N
     with Archive(path) as archive:
         members = {name: archive.read(name) for name in archive.names if expression.fullmatch(name)}
     if not members:
-        raise InputError(f"{path}: no file matches {source['member']!r} for case {case}")
+        raise InputError(
+            f"{path}: no file matches {source['member']!r} for case {case}{_near(archive, expression)}"
+        )
     if source["format"] == "dicom":
         return _dicom_series(members, f"{path}:{case}")
     name, content = _only(members, path, case)

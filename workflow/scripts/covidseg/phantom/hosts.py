@@ -55,7 +55,9 @@ def write_archive(
         return make_case(dataset, case, seed=seed, rank=place[case])
 
     members = packers[dataset](archive, cases, draw)
-    if archive.endswith(".tar"):
+    if archive.endswith((".nii.gz", ".csv")):
+        path.write_bytes(next(members)[1])
+    elif archive.endswith(".tar"):
         _write_tar(path, members)
     else:
         _write_zip(path, members)
@@ -175,19 +177,20 @@ def _nsclc(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Itera
 
 
 def _mosmed(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
-    """COVID19_1110: a registry, studies by category, and masks, below the repository archive's folder."""
-    root = archive.removesuffix(".zip")
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["study_id", "category", "study_file", "mask_file"])
-    for name in cases:
-        writer.writerow([name, "CT-1", f"/studies/CT-1/{name}.nii.gz", f"/masks/{name}_mask.nii.gz"])
-    yield f"{root}/dataset_registry.csv", table.getvalue().encode()
-    for name in cases:
-        case = draw(name)
-        yield f"{root}/studies/CT-1/{name}.nii.gz", nifti_bytes(case.image, orientation=case.orientation)
-        mask = Volume(case.lesion.array.astype(np.int16), case.lesion.geometry)
-        yield f"{root}/masks/{name}_mask.nii.gz", nifti_bytes(mask, orientation=case.orientation)
+    """COVID19_1110 as its mirror holds it: a registry, and a file each for a study and for its mask."""
+    if archive == "dataset_registry.csv":
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(["study_id", "category", "study_file", "mask_file"])
+        writer.writerow(["study_0001", "CT-0", "/studies/CT-0/study_0001.nii.gz", ""])
+        for name in cases:
+            writer.writerow([name, "CT-1", f"/studies/CT-1/{name}.nii.gz", f"/masks/{name}_mask.nii.gz"])
+        yield archive, table.getvalue().encode()
+        return
+    case = draw(archive.removesuffix(".nii.gz").removesuffix("_mask"))
+    mask = Volume(case.lesion.array.astype(np.int16), case.lesion.geometry)
+    volume = mask if archive.endswith("_mask.nii.gz") else case.image
+    yield archive, nifti_bytes(volume, orientation=case.orientation)
 
 
 def _capepoint(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:

@@ -1,0 +1,178 @@
+"""A CT series from hosts of single DICOM files, served by a local server in their own forms."""
+
+import hashlib
+import io
+import tarfile
+import zipfile
+
+import numpy as np
+import pydicom
+import pytest
+
+from conftest import ROOT, make_volume
+from covidseg import dicom_hosts, transfer
+from covidseg.dicom_hosts import read_series_row
+from covidseg.download import download
+from covidseg.errors import InputError
+from covidseg.phantom.dicom import series_files
+from covidseg.readers import list_cases, load_case
+from covidseg.sources import Source
+from faulty_host import Host, status
+
+DATASET = {
+    "images": {"archive": "nsclc/{case}.zip", "member": "*.dcm", "format": "dicom"},
+    "labels": {"archive": "nsclc/{case}.zip", "member": "*.dcm", "format": "dicom"},
+    "case_name": "{case}",
+}
+
+
+@pytest.fixture
+def host(monkeypatch):
+    monkeypatch.setattr(transfer, "FIRST_PAUSE", 0.01)
+    host = Host()
+    monkeypatch.setattr(dicom_hosts, "IDC", f"{host.address}/{{bucket}}")
+    monkeypatch.setattr(dicom_hosts, "TCIA", f"{host.address}/v1")
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def scan():
+    values = np.random.default_rng(0).integers(-1024, 1500, (7, 6, 5), dtype=np.int16)
+    return make_volume(values, spacing=(5.0, 2.0, 2.0))
+
+
+def publish(host, files, case="P1", listed=None):
+    """Serve a series as both hosts do; returns the row of the table of series."""
+    uid = pydicom.dcmread(io.BytesIO(next(iter(files.values()))), stop_before_pixels=True).SeriesInstanceUID
+    entries = ""
+    for number, content in enumerate(files.values()):
+        key = f"uuid/{number}.dcm"
+        host.files[f"/bucket/{key}"] = content
+        entries += (
+            f"<Contents><Key>{key}</Key><Size>{len(content)}</Size>"
+            f"<ETag>&quot;{hashlib.md5(content).hexdigest()}&quot;</ETag></Contents>"
+        )
+    page = f'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{entries}</ListBucketResult>'
+    host.files["/bucket/?list-type=2&prefix=uuid/"] = page.encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        archive.writestr("LICENSE", "terms")
+    host.files[f"/v1/getImage?SeriesInstanceUID={uid}"] = buffer.getvalue()
+    return f"case,series,bucket,folder,slices,megabytes\n{case},{uid},bucket,uuid,{listed or len(files)},1\n"
+
+
+def fetch(folder, table, *schemes, case="P1"):
+    (folder / "series.csv").write_text(table)
+    path = folder / "raw" / "nsclc" / f"{case}.zip"
+    source = Source([f"{scheme}:series.csv#{case}" for scheme in schemes], {})
+    download(source, path, partial=folder / "partial", tables=folder, lock=folder / "lock.json")
+    return path
+
+
+@pytest.mark.parametrize("schemes", [("idc",), ("tcia",)])
+def test_a_series_comes_as_one_archive_that_ingest_reads(host, scan, tmp_path, schemes):
+    path = fetch(tmp_path, publish(host, dict(series_files(scan, patient="P1"))), *schemes)
+    assert list_cases(DATASET, tmp_path / "raw", ["P1"]) == ["P1"]
+    volume, _, _ = load_case(DATASET, tmp_path / "raw", "P1")
+    np.testing.assert_array_equal(volume.array, scan.array)
+    assert list((tmp_path / "partial" / "nsclc").iterdir()) == []
+    assert path.stat().st_size > 0
+
+
+def test_both_hosts_give_the_same_bytes(host, scan, tmp_path):
+    table = publish(host, dict(series_files(scan, patient="P1")))
+    first = fetch(tmp_path, table, "idc").read_bytes()
+    assert fetch(tmp_path, table, "tcia").read_bytes() == first
+
+
+def test_the_other_host_serves_where_one_is_down(host, scan, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "TRIES", 2)
+    table = publish(host, dict(series_files(scan, patient="P1")))
+    host.plan["/bucket/?list-type=2&prefix=uuid/"] = [status(503)] * 2
+    assert fetch(tmp_path, table, "idc", "tcia").exists()
+
+
+def test_files_that_came_are_not_fetched_again(host, scan, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "TRIES", 1)
+    table = publish(host, dict(series_files(scan, patient="P1")))
+    host.plan["/bucket/uuid/4.dcm"] = [status(500)]
+    with pytest.raises(InputError, match=r"uuid/4\.dcm: HTTP status 500"):
+        fetch(tmp_path, table, "idc")
+    host.asked.clear()
+    fetch(tmp_path, table, "idc")
+    assert [path for path, _ in host.asked if path.endswith(".dcm")] == [
+        f"/bucket/uuid/{i}.dcm" for i in (4, 5, 6)
+    ]
+
+
+def test_a_damaged_file_is_refused_by_its_md5(host, scan, tmp_path):
+    table = publish(host, dict(series_files(scan, patient="P1")))
+    host.files["/bucket/uuid/2.dcm"] = host.files["/bucket/uuid/2.dcm"][:-1] + b"x"
+    with pytest.raises(InputError, match=r"2\.dcm: md5 of .* expected"):
+        fetch(tmp_path, table, "idc")
+    assert not (tmp_path / "raw").exists()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "match"),
+    [("idc", "lists 7 files of P1, expected 8"), ("tcia", "7 slices of P1 came, expected 8")],
+)
+def test_a_series_that_is_not_whole_is_refused(host, scan, tmp_path, scheme, match):
+    with pytest.raises(InputError, match=match):
+        fetch(tmp_path, publish(host, dict(series_files(scan, patient="P1")), listed=8), scheme)
+    assert not (tmp_path / "raw").exists()
+
+
+@pytest.mark.parametrize("scheme", ["idc", "tcia"])
+def test_another_series_is_refused(host, scan, tmp_path, scheme):
+    files = dict(series_files(scan, patient="P1")) | dict(list(series_files(scan, patient="P2"))[:1])
+    table = publish(host, dict(reversed(files.items())))
+    with pytest.raises(InputError, match=r"is of series .*, expected"):
+        fetch(tmp_path, table, scheme)
+
+
+def test_a_case_without_row_is_named(tmp_path):
+    (tmp_path / "series.csv").write_text("case,series,bucket,folder,slices,megabytes\n")
+    with pytest.raises(InputError, match=r"series\.csv: no series of case P9; add its row"):
+        read_series_row(tmp_path / "series.csv", "P9")
+
+
+def test_every_patient_of_the_splits_has_a_row(configuration):
+    cases = {
+        case
+        for name in ("nsclc", "nsclc-lung")
+        for fold in configuration.splits[configuration.datasets[name]["split"]]
+        for part in ("train", "val")
+        for case in fold[part]
+    }
+    assert len(cases) == 402
+    rows = [read_series_row(ROOT / "config" / "nsclc_series.csv", case) for case in sorted(cases)]
+    assert all(row.series and row.folder and row.slices >= 75 for row in rows)
+
+
+def test_the_real_series_is_the_one_of_the_table(real_data, host, tmp_path):
+    """LUNG1-001 through both hosts' forms, to the same bytes and to a volume."""
+    row = read_series_row(ROOT / "config" / "nsclc_series.csv", "LUNG1-001")
+    with tarfile.open(real_data / "LUNG1-001_dicom.tar.xz") as archive:
+        files = {
+            entry.name.rpartition("/")[2]: archive.extractfile(entry).read()
+            for entry in archive
+            if "/image/" in entry.name and entry.name.endswith(".dcm")
+        }
+    table = publish(host, files, case="LUNG1-001")
+    assert read_series_row_of(table) == (row.series, row.slices)
+    path = fetch(tmp_path, table, "idc", case="LUNG1-001")
+    first = path.read_bytes()
+    volume, _, _ = load_case(DATASET, tmp_path / "raw", "LUNG1-001")
+    assert volume.array.shape == (134, 512, 512)
+    assert volume.geometry.spacing == pytest.approx((3.0, 0.977, 0.977), abs=1e-3)
+    assert (volume.array.min(), volume.array.max()) == (-1024, 3034)
+    assert fetch(tmp_path, table, "tcia", case="LUNG1-001").read_bytes() == first
+
+
+def read_series_row_of(table):
+    cells = table.splitlines()[1].split(",")
+    return cells[1], int(cells[4])

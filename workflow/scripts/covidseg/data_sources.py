@@ -1,0 +1,50 @@
+"""Where the data come from: licences, citations and sizes, for users who must agree to them."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from covidseg.errors import InputError
+
+
+def source_table(datasets: dict, phantom: list[str]) -> pd.DataFrame:
+    """Return one row a data set that archives are fetched of.
+
+    Args:
+        datasets: their entries of datasets.yaml.
+        phantom: those whose archives are generated: nothing of the real ones is used.
+    """
+    return pd.DataFrame(
+        {
+            "dataset": name,
+            "title": entry["title"],
+            "licence": entry["licence"],
+            "citation": entry.get("citation", "none given in datasets.yaml"),
+            "homepage": entry["homepage"],
+            "gigabytes": entry.get("gigabytes", float("nan")),
+            "used": "phantom, nothing of it was fetched" if name in phantom else "real",
+        }
+        for name, entry in datasets.items()
+    )
+
+
+def describe_sources(datasets: dict, folder: Path) -> str:
+    """Return what is printed before real data sets are fetched into a folder, a line each.
+
+    Raises:
+        InputError: the disk cannot hold them.
+    """
+    table = source_table(datasets, [])
+    total, free = table["gigabytes"].sum(), shutil.disk_usage(folder).free / 1e9
+    if total > free:
+        raise InputError(
+            f"{folder.absolute()}: {total:.0f} GB of archives are to be fetched, {free:.0f} GB are free; "
+            "free some, or make data/ a link to a larger disk"
+        )
+    lines = [
+        f"  {row.title}: {row.licence}. Cite {row.citation}. {row.homepage}" for row in table.itertuples()
+    ]
+    return "\n".join(
+        [f"To be fetched, about {total:.0f} GB ({free:.0f} GB are free), under these licences:", *lines]
+    )

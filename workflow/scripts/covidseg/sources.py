@@ -1,0 +1,87 @@
+"""Where an archive comes from and what it must be, as datasets.yaml and the tables beside it say."""
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from covidseg.checksums import ALGORITHMS
+from covidseg.errors import InputError
+
+ARCHIVED = ("images", "labels", "lungs", "slices", "registry")  # keys of a data set that name an archive
+SCANS = ("images", "labels", "lungs")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One archive.
+
+    Attributes:
+        addresses: http:, https:, file: (a folder is packed), idc: and tcia: (a table of series beside
+            datasets.yaml, "#", a case); the next is tried where one fails. None: put there by hand.
+        checksums: any of sha256, md5, git_blob and bytes.
+        record: address of a Zenodo record that tells size and MD5, or None.
+        homepage: where a user registers or reads on.
+        members: pattern -> the cases that it must find in an archive put there by hand, None if any will do.
+    """
+
+    addresses: list[str]
+    checksums: dict
+    record: str | None = None
+    homepage: str = ""
+    members: dict[str, list[str] | None] | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the user's own files are all there is to fetch."""
+        return bool(self.addresses) and all(address.startswith("file:") for address in self.addresses)
+
+
+def read_source(datasets: dict, host: str, archive: str, folder: Path) -> Source:
+    """Return the source of data/raw/<host>/<archive>.
+
+    Args:
+        datasets: content of datasets.yaml.
+        host: data set whose entry lists the archive.
+        archive: name of the file; entries with {case} stand for many.
+        folder: of datasets.yaml.
+
+    Raises:
+        InputError: a table of checksums is not there, or has no row of the archive.
+    """
+    template, case = _entry_of(datasets[host]["archives"], archive)
+    entry = datasets[host]["archives"][template]
+    addresses = entry["address"] or []
+    addresses = [addresses] if isinstance(addresses, str) else addresses
+    checksums = {name: entry[name] for name in (*ALGORITHMS, "bytes") if name in entry}
+    if "checksums" in entry:
+        checksums |= _row(folder / entry["checksums"], archive)
+    return Source(
+        [address.format(case=case) for address in addresses],
+        checksums,
+        datasets[host].get("record"),
+        datasets[host]["homepage"],
+    )
+
+
+def _entry_of(archives: dict, archive: str) -> tuple[str, str]:
+    """Return the entry's name and the case in the archive's: the longest name that fits is meant."""
+    fitting = {}
+    for template in archives:
+        head, _, tail = template.partition("{case}")
+        expression = re.escape(head) + ("(?P<case>.+)" + re.escape(tail) if "{case}" in template else "")
+        if match := re.fullmatch(expression, archive):
+            fitting[template] = match.groupdict().get("case", "")
+    chosen = archive if archive in fitting else max(fitting, key=len)
+    return chosen, fitting[chosen]
+
+
+def _row(table: Path, archive: str) -> dict:
+    try:
+        with open(table, newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if row.pop("archive") == archive:
+                    return {name: value for name, value in row.items() if value}
+    except OSError as error:
+        raise InputError(f"{table}: not there; correct `checksums` in datasets.yaml") from error
+    raise InputError(f"{table}: no row of {archive}; add it, or remove `checksums` in datasets.yaml")

@@ -1,0 +1,254 @@
+"""Files from http and https hosts: resumed after a cut, retried with growing pauses."""
+
+import contextlib
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import requests
+import urllib3
+from urllib3.util import Retry
+
+from covidseg.errors import InputError
+from covidseg.files import write_json
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1 << 20
+PROGRESS_SECONDS = 10
+TIMEOUT_SECONDS = 60  # without any byte
+STALL_SECONDS, STALL_BYTES = 60, 60_000  # fewer bytes in so long is a stall: the next try may be faster
+TRIES = 7  # one after the other, none of which brought a byte
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 600.0  # seconds
+BUSY = {408, 425, 429, 500, 502, 503, 504}  # "come again"
+CUT = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    urllib3.exceptions.HTTPError,
+)
+REFUSED = (
+    requests.exceptions.SSLError,
+    requests.TooManyRedirects,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+)
+
+
+class Busy(Exception):
+    """The host cannot serve now, or stalls.
+
+    Attributes:
+        pause: seconds that it asks to wait, or None.
+    """
+
+    def __init__(self, reason: str, pause: float | None = None) -> None:
+        super().__init__(reason)
+        self.pause = pause
+
+
+@dataclass(frozen=True)
+class Version:
+    """What tells one state of a host's file from another.
+
+    Attributes:
+        address: where it is fetched from.
+        validator: strong ETag or Last-Modified, or "".
+        size: bytes, or None where the host does not say.
+    """
+
+    address: str
+    validator: str
+    size: int | None
+
+
+def open_session() -> requests.Session:
+    """Return a session: TLS verified, redirects to http and https only, the environment's proxies."""
+    session = requests.Session()
+    session.headers.update({"User-Agent": "covidseg", "Accept-Encoding": "identity"})
+    return session
+
+
+def ask(session: requests.Session, address: str) -> requests.Response:
+    """Return a small answer as a whole: a list or a record; retried like `fetch`."""
+
+    def attempt() -> requests.Response:
+        response = session.get(address, timeout=TIMEOUT_SECONDS)
+        _refuse_status(response, address)
+        return response
+
+    return _patiently(attempt, address, lambda: 0)
+
+
+def fetch(session: requests.Session, address: str, target: Path) -> None:
+    """Fetch a file to `target`, going on from what an earlier call left there.
+
+    Beside it lies <target>.json, which tells the version that the bytes are of. A host whose file has
+    changed since then sends it from the start, and so does one that cannot resume.
+
+    Raises:
+        InputError: refused (401, 403, 404 ...), TLS or redirect not allowed, too little space, or cut
+            again and again; what has come is kept.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _patiently(lambda: _attempt(session, address, target), address, lambda: _size(target))
+
+
+def discard(target: Path) -> None:
+    """Remove what `fetch` left."""
+    target.unlink(missing_ok=True)
+    _note(target).unlink(missing_ok=True)
+
+
+def _patiently(
+    attempt: Callable[[], requests.Response | None], address: str, progress: Callable[[], int]
+) -> requests.Response | None:
+    """Try until it works, it is refused, or `progress`, in bytes, gets no further for too many tries."""
+    failures, furthest = 0, progress()
+    while True:
+        try:
+            return attempt()
+        except REFUSED as error:
+            raise InputError(f"{address}: refused: {_reason(error)}") from error
+        except (Busy, *CUT) as error:
+            # Further than ever: a host that sends all of a file, again and again, makes no progress either.
+            failures = 1 if progress() > furthest else failures + 1
+            furthest = max(furthest, progress())
+            if failures == TRIES:
+                kept = f"; {progress()} bytes are kept" if progress() else ""
+                raise InputError(
+                    f"{address}: {_reason(error)}, {TRIES} times{kept}; run again to go on"
+                ) from error
+            pause = min(getattr(error, "pause", None) or FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
+            log.warning("%s: %s; try again in %.0f s", address, _reason(error), pause)
+            time.sleep(pause)
+
+
+def _attempt(session: requests.Session, address: str, target: Path) -> None:
+    kept, known = _size(target), _read_note(target, address)
+    headers = {}
+    if kept and known:
+        headers = {"Range": f"bytes={kept}-"} | ({"If-Range": known.validator} if known.validator else {})
+    with session.get(address, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
+        if response.status_code == 416:
+            if known.size == kept:
+                return
+            discard(target)
+            raise Busy(f"has no byte {kept} any more: the file has changed")
+        _refuse_status(response, address)
+        found = _version(response, address, resumed=response.status_code == 206)
+        if response.status_code == 206 and _differ(found, known):
+            discard(target)
+            raise Busy("the file has changed since the last try; from the start")
+        if response.status_code == 200:
+            if kept:
+                log.warning("%s: sent from the start: changed, or the host cannot resume", address)
+            kept = 0
+            write_json(_note(target), asdict(found))
+        _refuse_full_disk(target, found.size, kept)
+        _receive(response, target, found.size, kept)
+
+
+def _receive(response: requests.Response, target: Path, size: int | None, kept: int) -> None:
+    begun = reported = checked = time.monotonic()
+    received = counted = 0
+    with open(target, "ab" if kept else "wb") as file:
+        while chunk := response.raw.read1(CHUNK):
+            _write(file, chunk)
+            received += len(chunk)
+            now = time.monotonic()
+            if now - reported > PROGRESS_SECONDS:
+                reported = now
+                _report(target, kept + received, size, received / (now - begun))
+            if now - checked > STALL_SECONDS:
+                if received - counted < STALL_BYTES:
+                    raise Busy(f"stalls: {received - counted} bytes in {now - checked:.0f} s")
+                checked, counted = now, received
+    if size is not None and kept + received != size:
+        raise Busy(f"cut off after {kept + received} of {size} bytes")
+
+
+def _write(file: BinaryIO, chunk: bytes) -> None:
+    """Write at once: buffered bytes would fail on a full disk at a place where nobody knows the file."""
+    try:
+        file.write(chunk)
+        file.flush()
+    except OSError as error:
+        error.filename = file.name
+        raise
+
+
+def _report(target: Path, received: int, size: int | None, rate: float) -> None:
+    if size is None:
+        log.info("%s: %.0f MB, %.1f MB/s", target.name, received / 1e6, rate / 1e6)
+        return
+    minutes, seconds = divmod(round((size - received) / max(rate, 1)), 60)
+    log.info(
+        "%s: %.0f of %.0f MB, %.1f MB/s, %d:%02d min left",
+        *(target.name, received / 1e6, size / 1e6, rate / 1e6, minutes, seconds),
+    )
+
+
+def _refuse_status(response: requests.Response, address: str) -> None:
+    status = f"HTTP status {response.status_code} {response.reason}".rstrip()
+    if response.status_code in BUSY:
+        pause = None
+        with contextlib.suppress(urllib3.exceptions.InvalidHeader, TypeError):
+            pause = Retry().get_retry_after(response.raw)
+        raise Busy(status, pause)
+    if not response.ok:
+        raise InputError(
+            f"{address}: {status}; open the address in a browser, or correct it in datasets.yaml"
+        )
+
+
+def _refuse_full_disk(target: Path, size: int | None, kept: int) -> None:
+    free = shutil.disk_usage(target.parent).free
+    if size is not None and size - kept > free:
+        raise InputError(
+            f"{target}: needs {(size - kept) / 1e9:.2f} GB more, the disk has {free / 1e9:.2f} GB; free some"
+        )
+
+
+def _version(response: requests.Response, address: str, *, resumed: bool) -> Version:
+    tag = response.headers.get("ETag", "")
+    validator = tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
+    if resumed:
+        total = response.headers.get("Content-Range", "").rpartition("/")[2]
+    else:
+        total = response.headers.get("Content-Length", "")
+    return Version(address, validator, int(total) if total.isdigit() else None)
+
+
+def _differ(found: Version, known: Version) -> bool:
+    validators = {found.validator, known.validator} - {""}
+    return len(validators) > 1 or found.size != known.size
+
+
+def _read_note(target: Path, address: str) -> Version | None:
+    try:
+        known = Version(**json.loads(_note(target).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return known if known.address == address else None
+
+
+def _note(target: Path) -> Path:
+    return target.with_name(f"{target.name}.json")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _reason(error: Exception) -> str:
+    """Return the innermost message, in one line: the libraries wrap a cause in several."""
+    while error.__context__ is not None and not isinstance(error, Busy):
+        error = error.__context__
+    return " ".join(str(error).split()) or type(error).__name__
