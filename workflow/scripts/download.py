@@ -20,7 +20,7 @@ def fetch_archive(path: Path) -> None:
     from covidseg.configuration import load_configuration
     from covidseg.download import download
 
-    folder = Path(snakemake.scriptdir).parents[1] / "config"
+    folder = Path(snakemake.scriptdir).resolve().parents[1] / "config"
     source = load_configuration(snakemake.config, "configuration", folder).source(*snakemake.wildcards)
     if not (source.is_local or snakemake.config["accept_licences"]):
         raise InputError(
