@@ -9,11 +9,12 @@ import zipfile
 
 import pytest
 
+from conftest import ROOT
 from covidseg import transfer
-from covidseg.checksums import checksum
+from covidseg.checksums import checksum, verify
 from covidseg.download import download
 from covidseg.errors import InputError
-from covidseg.sources import Source
+from covidseg.sources import Source, read_source
 from faulty_host import Host, status
 
 CONTENT = os.urandom(300_000)
@@ -214,3 +215,12 @@ def test_a_full_disk_names_the_file_and_a_later_start_completes(small_disk, tmp_
         fetch(small_disk, host.address + NAME)
     blocker.unlink()
     assert fetch(small_disk, host.address + NAME).read_bytes() == host.files[NAME]
+
+
+def test_the_real_masks_have_the_listed_checksums(real_data, configuration):
+    masks = sorted((real_data / "mosmed_masks").glob("*.nii.gz"))
+    assert len(masks) == 5
+    for mask in masks:
+        expected = read_source(configuration.datasets, "mosmed", mask.name, ROOT / "config").checksums
+        verify(mask, expected, mask, "the mirror")
+        assert expected["sha256"]
