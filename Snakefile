@@ -20,6 +20,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/weak.smk"
 include: "workflow/rules/paper.smk"
+include: "workflow/rules/export.smk"
 
 
 rule all:

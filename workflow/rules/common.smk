@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import re
 import sys
 from dataclasses import astuple
 from pathlib import Path
@@ -136,6 +137,31 @@ def hosts_in_use():
     }
     archives = [path for name in names for path in CONFIGURATION.archives(name)]
     return sorted({path.partition("/")[0] for path in archives})
+
+
+def camel_case(name):
+    return "".join(part.capitalize() for part in re.findall("[A-Za-z0-9]+", name))
+
+
+def nnunet_folders():
+    """Return nnU-Net's folder of each exported data set -> the data set.
+
+    Numbered from 501 in the order of datasets.yaml, so that those at its end move no other's number.
+    """
+    used = datasets_in_use()
+    return {
+        f"Dataset{number}_{camel_case(name)}": name
+        for number, name in enumerate(DATASETS, start=501)
+        if name in used
+    }
+
+
+NNUNET = nnunet_folders()
+
+
+def exported(pattern):
+    """Return an input function: a path of the data set that an nnU-Net folder holds."""
+    return lambda wildcards: pattern.format(dataset=NNUNET[wildcards.folder])
 
 
 def for_training(pattern):
@@ -340,7 +366,11 @@ def tell_licences():
 
 
 def where_results_are():
-    shown = [path for path in artefact_files() if path.endswith((".md", ".png"))]
+    shown = [
+        path
+        for path in artefact_files()
+        if path.endswith((".md", ".png")) and Path(path).exists()
+    ]
     return "\n".join(
         [
             f"\nDone ({config['name']}). Tables and figures:",

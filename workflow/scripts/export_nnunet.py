@@ -1,0 +1,20 @@
+"""Write a data set's cases and folds as nnU-Net reads them."""
+
+from pathlib import Path
+
+from covidseg.job import job
+from covidseg.nnunet_export import export
+from covidseg.splits import read_splits
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        (folds,) = read_splits([snakemake.input.splits]).values()
+        export(
+            snakemake.params.dataset,
+            folds,
+            cases=Path(snakemake.input.images).parent,
+            window=tuple(snakemake.params.window),
+            configuration=snakemake.params.configuration,
+            output=Path(snakemake.output[0]),
+            workers=snakemake.threads,
+        )
