@@ -284,6 +284,8 @@ def test_sources_of_the_papers_archives():
     assert lungs.addresses == []
     scans, labels = lungs.members.items()
     assert (scans[0], labels[0]) == ("Thoracic_OAR/{case}/data.nii.gz", "Thoracic_OAR/{case}/label.nii.gz")
+    slices = paper.source("cc-ccii", "ct_lesion_seg.zip")
+    assert slices.members == {"*image/{case}.jpg": None, "*mask/{case}.png": None}
     assert sorted(scans[1], key=int) == [str(number) for number in range(1, 51)]
 
 

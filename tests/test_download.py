@@ -14,6 +14,7 @@ from covidseg import transfer
 from covidseg.checksums import checksum, verify
 from covidseg.download import download
 from covidseg.errors import InputError
+from covidseg.manual import find_by_hand
 from covidseg.sources import Source, read_source
 from faulty_host import Host, status
 
@@ -205,6 +206,17 @@ def test_what_needs_a_registration_is_asked_for_in_two_lines_and_verified(tmp_pa
     with pytest.raises(InputError, match="sha256"):
         fetch(tmp_path, sha256="0" * 64)
     assert manual.exists()
+
+
+def test_slices_of_any_number_may_lie_in_folders_of_their_own(tmp_path):
+    manual = tmp_path / "manual" / "set" / "x.zip"
+    pack(manual, "image/0/12.jpg", "mask/0/12.png")
+    members = {"*image/{case}.jpg": None, "*mask/{case}.png": None}
+    assert find_by_hand(tmp_path / "raw" / "set" / "x.zip", "https://example.org", members) == manual
+    with pytest.raises(
+        InputError, match=r"x\.zip: no file matches \*lung/{case}\.png; it holds image/0/12\.jpg"
+    ):
+        find_by_hand(tmp_path / "raw" / "set" / "x.zip", "https://example.org", {"*lung/{case}.png": None})
 
 
 def test_a_full_disk_names_the_file_and_a_later_start_completes(small_disk, tmp_path, host):

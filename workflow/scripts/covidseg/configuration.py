@@ -13,7 +13,7 @@ from covidseg.experiments import Experiment, check_known, expand_experiments
 from covidseg.localisers import SOURCE, Localiser, WeakModel, read_localisers, read_models
 from covidseg.schemas import check_schema
 from covidseg.series import Series
-from covidseg.sources import ARCHIVED, SCANS, Source, read_source
+from covidseg.sources import ARCHIVED, KINDS, Source, patterns, read_source
 from covidseg.splits import describe_leaks, find_leaks, patient_of, published_folds
 
 
@@ -89,14 +89,18 @@ class Configuration:
         """Return where data/raw/<host>/<archive> comes from, with all that must lie in it."""
         members = {}
         for name, dataset in self.datasets.items():
-            for kind in SCANS:
-                if dataset.get(kind, {}).get("archive") == f"{host}/{archive}":
-                    prefix, suffix = dataset["case_name"].split("{case}")
-                    names = [
-                        case.removeprefix(prefix).removesuffix(suffix) for case in self.case_names(name) or []
-                    ]
-                    members[dataset[kind]["member"]] = names or None
+            for kind in KINDS & dataset.keys():
+                if dataset[kind]["archive"] == f"{host}/{archive}":
+                    members |= dict.fromkeys(patterns(dataset[kind]), self._own_names(name))
         return replace(read_source(self.datasets, host, archive, self.folder), members=members)
+
+    def _own_names(self, dataset: str) -> list[str] | None:
+        """Return a data set's cases as its archives call them, where they are known beforehand."""
+        if "case_name" not in self.datasets[dataset]:
+            return None
+        prefix, suffix = self.datasets[dataset]["case_name"].split("{case}")
+        names = self.case_names(dataset) or []
+        return [case.removeprefix(prefix).removesuffix(suffix) for case in names] or None
 
     def remarks(self, artefact: dict) -> list[str]:
         """Return what must be said below a table or figure: patients who train and test."""

@@ -37,7 +37,7 @@ def find_by_hand(path: Path, homepage: str, members: dict[str, list[str] | None]
 
 
 def _verify_members(archive: Archive, pattern: str, cases: list[str] | None) -> None:
-    expression = re.compile(member_expression(pattern, "(?P<case>[^/]+)"))
+    expression = re.compile(member_expression(pattern, f"(?P<case>{'[^/]+' if cases else '.+?'})"))
     found = {match["case"] for name in archive.names if (match := expression.fullmatch(name))}
     missing = [case for case in cases or [] if case not in found]
     held = f"it holds {', '.join(archive.names[:SHOWN])} ...: pack it as the pattern says"

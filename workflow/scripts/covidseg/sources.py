@@ -9,7 +9,7 @@ from covidseg.checksums import ALGORITHMS
 from covidseg.errors import InputError
 
 ARCHIVED = ("images", "labels", "lungs", "slices", "registry")  # keys of a data set that name an archive
-SCANS = ("images", "labels", "lungs")
+KINDS = {"images", "labels", "lungs", "slices"}  # and those whose members have a pattern
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,11 @@ def read_source(datasets: dict, host: str, archive: str, folder: Path) -> Source
         datasets[host].get("record"),
         datasets[host]["homepage"],
     )
+
+
+def patterns(part: dict) -> list[str]:
+    """Return the patterns of members in a part of a data set's entry."""
+    return [part[key] for key in ("member", "images", "normal", "lesion", "masks") if key in part]
 
 
 def _entry_of(archives: dict, archive: str) -> tuple[str, str]:
