@@ -87,6 +87,12 @@ def set_key(path, value):
             set_key("evaluation.tolerance_mm", {"lesion": 3}),
             r"table1\.panels: unknown region 'infection'; allowed: lesion",
         ),
+        (set_key("without", "structseg"), r"without: 'structseg' is not of type array"),
+        (
+            set_key("without", ["strutseg"]),
+            r"without: unknown data set 'strutseg'; allowed: covid20, .*structseg",
+        ),
+        (set_key("without", ["covid20"]), r"without: covid20 is plan\.target"),
         (lambda settings: settings.pop("seed"), r"top level: 'seed' is a required property"),
         (
             set_key("weak.lungs", "scratch"),

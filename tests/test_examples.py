@@ -113,7 +113,7 @@ def test_a_column_a_data_set_and_the_same_bytes(example, tmp_path):
         "Lesion": read_example("a", example[1:], [LESION], (-1250, 250)),
     }
     for name in ("one", "two"):
-        figure = draw_examples(examples, artefact, configuration="toy")
+        figure = draw_examples(examples, artefact, configuration="toy", remarks=[])
         assert [axis.get_title() for axis in figure.axes if axis.get_title()] == ["Both", "Lesion"]
         assert "Configuration: toy." in figure.get_supxlabel()
         assert len(figure.axes) == 2 * 3
@@ -144,7 +144,7 @@ def test_the_table_of_the_data_sets_by_hand():
     printed = as_text(described)
     assert printed["Lesion, % of the lungs"].tolist() == ["30 (10 to 50)", "–"]
     assert printed["Slice spacing, mm"].tolist() == ["5", "5"]
-    sheet = as_csv(described)
+    sheet = as_csv(described, missing={})
     assert sheet["dataset"].tolist() == ["covid20-union", "covid20-lung"]
     assert sheet["lesion_percent_of_lungs_max"].tolist()[0] == pytest.approx(50)
     assert sheet["lesion_percent_of_lungs_max"].isna().tolist() == [False, True]

@@ -161,7 +161,9 @@ def test_cells_pool_folds_and_stand_beside_the_published(scores):
     assert list(cells.columns) == [
         "row", "source", "fold", "region", "split", "metric", "unit",
         "ours_mean", "ours_std", "published_mean", "published_std", "difference", "n",
+        "status", "left_out",
     ]  # fmt: skip
+    assert (set(cells.status), set(cells.left_out)) == ({"run"}, {""})
     assert len(cells) == 2 * 2 * 3
     selected = scores[(scores.experiment == "scratch") & (scores.metric == "DSC")]
     first = cells[(cells.source == "none") & (cells.metric == "DSC")].set_index("fold")
@@ -293,6 +295,7 @@ def test_files_name_the_configuration(scores, tmp_path, name):
         cells,
         intervals,
         configuration=name,
+        phantom=name == "phantom",
         confidence=0.95,
         devices=[],
         remarks=[],

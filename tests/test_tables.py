@@ -144,6 +144,7 @@ def test_the_three_formats_hold_the_same_and_escape_names(tmp_path):
         cells,
         intervals,
         configuration="toy",
+        phantom=True,
         confidence=0.95,
         devices=["CPU, float32"],
         remarks=["One patient is everywhere."],
@@ -176,6 +177,7 @@ def test_numbers_keep_their_sign_and_their_zeros(tmp_path):
         cells,
         intervals,
         configuration="toy",
+        phantom=True,
         confidence=0.95,
         devices=[],
         remarks=[],
@@ -272,7 +274,15 @@ def test_panels_stand_above_their_metrics_in_every_format(tmp_path, suffix):
     cells = table_cells(PANEL_SERIES, PANELS, scores, read_published(PUBLISHED, "ma2021", "IX"))
     intervals = interval_rows(PANEL_SERIES, PANELS, scores, EVALUATION, seed=1)
     write_printed(
-        tmp_path / "t", PANELS, cells, intervals, configuration="toy", confidence=0.95, devices=[], remarks=[]
+        tmp_path / "t",
+        PANELS,
+        cells,
+        intervals,
+        configuration="toy",
+        phantom=True,
+        confidence=0.95,
+        devices=[],
+        remarks=[],
     )
     text = (tmp_path / f"t.{suffix}").read_text()
     expected = {

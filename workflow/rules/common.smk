@@ -29,11 +29,12 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 
+config.update(CONFIGURATION.settings)  # with what the chosen file leaves to another
 EXPERIMENTS = CONFIGURATION.experiments
 WEAK_MODELS = CONFIGURATION.weak_models
 LOCALISERS = CONFIGURATION.localisers
 DATASETS = CONFIGURATION.datasets
-ARTEFACTS = CONFIGURATION.artefacts
+ARTEFACTS = CONFIGURATION.shown()
 TARGET = config["plan"]["target"]
 SUFFIXES = {
     "table": [".csv", ".md", ".tex", ".html", "_intervals.csv", "_tests.csv"],
@@ -258,7 +259,9 @@ def series_of(wildcards):
 
 
 def remarks_of(wildcards):
-    return CONFIGURATION.remarks(artefact_of(wildcards))
+    """Return the remarks on all that an artefact should show, on what it does not show as well."""
+    whole = CONFIGURATION.artefacts[wildcards.paper][wildcards.artefact]
+    return CONFIGURATION.remarks(whole)
 
 
 def truth_shown(kind):
@@ -313,9 +316,11 @@ def curves_shown(wildcards):
 
 
 def datasets_shown(wildcards):
-    """Return the data sets that an artefact shows or describes."""
+    """Return the data sets that an artefact shows or describes, those that are there."""
     groups = artefact_of(wildcards)["datasets"].values()
-    return [name for group in groups for name in group]
+    return [
+        name for group in groups for name in group if name not in CONFIGURATION.missing
+    ]
 
 
 def model_shown(file):

@@ -33,6 +33,7 @@ rule table:
         evaluation=config["evaluation"],
         seed=config["seed"],
         configuration=config["name"],
+        phantom=config["phantom"] is not None,
     message:
         "Write {output.md}"
     script:
@@ -99,6 +100,7 @@ rule visual:
         shown=lambda wildcards: CONFIGURATION.predictions(artefact_of(wildcards)),
         dataset=lambda wildcards: DATASETS[artefact_of(wildcards)["truth"]],
         window=config["plan"]["window"],
+        remarks=remarks_of,
         configuration=config["name"],
     message:
         "Draw {output.png}"
@@ -129,6 +131,7 @@ rule relations:
     params:
         code=code("relations"),
         artefact=artefact_of,
+        remarks=remarks_of,
         configuration=config["name"],
     message:
         "Draw {output.png}"
@@ -164,6 +167,7 @@ rule examples:
             name: DATASETS[name] for name in datasets_shown(wildcards)
         },
         window=config["plan"]["window"],
+        remarks=remarks_of,
         configuration=config["name"],
     message:
         "Draw {output.png}"
@@ -198,6 +202,8 @@ rule describe:
         datasets=lambda wildcards: {
             name: DATASETS[name] for name in datasets_shown(wildcards)
         },
+        missing=CONFIGURATION.missing,
+        remarks=remarks_of,
         configuration=config["name"],
     message:
         "Write {output.md}"

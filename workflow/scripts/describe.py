@@ -15,13 +15,18 @@ if __name__ == "__main__":
         paths = {Path(table).parent.name: table for table in snakemake.input.cases}
         described = {
             (title, name): describe_cases(pd.read_csv(paths[name]), params.datasets[name])
+            if name in paths
+            else {}
             for title, names in params.artefact["datasets"].items()
             for name in names
         }
-        write_csv(Path(snakemake.output.csv), as_csv(described))
+        write_csv(Path(snakemake.output.csv), as_csv(described, params.missing))
         write_tables(
             Path(snakemake.output.csv).with_suffix(""),
             params.artefact["title"],
-            [f"Configuration: {params.configuration}. Numbers: median (least to most)."],
+            [
+                f"Configuration: {params.configuration}. Numbers: median (least to most).",
+                *params.remarks,
+            ],
             {"Cases, grids and lesions": as_text(described)},
         )

@@ -17,5 +17,7 @@ if __name__ == "__main__":
             case = choose_case([pd.read_csv(folders[name] / "cases.csv") for name in names])
             entries = [params.datasets[name] for name in names]
             examples[title] = read_example(case, [folders[name] for name in names], entries, params.window)
-        figure = draw_examples(examples, params.artefact, configuration=params.configuration)
+        figure = draw_examples(
+            examples, params.artefact, configuration=params.configuration, remarks=params.remarks
+        )
         save_figure(figure, Path(snakemake.output.png).with_suffix(""))

@@ -15,5 +15,6 @@ if __name__ == "__main__":
             pd.read_csv(snakemake.input.log),
             snakemake.params.artefact,
             configuration=snakemake.params.configuration,
+            remarks=snakemake.params.remarks,
         )
         save_figure(figure, Path(snakemake.output.png).with_suffix(""))

@@ -20,9 +20,8 @@ if __name__ == "__main__":
         params, artefact = snakemake.params, snakemake.params.artefact
         series = [Series(*fields) for fields in params.series]
         scores = read_scores(Path(snakemake.input.scores))
-        published = read_published(
-            Path(snakemake.input.published), snakemake.wildcards.paper, artefact["published"]
-        )
+        source, paper = Path(snakemake.input.published), snakemake.wildcards.paper
+        published = read_published(source, paper, artefact["published"])
         cells = table_cells(series, artefact, scores, published)
         intervals = interval_rows(series, artefact, scores, params.evaluation, params.seed)
         write_csv(Path(snakemake.output.csv), cells)
@@ -34,6 +33,7 @@ if __name__ == "__main__":
             cells,
             intervals,
             configuration=params.configuration,
+            phantom=params.phantom,
             confidence=params.evaluation["confidence"],
             devices=devices_of(series, scores),
             remarks=params.remarks,

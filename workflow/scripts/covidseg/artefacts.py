@@ -6,6 +6,8 @@ from pathlib import Path
 from covidseg.errors import InputError
 from covidseg.experiments import Experiment, check_known
 
+TRAINING = ("", "")  # the panel of a training itself, which has neither region nor split
+
 
 def named(
     rows: dict[str, str | list[str]], experiments: dict[str, Experiment]
@@ -25,9 +27,20 @@ def named(
     }
 
 
+def models(artefact: dict) -> dict[str, str | list[str]]:
+    """Return printed name -> experiments of the rows, columns or localisers; of data sets there are none."""
+    if "experiment" in artefact:
+        return {artefact["experiment"]: artefact["experiment"]}
+    return next((artefact[key] for key in ("rows", "columns", "localisers") if key in artefact), {})
+
+
 def panels(artefact: dict) -> list[tuple[str, str]]:
-    """Return (region, split) of each panel."""
-    return [(panel["region"], panel["split"]) for panel in artefact["panels"]]
+    """Return (region, split) of each panel, of a visual's regions, of the lesions that localisers find."""
+    if "panels" in artefact:
+        return [(panel["region"], panel["split"]) for panel in artefact["panels"]]
+    if "experiment" in artefact:
+        return [TRAINING]
+    return [(region, artefact["split"]) for region in artefact.get("regions", ["lesion"])]
 
 
 def check_artefacts(

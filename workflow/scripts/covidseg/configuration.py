@@ -2,19 +2,27 @@
 
 import json
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 
 import yaml
 
-from covidseg.artefacts import check_artefacts, named, panels
-from covidseg.errors import InputError
-from covidseg.experiments import Experiment, check_known, expand_experiments
+from covidseg.access import (
+    describe_left_out,
+    left_out,
+    missing_datasets,
+    reduce_artefact,
+    reduce_experiments,
+    rows_needing,
+    titles_needing,
+)
+from covidseg.artefacts import TRAINING, check_artefacts, models, named, panels
+from covidseg.experiments import Experiment, expand_experiments
 from covidseg.localisers import SOURCE, Localiser, WeakModel, read_localisers, read_models
 from covidseg.schemas import check_schema
 from covidseg.series import Series
-from covidseg.sources import ARCHIVED, KINDS, Source, patterns, read_source
-from covidseg.splits import describe_leaks, find_leaks, patient_of, published_folds
+from covidseg.settings import check_lungs, check_settings, extend
+from covidseg.sources import ARCHIVED, KINDS, Source, check_datasets, patterns, read_source
+from covidseg.splits import describe_leaks, find_leaks, first_cases, patient_of, published_folds
 
 
 @dataclass(frozen=True)
@@ -22,9 +30,11 @@ class Configuration:
     """Everything under config/, checked.
 
     Attributes:
-        settings: the chosen configuration (config.yaml, paper.yaml).
+        settings: the chosen configuration (config.yaml, paper.yaml, public.yaml), complete.
         datasets: datasets.yaml.
-        experiments: experiments.yaml with its sources, expanded; by name.
+        missing: the data sets that `without` leaves out -> its entry that does.
+        planned: experiments.yaml with its sources, expanded, and all localisers; by name.
+        experiments: those that need no missing data set, of sources reduced to what is there.
         weak_models: section weak of experiments.yaml: what is trained on image-level labels.
         localisers: likewise: what is scored.
         artefacts: artefacts.yaml.
@@ -35,6 +45,8 @@ class Configuration:
 
     settings: dict
     datasets: dict[str, dict]
+    missing: dict[str, str]
+    planned: dict[str, Experiment]
     experiments: dict[str, Experiment]
     weak_models: dict[str, WeakModel]
     localisers: dict[str, Localiser]
@@ -103,9 +115,14 @@ class Configuration:
         return [case.removeprefix(prefix).removesuffix(suffix) for case in names] or None
 
     def remarks(self, artefact: dict) -> list[str]:
-        """Return what must be said below a table or figure: patients who train and test."""
-        shown = self.experiments | self.localisers
-        trained = {name for one in self.series(artefact) for name in shown[one.experiment].train}
+        """Return what must be said below a table or figure: what is not run; patients who train and test."""
+        series = self.series(artefact)
+        shown = titles_needing(artefact, self.missing) if "datasets" in artefact else rows_needing(series)
+        leaks = self._leak_remarks(series) if "rows" in artefact else []
+        return [*describe_left_out(shown, self.settings["name"]), *leaks]
+
+    def _leak_remarks(self, series: list[Series]) -> list[str]:
+        trained = {name for one in series if one.runs for name in self.planned[one.experiment].train}
         leaks = set()
         for name in trained if self.settings["splits"] == "published" else ():
             if published := self.splits.get(self.datasets[name].get("split")):
@@ -114,36 +131,53 @@ class Configuration:
         return [describe_leaks(sorted(leaks, key=str))] if leaks else []
 
     def series(self, artefact: dict) -> list[Series]:
-        """Return the scores behind a table or a violin figure, in the paper's words and order."""
+        """Return the scores behind a table or figure, in the paper's words and order."""
         return [
-            Series(row, self.source_titles[experiment.source], region, split, experiment.name)
-            for row, experiments in named(artefact["rows"], self.experiments | self.localisers).items()
+            self._series(row, experiment, panel)
+            for row, experiments in named(models(artefact), self.planned).items()
             for experiment in experiments
-            for region, split in panels(artefact)
-            if (region, split) in experiment.places(self.datasets)
+            for panel in panels(artefact)
+            if panel in self._places(experiment)
         ]
+
+    def _series(self, row: str, experiment: Experiment, panel: tuple[str, str]) -> Series:
+        run = (self.experiments | self.localisers).get(experiment.name)
+        tested = self.missing.keys() & {self._places(experiment)[panel]}
+        needed = {self.missing[name] for name in left_out(experiment, self.planned, self.missing) | tested}
+        return Series(
+            row,
+            self.source_titles[experiment.source],
+            *panel,
+            experiment.name,
+            folds=experiment.folds,
+            runs=run is not None and panel in self._places(run),
+            left_out=", ".join(sorted(needed)),
+        )
+
+    def _places(self, experiment: Experiment) -> dict[tuple[str, str], str]:
+        """Return (region, split) -> the data set that it is scored on."""
+        places = experiment.places(self.datasets)
+        return {TRAINING: ""} | {panel: dataset for panel, (dataset, _) in places.items()}
+
+    def shown(self) -> dict[str, dict[str, dict]]:
+        """Return the artefacts that are made, by paper and name, figures without what is not run."""
+        return {
+            paper: {
+                name: shown
+                for name, artefact in group.items()
+                if (shown := reduce_artefact(artefact, self.series(artefact), self.missing))
+            }
+            for paper, group in self.artefacts.items()
+        }
 
     def predictions(self, artefact: dict) -> dict[str, dict[str, dict]]:
         """Return what a visual artefact shows: column -> region -> experiment, data set and class."""
         shown = {column: {} for column in artefact["columns"]}
-        for column, experiments in named(artefact["columns"], self.experiments).items():
-            for experiment, region in product(experiments, artefact["regions"]):
-                place = experiment.places(self.datasets).get((region, artefact["split"]))
-                if place:
-                    keys = {"experiment": experiment.name, "dataset": place[0], "class": place[1]}
-                    shown[column][region] = keys
+        for one in (one for one in self.series(artefact) if one.runs):
+            places = self.experiments[one.experiment].places(self.datasets)
+            dataset, number = places[one.region, one.split]
+            shown[one.row][one.region] = {"experiment": one.experiment, "dataset": dataset, "class": number}
         return shown
-
-
-def first_cases(folds: list[dict], count: int) -> list[str]:
-    """Return the first `count` names of a published split, its ratio of training to test cases kept.
-
-    Of several folds the training parts are taken one after the other; together they hold every case.
-    """
-    if len(folds) > 1:
-        return [case for fold in folds for case in fold["train"]][:count]
-    training = round(0.8 * count)
-    return folds[0]["train"][:training] + folds[0]["val"][: count - training]
 
 
 def load_configuration(settings: dict, name: str, folder: Path) -> Configuration:
@@ -157,100 +191,43 @@ def load_configuration(settings: dict, name: str, folder: Path) -> Configuration
     Raises:
         InputError: names the file, the key, the value and what is allowed.
     """
+    settings = extend(settings, Path(name))
     check_schema(settings, name, folder / "schemas" / "config.schema.yaml")
     sheets = {}
     for sheet in ("datasets", "experiments", "artefacts"):
         path = folder / f"{sheet}.yaml"
         sheets[sheet] = yaml.safe_load(path.read_text(encoding="utf-8"))
         check_schema(sheets[sheet], str(path), folder / "schemas" / f"{sheet}.schema.yaml")
-    splits = json.loads((folder / "splits.json").read_text(encoding="utf-8"))
-    _check_settings(settings, name, sheets["datasets"])
-    _check_datasets(sheets["datasets"], splits, folder / "datasets.yaml")
-    experiments = expand_experiments(
-        sheets["experiments"], sheets["datasets"], settings["plan"]["target"], folder / "experiments.yaml"
-    )
-    _check_lungs(settings["weak"]["lungs"], experiments, sheets["datasets"], name)
-    weak = sheets["experiments"]["weak"]
-    models = read_models(weak, sheets["datasets"], folder / "experiments.yaml")
-    localisers = read_localisers(
-        weak, models, sheets["datasets"], settings["weak"], folder / "experiments.yaml"
-    )
+    datasets, splits = sheets["datasets"], json.loads((folder / "splits.json").read_text(encoding="utf-8"))
+    check_settings(settings, name, datasets)
+    check_datasets(datasets, splits, folder / "datasets.yaml")
+    missing = missing_datasets(settings["without"], datasets)
+    experiments, _, localisers = _read_models(sheets["experiments"], datasets, settings, folder)
+    planned = experiments | localisers
+    check_artefacts(sheets["artefacts"], planned, datasets, settings, folder / "artefacts.yaml")
+    reduced = reduce_experiments(sheets["experiments"], missing)
+    experiments, weak_models, localisers = _read_models(reduced, datasets, settings, folder)
+    check_lungs(settings["weak"]["lungs"], experiments, planned, datasets, name)
     titles = {"none": "none", SOURCE: "COVID-cell"} | {
         key: value["title"] for key, value in sheets["experiments"]["sources"].items()
     }
-    scored = experiments | localisers
-    check_artefacts(sheets["artefacts"], scored, sheets["datasets"], settings, folder / "artefacts.yaml")
     return Configuration(
-        settings,
-        sheets["datasets"],
-        experiments,
-        models,
-        localisers,
-        sheets["artefacts"],
-        titles,
-        splits,
-        folder,
+        settings=settings,
+        datasets=datasets,
+        missing=missing,
+        planned=planned,
+        experiments=experiments,
+        weak_models=weak_models,
+        localisers=localisers,
+        artefacts=sheets["artefacts"],
+        source_titles=titles,
+        splits=splits,
+        folder=folder,
     )
 
 
-def _check_settings(settings: dict, name: str, datasets: dict) -> None:
-    plan, network = settings["plan"], settings["network"]
-    check_known([plan["target"]], datasets, f"{name}: plan.target", "data set")
-    if settings["phantom"] is not None:
-        check_known(settings["phantom"]["cases"], datasets, f"{name}: phantom.cases", "data set")
-    lengths = {key: len(network[key]) for key in ("features", "kernels", "strides")}
-    lengths["encoder convolutions"] = len(network["convolutions"]["encoder"])
-    lengths["decoder convolutions + 1"] = len(network["convolutions"]["decoder"]) + 1
-    if len(set(lengths.values())) > 1:
-        raise InputError(f"{name}: network: these differ in number of stages: {lengths}")
-    for axis, size in enumerate(plan["patch"]):
-        stride = 1
-        for strides in network["strides"]:
-            stride *= strides[axis]
-        if size % stride:
-            raise InputError(
-                f"{name}: plan.patch: {size} on axis {'zyx'[axis]}; expected a multiple of {stride} (strides)"
-            )
-    if plan["window"][0] >= plan["window"][1]:
-        raise InputError(f"{name}: plan.window: {plan['window']} HU; the first must be below the second")
-
-
-def _check_lungs(chosen: str, experiments: dict[str, Experiment], datasets: dict, name: str) -> None:
-    """The lungs of volumes are cut out by the truth or by one model, which has seen none of them."""
-    able = [
-        experiment.name
-        for experiment in experiments.values()
-        if experiment.folds == 1 and ("left_lung", "test") in experiment.places(datasets)
-    ]
-    check_known([chosen], dict.fromkeys(["truth", *able]), f"{name}: weak.lungs", "segmentation of lungs")
-
-
-def _check_datasets(datasets: dict, splits: dict, path: Path) -> None:
-    for name, dataset in datasets.items():
-        if "slices" in dataset:
-            _check_archives(name, dataset, datasets, path)
-            continue
-        if dataset["split"] not in ("random", "test", *splits):
-            allowed = ", ".join(["random", "test", *splits])
-            raise InputError(f"{path}: {name}.split: unknown split {dataset['split']!r}; allowed: {allowed}")
-        _check_archives(name, dataset, datasets, path)
-        if "left_lung" in dataset["regions"].values() and "lungs" not in dataset:
-            raise InputError(
-                f"{path}: {name}: has left and right lung; lungs and sides are needed to verify them"
-            )
-        ids = set(dataset["labels"]["map"].values()) - {0}
-        if ids != set(dataset["regions"]):
-            raise InputError(
-                f"{path}: {name}.labels.map gives ids {sorted(ids)}, regions has {list(dataset['regions'])}"
-            )
-
-
-def _check_archives(name: str, dataset: dict, datasets: dict, path: Path) -> None:
-    for kind in filter(dataset.get, ARCHIVED):
-        owner, _, archive = dataset[kind]["archive"].partition("/")
-        if archive not in datasets.get(owner, {}).get("archives", {}):
-            known = {f"{name}/{entry}": name for name in datasets for entry in datasets[name]["archives"]}
-            near = [entry for entry, name in known.items() if name == owner] or known
-            raise InputError(
-                f"{path}: {name}.{kind}.archive: unknown {owner}/{archive}; allowed: {', '.join(near)}"
-            )
+def _read_models(sheet: dict, datasets: dict, settings: dict, folder: Path) -> tuple[dict, dict, dict]:
+    path, weak = folder / "experiments.yaml", sheet["weak"]
+    experiments = expand_experiments(sheet, datasets, settings["plan"]["target"], path)
+    weak_models = read_models(weak, datasets, path)
+    return experiments, weak_models, read_localisers(weak, weak_models, datasets, settings["weak"], path)

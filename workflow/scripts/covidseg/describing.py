@@ -3,6 +3,7 @@
 import pandas as pd
 
 from covidseg.regions import LESIONS, TITLES
+from covidseg.tables import NOT_RUN
 
 
 def describe_cases(cases: pd.DataFrame, dataset: dict) -> dict[str, tuple | int | str]:
@@ -41,11 +42,17 @@ def _spread(values: pd.Series) -> tuple[float, float, float]:
     return float(values.min()), float(values.median()), float(values.max())
 
 
-def as_csv(described: dict[tuple[str, str], dict]) -> pd.DataFrame:
-    """Return one row a data set, a column for each of least, median and most; the keys are its names."""
+def as_csv(described: dict[tuple[str, str], dict], missing: dict[str, str]) -> pd.DataFrame:
+    """Return one row a data set, a column for each of least, median and most.
+
+    Args:
+        described: its names -> of `describe_cases`; {} of a data set that is left out.
+        missing: data set -> the name in `without` that leaves it out.
+    """
     rows = []
     for (title, name), found in described.items():
-        row = {"title": title, "dataset": name}
+        status = NOT_RUN if name in missing else "run"
+        row = {"title": title, "dataset": name, "status": status, "left_out": missing.get(name, "")}
         for key, value in found.items():
             parts = zip(("min", "median", "max"), value, strict=True) if isinstance(value, tuple) else ()
             row |= {f"{key}_{part}": number for part, number in parts} or {key: value}
@@ -56,6 +63,9 @@ def as_csv(described: dict[tuple[str, str], dict]) -> pd.DataFrame:
 def as_text(described: dict[tuple[str, str], dict]) -> pd.DataFrame:
     """Return one row a data set as it is printed: median (least to most)."""
     headings = {
+        "labels": "Labels",
+        "cases": "Cases",
+        "patients": "Patients",
         "slices": "Slices",
         "slice_spacing_mm": "Slice spacing, mm",
         "pixel_spacing_mm": "Pixel, mm",
@@ -63,19 +73,16 @@ def as_text(described: dict[tuple[str, str], dict]) -> pd.DataFrame:
         "lesion_percent_of_lungs": "Lesion, % of the lungs",
     }
     return pd.DataFrame(
-        {
-            "Data set": title,
-            "Labels": found["labels"],
-            "Cases": str(found["cases"]),
-            "Patients": str(found["patients"]),
-            **{heading: _range(found.get(key)) for key, heading in headings.items()},
-        }
+        {"Data set": title}
+        | {heading: _text(found.get(key)) if found else NOT_RUN for key, heading in headings.items()}
         for (title, _), found in described.items()
     )
 
 
-def _range(values: tuple | None) -> str:
-    if values is None:
+def _text(value: tuple | int | str | None) -> str:
+    if value is None:
         return "–"
-    low, middle, high = (f"{value:.3g}" if value < 1000 else f"{value:.0f}" for value in values)
+    if not isinstance(value, tuple):
+        return str(value)
+    low, middle, high = (f"{number:.3g}" if number < 1000 else f"{number:.0f}" for number in value)
     return middle if low == high else f"{middle} ({low} to {high})"

@@ -91,7 +91,9 @@ def read_example(case: str, folders: list[Path], datasets: list[dict], window: t
     return Example(case, spacing, image, labels, z, body_box(image, spacing[1:], window))
 
 
-def draw_examples(examples: dict[str, Example], artefact: dict, *, configuration: str) -> plt.Figure:
+def draw_examples(
+    examples: dict[str, Example], artefact: dict, *, configuration: str, remarks: list[str]
+) -> plt.Figure:
     """Draw one column a data set: CT, CT with labels, labels in 3D."""
     figure = plt.figure(figsize=(PANEL_INCHES * len(examples), PANEL_INCHES * 3), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[PANEL_INCHES * 3 - 0.3, 0.3])
@@ -113,7 +115,7 @@ def draw_examples(examples: dict[str, Example], artefact: dict, *, configuration
         f"Configuration: {configuration}. The case of median lesion volume, the slice with most of it. "
         "The patient's right is on the left."
     )
-    caption(figure, artefact["title"], bottom_line)
+    caption(figure, artefact["title"], bottom_line, remarks)
     return figure
 
 

@@ -1,6 +1,8 @@
 """What all figures share: the drawing back end, the line that names the configuration, the files."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib
 import numpy as np
@@ -11,6 +13,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
+CHARACTERS_PER_INCH = 16  # of the bottom line
 # The papers' red, green and blue, of Okabe and Ito's palette.
 REGION_COLOURS = {
     "left_lung": "#D55E00",
@@ -20,10 +23,12 @@ REGION_COLOURS = {
 }
 
 
-def caption(figure: plt.Figure, title: str, bottom: str) -> None:
-    """Set the figure's title and its bottom line."""
+def caption(figure: plt.Figure, title: str, bottom: str, remarks: Sequence[str] = ()) -> None:
+    """Set the figure's title, its bottom line and the remarks below that, broken into lines."""
+    width = round(CHARACTERS_PER_INCH * figure.get_figwidth())
+    lines = [bottom, *(fill(remark, width) for remark in remarks)]
     figure.suptitle(title, fontsize=11)
-    figure.supxlabel(bottom, fontsize=8, color="0.35")
+    figure.supxlabel("\n".join(lines), fontsize=8, color="0.35")
 
 
 def _freeze_layout(figure: plt.Figure) -> None:

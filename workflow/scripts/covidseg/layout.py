@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from covidseg.regions import TITLES
-from covidseg.tables import SERIES, TIME
+from covidseg.tables import NOT_RUN, SERIES, TIME
 
 DIGITS = {"fraction": 3, "percent": 1}  # decimals where the paper prints no number
 FEWEST = {"fraction": 2, "percent": 1}  # decimals in any case
@@ -63,7 +63,12 @@ class Printer:
         decimals = {metric: _decimals(part) for metric, part in cells.groupby("metric")}
         marks = _marks(cells, decimals)
         lines = list(cells.itertuples())
-        ours = [_number(line.ours_mean, line.ours_std, decimals[line.metric]) for line in lines]
+        ours = [
+            NOT_RUN
+            if line.status == NOT_RUN
+            else _number(line.ours_mean, line.ours_std, decimals[line.metric])
+            for line in lines
+        ]
         ours = [markup.marks[mark].format(text) for mark, text in zip(marks, ours, strict=True)]
         published = [
             _number(line.published_mean, line.published_std, decimals[line.metric]) for line in lines
@@ -85,7 +90,7 @@ class Printer:
             else:
                 line |= self._beyond_the_paper(average)
             lines.append(line)
-        return pd.DataFrame(lines)
+        return pd.DataFrame(lines).fillna("–")
 
     def by_panel(self, metrics: list[str]) -> pd.DataFrame:
         """Lay metrics out with one row a method and fold, and one column a panel and metric."""
@@ -121,6 +126,8 @@ class Printer:
 
     def _beyond_the_paper(self, average: pd.Series) -> dict:
         """Return the columns that no paper has: difference, interval and number of cases of an average."""
+        if average.status == NOT_RUN:
+            return dict.fromkeys(("Difference", "CI", "n"), NOT_RUN)
         keys, decimals = [*SERIES, "metric"], self.decimals[average.metric]
         found = self.intervals[(self.intervals[keys] == average[keys]).all(axis=1)]
         limits = [f"{limit:.{decimals}f}" for limit in found[["low", "high"]].to_numpy().ravel()]
@@ -173,8 +180,9 @@ def _number(mean: float, std: float, decimals: int | None) -> str:
 
 
 def _ratios(average: pd.Series, first: pd.Series) -> tuple[str, str]:
+    ours = _number(average.ours_mean / first.ours_mean, np.nan, 2)
     return (
-        _number(average.ours_mean / first.ours_mean, np.nan, 2),
+        NOT_RUN if average.status == NOT_RUN else ours,
         _number(average.published_mean / first.published_mean, np.nan, 2),
     )
 

@@ -46,6 +46,10 @@ class Localiser(Experiment):
     model: str = ""
     map: str = ""
 
+    @property
+    def pretraining(self) -> None:
+        """Its model starts from nothing."""
+
     def places(self, datasets: dict) -> dict[tuple[str, str], tuple[str, int]]:
         """Return ("lesion", split) -> (data set, 1), whatever else the data set labels."""
         return {("lesion", split): (dataset, 1) for dataset, split in self.evaluate.items()}

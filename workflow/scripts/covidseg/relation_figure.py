@@ -23,7 +23,12 @@ def read_matrices(path: Path) -> dict[int, dict[str, np.ndarray]]:
 
 
 def draw_relations(
-    matrices: dict[int, dict[str, np.ndarray]], log: pd.DataFrame, artefact: dict, *, configuration: str
+    matrices: dict[int, dict[str, np.ndarray]],
+    log: pd.DataFrame,
+    artefact: dict,
+    *,
+    configuration: str,
+    remarks: list[str],
 ) -> plt.Figure:
     """Draw one row an epoch: both matrices and their absolute difference; below, the mean of all epochs."""
     figure = plt.figure(
@@ -33,7 +38,7 @@ def draw_relations(
     _draw_matrices(above, matrices, artefact["left"], artefact["right"])
     _draw_curve(below.subplots(), log, artefact["curve"], list(matrices))
     bottom = f"Configuration: {configuration}. {artefact['experiment']}, fold {artefact['fold']}."
-    caption(figure, artefact["title"], bottom)
+    caption(figure, artefact["title"], bottom, remarks)
     return figure
 
 

@@ -13,6 +13,9 @@ class Series:
         region: that is scored.
         split: of the scores.
         experiment: ours.
+        folds: number of its models.
+        runs: whether it is run and scored there; the configuration may be without a data set that it needs.
+        left_out: the names of these, of its source's too, where it is run on less than the paper's.
     """
 
     row: str
@@ -20,3 +23,6 @@ class Series:
     region: str
     split: str
     experiment: str
+    folds: int = 1
+    runs: bool = True
+    left_out: str = ""

@@ -90,3 +90,41 @@ def _row(table: Path, archive: str) -> dict:
     except OSError as error:
         raise InputError(f"{table}: not there; correct `checksums` in datasets.yaml") from error
     raise InputError(f"{table}: no row of {archive}; add it, or remove `checksums` in datasets.yaml")
+
+
+def check_datasets(datasets: dict, splits: dict, path: Path) -> None:
+    """Raise InputError, which names the file, the key and what is allowed, for what a schema cannot see.
+
+    Args:
+        datasets: content of datasets.yaml.
+        splits: content of splits.json.
+        path: of datasets.yaml.
+    """
+    for name, dataset in datasets.items():
+        if "slices" in dataset:
+            _check_archives(name, dataset, datasets, path)
+            continue
+        if dataset["split"] not in ("random", "test", *splits):
+            allowed = ", ".join(["random", "test", *splits])
+            raise InputError(f"{path}: {name}.split: unknown split {dataset['split']!r}; allowed: {allowed}")
+        _check_archives(name, dataset, datasets, path)
+        if "left_lung" in dataset["regions"].values() and "lungs" not in dataset:
+            raise InputError(
+                f"{path}: {name}: has left and right lung; lungs and sides are needed to verify them"
+            )
+        ids = set(dataset["labels"]["map"].values()) - {0}
+        if ids != set(dataset["regions"]):
+            raise InputError(
+                f"{path}: {name}.labels.map gives ids {sorted(ids)}, regions has {list(dataset['regions'])}"
+            )
+
+
+def _check_archives(name: str, dataset: dict, datasets: dict, path: Path) -> None:
+    for kind in filter(dataset.get, ARCHIVED):
+        owner, _, archive = dataset[kind]["archive"].partition("/")
+        if archive not in datasets.get(owner, {}).get("archives", {}):
+            known = {f"{name}/{entry}": name for name in datasets for entry in datasets[name]["archives"]}
+            near = [entry for entry, name in known.items() if name == owner] or known
+            raise InputError(
+                f"{path}: {name}.{kind}.archive: unknown {owner}/{archive}; allowed: {', '.join(near)}"
+            )

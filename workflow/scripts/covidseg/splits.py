@@ -117,6 +117,17 @@ def published_folds(folds: list[dict], cases: set[str]) -> Folds:
     ]
 
 
+def first_cases(folds: list[dict], count: int) -> list[str]:
+    """Return the first `count` names of a published split, its ratio of training to test cases kept.
+
+    Of several folds the training parts are taken one after the other; together they hold every case.
+    """
+    if len(folds) > 1:
+        return [case for fold in folds for case in fold["train"]][:count]
+    training = round(0.8 * count)
+    return folds[0]["train"][:training] + folds[0]["val"][: count - training]
+
+
 def read_splits(paths: list[str]) -> dict[str, Folds]:
     """Read the splits of several data sets, results/splits/<data set>.json, into one dictionary."""
     splits = {}

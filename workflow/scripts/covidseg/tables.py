@@ -13,9 +13,20 @@ from covidseg.statistics import bootstrap_interval, paired_tests, summarise
 
 SERIES = ["row", "source", "region", "split"]
 KEYS = ["row", "source", "fold", "region", "split", "metric", "unit"]
-COLUMNS = [*KEYS, "ours_mean", "ours_std", "published_mean", "published_std", "difference", "n"]
+COLUMNS = [
+    *KEYS,
+    "ours_mean",
+    "ours_std",
+    "published_mean",
+    "published_std",
+    "difference",
+    "n",
+    "status",
+    "left_out",
+]
 TIME = "time"  # seconds per epoch of a fold's training; its "case" is the device
 WHOLE = ("AUPRC", "DSC_lower_bound")  # of all slices together: nothing to test or to resample
+NOT_RUN = "not run"
 SYNONYMS = {"Recall": "Sensitivity"}  # ma2021 Table X prints the one quantity under both names
 
 
@@ -50,15 +61,17 @@ def table_cells(
     """Return one row a printed cell, with the columns of the contract.
 
     Means and standard deviations under "ours" come from `scores` alone; where there are none they are NaN.
+    `status` is "run" or "not run", `left_out` names what a row would need and has not (config/public.yaml).
     """
     cells = []
     for one in series:
+        standing = ("run" if one.runs else NOT_RUN, one.left_out)
         for metric in artefact["metrics"]:
             unit = "seconds" if metric == TIME else artefact["unit"]
-            selected = select(scores, one, metric)
-            for fold, values in _by_fold(selected, unit, artefact.get("folds", "each")):
+            for fold, values in _by_fold(one, select(scores, one, metric), artefact):
                 key = (one.row, one.source, fold, one.region, one.split, metric, unit)
-                cells.append((*key, *_beside_published(values, key, published)))
+                percent = 100 if unit == "percent" else 1
+                cells.append((*key, *_beside_published(percent * values, key, published), *standing))
     return pd.DataFrame(cells, columns=COLUMNS)
 
 
@@ -68,17 +81,19 @@ def _beside_published(values: pd.Series, key: tuple, published: pd.DataFrame) ->
     return mean, std, known["mean"], known["std"], mean - known["mean"], count
 
 
-def _by_fold(scores: pd.DataFrame, unit: str, folds: str) -> Iterator[tuple[str, pd.Series]]:
-    values = scores["value"] * (100 if unit == "percent" else 1)
-    if folds == "each":
-        for fold, part in values.groupby(scores["fold"]):
-            yield str(fold), part
+def _by_fold(one: Series, scores: pd.DataFrame, artefact: dict) -> Iterator[tuple[str, pd.Series]]:
+    """Yield the values of each fold and of all; of a series that is not run no values, whatever there is."""
+    values = scores["value"] if one.runs else scores["value"].iloc[:0]
+    if artefact.get("folds", "each") == "each":
+        folds = sorted(scores["fold"].unique()) if one.runs else map(str, range(one.folds))
+        for fold in folds:
+            yield fold, values[scores["fold"] == fold]
     yield "avg", values
 
 
 def devices_of(series: list[Series], scores: pd.DataFrame) -> list[str]:
     """Return the devices that the series' trainings were timed on."""
-    experiments = [one.experiment for one in series]
+    experiments = [one.experiment for one in series if one.runs]
     timed = scores[(scores.metric == TIME) & scores.experiment.isin(experiments)]
     return sorted(timed["case"].unique())
 
@@ -88,7 +103,7 @@ def interval_rows(
 ) -> pd.DataFrame:
     """Return the bootstrap interval of every pooled mean, and how many cases were left out as undefined."""
     found = []
-    for one in series:
+    for one in (one for one in series if one.runs):
         for metric in _scored(artefact):
             values = select(scores, one, metric)["value"] * (100 if artefact["unit"] == "percent" else 1)
             low, high = bootstrap_interval(
@@ -107,7 +122,7 @@ def comparison_rows(series: list[Series], artefact: dict, scores: pd.DataFrame) 
     """Return the paired tests between all rows of a panel, corrected within each panel and metric."""
     found = []
     for region, split in dict.fromkeys((one.region, one.split) for one in series):
-        compared = [one for one in series if (one.region, one.split) == (region, split)]
+        compared = [one for one in series if one.runs and (one.region, one.split) == (region, split)]
         for metric in _scored(artefact):
             samples = {one.experiment: _sample(select(scores, one, metric)) for one in compared}
             panel = {"region": region, "split": split, "metric": metric}

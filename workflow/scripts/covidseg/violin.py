@@ -21,14 +21,16 @@ def draw_violins(
 ) -> plt.Figure:
     """Draw one row a metric and one column a panel; a dot is a case of one fold.
 
-    Violins stand by method, coloured by source.
+    Violins stand by method, coloured by source; series that are not run have none.
     """
+    series = [one for one in series if one.runs]
     sources = list(dict.fromkeys(one.source for one in series))
     colours = dict(zip(sources, sns.color_palette("colorblind", len(sources)), strict=True))
     panels = [
         [one for one in series if (one.region, one.split) == (panel["region"], panel["split"])]
         for panel in artefact["panels"]
     ]
+    panels = [panel for panel in panels if panel]
     metrics, widths = artefact["metrics"], [len(panel) for panel in panels]
     inches = max(8, 1 + INCHES * sum(widths))
     with sns.axes_style("whitegrid"):
@@ -50,8 +52,8 @@ def draw_violins(
             column[0].set_title(panel_title(panel[0].region, panel[0].split), fontsize=10)
         _name_violins(column, panel, round(CHARACTERS * inches / (1 + INCHES * sum(widths))))
     splits = ", ".join(dict.fromkeys(one.split for one in series))
-    bottom = [f"Configuration: {configuration}. Split: {splits}. Bar: median.", *remarks]
-    caption(figure, artefact["title"], "\n".join(fill(line, round(16 * inches)) for line in bottom))
+    bottom = f"Configuration: {configuration}. Split: {splits}. Bar: median."
+    caption(figure, artefact["title"], bottom, remarks)
     return figure
 
 
