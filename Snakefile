@@ -2,6 +2,7 @@
 
 snakemake                                   phantom data, on this machine
 snakemake --configfile config/paper.yaml    the papers' data and settings
+snakemake --configfile config/public.yaml   the same without the data that need a registration
 """
 
 from snakemake.utils import min_version

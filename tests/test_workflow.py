@@ -8,10 +8,15 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
+from textwrap import dedent
 
 import pytest
+import yaml
 
 from conftest import ROOT
+from covidseg.images import write_volume
+from covidseg.phantom.cohort import make_case
 from toy_workflow import PARTS, SNAKEMAKE, change_yaml, copy_parts, jobs_of, make_toy, snakemake
 
 
@@ -50,9 +55,27 @@ def test_both_configurations_train_every_model_once_and_reach_every_artefact(arg
             assert "masks" not in block
 
 
+def test_without_a_source_the_dag_has_nothing_of_it_and_every_artefact_that_is_left():
+    output = snakemake(ROOT, "-n", "--forceall", "--configfile", "config/public.yaml")
+    assert "structseg" not in output.lower()
+    jobs = jobs_of(output)
+    # As above, without StructSeg: three strategies x three sources; ma2021: 10 alone, 3 + 3 x 5 of other people's.
+    wang, ma = 5 * (1 + 3 * 3 + 2), 10 + 3 + 3 * 5
+    assert (jobs["pretrain"], jobs["train"], jobs["collaborative"]) == (4, wang + ma, 3 * 5)
+    assert jobs["predict"] == jobs["score"] == wang + ma + 3 * 5
+    # COVID-19-CT-Seg three times, MSD, NSCLC twice, MosMed; the archives of StructSeg are two.
+    assert jobs["ingest"] == jobs["preprocess"] == jobs["split"] == 7
+    whole = jobs_of(snakemake(ROOT, "-n", "--forceall", "--configfile", "config/paper.yaml"))
+    assert jobs["download"] == whole["download"] - 2
+    weak = ("slices", "cut_slices", "train_weak", "localise", "score_weak")
+    paper = ("table", "violin", "visual", "relations", "examples", "describe", "localisation", "thresholds")
+    assert [jobs[name] for name in (*weak, *paper)] == [whole[name] for name in (*weak, *paper)]
+    assert "results/predictions/task2-nsclc-lung/fold0" in output, "which cuts the lungs out of volumes"
+
+
 def test_progress_and_the_way_to_the_results_are_shown(toy):
     output = (toy / "first_output.txt").read_text()
-    assert "of 68 steps" in output
+    assert "of 69 steps" in output
     tail = output[output.index("Done (toy). Tables and figures:") :]
     assert "results/paper/wang2021/table1.md" in tail
     assert "results/paper/wang2021/violin.png" in tail
@@ -106,6 +129,30 @@ def test_an_empty_clone_rebuilds_every_table_and_violin_from_the_scores_alone(to
     assert not (tmp_path / "results" / "models").exists()
 
 
+def test_without_a_source_tables_and_violins_say_so_whatever_the_scores_hold(toy, tmp_path):
+    copy_parts(toy, tmp_path)
+    (tmp_path / "results").mkdir()
+    shutil.copy(toy / "results" / "scores.csv", tmp_path / "results")
+    (tmp_path / "config" / "mine.yaml").write_text("{extends: config.yaml, name: mine, without: [msd]}")
+    snakemake(tmp_path, "tables_and_violins", "--configfile", "config/mine.yaml")
+    paper = tmp_path / "results" / "paper"
+    with open(paper / "wang2021" / "table1.csv", newline="") as file:
+        cells = [cell for cell in csv.DictReader(file) if cell["source"] == "MSD"]
+    assert [cell["fold"] for cell in cells] == 2 * ["0", "1", "avg"]
+    assert {(cell["ours_mean"], cell["status"], cell["left_out"]) for cell in cells} == {
+        ("", "not run", "msd")
+    }
+    assert all(cell["published_mean"] for cell in cells)
+    text = (paper / "wang2021" / "table1.md").read_text()
+    assert re.search(r"Body Fine-tuning +\| MSD +\| not run \[0\.\d+ ± 0\.\d+\]", text)
+    assert "Not run, as configuration mine is without msd: Body Fine-tuning." in text
+    assert "Task3-MSD" in (paper / "ma2021" / "table9.html").read_text()
+    drawn, before = (folder / "ma2021" / "figure4.svg" for folder in (paper, toy / "results" / "paper"))
+    assert "<!-- Task3-MSD -->" in before.read_text()
+    assert "<!-- Task3-MSD -->" not in drawn.read_text()
+    assert "<!-- Not run, as configuration mine is without msd: Task3-MSD. -->" in drawn.read_text()
+
+
 def test_pooled_training_takes_the_published_cases_of_both_data_sets(toy):
     model = toy / "results" / "models" / "task3-msd" / "fold1" / "model.json"
     description, splits = (
@@ -142,6 +189,54 @@ def test_a_model_tells_where_it_comes_from(toy):
 
 def test_a_second_run_does_nothing(toy):
     assert "Nothing to be done" in snakemake(toy)
+
+
+def readme_blocks(section):
+    """The YAML in a section of the README."""
+    text = (ROOT / "README.md").read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return [yaml.safe_load(dedent(block)) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+
+
+def test_a_data_set_of_one_s_own_gets_its_row_as_the_readme_says(toy, tmp_path):
+    """From a folder of NIfTI files, by the README's own entries with this folder's place."""
+    for number in range(5):
+        case = make_case("msd", f"patient_{number}", seed=1, rank=number / 4)
+        write_volume(tmp_path / "scans" / f"patient_{number}" / "ct.nii.gz", case.image)
+        write_volume(tmp_path / "scans" / f"patient_{number}" / "lesion.nii.gz", case.lesion)
+    own = shutil.copytree(toy, tmp_path / "toy", symlinks=True)
+    described, learned = readme_blocks("Add a data set")
+    assert described["hospital"]["archives"] == {"scans.zip": {"address": "file:/path/to/scans"}}
+    described["hospital"]["archives"]["scans.zip"]["address"] = f"file:{tmp_path / 'scans'}"
+    change_yaml(own / "config" / "datasets.yaml", lambda content: content.update(described))
+
+    def learn(content):
+        content["sources"] |= learned["sources"]
+        content["experiments"]["body-finetune"]["sources"] += learned["experiments"]["body-finetune"][
+            "sources"
+        ][-1:]
+
+    change_yaml(own / "config" / "experiments.yaml", learn)
+    assert jobs_of(snakemake(own, "-n")) == {
+        "download": 1, "ingest": 1, "preprocess": 1, "split": 1, "collect_splits": 1, "pretrain": 1, "train": 2,
+        "data_sources": 1, "predict": 2, "score": 2, "collect": 1, "table": 3, "violin": 2, "visual": 2, "all": 1,
+    }  # fmt: skip
+    snakemake(own, "results/paper/wang2021/table1.html")
+    with open(own / "results" / "paper" / "wang2021" / "table1.csv", newline="") as file:
+        cells = [cell for cell in csv.DictReader(file) if cell["source"] == "Hospital"]
+    assert [(cell["row"], cell["metric"], cell["fold"]) for cell in cells] == [
+        ("Body Fine-tuning", metric, fold) for metric in ("DSC", "NSD") for fold in ("0", "1", "avg")
+    ]
+    assert all(0 <= float(cell["ours_mean"]) <= 1 and not cell["published_mean"] for cell in cells)
+    assert [cell["n"] for cell in cells] == 2 * ["4", "4", "8"]
+    text = (own / "results" / "paper" / "wang2021" / "table1.md").read_text()
+    assert re.search(r"Body Fine-tuning +\| Hospital +\| .*0\.\d{3} ± 0\.\d{3}.* \[–\]", text)
+    model = json.loads(
+        (own / "results" / "models" / "pretrain-hospital" / "fold0" / "model.json").read_text()
+    )
+    assert len(model["lineage"]["training_cases"]) == 4, "of five patients"
+    for name in ("scratch", "body-finetune-msd"):
+        path = Path("results", "models", name, "fold0", "model.safetensors")
+        assert (own / path).stat().st_mtime_ns == (toy / path).stat().st_mtime_ns, "nothing is trained anew"
 
 
 def test_touching_every_file_reruns_nothing(toy):
