@@ -14,6 +14,7 @@ from covidseg.experiments import expand_experiments
 from covidseg.strategies import STRATEGIES
 
 SHEETS = ("datasets", "experiments", "artefacts")
+STACK = {"archive": "msd/Task06_Lung.tar", "member": "{case}/*.png", "format": "slices"}
 
 
 def read(name):
@@ -121,6 +122,13 @@ def test_a_wrong_setting_is_refused_with_file_key_and_remedy(settings, change, m
         ("datasets", set_key("msd.split", "Task9"), r"msd\.split: unknown split 'Task9'; allowed: random, test, Task1"),
         ("datasets", set_key("msd.images.archive", "msd/x.tar"), r"msd\.images\.archive: unknown msd/x\.tar; allowed: msd/Task06"),
         ("datasets", set_key("msd.images.format", "png"), r"format: 'png'; allowed: nifti, dicom"),
+        ("datasets", set_key("msd.images.spacing", [5, 1, 1]), r"msd\.images: unknown key 'spacing'; allowed: archive, member, format"),
+        ("datasets", set_key("msd.labels.format", "slices"), r"msd\.labels\.format: 'slices'; allowed: nifti, rtstruct"),
+        ("datasets", set_key("msd.images", STACK | {"spacing": [5, 1, 1]}), r"msd\.labels\.format: 'nifti'; allowed: slices"),
+        ("datasets", set_key("msd.images", STACK), r"msd\.images: 'spacing' is a required property"),
+        ("datasets", set_key("msd.images", STACK | {"spacing": [0, 1, 1]}), r"msd\.images\.spacing\.0: 0 is less than or equal to the minimum of 0"),
+        ("datasets", set_key("msd.images", STACK | {"spacing": [1, 1]}), r"msd\.images\.spacing: \[1, 1\] is too short"),
+        ("datasets", set_key("msd.images", STACK | {"spacing": [5, 1, 1], "member": "*/{case}.png"}), r"msd\.images\.member: '\*/\{case\}\.png' does not match"),
         ("datasets", set_key("msd.labels.map", {0: 0, 1: 2}), r"msd\.labels\.map gives ids \[2\], regions has \[1\]"),
         ("datasets", set_key("msd.regions", {1: "tumour"}), r"'tumour'; allowed: infection, lesion"),
         ("datasets", set_key("msd.archives", {}), r"msd\.images\.archive: unknown msd/Task06_Lung\.tar; allowed: covid20/COVID"),

@@ -140,6 +140,12 @@ def test_label_ids_with_gaps_are_refused(cases):
     assert not content(cases.parent / "nnunet_raw")
 
 
+def test_grey_levels_that_are_no_hu_are_refused(cases):
+    with pytest.raises(InputError, match=r"Two hosts' scans: its grey levels have no known relation to HU"):
+        run(cases, dataset=DATASET | {"intensity": {"h1": "hounsfield", "*": "grey"}})
+    assert not content(cases.parent / "nnunet_raw")
+
+
 def test_a_damaged_case_leaves_the_last_export_as_it_was(cases):
     output = run(cases)
     before = content(output)

@@ -5,18 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Patch
 
 from covidseg.errors import InputError
 from covidseg.figures import REGION_COLOURS, caption, plt
 from covidseg.images import read_volume
-from covidseg.ingest import intensity_of
-from covidseg.preprocessing import to_window
 from covidseg.regions import LESIONS
 from covidseg.rendering import draw_surfaces, surface
-from covidseg.visual import body_box, region_overlay
+from covidseg.visual import region_overlay, show_slice
 
 PANEL_INCHES = 2.3
 OPACITY = {"left_lung": 0.22, "right_lung": 0.22, "infection": 1.0, "lesion": 1.0}
@@ -85,10 +82,8 @@ def read_example(case: str, folders: list[Path], datasets: list[dict], window: t
         labels |= {region: label.array == number for number, region in dataset["regions"].items()}
     shown = next((labels[region] for region in LESIONS if region in labels), next(iter(labels.values())))
     z = int(shown.sum((1, 2)).argmax())
-    windowed = intensity_of(datasets[0], case) == "windowed"
-    image = to_window(torch.from_numpy(scan.array[z]), None if windowed else window).numpy()
-    spacing = scan.geometry.spacing
-    return Example(case, spacing, image, labels, z, body_box(image, spacing[1:], window))
+    image, crop = show_slice(scan, z, datasets[0], case, window)
+    return Example(case, scan.geometry.spacing, image, labels, z, crop)
 
 
 def draw_examples(

@@ -82,11 +82,13 @@ class Volume:
 
     Attributes:
         stored: axis codes of the file it was read from; empty where a file has no order of its own.
+        slices: of a stack of pictures: name of each slice -> its file.
     """
 
     array: np.ndarray
     geometry: Geometry
     stored: str = ""
+    slices: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 def read_volume(path: str | Path) -> Volume:

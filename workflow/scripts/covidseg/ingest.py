@@ -135,16 +135,32 @@ def first_fitting(patterns: dict[str, str], case: str) -> str:
 
 
 def intensity_of(dataset: dict, case: str) -> str:
-    """Return "hounsfield" or "windowed" (0..255 already) for a case."""
+    """Return "hounsfield", "windowed" (0..255 already) or "grey" (of no known relation to HU) for a case."""
     return dataset["intensity"][first_fitting(dataset["intensity"], case)]
+
+
+def window_of(dataset: dict, case: str, image: np.ndarray, window: tuple) -> tuple | None:
+    """Return the voxels of a case that become 0 and 255; None if it came so.
+
+    Args:
+        dataset: entry of config/datasets.yaml.
+        case: its name.
+        image: (z, y, x), of which grey levels are all taken.
+        window: the plan's, in HU.
+    """
+    kind = intensity_of(dataset, case)
+    if kind == "grey":
+        return float(image.min()), float(image.max())
+    return None if kind == "windowed" else window
 
 
 def _check_intensity(image: np.ndarray, dataset: dict, case: str, name: str) -> None:
     low, high = image.min(), image.max()
-    if intensity_of(dataset, case) == "windowed":
-        fits, expected = low >= 0 and high <= 255, "0 to 255 (windowed)"
-    else:
-        fits, expected = low < -200, "Hounsfield units with air below -200"
+    fits, expected = {
+        "windowed": (low >= 0 and high <= 255, "0 to 255 (windowed)"),
+        "grey": (low < high, "more than one grey level"),
+        "hounsfield": (low < -200, "Hounsfield units with air below -200"),
+    }[intensity_of(dataset, case)]
     if not fits:
         raise InputError(
             f"{name}: voxels from {low:g} to {high:g}, expected {expected}; see intensity in datasets.yaml"

@@ -48,7 +48,7 @@ def export(
         workers: cases at the same time.
 
     Raises:
-        InputError: label ids with gaps, or a damaged case.
+        InputError: label ids with gaps, grey levels that are no HU, or a damaged case.
     """
     names = sorted({case for fold in folds for part in fold.values() for case in part})
     trained = any(fold["train"] for fold in folds)
@@ -90,6 +90,11 @@ def describe(dataset: dict, folds: Folds, window: tuple[int, int], configuration
         raise InputError(
             f"{dataset['title']}: label ids {sorted(regions)}; nnU-Net takes no gaps: number the regions "
             "from 1 in datasets.yaml (labels.map and regions)"
+        )
+    if "grey" in dataset["intensity"].values():
+        raise InputError(
+            f"{dataset['title']}: its grey levels have no known relation to HU (intensity in datasets.yaml), "
+            "for which nnU-Net would take them: export data sets that are hounsfield or windowed"
         )
     sentences = [
         f"{dataset['title']}, written by covidseg, configuration '{configuration}'.",

@@ -10,7 +10,7 @@ import torch
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, digest
 from covidseg.images import Volume, read_volume
-from covidseg.ingest import intensity_of
+from covidseg.ingest import window_of
 from covidseg.parallel import in_parallel
 from covidseg.preprocessed import save_case
 from covidseg.resampling import new_shape, resample, resample_label, spline_orders
@@ -27,7 +27,7 @@ def preprocess(
         dataset: entry of config/datasets.yaml.
         cases: the ingested data set (images/, labels/, cases.csv).
         spacing: the plan's (z, y, x) in mm.
-        window: HU that become 0 and 255.
+        window: HU that become 0 and 255; grey levels that are no HU are taken as they are.
         output: folder with one subfolder a case.
         workers: cases at the same time.
     """
@@ -38,10 +38,8 @@ def preprocess(
         def one(name: str) -> None:
             files = [cases / kind / f"{name}.nii.gz" for kind in ("images", "labels")]
             image, label = read_volume(files[0]), read_volume(files[1]).array
-            windowed = intensity_of(dataset, name) == "windowed"
-            array = normalise_and_resample(
-                image, spacing, window=None if windowed else window, name=str(files[0])
-            )
+            own_window = window_of(dataset, name, image.array, window)
+            array = normalise_and_resample(image, spacing, window=own_window, name=str(files[0]))
             description = {
                 "geometry": image.geometry.to_json(),
                 "spacing_mm": list(spacing),

@@ -11,7 +11,8 @@ import pydicom
 from covidseg.archives import Archive
 from covidseg.dicom import rasterise, read_series
 from covidseg.errors import InputError
-from covidseg.images import Geometry, Volume, parse_volume
+from covidseg.images import Volume, parse_volume
+from covidseg.stacks import read_stack
 
 
 def list_cases(dataset: dict, raw: Path, names: list[str] | None) -> list[str]:
@@ -59,22 +60,22 @@ def load_case(dataset: dict, raw: Path, case: str) -> tuple[Volume, Volume, Volu
     The lungs are None where the data set names none.
 
     Raises:
-        InputError: see `parse_volume`, `read_series`, `rasterise`.
+        InputError: see `parse_volume`, `read_series`, `rasterise`, `read_stack`.
     """
     image = _load(dataset, "images", raw, case, None)
-    label = _load(dataset, "labels", raw, case, image.geometry)
+    label = _load(dataset, "labels", raw, case, image)
     if "lungs" not in dataset:
         return image, label, None
     if dataset["lungs"] == dataset["labels"]:
         return image, label, label
-    return image, label, _load(dataset, "lungs", raw, case, image.geometry)
+    return image, label, _load(dataset, "lungs", raw, case, image)
 
 
 def _cases_of(dataset: dict, kind: str, raw: Path, names: list[str] | None) -> set[str]:
     source = dataset[kind]
     if "{case}" in source["archive"]:
         return set(names)
-    expression = re.compile(member_expression(source["member"], "(?P<case>[^/]+)"))
+    expression = _expression(source, "(?P<case>[^/]+)")
     with Archive(raw / source["archive"]) as archive:
         found = {match["case"] for name in archive.names if (match := expression.fullmatch(name))}
     if not found:
@@ -90,12 +91,12 @@ def _near(archive: Archive, expression: re.Pattern) -> str:
     return ""
 
 
-def _load(dataset: dict, kind: str, raw: Path, case: str, geometry: Geometry | None) -> Volume:
+def _load(dataset: dict, kind: str, raw: Path, case: str, image: Volume | None) -> Volume:
     source = dataset[kind]
     prefix, suffix = dataset["case_name"].split("{case}")
     own_name = case.removeprefix(prefix).removesuffix(suffix)
     path = raw / source["archive"].format(case=case)
-    expression = re.compile(member_expression(source["member"], re.escape(own_name)))
+    expression = _expression(source, re.escape(own_name))
     with Archive(path) as archive:
         members = {name: archive.read(name) for name in archive.names if expression.fullmatch(name)}
     if not members:
@@ -104,10 +105,12 @@ def _load(dataset: dict, kind: str, raw: Path, case: str, geometry: Geometry | N
         )
     if source["format"] == "dicom":
         return _dicom_series(members, f"{path}:{case}")
+    if source["format"] == "slices":
+        return read_stack(members, expression, spacing=source.get("spacing"), image=image, name=str(path))
     name, content = _only(members, path, case)
     if source["format"] == "nifti":
         return parse_volume(content, f"{path}:{name}")
-    return rasterise(pydicom.dcmread(io.BytesIO(content)), source["roi"], geometry, f"{path}:{name}")
+    return rasterise(pydicom.dcmread(io.BytesIO(content)), source["roi"], image.geometry, f"{path}:{name}")
 
 
 def _dicom_series(members: dict[str, bytes], name: str) -> Volume:
@@ -125,12 +128,20 @@ def _only(members: dict[str, bytes], path: Path, case: str) -> tuple[str, bytes]
     return next(iter(members.items()))
 
 
-def member_expression(pattern: str, case: str) -> str:
+def _expression(source: dict, case: str) -> re.Pattern:
+    return re.compile(member_expression(source["member"], case, stack=source["format"] == "slices"))
+
+
+def member_expression(pattern: str, case: str, *, stack: bool = False) -> str:
     """Turn a member pattern with {case} and * into a regular expression.
 
     A `case` that captures, a group named "case", does so once; further {case} must repeat what it found.
+    Of a `stack` of pictures the last * is the slice, a group of that name.
     """
-    expression = re.escape(pattern).replace(r"\*", ".*")
+    expression = re.escape(pattern)
+    if stack:
+        expression = "(?P<slice>[^/]*)".join(expression.rsplit(r"\*", 1))
+    expression = expression.replace(r"\*", ".*")
     head, *tails = expression.split(re.escape("{case}"))
     again = "(?P=case)" if case.startswith("(?P<case>") else case
     return head + "".join((again if i else case) + tail for i, tail in enumerate(tails))

@@ -14,8 +14,8 @@ from matplotlib.patheffects import withStroke
 from skimage.measure import label, regionprops
 
 from covidseg.figures import REGION_COLOURS, caption, plt
-from covidseg.images import read_volume
-from covidseg.ingest import intensity_of
+from covidseg.images import Volume, read_volume
+from covidseg.ingest import intensity_of, window_of
 from covidseg.preprocessing import to_window
 from covidseg.regions import TITLES
 
@@ -122,10 +122,7 @@ def read_view(
     ids = {region: number for number, region in dataset["regions"].items()}
     scan, truth = (read_volume(folder / f"{case}.nii.gz") for folder in (images, labels))
     z = int((truth.array == ids[artefact["regions"][-1]]).sum(axis=(1, 2)).argmax())
-    windowed = intensity_of(dataset, case) == "windowed"
-    image = to_window(torch.from_numpy(scan.array[z]), None if windowed else window).numpy()
-    spacing = scan.geometry.spacing[1:]
-    crop = body_box(image, spacing, window)
+    image, crop = show_slice(scan, z, dataset, case, window)
 
     @cache
     def segmented(experiment: str, name: str) -> np.ndarray:
@@ -141,7 +138,19 @@ def read_view(
     }
     truths = {region: truth.array[z][crop] == ids[region] for region in artefact["regions"]}
     values = {column: {region: dsc[column, region] for region in places} for column, places in shown.items()}
+    spacing = scan.geometry.spacing[1:]
     return View(case, z + 1, len(truth.array), spacing, image[crop], truths, masks, values)
+
+
+def show_slice(
+    scan: Volume, z: int, dataset: dict, case: str, window: tuple
+) -> tuple[np.ndarray, tuple[slice, slice]]:
+    """Return an axial slice (y, x) as 0 to 255 and the box around the body, all of it if HU are unknown."""
+    own_window = window_of(dataset, case, scan.array, window)
+    image = to_window(torch.from_numpy(scan.array[z]), own_window).numpy()
+    if intensity_of(dataset, case) == "grey":
+        return image, (slice(None), slice(None))
+    return image, body_box(image, scan.geometry.spacing[1:], window)
 
 
 def body_box(image: np.ndarray, spacing: tuple[float, float], window: tuple) -> tuple[slice, slice]:

@@ -4,7 +4,6 @@ What is trained on and what is tested with lie apart: `images/` has no lesion ma
 those of the test slices.
 """
 
-import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from covidseg.archives import Archive
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory
 from covidseg.images import read_volume
-from covidseg.ingest import intensity_of
+from covidseg.ingest import window_of
+from covidseg.pictures import numbers, read_picture
 from covidseg.preprocessed import write_array
 from covidseg.preprocessing import to_window
 from covidseg.readers import member_expression
@@ -107,11 +107,7 @@ def _members(archive: Archive, pattern: str) -> dict[str, str]:
     """Return slice name -> member, by the numbers in the names."""
     expression = re.compile(member_expression(pattern, "(?P<case>.+?)"))
     found = {match["case"]: name for name in archive.names if (match := expression.fullmatch(name))}
-    return dict(sorted(found.items(), key=lambda item: _numbers(item[0])))
-
-
-def _numbers(name: str) -> list:
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+    return dict(sorted(found.items(), key=lambda item: numbers(item[0])))
 
 
 def _stack(archive: Archive, members: list[str], size: int, *, mask: bool = False) -> np.ndarray:
@@ -120,11 +116,8 @@ def _stack(archive: Archive, members: list[str], size: int, *, mask: bool = Fals
 
 
 def _picture(archive: Archive, name: str, size: int, *, mask: bool) -> np.ndarray:
-    try:
-        picture = Image.open(io.BytesIO(archive.read(name)))
-        picture = picture if mask and picture.mode in ("1", "P") else picture.convert("L")
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise InputError(f"{archive.path}:{name}: truncated or no picture ({error})") from error
+    picture = read_picture(archive.read(name), f"{archive.path}:{name}")
+    picture = picture if mask and picture.mode in ("1", "P") else picture.convert("L")
     return np.array(picture.resize((size, size), Image.NEAREST if mask else Image.BILINEAR)).astype(np.uint8)
 
 
@@ -153,9 +146,9 @@ def cut_slices(
         if cavity.geometry.differences(scan.geometry):
             raise InputError(f"{lungs / case}.nii.gz: lies on another grid than the scan")
         infection = (label.array == ids["infection"]) & (cavity.array > 0)
-        windowed = intensity_of(dataset, case) == "windowed"
+        own_window = window_of(dataset, case, scan.array, window)
         for z in np.flatnonzero(infection.any((1, 2))):
-            picture = to_window(torch.from_numpy(scan.array[z]), None if windowed else window).numpy()
+            picture = to_window(torch.from_numpy(scan.array[z]), own_window).numpy()
             names.append(f"{case}_{z + 1:03d}")
             images.append(_resized(np.where(cavity.array[z] > 0, picture, 0), size, Image.BILINEAR))
             masks.append(_resized(infection[z], size, Image.NEAREST) > 0)
