@@ -75,7 +75,7 @@ def test_without_a_source_the_dag_has_nothing_of_it_and_every_artefact_that_is_l
 
 def test_progress_and_the_way_to_the_results_are_shown(toy):
     output = (toy / "first_output.txt").read_text()
-    assert "of 69 steps" in output
+    assert "of 71 steps" in output
     tail = output[output.index("Done (toy). Tables and figures:") :]
     assert "results/paper/wang2021/table1.md" in tail
     assert "results/paper/wang2021/violin.png" in tail
