@@ -101,7 +101,7 @@ class Configuration:
         """Return where data/raw/<host>/<archive> comes from, with all that must lie in it."""
         members = {}
         for name, dataset in self.datasets.items():
-            for kind in KINDS & dataset.keys():
+            for kind in filter(dataset.get, KINDS):
                 if dataset[kind]["archive"] == f"{host}/{archive}":
                     members |= dict.fromkeys(patterns(dataset[kind]), self._own_names(name))
         return replace(read_source(self.datasets, host, archive, self.folder), members=members)

@@ -9,7 +9,7 @@ from covidseg.checksums import ALGORITHMS
 from covidseg.errors import InputError
 
 ARCHIVED = ("images", "labels", "lungs", "slices", "registry")  # keys of a data set that name an archive
-KINDS = {"images", "labels", "lungs", "slices"}  # and those whose members have a pattern
+KINDS = ("images", "labels", "lungs", "slices")  # and those whose members have a pattern
 
 
 @dataclass(frozen=True)
