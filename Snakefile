@@ -41,6 +41,7 @@ rule tables_and_violins:
 onstart:
     claim_results()
     tell_licences()
+    lift_rate_limit()
 
 
 onsuccess:
