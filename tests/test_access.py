@@ -87,7 +87,7 @@ def test_a_chain_of_configurations(tmp_path):
     (tmp_path / "c.yaml").write_text("{x: 1, y: {p: 1, q: 1}, z: 1}")
     (tmp_path / "b.yaml").write_text("{extends: c.yaml, y: {q: 2}, z: null}")
     extended = extend({"extends": "b.yaml", "x": [3]}, tmp_path / "a.yaml")
-    assert extended == {"extends": "b.yaml", "x": [3], "y": {"p": 1, "q": 2}, "z": None}
+    assert extended == {"x": [3], "y": {"p": 1, "q": 2}, "z": None}
 
 
 def test_who_reads_a_missing_archive_is_missing_too(configuration):

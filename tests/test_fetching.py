@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import pytest
+import yaml
 
 from conftest import ROOT
 from covidseg.ingest import ingest
@@ -19,6 +20,7 @@ CASES = {
     "mosmed": ["study_0255", "study_0256"],
 }
 BY_HAND = "structseg"
+OWN = ("--configfile", "config/own.yaml")
 TARGETS = [f"results/cases/{name}/cases.csv" for name in CASES]
 
 
@@ -62,25 +64,26 @@ def checkout(configuration, tmp_path):
                 content[name]["archives"][archive] = {"address": address, **known}
 
     change_yaml(folder / "config" / "datasets.yaml", datasets)
-    change_yaml(folder / "config" / "config.yaml", lambda content: content.update(phantom=None))
+    own = {"extends": "config.yaml", "name": "own", "phantom": None}
+    (folder / "config" / "own.yaml").write_text(yaml.safe_dump(own))
     yield folder, archives, host
     host.close()
 
 
 def test_from_hosts_to_cases(checkout, configuration, tmp_path):
     folder, archives, host = checkout
-    code, output = snakemake(folder, *TARGETS, check=False)
+    code, output = snakemake(folder, *TARGETS, *OWN, check=False)
     assert code != 0
     assert "accept_licences is false; read results/paper/data_sources.md" in output
     assert host.asked == []
 
-    snakemake(folder, "data_sources")
+    snakemake(folder, "data_sources", *OWN)
     listed = (folder / "results" / "paper" / "data_sources.md").read_text()
     assert "CC BY-NC-ND 3.0" in listed
     assert "doi:10.5281/zenodo.3757476" in listed
 
-    change_yaml(folder / "config" / "config.yaml", lambda content: content.update(accept_licences=True))
-    code, output = snakemake(folder, *TARGETS, "--keep-going", check=False)
+    change_yaml(folder / "config" / "own.yaml", lambda content: content.update(accept_licences=True))
+    code, output = snakemake(folder, *TARGETS, *OWN, "--keep-going", check=False)
     assert code != 0
     assert (
         output.count("MosMedData COVID19_1110, the 50 studies with masks: CC BY-NC-ND 3.0. Cite Morozov") == 1
@@ -93,7 +96,7 @@ def test_from_hosts_to_cases(checkout, configuration, tmp_path):
     manual.mkdir(parents=True)
     for file in (archives / "structseg").iterdir():
         (manual / file.name).write_bytes(file.read_bytes())
-    snakemake(folder, *TARGETS)
+    snakemake(folder, *TARGETS, *OWN)
     assert len(host.asked) == len({path for path, _ in host.asked}), "nothing is fetched twice"
 
     for name, cases in CASES.items():
@@ -114,4 +117,4 @@ def test_from_hosts_to_cases(checkout, configuration, tmp_path):
 
     module = folder / "workflow" / "scripts" / "covidseg" / "transfer.py"
     module.write_text(module.read_text() + "\n# edited\n")
-    assert jobs_of(snakemake(folder, "-n", *TARGETS)) == {}, "a line of code fetches nothing anew"
+    assert jobs_of(snakemake(folder, *TARGETS, *OWN, "-n")) == {}, "a line of code fetches nothing anew"

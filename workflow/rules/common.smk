@@ -29,6 +29,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 
+config.clear()
 config.update(CONFIGURATION.settings)  # with what the chosen file leaves to another
 EXPERIMENTS = CONFIGURATION.experiments
 WEAK_MODELS = CONFIGURATION.weak_models

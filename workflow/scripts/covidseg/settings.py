@@ -30,7 +30,7 @@ def extend(settings: dict, path: Path, seen: tuple[Path, ...] = ()) -> dict:
         raise InputError(f"{path}: extends: {base} leads back here; remove the key from one of them")
     content = _read(base)
     extended = extend(content, base, seen)
-    update_config(extended, settings)
+    update_config(extended, {key: value for key, value in settings.items() if key != "extends"})
     return extended
 
 
