@@ -29,7 +29,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 
-config.clear()
+config.pop("extends", None)
 config.update(CONFIGURATION.settings)  # with what the chosen file leaves to another
 EXPERIMENTS = CONFIGURATION.experiments
 WEAK_MODELS = CONFIGURATION.weak_models
