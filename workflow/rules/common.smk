@@ -4,7 +4,6 @@ import ast
 import functools
 import re
 import sys
-from dataclasses import astuple
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -14,7 +13,6 @@ SCRIPTS = BASE / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from covidseg.configuration import load_configuration
-from covidseg.data_sources import describe_sources
 from covidseg.errors import InputError
 from covidseg.files import digest
 from covidseg.strategies import STRATEGIES
@@ -37,16 +35,6 @@ LOCALISERS = CONFIGURATION.localisers
 DATASETS = CONFIGURATION.datasets
 ARTEFACTS = CONFIGURATION.shown()
 TARGET = config["plan"]["target"]
-SUFFIXES = {
-    "table": [".csv", ".md", ".tex", ".html", "_intervals.csv", "_tests.csv"],
-    "violin": [".svg", ".png"],
-    "visual": [".svg", ".png"],
-    "relations": [".svg", ".png"],
-    "examples": [".svg", ".png"],
-    "datasets": [".csv", ".md", ".tex", ".html"],
-    "localisation": [".svg", ".png"],
-    "thresholds": [".svg", ".png"],
-}
 
 
 def one_of(names):
@@ -131,11 +119,10 @@ def datasets_in_use():
 
 def hosts_in_use():
     """Return the data sets whose archives are fetched."""
-    weak = [*LOCALISERS.values()]
     names = {
         *datasets_in_use(),
         *(model.train for model in WEAK_MODELS.values()),
-        *(name for localiser in weak for name in localiser.evaluate),
+        *(name for localiser in LOCALISERS.values() for name in localiser.evaluate),
     }
     archives = [path for name in names for path in CONFIGURATION.archives(name)]
     return sorted({path.partition("/")[0] for path in archives})
@@ -237,160 +224,3 @@ def score_files(wildcards):
         if experiment.evaluate
         for fold in range(experiment.folds)
     ] + [f"results/scores/{name}/fold0.csv" for name in LOCALISERS]
-
-
-def artefacts_of_kind(kind):
-    """Return a wildcard constraint: the artefacts of a kind, each in its own paper's folder."""
-    found = [
-        f"(?<={paper}/){name}"
-        for paper, artefacts in ARTEFACTS.items()
-        for name, artefact in artefacts.items()
-        if artefact["kind"] == kind
-    ]
-    return one_of(found)
-
-
-def artefact_of(wildcards):
-    return ARTEFACTS[wildcards.paper][wildcards.artefact]
-
-
-def series_of(wildcards):
-    """Return the fields of each Series of an artefact: a rerun compares them with the last run's."""
-    return [astuple(one) for one in CONFIGURATION.series(artefact_of(wildcards))]
-
-
-def remarks_of(wildcards):
-    """Return the remarks on all that an artefact should show, on what it does not show as well."""
-    whole = CONFIGURATION.artefacts[wildcards.paper][wildcards.artefact]
-    return CONFIGURATION.remarks(whole)
-
-
-def truth_shown(kind):
-    """Return an input function: a file or folder of the data set whose truth a visual artefact shows."""
-    return lambda wildcards: f"results/cases/{artefact_of(wildcards)['truth']}/{kind}"
-
-
-def predictions_shown(wildcards):
-    artefact = artefact_of(wildcards)
-    columns = CONFIGURATION.predictions(artefact).values()
-    experiments = dict.fromkeys(
-        place["experiment"] for places in columns for place in places.values()
-    )
-    return [
-        f"results/predictions/{name}/fold{artefact['fold']}" for name in experiments
-    ]
-
-
-def cases_of_examples(kind):
-    """Return an input function: a file or folder of each data set of an artefact."""
-
-    def paths(wildcards):
-        return expand(
-            f"results/cases/{{dataset}}/{kind}", dataset=datasets_shown(wildcards)
-        )
-
-    return paths
-
-
-def slices_shown(kind):
-    """Return an input function: a folder of the slices that a localisation artefact shows."""
-    return (
-        lambda wildcards: f"results/slices/{slices_of(artefact_of(wildcards))}/{kind}"
-    )
-
-
-def slices_of(artefact):
-    """Return the data set of slices at an artefact's split."""
-    localiser = LOCALISERS[next(iter(artefact["localisers"].values()))]
-    return localiser.places(DATASETS)["lesion", artefact["split"]][0]
-
-
-def heatmaps_shown(wildcards):
-    artefact = artefact_of(wildcards)
-    names = artefact["localisers"].values()
-    return [f"results/heatmaps/{name}/{slices_of(artefact)}" for name in names]
-
-
-def curves_shown(wildcards):
-    names = artefact_of(wildcards)["localisers"].values()
-    return [f"results/curves/{name}.csv" for name in names]
-
-
-def datasets_shown(wildcards):
-    """Return the data sets that an artefact shows or describes, those that are there."""
-    groups = artefact_of(wildcards)["datasets"].values()
-    return [
-        name for group in groups for name in group if name not in CONFIGURATION.missing
-    ]
-
-
-def model_shown(file):
-    """Return an input function: a file of the model that a relations artefact shows."""
-
-    def path(wildcards):
-        artefact = artefact_of(wildcards)
-        return f"results/models/{artefact['experiment']}/fold{artefact['fold']}/{file}"
-
-    return path
-
-
-def artefact_files(*kinds):
-    """Return the files of all artefacts, or of those of some kinds."""
-    return [
-        f"results/paper/{paper}/{name}{suffix}"
-        for paper, artefacts in ARTEFACTS.items()
-        for name, artefact in artefacts.items()
-        for suffix in SUFFIXES[artefact["kind"]]
-        if artefact["kind"] in (kinds or SUFFIXES)
-    ]
-
-
-def claim_results():
-    """Refuse to run one configuration over another's results, which may have taken weeks to make."""
-    mark = Path("results/configuration.txt")
-    owner = mark.read_text().strip() if mark.exists() else config["name"]
-    if owner != config["name"]:
-        raise WorkflowError(
-            f"data/ and results/ hold configuration '{owner}', this run is '{config['name']}': use another "
-            f"checkout, or move data/ and results/ away; to overwrite them, delete {mark}"
-        )
-    mark.parent.mkdir(exist_ok=True)
-    mark.write_text(config["name"] + "\n")
-
-
-def tell_licences():
-    """Print the licences of what is still to be fetched, and refuse a disk that cannot hold it."""
-    wanted = {
-        name
-        for name in hosts_in_use()
-        if not CONFIGURATION.is_phantom(name) and not Path("data/raw", name).exists()
-    }
-    if wanted:
-        print(
-            describe_sources({name: DATASETS[name] for name in sorted(wanted)}, Path())
-        )
-
-
-def lift_rate_limit():
-    """Let this machine start jobs as fast as it can; a cluster's limit stays.
-
-    Under a limit Snakemake wakes its scheduler once a second for every job that has ended so far: after
-    400 jobs that is a third of a core.
-    """
-    if workflow.local_exec:
-        workflow.scheduler.job_rate_limiter = None
-
-
-def where_results_are():
-    shown = [
-        path
-        for path in artefact_files()
-        if path.endswith((".md", ".png")) and Path(path).exists()
-    ]
-    return "\n".join(
-        [
-            f"\nDone ({config['name']}). Tables and figures:",
-            *(f"  {path}" for path in shown),
-            "Scores of every case: results/scores.csv. Models: results/models. Logs: logs.",
-        ]
-    )

@@ -1,0 +1,55 @@
+"""What a run says and refuses at its start, and says at its end. No rules."""
+
+from covidseg.data_sources import describe_sources
+
+
+def claim_results():
+    """Refuse to run one configuration over another's results, which may have taken weeks to make."""
+    mark = Path("results/configuration.txt")
+    owner = mark.read_text().strip() if mark.exists() else config["name"]
+    if owner != config["name"]:
+        raise WorkflowError(
+            f"data/ and results/ hold configuration '{owner}', this run is '{config['name']}': use another "
+            f"checkout, or move data/ and results/ away; to overwrite them, delete {mark}"
+        )
+    mark.parent.mkdir(exist_ok=True)
+    mark.write_text(config["name"] + "\n")
+
+
+def tell_licences():
+    """Print the licences of what this run fetches, and refuse a disk that cannot hold it."""
+    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "download"]
+    wanted = {job.wildcards.dataset for job in jobs}
+    real = sorted(name for name in wanted if not CONFIGURATION.is_phantom(name))
+    if not real:
+        return
+    folder = Path("data") if Path("data").exists() else Path()
+    try:
+        print(describe_sources({name: DATASETS[name] for name in real}, folder))
+    except InputError as error:
+        raise WorkflowError(str(error))
+
+
+def lift_rate_limit():
+    """Let this machine start jobs as fast as it can; a cluster's limit stays.
+
+    Under a limit Snakemake wakes its scheduler once a second for every job that has ended so far: after
+    400 jobs that is a third of a core.
+    """
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
+
+
+def where_results_are():
+    shown = [
+        path
+        for path in artefact_files()
+        if path.endswith((".md", ".png")) and Path(path).exists()
+    ]
+    return "\n".join(
+        [
+            f"\nDone ({config['name']}). Tables and figures:",
+            *(f"  {path}" for path in shown),
+            "Scores of every case: results/scores.csv. Models: results/models. Logs: logs.",
+        ]
+    )
