@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,7 @@ from covidseg.errors import InputError
 
 SINGLE = (".nii", ".nii.gz", ".csv")  # a file that is its own only member
 BOMB_BYTES, BOMB_RATIO = 1 << 30, 100  # a member that unpacks to more than both is no scan
+DATE = (2020, 4, 20, 0, 0, 0)  # of every packed file
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError)
 
 
@@ -114,3 +116,10 @@ class Archive:
             file.seek(-1024, 2)
             if file.read().strip(b"\0"):
                 raise EOFError("the end-of-archive mark is missing")
+
+
+def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
+    """Pack files (name, content) into a zip, in their order; the same files give the same bytes."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members:
+            archive.writestr(zipfile.ZipInfo(name, DATE), content)

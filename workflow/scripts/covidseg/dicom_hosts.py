@@ -7,14 +7,13 @@ import csv
 import io
 import logging
 import xml.etree.ElementTree as ElementTree
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
 import requests
 
-from covidseg.archives import Archive
+from covidseg.archives import Archive, write_zip
 from covidseg.checksums import verify
 from covidseg.errors import InputError
 from covidseg.files import atomic_path
@@ -25,7 +24,6 @@ log = logging.getLogger(__name__)
 IDC = "https://{bucket}.s3.amazonaws.com"
 TCIA = "https://services.cancerimagingarchive.net/nbia-api/services/v1"
 XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
-DATE = (2020, 4, 20, 0, 0, 0)  # every member's, so that the same series gives the same bytes
 
 
 @dataclass(frozen=True)
@@ -127,6 +125,5 @@ def _pack(target: Path, files: dict[str, bytes], series: Series, origin: str) ->
         raise InputError(
             f"{origin}: {len(instances)} slices of {series.case} came, expected {series.slices}; run again"
         )
-    with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, content in sorted(instances.items()):
-            archive.writestr(zipfile.ZipInfo(name, DATE), content)
+    with atomic_path(target) as temporary:
+        write_zip(temporary, sorted(instances.items()))

@@ -3,13 +3,13 @@
 import logging
 import shutil
 import time
-import zipfile
 from pathlib import Path
 from urllib.request import url2pathname
 
 import requests
 from filelock import FileLock
 
+from covidseg.archives import write_zip
 from covidseg.checksums import ALGORITHMS, verify, verify_or_record
 from covidseg.dicom_hosts import fetch_from_idc, fetch_from_tcia, read_series_row
 from covidseg.errors import InputError
@@ -19,8 +19,6 @@ from covidseg.sources import Source
 from covidseg.transfer import ask, discard, fetch, open_session
 
 log = logging.getLogger(__name__)
-
-DATE = (2020, 4, 20, 0, 0, 0)  # of every packed file, so that the same folder gives the same bytes
 
 
 def download(source: Source, path: Path, *, partial: Path, tables: Path, lock: Path) -> None:
@@ -113,6 +111,5 @@ def _copy(found: Path, path: Path) -> None:
         if found.is_file():
             shutil.copyfile(found, temporary)
             return
-        with zipfile.ZipFile(temporary, "w") as archive:
-            for file in sorted(file for file in found.rglob("*") if file.is_file()):
-                archive.writestr(zipfile.ZipInfo(file.relative_to(found).as_posix(), DATE), file.read_bytes())
+        files = sorted(file for file in found.rglob("*") if file.is_file())
+        write_zip(temporary, ((file.relative_to(found).as_posix(), file.read_bytes()) for file in files))

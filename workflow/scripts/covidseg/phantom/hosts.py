@@ -4,20 +4,19 @@ import csv
 import io
 import json
 import tarfile
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from covidseg.archives import write_zip
 from covidseg.errors import InputError
 from covidseg.images import Volume, nifti_bytes
 from covidseg.phantom.cohort import Case, make_case, ranks
 from covidseg.phantom.dicom import series_files
 
 MARKED_PIXELS = 12  # of lesion at least, for a slice to be called one with lesion
-EPOCH = (2020, 4, 20, 0, 0, 0)  # every member's date, so that the same seed gives the same bytes
 Member = tuple[str, bytes]
 
 
@@ -60,7 +59,7 @@ def write_archive(
     elif archive.endswith(".tar"):
         _write_tar(path, members)
     else:
-        _write_zip(path, members)
+        write_zip(path, members)
 
 
 def _covid20(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
@@ -214,12 +213,6 @@ def _png(picture: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "png")
     return buffer.getvalue()
-
-
-def _write_zip(path: Path, members: Iterator[Member]) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members:
-            archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
 
 
 def _write_tar(path: Path, members: Iterator[Member]) -> None:
