@@ -6,7 +6,26 @@ from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
 
-class NesterovSGD:
+class Optimiser:
+    """What both have in common.
+
+    Attributes:
+        parameters: name -> parameter that is trained.
+    """
+
+    parameters: dict[str, nn.Parameter]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters.values():
+            parameter.grad = None
+
+    def moving(self) -> dict[str, nn.Parameter]:
+        """Return the parameters that have a gradient."""
+        return {name: p for name, p in self.parameters.items() if p.grad is not None}
+
+
+class NesterovSGD(Optimiser):
     """torch's SGD over a network's trainable parameters, momenta kept by the parameters' names.
 
     torch's functional form is used because the class imports torch's compiler on its first call, which
@@ -22,15 +41,10 @@ class NesterovSGD:
         self.weight_decay = weight_decay
         self.momenta: dict[str, torch.Tensor] = {}
 
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        for parameter in self.parameters.values():
-            parameter.grad = None
-
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """Move every parameter that has a gradient."""
-        moving = {name: p for name, p in self.parameters.items() if p.grad is not None}
+        moving = self.moving()
         buffers = [self.momenta.get(name) for name in moving]
         sgd(
             list(moving.values()),
@@ -48,7 +62,7 @@ class NesterovSGD:
         self.momenta.update(zip(moving, buffers, strict=True))
 
 
-class Adam:
+class Adam(Optimiser):
     """torch's Adam over a network's parameters, in its functional form as `NesterovSGD`.
 
     Attributes:
@@ -60,15 +74,10 @@ class Adam:
         self.betas = betas
         self.moments: dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
 
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        for parameter in self.parameters.values():
-            parameter.grad = None
-
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """Move every parameter that has a gradient."""
-        moving = {name: p for name, p in self.parameters.items() if p.grad is not None}
+        moving = self.moving()
         for name, parameter in moving.items():
             if name not in self.moments:
                 zeros = torch.zeros_like(parameter)
