@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import yaml
 
+from covidseg import transfer
 from covidseg.configuration import load_configuration
 from covidseg.images import Geometry, Volume
 from covidseg.preprocessed import save_case
+from faulty_host import Host
 
 # Tests count on one thread: the same sums in the same order, and no fight over two cores.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -108,3 +110,12 @@ def small_disk(tmp_path):
         pytest.skip("mounting a small tmpfs needs root")
     yield folder
     subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def host(monkeypatch):
+    """A local web server that misbehaves as it is told; waiting for it is short."""
+    monkeypatch.setattr(transfer, "FIRST_PAUSE", 0.01)
+    host = Host()
+    yield host
+    host.close()

@@ -17,7 +17,7 @@ from covidseg.errors import InputError
 from covidseg.phantom.dicom import series_files
 from covidseg.readers import list_cases, load_case
 from covidseg.sources import Source
-from faulty_host import Host, status
+from faulty_host import status
 
 DATASET = {
     "images": {"archive": "nsclc/{case}.zip", "member": "*.dcm", "format": "dicom"},
@@ -27,13 +27,10 @@ DATASET = {
 
 
 @pytest.fixture
-def host(monkeypatch):
-    monkeypatch.setattr(transfer, "FIRST_PAUSE", 0.01)
-    host = Host()
+def host(host, monkeypatch):
     monkeypatch.setattr(dicom_hosts, "IDC", f"{host.address}/{{bucket}}")
     monkeypatch.setattr(dicom_hosts, "TCIA", f"{host.address}/v1")
-    yield host
-    host.close()
+    return host
 
 
 @pytest.fixture

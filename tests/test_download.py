@@ -10,13 +10,12 @@ import zipfile
 import pytest
 
 from conftest import ROOT
-from covidseg import transfer
 from covidseg.checksums import checksum, verify
 from covidseg.download import download
 from covidseg.errors import InputError
 from covidseg.manual import find_by_hand
 from covidseg.sources import Source, read_source
-from faulty_host import Host, status
+from faulty_host import status
 
 CONTENT = os.urandom(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -25,12 +24,9 @@ NAME = "/x.zip"
 
 
 @pytest.fixture
-def host(monkeypatch):
-    monkeypatch.setattr(transfer, "FIRST_PAUSE", 0.01)
-    host = Host()
+def host(host):
     host.files[NAME] = CONTENT
-    yield host
-    host.close()
+    return host
 
 
 def fetch(folder, *addresses, record=None, **checksums):

@@ -10,19 +10,16 @@ import pytest
 from covidseg import transfer
 from covidseg.errors import InputError
 from covidseg.transfer import ask, discard, fetch, open_session
-from faulty_host import Host, status
+from faulty_host import status
 
 CONTENT = os.urandom(300_000)
 NAME = "/x.zip"
 
 
 @pytest.fixture
-def host(monkeypatch):
-    monkeypatch.setattr(transfer, "FIRST_PAUSE", 0.01)
-    host = Host()
+def host(host):
     host.files[NAME] = CONTENT
-    yield host
-    host.close()
+    return host
 
 
 @pytest.fixture
