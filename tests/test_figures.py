@@ -270,3 +270,19 @@ def test_relations_give_the_same_bytes(matrices, tmp_path):
     assert same_bytes(
         lambda: draw_relations(matrices, LOG, artefact, configuration="toy", remarks=[]), tmp_path
     )
+
+
+def test_the_last_bits_of_a_layout_do_not_show(tmp_path):
+    """A layout's solver ends some bits apart from run to run, in a figure's parts as in its axes."""
+    shifts = iter((0, 1e-13))
+
+    def draw():
+        figure, shift = plt.figure(), next(shifts)
+        part, _ = figure.subfigures(1, 2)
+        part.bbox_relative.set_points(part.bbox_relative.get_points() + shift)
+        axis = part.subplots()
+        axis.plot([0, 1])
+        axis.set_position([bound + shift for bound in axis.get_position().bounds])
+        return figure
+
+    assert same_bytes(draw, tmp_path)

@@ -35,6 +35,8 @@ def _freeze_layout(figure: plt.Figure) -> None:
     """Lay out once, and round: the solver ends some bits apart, and all bits go into an SVG's ids."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
+    for part in figure.subfigs:
+        part.bbox_relative.set_points(np.round(part.bbox_relative.get_points(), 6))
     for axes in figure.axes:
         axes.set_position(np.round(axes.get_position(original=True).bounds, 6))
 
