@@ -26,6 +26,17 @@ include: "workflow/rules/paper.smk"
 include: "workflow/rules/export.smk"
 
 
+localrules:
+    all,
+    collect,
+    collect_splits,
+    data_sources,
+    download,
+    export_nnunet,
+    split,
+    tables_and_violins,
+
+
 rule all:
     default_target: True
     input:
@@ -44,7 +55,9 @@ onstart:
     claim_results()
     tell_licences()
     lift_rate_limit()
+    settle_leftovers()
 
 
 onsuccess:
+    forget_finished_trainings()
     print(where_results_are())
