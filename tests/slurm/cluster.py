@@ -73,8 +73,8 @@ def down() -> None:
 
 
 def start_node(node: str) -> None:
-    """Start a node: the first process of its space stays when its slurmd is killed."""
-    command = f"hostname {node}; slurmd -D -N {node} & exec sleep infinity"
+    """Start a node, whose first process stays when its slurmd is killed, and buries the dead meanwhile."""
+    command = f"hostname {node}; slurmd -D -N {node} & while :; do wait; sleep 1; done"
     spaces = ("unshare", "--uts", "--pid", "--fork", "--mount-proc", "--kill-child")
     _start(node, *spaces, "sh", "-c", command)
 

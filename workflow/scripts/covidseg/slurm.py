@@ -29,7 +29,7 @@ def can_requeue() -> bool:
 
 
 def is_orphan() -> bool:
-    """Return whether this process's SLURM job is queued again or runs elsewhere: its node was declared dead."""
+    """Return whether SLURM queued this process's job again, or runs it elsewhere, its node being dead."""
     state, node, _ = _own_job()
     return bool(state) and node != _node()
 

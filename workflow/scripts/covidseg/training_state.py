@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
+from covidseg.errors import Interrupted
 from covidseg.files import atomic_directory, atomic_path, write_text
 from covidseg.lease import Lease, leased
 from covidseg.model_files import read_tensors, write_tensors
@@ -118,9 +120,21 @@ class State:
 
 @contextmanager
 def open_state(folder: Path, fingerprint: str) -> Iterator[State]:
-    """Hold a training's state, waiting for the process that holds it; raises Interrupted as `leased`."""
-    with leased(folder) as lease:
-        yield State(folder, fingerprint, lease)
+    """Hold a training's state, waiting for the process that holds it.
+
+    Raises:
+        Interrupted: as `leased`, and when SIGTERM comes while nothing else listens to it.
+    """
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with leased(folder) as lease:
+            yield State(folder, fingerprint, lease)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(*_: object) -> None:
+    raise Interrupted("stopped before its first or after its last epoch; the next start goes on")
 
 
 def _link(source: Path, target: Path) -> None:
