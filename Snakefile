@@ -24,6 +24,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/weak.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/export.smk"
+include: "workflow/rules/plan.smk"
 
 
 rule all:
@@ -41,10 +42,12 @@ rule tables_and_violins:
 
 
 onstart:
-    claim_results()
-    tell_licences()
+    if not only_plans():
+        claim_results()
+        tell_licences()
     lift_rate_limit()
 
 
 onsuccess:
-    print(where_results_are())
+    if not only_plans():
+        print(where_results_are())
