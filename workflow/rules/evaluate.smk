@@ -17,7 +17,7 @@ rule predict:
     resources:
         gpu=1,
         mem_mb=16000,
-        runtime="8h",
+        runtime="1d",
     params:
         code=code("predict"),
         train=lambda wildcards: EXPERIMENTS[wildcards.experiment].train,

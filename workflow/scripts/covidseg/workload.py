@@ -56,7 +56,9 @@ def _row(title: str, jobs: pd.DataFrame, source: str) -> dict:
         "On": jobs.on.iloc[0],
         "Hours": _number(jobs.hours.sum(min_count=1)),
         "Hours to do": _number(pending.hours.sum(min_count=min(1, len(pending)))),
-        "Limit, hours": _number(jobs.at_most.sum()),
+        "Longest job": _number(jobs.hours.max()),
+        "Limit of a job": _number(jobs.at_most.max()),
+        "Limit of all": _number(jobs.at_most.sum()),
         "Hours from": source,
     }
 
