@@ -32,8 +32,14 @@ rule all:
     input:
         artefact_files(),
         "results/paper/data_sources.md",
+        "results/paper/errata.html",
         "results/splits.json",
         "results/scores.csv",
+        report(
+            provenance_page(),
+            caption="workflow/report/provenance.rst",
+            category="Provenance",
+        ),
 
 
 rule tables_and_violins:
@@ -50,4 +56,5 @@ onstart:
 
 onsuccess:
     if not only_plans():
+        write_provenance()
         print(where_results_are())

@@ -272,3 +272,27 @@ rule thresholds:
         "Draw {output.png}"
     script:
         "../scripts/thresholds.py"
+
+
+rule errata:
+    input:
+        "config/published_errata.md",
+    output:
+        report(
+            "results/paper/errata.html",
+            caption="../report/errata.rst",
+            category="Misprints",
+        ),
+    log:
+        "logs/errata.log",
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=500,
+        runtime="10m",
+    params:
+        code=code("errata"),
+    message:
+        "Write {output}"
+    script:
+        "../scripts/errata.py"

@@ -66,6 +66,22 @@ def where_results_are():
     )
 
 
+PROVENANCE = "results/paper/provenance.json"
+
+
+def write_provenance():
+    """Write what this run's results come from; imported here, since every job reads the Snakefile."""
+    from covidseg import provenance
+
+    provenance.write_provenance(Path(PROVENANCE), CONFIGURATION, root=BASE)
+
+
+def provenance_page():
+    """Return the page of the last run, where there was one here: no rule makes it, so it reruns nothing."""
+    page = Path(PROVENANCE).with_suffix(".html")
+    return [str(page)] if page.exists() else []
+
+
 def rules_asked():
     """Return every rule that makes files -> its outputs, minutes, threads, and whether it asks for a GPU."""
     return {

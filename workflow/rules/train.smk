@@ -49,6 +49,8 @@ use rule train as collaborative with:
         description="results/models/{experiment}/fold{fold}/model.json",
         log="results/models/{experiment}/fold{fold}/log.csv",
         snapshots="results/models/{experiment}/fold{fold}/relations.safetensors",
+    log:
+        "logs/collaborative/{experiment}/fold{fold}.log",
     wildcard_constraints:
         experiment=one_of(
             name for name, found in EXPERIMENTS.items() if found.source_datasets
