@@ -4,7 +4,7 @@
 rule table:
     input:
         scores="results/scores.csv",
-        published="config/published.csv",
+        published=local("config/published.csv"),
     output:
         csv="results/paper/{paper}/{artefact}.csv",
         md="results/paper/{paper}/{artefact}.md",
@@ -276,7 +276,7 @@ rule thresholds:
 
 rule errata:
     input:
-        "config/published_errata.md",
+        local("config/published_errata.md"),
     output:
         report(
             "results/paper/errata.html",

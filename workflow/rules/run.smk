@@ -79,7 +79,7 @@ def write_provenance():
 def provenance_page():
     """Return the page of the last run, where there was one here: no rule makes it, so it reruns nothing."""
     page = Path(PROVENANCE).with_suffix(".html")
-    return [str(page)] if page.exists() else []
+    return [local(str(page))] if page.exists() else []
 
 
 def rules_asked():

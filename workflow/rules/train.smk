@@ -5,7 +5,8 @@ rule train:
     input:
         cases=for_training("results/preprocessed/{dataset}"),
         splits=for_training("results/splits/{dataset}.json"),
-        pretrained=pretrained_model,
+        pretrained=of_pretraining("model.safetensors"),
+        pretrained_description=of_pretraining("model.json"),
     output:
         model="results/models/{experiment}/fold{fold}/model.safetensors",
         description="results/models/{experiment}/fold{fold}/model.json",
