@@ -27,6 +27,19 @@ include: "workflow/rules/export.smk"
 include: "workflow/rules/plan.smk"
 
 
+localrules:
+    all,
+    collect,
+    collect_splits,
+    data_sources,
+    download,
+    errata,
+    export_nnunet,
+    plan,
+    split,
+    tables_and_violins,
+
+
 rule all:
     default_target: True
     input:
@@ -51,10 +64,12 @@ onstart:
     if not only_plans():
         claim_results()
         tell_licences()
+        settle_leftovers()
     lift_rate_limit()
 
 
 onsuccess:
     if not only_plans():
+        forget_finished_trainings()
         write_provenance()
         print(where_results_are())

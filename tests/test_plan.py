@@ -49,7 +49,8 @@ def test_a_fresh_clone_counts_the_jobs_of_a_dry_run(clone, name):
         # 45 models of scratch, 20 of each of three strategies, 5 of two, 1000 epochs at the published seconds.
         seconds = 45 * 206 + 20 * (199 + 195 + 148) + 5 * (213 + 206)
         assert table["train"]["Hours"] == f"{1000 * seconds / 3600:,.0f}".replace(",", " ")
-        assert (table["train"]["Limit of a job"], table["train"]["Limit of all"]) == ("96", "11 040")
+        assert (table["predict"]["Limit of a job"], table["predict"]["Limit of all"]) == ("24", "3 120")
+        assert table["train"]["Limit of all"] == "–", "a training goes on in another job"
         assert table["train"]["Longest job"] == "59.2", "hybrid, 213 seconds an epoch"
         assert "| lesion-representations | 20       | 1000     | 148 " in output
         assert "published (wang2021 table 3), Tesla V100 32 GB" in output

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import platform
 import signal
 import subprocess
 import sys
@@ -13,7 +14,6 @@ import torch
 from conftest import ROOT
 from covidseg.errors import InputError
 from covidseg.strategies.base import Schedule
-from covidseg.training_state import locked
 from training_program import assert_same_model, interrupt, make_run, rows, start
 
 PROGRAM = ROOT / "tests" / "training_program.py"
@@ -43,11 +43,11 @@ def wait_for(process, text):
 
 
 def test_files_and_log_of_a_finished_run(undisturbed):
-    assert sorted(file.name for file in undisturbed.iterdir()) == [
-        "log.csv",
-        "model.json",
-        "model.safetensors",
-    ]
+    files = ["log.csv", "model.json", "model.safetensors"]
+    assert sorted(file.name for file in undisturbed.iterdir()) == [*files, "state"]
+    assert not list((undisturbed / "state").glob("*.safetensors"))
+    for name in files:
+        assert (undisturbed / name).samefile(undisturbed / "state" / "finished" / name), "no second copy"
     table = rows(undisturbed)
     assert [int(row["epoch"]) for row in table] == [0, 1, 2, 3]
     rates = [0.05 * (1 - epoch / 4) ** 0.9 for epoch in range(4)]
@@ -92,7 +92,7 @@ def test_sigterm_writes_the_state_and_the_next_start_ends_with_the_same_bits(
     assert "resumed at epoch 2, iteration " in output
     assert "resumed at epoch 2, iteration 0" not in output, "the stop fell between two epochs"
     assert_same_model(undisturbed, tmp_path)
-    assert not (tmp_path / "state").exists()
+    assert not (tmp_path / "state" / "state.safetensors").exists()
 
 
 def test_kill_9_and_the_next_start_ends_with_the_same_bits(undisturbed, training_folders, tmp_path):
@@ -115,30 +115,27 @@ def test_a_state_of_other_settings_is_not_resumed(undisturbed, training_folders,
     assert_same_model(undisturbed, tmp_path)
 
 
-def test_a_second_process_is_turned_away(training_folders, tmp_path):
-    process = launch(training_folders, tmp_path, 4, 0.5)
+def test_a_second_process_waits_and_then_takes_what_the_first_came_to(
+    undisturbed, training_folders, tmp_path, caplog
+):
+    """As two jobs for one model, of which Snakemake starts the second by deleting the first one's outputs."""
+    caplog.set_level("INFO")
+    process = launch(training_folders, tmp_path, 4, 0.1)
     wait_for(process, "epoch 1 of 4")
-    with pytest.raises(InputError, match=r"state: another process trains this model"):
-        start(make_run(training_folders[:2], []), tmp_path)
-    process.kill()
-    process.wait()
-
-
-def test_a_dead_holder_leaves_the_lock_free(tmp_path):
-    program = "import sys, time; from pathlib import Path; from covidseg.training_state import locked\n"
-    program += f"with locked(Path({str(tmp_path)!r})): print('held', flush=True); time.sleep(60)"
-    process = subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdout=subprocess.PIPE,
-        env={"PYTHONPATH": str(ROOT / "workflow" / "scripts")},
-    )
-    assert process.stdout.readline() == b"held\n"
-    with pytest.raises(InputError), locked(tmp_path):
-        pass
-    process.kill()
-    process.wait()
-    with locked(tmp_path):
-        pass
+    start(make_run(training_folders[:2], training_folders[2:]), tmp_path)
+    assert process.wait(timeout=10) == 0
+    assert f"process {process.pid} on {platform.node()} trains this model; waiting for it" in caplog.text
+    assert "trained by another process meanwhile" in caplog.text
+    assert "epoch" not in caplog.text
+    assert_same_model(undisturbed, tmp_path)
+    for name in ("model.safetensors", "model.json", "log.csv"):
+        (tmp_path / name).unlink()
+    start(make_run(training_folders[:2], training_folders[2:]), tmp_path)
+    assert "epoch" not in caplog.text
+    assert_same_model(undisturbed, tmp_path)
+    other = dataclasses.replace(make_run(training_folders[:2], [], epochs=1), fingerprint="another")
+    start(other, tmp_path)
+    assert "epoch 1 of 1" in caplog.text, "what another configuration came to is not taken"
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_advice(training_folders, tmp_path):

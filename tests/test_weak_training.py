@@ -76,7 +76,7 @@ def test_kill_9_and_the_next_start_ends_with_the_same_bits(undisturbed, slices, 
     run, model = make(slices, system, classifier if system == "biomarker-localisation" else None)
     start(run, model, tmp_path / system)
     assert_same(undisturbed / system, tmp_path / system)
-    assert not (tmp_path / system / "state").exists()
+    assert not (tmp_path / system / "state" / "state.safetensors").exists()
 
 
 def test_sigterm_in_the_middle_of_an_epoch_too(undisturbed, slices, tmp_path):

@@ -35,6 +35,12 @@ LOCALISERS = CONFIGURATION.localisers
 DATASETS = CONFIGURATION.datasets
 ARTEFACTS = CONFIGURATION.shown()
 TARGET = config["plan"]["target"]
+DAY = 1440  # minutes: of a training, which goes on in as many jobs as it needs
+
+
+def rising(amount):
+    """Return a resource, in MB or minutes, of which every further attempt of a job asks for more."""
+    return lambda wildcards, attempt: attempt * amount
 
 
 def one_of(names):

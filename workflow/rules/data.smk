@@ -9,8 +9,8 @@ rule download:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1000,
-        runtime="12h",
+        mem_mb=rising(1000),
+        runtime=rising(720),
         downloads=1,
     params:
         # Of phantoms alone: nobody fetches 40 GB again because a line of code has changed.
@@ -33,8 +33,8 @@ rule data_sources:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        mem_mb=rising(1000),
+        runtime=rising(10),
     params:
         code=code("data_sources"),
         datasets={name: DATASETS[name] for name in hosts_in_use()},
@@ -59,8 +59,8 @@ rule ingest:
         "../../envs/environment.yaml"
     threads: 4
     resources:
-        mem_mb=8000,
-        runtime="4h",
+        mem_mb=rising(8000),
+        runtime=rising(240),
     params:
         code=code("ingest"),
         dataset=lambda wildcards: DATASETS[wildcards.dataset],
@@ -85,8 +85,8 @@ rule preprocess:
         "../../envs/environment.yaml"
     threads: 4
     resources:
-        mem_mb=8000,
-        runtime="4h",
+        mem_mb=rising(8000),
+        runtime=rising(240),
     params:
         code=code("preprocess"),
         dataset=lambda wildcards: DATASETS[wildcards.dataset],
@@ -108,8 +108,8 @@ rule split:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=500,
-        runtime="10m",
+        mem_mb=rising(500),
+        runtime=rising(10),
     params:
         code=code("split"),
         kind=lambda wildcards: DATASETS[wildcards.dataset]["split"],

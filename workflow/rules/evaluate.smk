@@ -16,8 +16,8 @@ rule predict:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=16000,
-        runtime="1d",
+        mem_mb=rising(16000),
+        runtime=rising(1440),
     params:
         code=code("predict"),
         train=lambda wildcards: EXPERIMENTS[wildcards.experiment].train,
@@ -45,8 +45,8 @@ rule score:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=4000,
-        runtime="1h",
+        mem_mb=rising(4000),
+        runtime=rising(60),
     params:
         code=code("score"),
         experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment].to_json(),
@@ -71,8 +71,8 @@ rule collect:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        mem_mb=rising(1000),
+        runtime=rising(10),
     params:
         code=code("collect"),
     message:
@@ -91,8 +91,8 @@ rule collect_splits:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=500,
-        runtime="10m",
+        mem_mb=rising(500),
+        runtime=rising(10),
     params:
         code=code("collect_splits"),
     message:

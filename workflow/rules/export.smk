@@ -16,8 +16,8 @@ rule nnunet_dataset:
         "../../envs/environment.yaml"
     threads: 4
     resources:
-        mem_mb=8000,
-        runtime="4h",
+        mem_mb=rising(8000),
+        runtime=rising(240),
     params:
         code=code("export_nnunet"),
         dataset=lambda wildcards: DATASETS[NNUNET[wildcards.folder]],

@@ -23,8 +23,8 @@ rule table:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime="10m",
+        mem_mb=rising(2000),
+        runtime=rising(10),
     params:
         code=code("table"),
         artefact=artefact_of,
@@ -57,8 +57,8 @@ rule violin:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime="10m",
+        mem_mb=rising(2000),
+        runtime=rising(10),
     params:
         code=code("violin"),
         artefact=artefact_of,
@@ -92,8 +92,8 @@ rule visual:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=4000,
-        runtime="30m",
+        mem_mb=rising(4000),
+        runtime=rising(30),
     params:
         code=code("visual"),
         artefact=artefact_of,
@@ -126,8 +126,8 @@ rule relations:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime="10m",
+        mem_mb=rising(2000),
+        runtime=rising(10),
     params:
         code=code("relations"),
         artefact=artefact_of,
@@ -158,8 +158,8 @@ rule examples:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=8000,
-        runtime="30m",
+        mem_mb=rising(8000),
+        runtime=rising(30),
     params:
         code=code("examples"),
         artefact=artefact_of,
@@ -194,8 +194,8 @@ rule describe:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        mem_mb=rising(1000),
+        runtime=rising(10),
     params:
         code=code("describe"),
         artefact=artefact_of,
@@ -231,8 +231,8 @@ rule localisation:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=4000,
-        runtime="30m",
+        mem_mb=rising(4000),
+        runtime=rising(30),
     params:
         code=code("localisation"),
         artefact=artefact_of,
@@ -261,8 +261,8 @@ rule thresholds:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=4000,
-        runtime="30m",
+        mem_mb=rising(4000),
+        runtime=rising(30),
     params:
         code=code("thresholds"),
         artefact=artefact_of,

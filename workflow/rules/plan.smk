@@ -5,7 +5,6 @@
 rule plan:
     log:
         "logs/plan.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:

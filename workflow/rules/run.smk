@@ -1,5 +1,8 @@
 """What a run says and refuses at its start, and says at its end. No rules."""
 
+import shutil
+
+from covidseg import slurm
 from covidseg.data_sources import describe_sources
 
 MARK = Path("results/configuration.txt")
@@ -51,6 +54,19 @@ def lift_rate_limit():
         workflow.scheduler.job_rate_limiter = None
 
 
+def settle_leftovers():
+    """On a SLURM cluster, see to the jobs of a run that was killed before it could cancel them."""
+    if not workflow.local_exec and workflow.executor_plugin.name == "slurm":
+        for line in slurm.settle_leftovers(Path.cwd()):
+            print(line)
+
+
+def forget_finished_trainings():
+    """Delete the second names of this run's models, which only a job of a killed run could still need."""
+    for folder in Path("results/state").glob("*/fold*/finished"):
+        shutil.rmtree(folder.parent)
+
+
 def where_results_are():
     shown = [
         path
@@ -87,7 +103,7 @@ def rules_asked():
     return {
         one.name: (
             len(one.output),
-            one.resources["runtime"].value,
+            one.resources["runtime"].evaluate(None, attempt=1).value,
             one.resources["_cores"].value,
             "gpu" in one.resources,
         )

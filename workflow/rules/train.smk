@@ -18,8 +18,8 @@ rule train:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=32000,
-        runtime="4d",
+        mem_mb=rising(32000),
+        runtime=DAY,
     params:
         code=strategy_code,
         experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment].for_training(),

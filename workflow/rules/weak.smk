@@ -14,8 +14,8 @@ rule slices:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=4000,
-        runtime="1h",
+        mem_mb=rising(4000),
+        runtime=rising(60),
     params:
         code=code("slices"),
         dataset=lambda wildcards: DATASETS[wildcards.dataset],
@@ -42,8 +42,8 @@ rule cut_slices:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=8000,
-        runtime="1h",
+        mem_mb=rising(8000),
+        runtime=rising(60),
     params:
         code=code("cut_slices"),
         dataset=lambda wildcards: DATASETS[wildcards.dataset],
@@ -77,8 +77,8 @@ rule train_weak:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=16000,
-        runtime="2d",
+        mem_mb=rising(16000),
+        runtime=DAY,
     params:
         code=lambda wildcards: code("train_weak", system_module(wildcards.model)),
         model=lambda wildcards: WEAK_MODELS[wildcards.model].to_json(),
@@ -108,8 +108,8 @@ rule localise:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime="1h",
+        mem_mb=rising(8000),
+        runtime=rising(60),
     params:
         code=lambda wildcards: code(
             "localise", system_module(LOCALISERS[wildcards.localiser].model)
@@ -137,8 +137,8 @@ rule score_weak:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=4000,
-        runtime="30m",
+        mem_mb=rising(4000),
+        runtime=rising(30),
     params:
         code=code("score_weak"),
         localiser=lambda wildcards: LOCALISERS[wildcards.localiser].to_json(),

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = _beside(path)
     try:
         yield temporary
         _fsync(temporary)
@@ -37,8 +38,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 def atomic_directory(path: str | Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success it replaces `path`, on any error it is removed."""
     path = Path(path)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = _beside(path)
     temporary.mkdir(parents=True)
     try:
         yield temporary
@@ -90,6 +90,11 @@ def fingerprint(content: list, files: list[Path]) -> str:
     """Return a checksum of settings, code and data: what, if it is the same, gives the same model."""
     text = json.dumps([content, [digest(file) for file in files]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _beside(path: Path) -> Path:
+    """Return a name that no other process takes, on another node either, where numbers of processes recur."""
+    return path.with_name(f".{secrets.token_hex(4)}.{path.name}")
 
 
 def _fsync(path: Path) -> None:

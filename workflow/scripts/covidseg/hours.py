@@ -15,6 +15,7 @@ from covidseg.network_sizes import NetworkSize, network_size, plain_size
 from covidseg.strategies import STRATEGIES
 from covidseg.wall_times import wall_times
 
+WEIGHTS = "model.safetensors"  # the first file of every training
 PASSES = 3  # a training step costs a forward pass and a backward pass of twice its operations
 
 
@@ -103,23 +104,24 @@ def job_hours(known: Known) -> pd.DataFrame:
 
     Returns:
         on: GPU or CPU; hours: of a GPU or, on a CPU, of a core, NaN without an estimate; at_most: the same
-        by the limit of the rule.
+        by the limit of the rule, NaN for a training, which takes as many jobs of a scheduler as it needs.
     """
     found = [_estimate(known, job.rule, Path(job.file)) for job in known.jobs.itertuples()]
     without_gpu = known.configuration.settings["training"]["device"] == "cpu"
     rules = known.jobs["rule"].map(known.rules)
     on = rules.map(lambda rule: "CPU" if without_gpu or not rule.gpu else "GPU")
+    endless = known.jobs["file"].str.endswith(WEIGHTS)
     cores = rules.map(lambda rule: rule.threads).where(on == "CPU", 1)
     return known.jobs.assign(
         on=on,
         hours=cores * [hours for hours, _ in found],
-        at_most=cores * rules.map(lambda rule: rule.minutes / 60),
+        at_most=(cores * rules.map(lambda rule: rule.minutes / 60)).mask(endless),
         source=[source for _, source in found],
     )
 
 
 def _estimate(known: Known, rule: str, file: Path) -> tuple[float, str]:
-    if file.name == "model.safetensors":
+    if file.name == WEIGHTS:
         return _training(known, file.parts[-3])
     if rule in known.walls:
         return mean(known.walls[rule]) / 3600, "its jobs here"

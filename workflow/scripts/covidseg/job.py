@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from covidseg.errors import InputError, Interrupted
+from covidseg.slurm import requeue
 
 INTERRUPTED = 128 + 15  # what a shell reports for SIGTERM
 
@@ -46,6 +47,8 @@ def job(log_file: str) -> Iterator[None]:
         sys.exit(1)
     except Interrupted as error:
         logging.warning("%s", error)
+        if requeue():
+            logging.warning("this SLURM job is queued again and goes on then")
         sys.exit(INTERRUPTED)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -9,12 +9,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from covidseg.errors import InputError, Interrupted
-from covidseg.training_state import Progress, load_state, save_state
+from covidseg.training_state import Progress, State
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +45,15 @@ class Loop:
     restore: Callable[[Tensors], None]
 
 
-def run_epochs(loop: Loop, state: Path, fingerprint: str) -> Progress:
+def run_epochs(loop: Loop, state: State) -> Progress:
     """Run the epochs that are left, from the saved state if there is one.
 
     Raises:
         InputError: the loss is not finite.
-        Interrupted: SIGTERM or SIGINT came; the state is written.
+        Interrupted: SIGTERM or SIGINT came and the state is written, or another process took over.
     """
     progress = Progress()
-    if found := load_state(state, fingerprint):
+    if found := state.load():
         tensors, progress = found
         loop.restore(tensors)
     saved = time.monotonic()
@@ -64,10 +63,12 @@ def run_epochs(loop: Loop, state: Path, fingerprint: str) -> Progress:
             if progress.iteration == loop.iterations:
                 _finish_epoch(loop, progress)
             if stop.is_set() and progress.epoch < loop.epochs:
-                save_state(state, loop.tensors(), progress, fingerprint)
-                raise Interrupted(f"stopped at epoch {progress.epoch}; the next start goes on from {state}")
+                state.save(loop.tensors(), progress)
+                raise Interrupted(
+                    f"stopped at epoch {progress.epoch}; the next start goes on from {state.folder}"
+                )
             if time.monotonic() - saved >= loop.checkpoint_seconds:
-                save_state(state, loop.tensors(), progress, fingerprint)
+                state.save(loop.tensors(), progress)
                 saved = time.monotonic()
     return progress
 

@@ -22,7 +22,7 @@ from covidseg.network import build_network
 from covidseg.optimiser import NesterovSGD
 from covidseg.sampling import TrainingCase, load_cases
 from covidseg.strategies.base import Schedule, Strategy
-from covidseg.training_state import Progress, delete_state, locked, network_tensors, restore_network
+from covidseg.training_state import Progress, State, network_tensors, open_state, restore_network
 from covidseg.validation import validation_dice
 
 log = logging.getLogger(__name__)
@@ -96,16 +96,18 @@ def train(
         run: what to train.
         model: path of model.safetensors; model.json is written beside it.
         log_table: path of log.csv, one row per epoch.
-        state: folder of the resume state and the lock; deleted on success.
+        state: folder of the resume state and the lock.
         description: goes into model.json.
         snapshots: path of the tensors that the strategy kept of some epochs, if it keeps any.
 
     Raises:
-        InputError: another process trains this model, the pre-trained model does not fit, or the loss is
-            not finite.
-        Interrupted: SIGTERM or SIGINT came; the state is written.
+        InputError: the pre-trained model does not fit, or the loss is not finite.
+        Interrupted: SIGTERM or SIGINT came and the state is written, or another process trains this model.
     """
-    with locked(state):
+    outputs = [model, model.with_suffix(".json"), log_table, *([Path(snapshots)] if snapshots else [])]
+    with open_state(state, run.fingerprint) as kept:
+        if kept.restore(outputs):
+            return
         compute = choose_compute(run.training["device"], run.training["precision"], threads=run.threads)
         log.info("training on %s", compute)
         architecture = run.strategy.architecture(run.network)
@@ -114,13 +116,14 @@ def train(
         log_transfer(transfer, network, run.pretrained)
         frozen = weights_digest(network, transfer.frozen)
         network = network.to(compute.device, memory_format=torch.channels_last_3d)
-        progress = _epochs(run, network, compute, state)
+        progress = _epochs(run, network, compute, kept)
         _check_frozen(network, transfer.frozen, frozen)
+        kept.lease.check()
         save_model(model, network, {**description, "architecture": architecture, "device": str(compute)})
         write_table(log_table, progress.rows)
         if snapshots:
             write_tensors(Path(snapshots), progress.snapshots)
-        delete_state(state)
+        kept.finish(outputs)
 
 
 def _check_frozen(network: nn.Module, names: list[str], before: str) -> None:
@@ -131,7 +134,7 @@ def _check_frozen(network: nn.Module, names: list[str], before: str) -> None:
         raise RuntimeError("frozen parameters have changed in training: the strategy is wrong")
 
 
-def _epochs(run: Run, network: nn.Module, compute: Compute, state: Path) -> Progress:
+def _epochs(run: Run, network: nn.Module, compute: Compute, state: State) -> Progress:
     """Run the epochs that are left."""
     settings = run.training
     optimiser = NesterovSGD(network, momentum=settings["momentum"], weight_decay=settings["weight_decay"])
@@ -157,7 +160,7 @@ def _epochs(run: Run, network: nn.Module, compute: Compute, state: Path) -> Prog
         tensors=lambda: network_tensors(network, optimiser),
         restore=lambda tensors: restore_network(tensors, network, optimiser),
     )
-    return run_epochs(loop, state, run.fingerprint)
+    return run_epochs(loop, state)
 
 
 def training_step(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from covidseg.grids import on_plan, predicted_grids
-from covidseg.hours import Known, training_of
+from covidseg.hours import WEIGHTS, Known, training_of
 from covidseg.network_sizes import weak_parameters
 
 NOTHING = "–"
@@ -16,7 +16,8 @@ BYTES = {"cases": 2 + 1, "preprocessed": 2 + 1, "predictions": 1}  # a voxel: in
 NOTES = [
     "All jobs of rule all but all itself, as `snakemake --forceall -n` counts them. Hours are of one GPU or, "
     "where a rule runs on CPUs, of one core. A limit is the rule's `runtime`, at which a scheduler stops a "
-    "job, and no guess. Rules without an estimate are not in the sums of hours.",
+    "job, and no guess; trainings have none, since they go on in another job. Rules without an estimate are "
+    "not in the sums of hours.",
     "Slices, scores, tables and figures are small beside these.",
 ]
 
@@ -58,14 +59,14 @@ def _row(title: str, jobs: pd.DataFrame, source: str) -> dict:
         "Hours to do": _number(pending.hours.sum(min_count=min(1, len(pending)))),
         "Longest job": _number(jobs.hours.max()),
         "Limit of a job": _number(jobs.at_most.max()),
-        "Limit of all": _number(jobs.at_most.sum()),
+        "Limit of all": _number(jobs.at_most.sum(min_count=1)),
         "Hours from": source,
     }
 
 
 def epoch_table(known: Known, hours: pd.DataFrame) -> pd.DataFrame:
     """Return one row a strategy: its trainings, seconds per epoch and where these come from."""
-    models = [Path(file).parts[-3] for file in hours.file if file.endswith("model.safetensors")]
+    models = [Path(file).parts[-3] for file in hours.file if file.endswith(WEIGHTS)]
     counts = Counter(training_of(known.configuration, name) for name in models)
     rows = []
     for (strategy, epochs), count in counts.items():
@@ -155,7 +156,7 @@ def _models(known: Known) -> list[tuple]:
         name: weak_parameters(model, known.configuration.settings["weak"])
         for name, model in known.configuration.weak_models.items()
     }
-    trained = [Path(file).parts[-3] for file in known.jobs.file if file.endswith("model.safetensors")]
+    trained = [Path(file).parts[-3] for file in known.jobs.file if file.endswith(WEIGHTS)]
     weights = [4 * (weak.get(name) or known.sizes[name].parameters) / 1e9 for name in trained]
     states = [size * (4 if name in weak else 2) for name, size in zip(trained, weights, strict=True)]
     largest = f"at most, if all train at once; one has up to {_number(max(states))} GB"

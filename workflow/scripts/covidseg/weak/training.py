@@ -22,7 +22,7 @@ from covidseg.model_files import (
     write_tensors,
 )
 from covidseg.optimiser import Adam
-from covidseg.training_state import Progress, delete_state, locked
+from covidseg.training_state import Progress, State, open_state
 from covidseg.weak import load_system
 from covidseg.weak.base import Batch, System
 
@@ -56,19 +56,23 @@ def train_weakly(run: WeakRun, *, model: Path, log_table: Path, state: Path, des
     """Train one system to the end, from its saved state if there is one; arguments as `training.train`.
 
     Raises:
-        InputError: another process trains this model, or the loss is not finite.
-        Interrupted: SIGTERM or SIGINT came; the state is written.
+        InputError: the loss is not finite.
+        Interrupted: SIGTERM or SIGINT came and the state is written, or another process trains this model.
     """
-    with locked(state):
+    outputs = [model, model.with_suffix(".json"), log_table]
+    with open_state(state, run.fingerprint) as kept:
+        if kept.restore(outputs):
+            return
         compute = choose_compute(run.settings["device"], "float32", threads=run.threads)
         log.info("training on %s", compute)
         networks = build(run.system, run.classifier, run.seed, compute)
         optimisers = {name: Adam(network, betas=run.system.betas()) for name, network in networks.items()}
-        progress = _epochs(run, networks, optimisers, compute, state)
+        progress = _epochs(run, networks, optimisers, compute, kept)
+        kept.lease.check()
         write_tensors(model, weights(networks))
         write_description(model, {**description, "device": str(compute)})
         write_table(log_table, progress.rows)
-        delete_state(state)
+        kept.finish(outputs)
 
 
 def build(system: System, classifier: Path | None, seed: int, compute: Compute) -> nn.ModuleDict:
@@ -94,7 +98,7 @@ def weights(networks: nn.ModuleDict) -> Tensors:
 
 
 def _epochs(
-    run: WeakRun, networks: nn.ModuleDict, optimisers: dict[str, Adam], compute: Compute, state: Path
+    run: WeakRun, networks: nn.ModuleDict, optimisers: dict[str, Adam], compute: Compute, state: State
 ) -> Progress:
     slices = [
         torch.from_numpy(np.load(run.slices / f"train_{kind}.npy")).to(compute.device)
@@ -125,7 +129,7 @@ def _epochs(
         tensors=lambda: _tensors(networks, optimisers),
         restore=lambda tensors: _restore(tensors, networks, optimisers),
     )
-    return run_epochs(loop, state, run.fingerprint)
+    return run_epochs(loop, state)
 
 
 def draw_batch(system: System, slices: list[torch.Tensor], seed: int, iteration: int) -> Batch:
