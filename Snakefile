@@ -24,6 +24,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/weak.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/export.smk"
+include: "workflow/rules/plan.smk"
 
 
 localrules:
@@ -32,7 +33,9 @@ localrules:
     collect_splits,
     data_sources,
     download,
+    errata,
     export_nnunet,
+    plan,
     split,
     tables_and_violins,
 
@@ -42,8 +45,14 @@ rule all:
     input:
         artefact_files(),
         "results/paper/data_sources.md",
+        "results/paper/errata.html",
         "results/splits.json",
         "results/scores.csv",
+        report(
+            provenance_page(),
+            caption="workflow/report/provenance.rst",
+            category="Provenance",
+        ),
 
 
 rule tables_and_violins:
@@ -52,12 +61,15 @@ rule tables_and_violins:
 
 
 onstart:
-    claim_results()
-    tell_licences()
+    if not only_plans():
+        claim_results()
+        tell_licences()
+        settle_leftovers()
     lift_rate_limit()
-    settle_leftovers()
 
 
 onsuccess:
-    forget_finished_trainings()
-    print(where_results_are())
+    if not only_plans():
+        forget_finished_trainings()
+        write_provenance()
+        print(where_results_are())

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from conftest import ROOT
+from covidseg.files import digest
 from covidseg.images import write_volume
 from covidseg.phantom.cohort import make_case
 from toy_workflow import PARTS, SNAKEMAKE, change_yaml, copy_parts, jobs_of, make_toy, snakemake
@@ -73,9 +74,15 @@ def test_without_a_source_the_dag_has_nothing_of_it_and_every_artefact_that_is_l
     assert "results/predictions/task2-nsclc-lung/fold0" in output, "which cuts the lungs out of volumes"
 
 
+def test_scripts_find_results_by_their_inputs_which_may_lie_in_a_storages_own_folder():
+    scripts = {path.name: path.read_text() for path in (ROOT / "workflow" / "scripts").glob("*.py")}
+    naming = {name for name, text in scripts.items() if re.search(r"""["'](?:data/raw|results/)""", text)}
+    assert naming == set()
+
+
 def test_progress_and_the_way_to_the_results_are_shown(toy):
     output = (toy / "first_output.txt").read_text()
-    assert "of 71 steps" in output
+    assert "of 72 steps" in output
     tail = output[output.index("Done (toy). Tables and figures:") :]
     assert "results/paper/wang2021/table1.md" in tail
     assert "results/paper/wang2021/violin.png" in tail
@@ -121,7 +128,8 @@ def test_an_empty_clone_rebuilds_every_table_and_violin_from_the_scores_alone(to
     jobs = jobs_of(snakemake(tmp_path, "-n", "tables_and_violins"))
     assert jobs == {"table": 3, "violin": 2, "tables_and_violins": 1}
     snakemake(tmp_path, "tables_and_violins")
-    rebuilt = [path.relative_to(tmp_path) for path in (tmp_path / "results" / "paper").rglob("*.*")]
+    made = [path.relative_to(tmp_path) for path in (tmp_path / "results" / "paper").rglob("*.*")]
+    rebuilt = [path for path in made if path.stem != "provenance"]
     assert len(rebuilt) == 3 * 6 + 2 * 2
     for path in rebuilt:
         assert (tmp_path / path).read_bytes() == (toy / path).read_bytes(), path
@@ -189,6 +197,49 @@ def test_a_model_tells_where_it_comes_from(toy):
 
 def test_a_second_run_does_nothing(toy):
     assert "Nothing to be done" in snakemake(toy)
+
+
+def test_the_run_tells_what_its_results_come_from(toy):
+    found = json.loads((toy / "results" / "paper" / "provenance.json").read_text())
+    assert found["configuration"]["name"] == "toy"
+    assert found["commit"] == {"id": None, "remark": found["commit"]["remark"]}
+    archive = toy / "data" / "raw" / "msd" / "Task06_Lung.tar"
+    assert found["data"]["msd/Task06_Lung.tar"]["sha256"] == digest(archive)
+    # Four experiments of two folds, a pre-training, and two that learn from image-level labels.
+    assert found["devices"] == {"CPU with 1 thread, float32": 4 * 2 + 1 + 2}
+    jobs = {rule: time["jobs"] for rule, time in found["wall_times"].items()}
+    assert (jobs["train"], jobs["pretrain"], jobs["train_weak"], jobs["collect"]) == (8, 1, 2, 1)
+    assert found["wall_times"]["train"]["longest"] < found["wall_times"]["train"]["seconds"]
+
+
+def test_the_report_holds_tables_figures_misprints_and_provenance_and_needs_no_network(toy, tmp_path):
+    offline = ["unshare", "--net", "--map-root-user"]
+    if subprocess.run([*offline, "true"], capture_output=True).returncode:
+        offline = []
+    report = tmp_path / "report.html"
+    subprocess.run([*offline, SNAKEMAKE, "--report", report], cwd=toy, check=True, capture_output=True)
+    text = report.read_text()
+    embedded = text.split('<script id="results">')[1].split("var results = ")[1]
+    results, _ = json.JSONDecoder().raw_decode(embedded)
+    for name in (
+        "wang2021/table1.html",
+        "wang2021/violin.svg",
+        "ma2021/figure1.svg",
+        "errata.html",
+        "provenance.html",
+    ):
+        assert results[f"results/paper/{name}"]["data_uri"].startswith("data:"), name
+    assert "Configuration: toy" in results["results/paper/wang2021/table1.html"]["caption"]
+    assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', text), (
+        "all of it is in the one file"
+    )
+
+
+def test_a_clone_of_the_results_alone_is_up_to_date_without_the_last_runs_provenance(toy, tmp_path):
+    own = shutil.copytree(toy, tmp_path / "toy", symlinks=True)
+    for name in ("provenance.json", "provenance.html"):
+        (own / "results" / "paper" / name).unlink()
+    assert "Nothing to be done" in snakemake(own, "-n")
 
 
 def readme_blocks(section):

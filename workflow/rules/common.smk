@@ -170,9 +170,14 @@ def for_training(pattern):
     return paths
 
 
-def pretrained_model(wildcards):
-    name = EXPERIMENTS[wildcards.experiment].pretraining
-    return f"results/models/{name}/fold0/model.safetensors" if name else []
+def of_pretraining(file):
+    """Return an input function: a file of the model that a training starts from, or nothing."""
+
+    def path(wildcards):
+        name = EXPERIMENTS[wildcards.experiment].pretraining
+        return f"results/models/{name}/fold0/{file}" if name else []
+
+    return path
 
 
 def splits_for_prediction(wildcards):
@@ -193,9 +198,14 @@ def system_module(model):
     return f"covidseg/weak/{SYSTEMS[WEAK_MODELS[model].system].module}"
 
 
-def classifier_of(wildcards):
-    name = WEAK_MODELS[wildcards.model].classifier
-    return f"results/models/{name}/fold0/model.safetensors" if name else []
+def of_classifier(file):
+    """Return an input function: a file of the classifier that a system learns from, or nothing."""
+
+    def path(wildcards):
+        name = WEAK_MODELS[wildcards.model].classifier
+        return f"results/models/{name}/fold0/{file}" if name else []
+
+    return path
 
 
 def lung_predictions(wildcards):
@@ -205,12 +215,11 @@ def lung_predictions(wildcards):
 
 
 def lung_folder(wildcards):
-    """Return the folder of these predictions' cases."""
-    predictions = lung_predictions(wildcards)
-    if not predictions:
+    """Return the folder in these predictions that has the volumes, or None."""
+    if not lung_predictions(wildcards):
         return None
     places = EXPERIMENTS[config["weak"]["lungs"]].places(DATASETS)
-    return f"{predictions}/{places['left_lung', 'test'][0]}"
+    return places["left_lung", "test"][0]
 
 
 def of_localiser(pattern):

@@ -100,7 +100,7 @@ rule preprocess:
 rule split:
     input:
         cases="results/cases/{dataset}/cases.csv",
-        published="config/splits.json",
+        published=local("config/splits.json"),
     output:
         "results/splits/{dataset}.json",
     log:

@@ -17,7 +17,7 @@ rule predict:
     resources:
         gpu=1,
         mem_mb=rising(16000),
-        runtime=rising(480),
+        runtime=rising(1440),
     params:
         code=code("predict"),
         train=lambda wildcards: EXPERIMENTS[wildcards.experiment].train,

@@ -4,7 +4,7 @@
 rule table:
     input:
         scores="results/scores.csv",
-        published="config/published.csv",
+        published=local("config/published.csv"),
     output:
         csv="results/paper/{paper}/{artefact}.csv",
         md="results/paper/{paper}/{artefact}.md",
@@ -272,3 +272,27 @@ rule thresholds:
         "Draw {output.png}"
     script:
         "../scripts/thresholds.py"
+
+
+rule errata:
+    input:
+        local("config/published_errata.md"),
+    output:
+        report(
+            "results/paper/errata.html",
+            caption="../report/errata.rst",
+            category="Misprints",
+        ),
+    log:
+        "logs/errata.log",
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=500,
+        runtime="10m",
+    params:
+        code=code("errata"),
+    message:
+        "Write {output}"
+    script:
+        "../scripts/errata.py"

@@ -5,18 +5,29 @@ import shutil
 from covidseg import slurm
 from covidseg.data_sources import describe_sources
 
+MARK = Path("results/configuration.txt")
+
+
+def results_owner():
+    """Return the name of the configuration that results/ are of, or None."""
+    return MARK.read_text().strip() if MARK.exists() else None
+
+
+def only_plans():
+    """Whether nothing but `plan` was asked for, which makes no results."""
+    return {job.rule.name for job in workflow.dag.targetjobs} == {"plan"}
+
 
 def claim_results():
     """Refuse to run one configuration over another's results, which may have taken weeks to make."""
-    mark = Path("results/configuration.txt")
-    owner = mark.read_text().strip() if mark.exists() else config["name"]
+    owner = results_owner() or config["name"]
     if owner != config["name"]:
         raise WorkflowError(
             f"data/ and results/ hold configuration '{owner}', this run is '{config['name']}': use another "
-            f"checkout, or move data/ and results/ away; to overwrite them, delete {mark}"
+            f"checkout, or move data/ and results/ away; to overwrite them, delete {MARK}"
         )
-    mark.parent.mkdir(exist_ok=True)
-    mark.write_text(config["name"] + "\n")
+    MARK.parent.mkdir(exist_ok=True)
+    MARK.write_text(config["name"] + "\n")
 
 
 def tell_licences():
@@ -69,3 +80,33 @@ def where_results_are():
             "Scores of every case: results/scores.csv. Models: results/models. Logs: logs.",
         ]
     )
+
+
+PROVENANCE = "results/paper/provenance.json"
+
+
+def write_provenance():
+    """Write what this run's results come from; imported here, since every job reads the Snakefile."""
+    from covidseg import provenance
+
+    provenance.write_provenance(Path(PROVENANCE), CONFIGURATION, root=BASE)
+
+
+def provenance_page():
+    """Return the page of the last run, where there was one here: no rule makes it, so it reruns nothing."""
+    page = Path(PROVENANCE).with_suffix(".html")
+    return [local(str(page))] if page.exists() else []
+
+
+def rules_asked():
+    """Return every rule that makes files -> its outputs, minutes, threads, and whether it asks for a GPU."""
+    return {
+        one.name: (
+            len(one.output),
+            one.resources["runtime"].evaluate(None, attempt=1).value,
+            one.resources["_cores"].value,
+            "gpu" in one.resources,
+        )
+        for one in workflow.rules
+        if one.output
+    }

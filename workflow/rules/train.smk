@@ -5,7 +5,8 @@ rule train:
     input:
         cases=for_training("results/preprocessed/{dataset}"),
         splits=for_training("results/splits/{dataset}.json"),
-        pretrained=pretrained_model,
+        pretrained=of_pretraining("model.safetensors"),
+        pretrained_description=of_pretraining("model.json"),
     output:
         model="results/models/{experiment}/fold{fold}/model.safetensors",
         description="results/models/{experiment}/fold{fold}/model.json",
@@ -49,6 +50,8 @@ use rule train as collaborative with:
         description="results/models/{experiment}/fold{fold}/model.json",
         log="results/models/{experiment}/fold{fold}/log.csv",
         snapshots="results/models/{experiment}/fold{fold}/relations.safetensors",
+    log:
+        "logs/collaborative/{experiment}/fold{fold}.log",
     wildcard_constraints:
         experiment=one_of(
             name for name, found in EXPERIMENTS.items() if found.source_datasets

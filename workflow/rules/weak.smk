@@ -62,7 +62,8 @@ rule train_weak:
     input:
         # No folder of masks: the labels are whole slices'.
         slices=lambda wildcards: f"results/slices/{WEAK_MODELS[wildcards.model].train}/images",
-        classifier=classifier_of,
+        classifier=of_classifier("model.safetensors"),
+        classifier_description=of_classifier("model.json"),
     output:
         model="results/models/{model}/fold0/model.safetensors",
         description="results/models/{model}/fold0/model.json",

@@ -9,7 +9,7 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         ingest(
             snakemake.params.dataset,
-            raw=Path("data/raw"),
+            raw=Path(snakemake.input.archives[0]).parents[1],
             names=snakemake.params.names,
             output=Path(snakemake.output.table).parent,
             workers=snakemake.threads,

@@ -8,5 +8,6 @@ from covidseg.weak.slices import read_slices, write_slices
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         params, output = snakemake.params, snakemake.output
-        slices = read_slices(params.dataset, Path("data/raw"), size=params.size)
+        raw = Path(snakemake.input.archives[0]).parents[1]
+        slices = read_slices(params.dataset, raw, size=params.size)
         write_slices(slices, images=Path(output.images), masks=Path(output.masks))

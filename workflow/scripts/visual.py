@@ -20,7 +20,7 @@ if __name__ == "__main__":
                 dsc.to_dict(),
                 images=Path(snakemake.input.images),
                 labels=Path(snakemake.input.labels),
-                predictions=Path("results/predictions"),
+                predictions=Path(snakemake.input.predictions[0]).parents[1],
                 shown=params.shown,
                 dataset=params.dataset,
                 artefact=artefact,

@@ -1,0 +1,189 @@
+"""What `snakemake plan` counts and estimates."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import ROOT
+from covidseg.epoch_times import EpochTime, epoch_times, measured_times, published_times
+from covidseg.errors import InputError
+from covidseg.grids import Cohort, Grid, on_plan, predicted_grids, read_cohort
+from covidseg.hours import count_tiles
+from covidseg.jobs import Rule, list_jobs, read_summary
+from covidseg.network_sizes import plain_size
+from covidseg.wall_times import wall_times
+from toy_workflow import copy_parts, jobs_of, snakemake
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A fresh clone: nothing ever ran in it."""
+    folder = tmp_path_factory.mktemp("clone")
+    copy_parts(ROOT, folder)
+    return folder
+
+
+def planned(folder, name):
+    with open(folder / "results" / "plan" / f"{name}.csv", newline="") as file:
+        return {row["Rule"]: row for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("name", ["phantom", "paper", "public"])
+def test_a_fresh_clone_counts_the_jobs_of_a_dry_run(clone, name):
+    arguments = [] if name == "phantom" else ["--configfile", f"config/{name}.yaml"]
+    output = snakemake(clone, "plan", *arguments)
+    expected = jobs_of(snakemake(clone, "-n", "--forceall", *arguments))
+    table = planned(clone, name)
+    sums = {"all on CPUs", "all on GPUs"} & set(table)
+    assert {rule: int(row["Jobs"]) for rule, row in table.items() if rule not in sums} | {
+        "all": 1
+    } == expected
+    assert sum(int(table[rule]["Jobs"]) for rule in sums) + 1 == sum(expected.values())
+    assert all(row["Jobs"] == row["To do"] for row in table.values())
+    assert f"# What configuration {name} takes" in output
+    assert not (clone / "results" / "configuration.txt").exists(), "nothing is claimed by planning"
+    if name == "paper":
+        # 45 models of scratch, 20 of each of three strategies, 5 of two, 1000 epochs at the published seconds.
+        seconds = 45 * 206 + 20 * (199 + 195 + 148) + 5 * (213 + 206)
+        assert table["train"]["Hours"] == f"{1000 * seconds / 3600:,.0f}".replace(",", " ")
+        assert (table["predict"]["Limit of a job"], table["predict"]["Limit of all"]) == ("24", "3 120")
+        assert table["train"]["Limit of all"] == "–", "a training goes on in another job"
+        assert table["train"]["Longest job"] == "59.2", "hybrid, 213 seconds an epoch"
+        assert "| lesion-representations | 20       | 1000     | 148 " in output
+        assert "published (wang2021 table 3), Tesla V100 32 GB" in output
+    if name == "phantom":
+        assert table["train"]["Hours"] == "–", "the papers' seconds are not a small network's"
+
+
+def test_planning_goes_on_beside_a_run_and_in_a_checkout_of_another_configuration(clone, tmp_path):
+    folder = tmp_path / "busy"
+    folder.mkdir()
+    copy_parts(clone, folder)
+    (folder / "results").mkdir()
+    (folder / "results" / "configuration.txt").write_text("phantom\n")
+    locks = folder / ".snakemake" / "locks"
+    locks.mkdir(parents=True)
+    for kind in ("input", "output"):
+        (locks / f"0.{kind}.lock").write_text("results/scores.csv\n")
+    snakemake(folder, "plan", "--configfile", "config/public.yaml")
+    table = planned(folder, "public")
+    assert table["pretrain"]["Jobs"] == table["pretrain"]["To do"] == "4"
+
+
+def test_a_refused_configuration_is_told_in_snakemakes_words():
+    with pytest.raises(InputError, match="unknown key 'trainig'"):
+        list_jobs(ROOT / "Snakefile", {"trainig": 1}, {})
+
+
+def test_jobs_are_told_apart_by_the_number_of_their_files():
+    lines = [
+        "output_file\tdate\trule\tlog-file(s)\tstatus\tplan",
+        "a.csv\t-\ttable\t-\tmissing\tupdate pending",
+        "a.md\t-\ttable\t-\tmissing\tupdate pending",
+        "scores.csv\t-\tcollect\t-\tok\tno update",
+        "b.csv\t-\ttable\t-\tok\tno update",
+        "b.md\t-\ttable\t-\tok\tno update",
+    ]
+    rules = {"table": Rule(2, 10, 1, gpu=False), "collect": Rule(1, 10, 1, gpu=False)}
+    jobs = read_summary("\n".join(lines), rules)
+    assert jobs.to_dict("list") == {
+        "rule": ["table", "collect", "table"],
+        "file": ["a.csv", "scores.csv", "b.csv"],
+        "to_do": [True, False, False],
+    }
+
+
+PUBLISHED = {"scratch": EpochTime(200, "published"), "lesion-representations": EpochTime(150, "published")}
+OPERATIONS = {"scratch": 1.0, "lesion-representations": 1.0, "collaborative": 1.5}
+
+
+def test_published_seconds_scale_with_the_samples_of_an_epoch():
+    found = epoch_times({}, PUBLISHED, OPERATIONS, samples=250, comparable=True)
+    assert {name: time.seconds for name, time in found.items()} == {
+        "scratch": 100, "lesion-representations": 75, "collaborative": 150,
+    }  # fmt: skip
+    assert found["lesion-representations"].source == "published"
+    assert found["collaborative"].source == "scratch, published, times 1.50 by operations"
+
+
+def test_what_was_measured_stands_and_carries_over_by_the_published_ratio():
+    measured = {
+        "scratch": EpochTime(40, "measured here on X"),
+        "collaborative": EpochTime(99, "measured here on X"),
+    }
+    found = epoch_times(measured, PUBLISHED, OPERATIONS, samples=250, comparable=False)
+    assert {name: time.seconds for name, time in found.items()} == {
+        "scratch": 40, "lesion-representations": 30, "collaborative": 99,
+    }  # fmt: skip
+    source = found["lesion-representations"].source
+    assert source == "scratch, measured here on X, times 0.75 by published times"
+
+
+def test_small_networks_have_no_time_until_one_is_measured():
+    assert epoch_times({}, PUBLISHED, OPERATIONS, samples=500, comparable=False) == {}
+
+
+def test_measured_is_the_median_over_a_strategys_trainings(tmp_path):
+    for name, seconds in (("scratch", (9, 10, 11)), ("task1-lung", (20, 20, 80)), ("stranger", (1, 1, 1))):
+        folder = tmp_path / name / "fold0"
+        folder.mkdir(parents=True)
+        (folder / "log.csv").write_text(
+            "epoch,seconds\n" + "".join(f"{i},{s}\n" for i, s in enumerate(seconds))
+        )
+        (folder / "model.json").write_text(json.dumps({"device": "NVIDIA H100, bfloat16"}))
+    found = measured_times(tmp_path, {"scratch": "scratch", "task1-lung": "scratch"})
+    assert found == {"scratch": EpochTime(15, "measured here on NVIDIA H100, bfloat16")}
+
+
+def test_every_strategy_of_the_papers_tables_has_its_published_seconds(configuration):
+    found = published_times(configuration)
+    assert {name: time.seconds for name, time in found.items()} == {
+        "scratch": 206, "continual": 199, "body-finetune": 195, "lesion-representations": 148, "hybrid": 213,
+        "multi-encoder": 206,
+    }  # fmt: skip
+
+
+def test_tiles_overlap_by_half():
+    # 301 slices: 9 steps of at most 28, 10 tiles; 512 rows: 5 steps of 80, 6; 512 columns: 4 of 96, 5.
+    assert count_tiles((301, 512, 512), [56, 160, 192], {"step": 0.5}) == 10 * 6 * 5
+    assert count_tiles((40, 160, 192), [56, 160, 192], {"step": 0.5}) == 1
+
+
+def test_cases_have_their_own_grids_once_they_are_ingested(configuration, tmp_path):
+    (tmp_path / "covid20").mkdir()
+    (tmp_path / "covid20" / "cases.csv").write_text("case,shape,spacing_mm\nmine,30x20x10,5.0x1.0x2.0\n")
+    cohort = read_cohort(configuration, "covid20", tmp_path)
+    assert cohort == Cohort({"mine": Grid((30, 20, 10), (5.0, 1.0, 2.0))}, "cases.csv")
+    assert on_plan(cohort.grids["mine"], (2.5, 2.0, 2.0)) == (60, 10, 10)
+    assert read_cohort(configuration, "covid20", None).grids == {}, "of a phantom nothing is known before"
+
+
+def test_a_model_predicts_its_folds_test_cases_and_all_that_it_never_saw(configuration):
+    names = configuration.case_names("covid20")
+    cohort = Cohort({name: Grid((1, 1, number), (1, 1, 1)) for number, name in enumerate(names)}, "")
+    own = predicted_grids(configuration, cohort, "covid20", trained_on=("covid20",), fold=1)
+    fold = configuration.splits["Task1_COVID_datasplit.pkl"][1]
+    assert {names[grid.shape[2]] for grid in own} == set(fold["val"])
+    assert len(predicted_grids(configuration, cohort, "covid20", trained_on=("msd",), fold=1)) == 20
+
+
+def test_the_papers_network_has_30_million_parameters_and_a_teraflop_a_patch():
+    size = plain_size(yaml.safe_load((ROOT / "config" / "paper.yaml").read_text()))
+    assert size.parameters / 1e6 == pytest.approx(30.7, abs=0.05)
+    assert size.forward / 1e12 == pytest.approx(0.92, abs=0.005)
+    assert 0 < size.encoder < size.forward / 2
+
+
+def test_a_jobs_wall_time_is_that_of_its_last_run(tmp_path):
+    for name, text in {
+        "collect.log": "done in 2.50 s, peak memory 0.10 GiB",
+        "train/scratch/fold0.log": "done in 9.00 s, peak\n...\ndone in 4.00 s, peak",
+        "train/scratch/fold1.log": "epoch 3",
+    }.items():
+        path = Path(tmp_path, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert wall_times(tmp_path) == {"collect": [2.5], "train": [4.0]}

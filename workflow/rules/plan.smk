@@ -1,0 +1,21 @@
+# How much there is to run, for `snakemake plan`.
+
+
+# No output: it runs whenever it is asked for, and beside another run, whose lock is one of files.
+rule plan:
+    log:
+        "logs/plan.log",
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        rules=lambda wildcards: rules_asked(),
+        hosts=hosts_in_use(),
+        owner=results_owner(),
+        base=f"results/plan/{config['name']}",
+    message:
+        "Count jobs, hours and gigabytes of configuration {config[name]}"
+    script:
+        "../scripts/plan.py"

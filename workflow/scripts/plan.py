@@ -1,0 +1,29 @@
+"""Print how many jobs, hours and gigabytes the whole DAG takes."""
+
+from pathlib import Path
+
+from covidseg.configuration import load_configuration
+from covidseg.files import write_text
+from covidseg.hours import gather, job_hours
+from covidseg.job import job
+from covidseg.jobs import Rule, list_jobs
+from covidseg.printing import FORMATS
+from covidseg.tables import write_csv
+from covidseg.workload import NOTES, workload_tables
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params, name = snakemake.params, snakemake.config["name"]
+        root = Path(snakemake.scriptdir).resolve().parents[1]
+        rules = {rule: Rule(*asked) for rule, asked in params.rules.items()}
+        jobs = list_jobs(root / "Snakefile", snakemake.config, rules)
+        if params.owner not in (None, name):
+            jobs["to_do"] = True  # in a checkout of its own
+        configuration = load_configuration(snakemake.config, "configuration", root / "config")
+        results = Path("results") if params.owner == name else None
+        known = gather(configuration, rules, jobs, results=results, logs=Path("logs"))
+        tables = workload_tables(known, job_hours(known), params.hosts)
+        text = FORMATS[".md"][1](f"What configuration {name} takes", NOTES, tables)
+        write_text(f"{params.base}.md", text)
+        write_csv(Path(f"{params.base}.csv"), next(iter(tables.values())))
+        print(text)
