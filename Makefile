@@ -1,12 +1,16 @@
 # make demo   set up, then run the phantom pipeline to its tables and figures
 # make test   set up, then run every test and check
 #
-# Both need Python 3.11 or 3.12 and set up .venv once. PYTHON=... chooses another interpreter.
+# make slurm-up     start a SLURM cluster of two nodes on this machine, to try `snakemake --profile slurm` on
+#                   (Debian or Ubuntu, root; the packages it needs are installed)
+# make slurm-down   stop it again
+#
+# The first two need Python 3.11 or 3.12 and set up .venv once. PYTHON=... chooses another interpreter.
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3))
 BIN := .venv/bin
 
-.PHONY: demo test
+.PHONY: demo test slurm-up slurm-down
 
 demo: .venv/installed
 	$(BIN)/snakemake
@@ -18,6 +22,12 @@ test: .venv/installed
 	$(BIN)/snakefmt --check .
 	$(BIN)/snakemake --lint
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+slurm-up:
+	@$(PYTHON) tests/slurm/cluster.py up
+
+slurm-down:
+	@$(PYTHON) tests/slurm/cluster.py down
 
 .venv/installed: envs/requirements.txt envs/setup.sh
 	sh envs/setup.sh "$(PYTHON)"
