@@ -81,7 +81,16 @@ def start_node(node: str) -> None:
 
 def crash(node: str) -> None:
     """Cut a node's power: all its processes are gone at once."""
-    _stop(FOLDER / "run" / f"{node}.started", signal.SIGKILL)
+    record = FOLDER / "run" / f"{node}.started"
+    if record.exists():
+        _stop(record, signal.SIGKILL)
+
+
+def restart_nodes() -> None:
+    """Start all nodes anew, and their jobs' processes with them."""
+    for node in NODES:
+        crash(node)
+        start_node(node)
 
 
 def cut_off(node: str) -> None:

@@ -177,6 +177,8 @@ def undisturbed(tmp_path_factory):
 def run(tmp_path_factory):
     folder = make_workflow(tmp_path_factory.mktemp("cluster") / "toy")
     use_cluster(folder)
+    cluster.restart_nodes()  # whatever an earlier test, interrupted, has left
+    wait_for(nodes_are_up)
     run = Run(folder, folder / "output.txt")
     try:
         run.start()
