@@ -24,6 +24,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/weak.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/export.smk"
+include: "workflow/rules/stages.smk"
 
 
 rule all:
@@ -33,6 +34,7 @@ rule all:
         "results/paper/data_sources.md",
         "results/splits.json",
         "results/scores.csv",
+        "results/metrics.json",
 
 
 rule tables_and_violins:
