@@ -17,14 +17,22 @@ import yaml
 from conftest import ROOT
 from covidseg.images import write_volume
 from covidseg.phantom.cohort import make_case
-from toy_workflow import PARTS, SNAKEMAKE, change_yaml, copy_parts, jobs_of, make_toy, snakemake
+from toy_workflow import (
+    FIRST_OUTPUT,
+    PARTS,
+    SNAKEMAKE,
+    change_yaml,
+    copy_parts,
+    copy_toy,
+    finished_toy,
+    jobs_of,
+    snakemake,
+)
 
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
-    folder = make_toy(tmp_path_factory.mktemp("toy"))
-    (folder / "first_output.txt").write_text(snakemake(folder))
-    return folder
+    return copy_toy(finished_toy(tmp_path_factory), tmp_path_factory.mktemp("workflow") / "toy")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--configfile", "config/paper.yaml"]])
@@ -74,8 +82,8 @@ def test_without_a_source_the_dag_has_nothing_of_it_and_every_artefact_that_is_l
 
 
 def test_progress_and_the_way_to_the_results_are_shown(toy):
-    output = (toy / "first_output.txt").read_text()
-    assert "of 71 steps" in output
+    output = (toy / FIRST_OUTPUT).read_text()
+    assert "of 72 steps" in output
     tail = output[output.index("Done (toy). Tables and figures:") :]
     assert "results/paper/wang2021/table1.md" in tail
     assert "results/paper/wang2021/violin.png" in tail
@@ -203,7 +211,7 @@ def test_a_data_set_of_one_s_own_gets_its_row_as_the_readme_says(toy, tmp_path):
         case = make_case("msd", f"patient_{number}", seed=1, rank=number / 4)
         write_volume(tmp_path / "scans" / f"patient_{number}" / "ct.nii.gz", case.image)
         write_volume(tmp_path / "scans" / f"patient_{number}" / "lesion.nii.gz", case.lesion)
-    own = shutil.copytree(toy, tmp_path / "toy", symlinks=True)
+    own = copy_toy(toy, tmp_path / "toy")
     described, learned = readme_blocks("Add a data set")
     assert described["hospital"]["archives"] == {"scans.zip": {"address": "file:/path/to/scans"}}
     described["hospital"]["archives"]["scans.zip"]["address"] = f"file:{tmp_path / 'scans'}"
