@@ -1,15 +1,18 @@
-# make demo   set up, then run the phantom pipeline to its tables and figures
-# make test   set up, then run every test and check
+# make demo     set up, then run the phantom pipeline to its tables and figures
+# make test     set up, then run every test and check
+# make stages   list in dvc.yaml the code that each stage runs, after a change of what modules import
 #
 # Both need Python 3.11 or 3.12 and set up .venv once. PYTHON=... chooses another interpreter.
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3))
 BIN := .venv/bin
 
-.PHONY: demo test
+.PHONY: demo test stages
 
 demo: .venv/installed
 	$(BIN)/snakemake
+	@# Into dvc.lock and the cache, which a fresh clone lacks: git shows where a byte is another than committed.
+	@if git rev-parse --git-dir >/dev/null 2>&1; then $(BIN)/dvc add --quiet data && $(BIN)/dvc commit --quiet --force; fi
 	@echo "Tables and figures: results/paper"
 
 test: .venv/installed
@@ -18,6 +21,9 @@ test: .venv/installed
 	$(BIN)/snakefmt --check .
 	$(BIN)/snakemake --lint
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+stages: .venv/installed
+	$(BIN)/python tools/dvc_stages.py
 
 .venv/installed: envs/requirements.txt envs/setup.sh
 	sh envs/setup.sh "$(PYTHON)"

@@ -177,8 +177,11 @@ def test_plots_show_the_strategies_and_the_violins(toy, tmp_path):
 
 def test_a_clone_without_data_fetches_what_data_dvc_says(toy, tmp_path):
     git(tmp_path, "clone", "--quiet", str(toy), "clone")
-    snakemake(tmp_path / "clone", "fetched")
-    assert "up to date" in dvc(tmp_path / "clone", "status", "data.dvc")
+    clone = tmp_path / "clone"
+    snakemake(clone, "fetched")
+    dvc(clone, "commit", "data.dvc")
+    assert "up to date" in dvc(clone, "status", "data.dvc")
+    assert git(clone, "status", "--short") == ""
 
 
 @pytest.mark.parametrize("kind", ["local", "s3"])

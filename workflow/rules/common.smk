@@ -37,8 +37,8 @@ DATASETS = CONFIGURATION.datasets
 ARTEFACTS = CONFIGURATION.shown()
 TARGET = config["plan"]["target"]
 
-# What a processor of today would count in wider registers or in another order: every x86-64 one with AVX2
-# then ends with the same bits, for some per cent of a training's time. Jobs inherit it.
+# For the same bits on every x86-64 processor with AVX2: a newer one would count in wider registers and so in
+# another order, and MKL does so by the maker. Jobs inherit it; it costs nothing measurable on phantoms.
 SAME_BITS = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
