@@ -25,6 +25,7 @@ include: "workflow/rules/weak.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/plan.smk"
+include: "workflow/rules/stages.smk"
 
 
 localrules:
@@ -34,10 +35,16 @@ localrules:
     data_sources,
     download,
     errata,
+    evaluated,
     export_nnunet,
+    fetched,
+    ingested,
     plan,
+    preprocessed,
     split,
+    summarise,
     tables_and_violins,
+    trained,
 
 
 rule all:
@@ -48,6 +55,7 @@ rule all:
         "results/paper/errata.html",
         "results/splits.json",
         "results/scores.csv",
+        "results/metrics.json",
         report(
             provenance_page(),
             caption="workflow/report/provenance.rst",

@@ -1,5 +1,10 @@
 """What the phantom pipeline came to, where it has been run in this checkout."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import yaml
@@ -31,3 +36,51 @@ def test_the_framework_finds_lesions_better_than_class_activation(scores, split,
         "value"
     ]
     assert areas["weak-full"] > areas[rival] > 0
+
+
+def dvc(*arguments):
+    command = [Path(sys.executable).with_name("dvc"), *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_dvc_finds_nothing_to_do(scores):
+    if not (ROOT / "dvc.lock").exists():
+        pytest.skip("no dvc.lock: this is no git checkout, or snakemake has run without make demo")
+    status = dvc("status")
+    assert "up to date" in status, f"{status}\nmake demo, and commit dvc.lock and data.dvc"
+    assert "Running" not in dvc("repro", "--dry")
+
+
+# The weights, and what comes of them, are the same only on x86-64 processors with AVX2.
+SAME_EVERYWHERE = ("ingest", "preprocess")
+
+
+def test_the_committed_lock_is_that_of_this_code_and_of_its_data(scores):
+    if os.environ.get("CI") != "true":
+        pytest.skip("only a checkout of nothing but commits has to agree with them")
+    committed = subprocess.run(
+        ["git", "show", "HEAD:dvc.lock"], cwd=ROOT, capture_output=True, check=True
+    ).stdout
+    stages, found = (yaml.safe_load(text)["stages"] for text in (committed, (ROOT / "dvc.lock").read_bytes()))
+    for name, stage in stages.items():
+        remedy = (
+            f"{name}: the committed dvc.lock is another code's; make demo, then commit dvc.lock and data.dvc"
+        )
+        code = [
+            [
+                (dependency["path"], dependency["md5"])
+                for dependency in part["deps"]
+                if is_code(dependency["path"])
+            ]
+            for part in (stage, found[name])
+        ]
+        assert code[0] == code[1], remedy
+        assert stage["params"] == found[name]["params"], remedy
+        if name in SAME_EVERYWHERE:
+            assert stage["outs"] == found[name]["outs"], remedy
+
+
+def is_code(path):
+    return path.startswith(("workflow/", "config/"))

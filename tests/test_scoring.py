@@ -15,7 +15,7 @@ from covidseg.figures import save_figure
 from covidseg.images import write_volume
 from covidseg.layout import Printer
 from covidseg.printing import MARKDOWN, write_printed
-from covidseg.scoring import COLUMNS, collect, score_cases, time_score, write_scores
+from covidseg.scoring import COLUMNS, collect, score_cases, time_scores, write_scores
 from covidseg.series import Series
 from covidseg.tables import (
     comparison_rows,
@@ -138,8 +138,14 @@ def test_the_file_has_the_contract_s_columns_and_an_empty_cell_for_undefined(tmp
 def test_time_is_the_median_epoch_and_its_case_the_device(tmp_path):
     (tmp_path / "log.csv").write_text("epoch,seconds\n0,9.0\n1,2.0\n2,3.0\n")
     (tmp_path / "model.json").write_text('{"device": "a GPU, bfloat16"}')
-    row = time_score(tmp_path / "log.csv", tmp_path / "model.json")
-    assert row == {"case": "a GPU, bfloat16", "region": "", "metric": "time", "value": 3.0}
+    rows = time_scores(tmp_path / "log.csv", tmp_path / "model.json")
+    assert rows == [{"case": "a GPU, bfloat16", "region": "", "metric": "time", "value": 3.0}]
+
+
+def test_a_training_that_was_not_timed_has_no_row_of_its_time(tmp_path):
+    (tmp_path / "log.csv").write_text("epoch,seconds\n0,\n1,\n")
+    (tmp_path / "model.json").write_text('{"device": "a GPU, bfloat16"}')
+    assert time_scores(tmp_path / "log.csv", tmp_path / "model.json") == []
 
 
 def test_collect_joins_and_refuses_other_columns(tmp_path):

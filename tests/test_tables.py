@@ -1,5 +1,6 @@
 """The printed tables: marks of the best, the average alone, seconds per epoch, three formats."""
 
+import dataclasses
 import math
 
 import pandas as pd
@@ -131,6 +132,30 @@ def test_seconds_per_epoch(tmp_path):
     assert table["Avg"][0] == "*0.300 ± 0.141* [206 ± 16]"
     assert table["Ratio"].tolist() == ["1.00 [1.00]", "0.40 [0.97]", "2078.07 [–]"]
     assert devices_of(rows, scores) == ["CPU, float32"]
+
+
+def test_times_that_the_configuration_leaves_out_are_said_to_be_left_out(tmp_path):
+    scores = make_scores(tmp_path, {"scratch": [[0.4], [0.5]], "continual-multi": [[0.6], [0.7]]})
+    rows = [dataclasses.replace(row, folds=2) for row in ROWS[:2]]
+    artefact = ARTEFACT | {"metrics": ["DSC", "time"]}
+    cells = table_cells(rows, artefact, scores, read_published(PUBLISHED, "wang2021", "3"))
+    times = cells[cells.metric == "time"]
+    assert times.fold.tolist() == 2 * ["0", "1", "avg"]
+    assert set(times.status) == {"not timed"}
+    assert times.ours_mean.isna().all()
+    assert set(cells[cells.metric == "DSC"].status) == {"run"}
+    intervals = interval_rows(rows, artefact, scores, EVALUATION, seed=1)
+    table = Printer.of(cells, intervals, MARKDOWN).by_fold("time")
+    assert table["Fold 0"].tolist() == ["not timed [224]", "not timed [194]"]
+    assert table["Avg"][0] == "not timed [206 ± 16]"
+    assert table["Ratio"].tolist() == ["not timed [1.00]", "not timed [0.97]"]
+    shown = {"configuration": "toy", "phantom": True, "confidence": 0.95, "remarks": []}
+    write_printed(tmp_path / "t", artefact, cells, intervals, devices=devices_of(rows, scores), **shown)
+    for suffix in ("md", "tex", "html"):
+        assert (
+            "No training was timed: a configuration with timed: false"
+            in (tmp_path / f"t.{suffix}").read_text()
+        )
 
 
 def test_the_three_formats_hold_the_same_and_escape_names(tmp_path):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 import torch
 
@@ -53,6 +54,15 @@ def test_files_and_log_of_a_finished_run(undisturbed):
     rates = [0.05 * (1 - epoch / 4) ** 0.9 for epoch in range(4)]
     assert [float(row["learning_rate"]) for row in table] == pytest.approx(rates)
     assert [math.isnan(float(row["validation_dice"])) for row in table] == [True, False, True, False]
+
+
+def test_the_log_has_the_seconds_of_a_timed_run_alone(undisturbed, training_folders, tmp_path):
+    start(make_run(training_folders[:2], training_folders[2:], timed=False), tmp_path)
+    assert_same_model(undisturbed, tmp_path)
+    timed, blank = (pd.read_csv(folder / "log.csv")["seconds"] for folder in (undisturbed, tmp_path))
+    assert (timed > 0).all()
+    assert len(blank) == 4
+    assert blank.isna().all()
 
 
 def test_it_learns(training_folders, tmp_path):

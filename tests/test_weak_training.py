@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -61,6 +62,18 @@ def wait_for(process, text):
         if text in line:
             return
     pytest.fail(f"{text!r} never came: {''.join(seen)}")
+
+
+def test_the_log_has_the_seconds_of_a_timed_run_alone(undisturbed, slices, tmp_path):
+    run, model = make(slices, "classifier", timed=False)
+    start(run, model, tmp_path)
+    assert_same(undisturbed / "classifier", tmp_path)
+    timed, blank = (
+        pd.read_csv(folder / "log.csv")["seconds"] for folder in (undisturbed / "classifier", tmp_path)
+    )
+    assert (timed > 0).all()
+    assert len(blank) == 4
+    assert blank.isna().all()
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

@@ -18,14 +18,22 @@ from conftest import ROOT
 from covidseg.files import digest
 from covidseg.images import write_volume
 from covidseg.phantom.cohort import make_case
-from toy_workflow import PARTS, SNAKEMAKE, change_yaml, copy_parts, jobs_of, make_toy, snakemake
+from toy_workflow import (
+    FIRST_OUTPUT,
+    PARTS,
+    SNAKEMAKE,
+    change_yaml,
+    copy_parts,
+    copy_toy,
+    finished_toy,
+    jobs_of,
+    snakemake,
+)
 
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
-    folder = make_toy(tmp_path_factory.mktemp("toy"))
-    (folder / "first_output.txt").write_text(snakemake(folder))
-    return folder
+    return copy_toy(finished_toy(tmp_path_factory), tmp_path_factory.mktemp("workflow") / "toy")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--configfile", "config/paper.yaml"]])
@@ -81,8 +89,8 @@ def test_scripts_find_results_by_their_inputs_which_may_lie_in_a_storages_own_fo
 
 
 def test_progress_and_the_way_to_the_results_are_shown(toy):
-    output = (toy / "first_output.txt").read_text()
-    assert "of 72 steps" in output
+    output = (toy / FIRST_OUTPUT).read_text()
+    assert "of 73 steps" in output
     tail = output[output.index("Done (toy). Tables and figures:") :]
     assert "results/paper/wang2021/table1.md" in tail
     assert "results/paper/wang2021/violin.png" in tail
@@ -97,8 +105,8 @@ def test_artefacts_and_scores_are_there_and_complete(toy):
         assert (toy / "results" / "paper" / "wang2021" / name).stat().st_size > 500
     with open(toy / "results" / "scores.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    # Of each fold: 4 test cases by 7 metrics, and the time; three regions and MosMed; the source's one case.
-    one, union, joint = 4 * 7 + 1, (4 * 3 + 1) * 7 + 1, (4 + 1) * 7 + 1
+    # Of each fold: 4 test cases by 7 metrics; three regions and MosMed; the source's one case.
+    one, union, joint = 4 * 7, (4 * 3 + 1) * 7, (4 + 1) * 7
     # Six slices cut out of volumes and five of the archive's: DSC; AUPRC and the bound once a data set.
     weak = 6 + 5 + 2 * 2
     assert len(rows) == 2 * (one + one + union + joint) + 2 * weak
@@ -254,7 +262,7 @@ def test_a_data_set_of_one_s_own_gets_its_row_as_the_readme_says(toy, tmp_path):
         case = make_case("msd", f"patient_{number}", seed=1, rank=number / 4)
         write_volume(tmp_path / "scans" / f"patient_{number}" / "ct.nii.gz", case.image)
         write_volume(tmp_path / "scans" / f"patient_{number}" / "lesion.nii.gz", case.lesion)
-    own = shutil.copytree(toy, tmp_path / "toy", symlinks=True)
+    own = copy_toy(toy, tmp_path / "toy")
     described, learned = readme_blocks("Add a data set")
     assert described["hospital"]["archives"] == {"scans.zip": {"address": "file:/path/to/scans"}}
     described["hospital"]["archives"]["scans.zip"]["address"] = f"file:{tmp_path / 'scans'}"

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import filelock
 import yaml
 
 from conftest import ROOT
 
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
+FIRST_OUTPUT = "first_output.txt"
 EXPERIMENTS = ("scratch", "body-finetune", "task1-union", "task3-msd")
 WEAK = ("weak-full", "classifier", "cam")
 
@@ -97,3 +99,26 @@ def make_toy(folder):
     change_yaml(folder / "config" / "experiments.yaml", experiments)
     change_yaml(folder / "config" / "artefacts.yaml", artefacts)
     return folder
+
+
+def finished_toy(temporary):
+    """Return the toy after its first run, made once for all of pytest's processes. Copy it before a change.
+
+    Args:
+        temporary: pytest's `tmp_path_factory`.
+    """
+    shared = temporary.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "finished_toy"
+    with filelock.FileLock(shared / "finished_toy.lock"):
+        if not (folder / FIRST_OUTPUT).exists():
+            folder.mkdir()
+            output = snakemake(make_toy(folder))
+            (folder / FIRST_OUTPUT).write_text(output)
+    return folder
+
+
+def copy_toy(toy, target):
+    """Copy a toy as it is, times of files included, so that nothing is to be done in the copy."""
+    return shutil.copytree(toy, target, symlinks=True)

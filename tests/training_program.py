@@ -37,6 +37,7 @@ def make_run(
     options: dict | None = None,
     pretrained: Path | None = None,
     source_cases: tuple[Path, ...] = (),
+    timed: bool = True,
     **changes,
 ) -> training.Run:
     """A run over small blobs; `changes` go into the training settings."""
@@ -58,6 +59,7 @@ def make_run(
         training=settings["training"] | small | exact | changes,
         augmentation=settings["augmentation"],
         threads=1,
+        timed=timed,
         fingerprint="as it is",
     )
 

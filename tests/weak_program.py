@@ -27,13 +27,22 @@ def weak_settings(**changes) -> dict:
     return settings | {"checkpoint_seconds": 0} | changes
 
 
-def make(slices: Path, system: str, classifier: Path | None = None, code: tuple = (), **changes):
+def make(
+    slices: Path, system: str, classifier: Path | None = None, code: tuple = (), timed: bool = True, **changes
+):
     """A run, and the row of its model."""
     options = PARTS if system == "decomposition" else {}
     model = {"name": system, "system": system, "options": options, "classifier": None, "train": "phantom"}
     settings = weak_settings(**changes)
     return make_weak_run(
-        model, slices=slices, classifier=classifier, settings=settings, seed=5, code=list(code), threads=1
+        model,
+        slices=slices,
+        classifier=classifier,
+        settings=settings,
+        seed=5,
+        code=list(code),
+        threads=1,
+        timed=timed,
     ), model
 
 

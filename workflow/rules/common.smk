@@ -1,7 +1,7 @@
 """The checked configuration, and the functions that turn it into paths. No rules."""
 
-import ast
 import functools
+import os
 import re
 import sys
 from pathlib import Path
@@ -15,6 +15,7 @@ sys.path.insert(0, str(SCRIPTS))
 from covidseg.configuration import load_configuration
 from covidseg.errors import InputError
 from covidseg.files import digest
+from covidseg.imports import imported
 from covidseg.strategies import STRATEGIES
 from covidseg.weak import SYSTEMS
 
@@ -43,6 +44,18 @@ def rising(amount):
     return lambda wildcards, attempt: attempt * amount
 
 
+# For the same bits on every x86-64 processor with AVX2: a newer one would count in wider registers and so in
+# another order, and MKL does so by the maker. Jobs inherit it; it costs nothing measurable on phantoms.
+SAME_BITS = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_CBWR": "COMPATIBLE",
+}
+if config["training"]["precision"] == "float32":
+    for name, value in SAME_BITS.items():
+        os.environ.setdefault(name, value)
+
+
 def one_of(names):
     """Return a wildcard constraint; without names a pattern that nothing matches."""
     return "|".join(names) or "(?!)"
@@ -63,16 +76,10 @@ def code(*scripts):
     Snakemake does not see a script's imports: as a parameter, a changed module reruns the rules that use
     it, and only those.
     """
-    found, waiting = [], [SCRIPTS / f"{script}.py" for script in scripts]
-    while waiting:
-        path = waiting.pop()
-        found.append(path)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module.startswith("covidseg"):
-                imported = SCRIPTS.joinpath(*node.module.split(".")).with_suffix(".py")
-                if imported.exists() and imported not in found + waiting:
-                    waiting.append(imported)
-    return sorted(f"{path.relative_to(BASE)} {digest(path)}" for path in found)
+    return [
+        f"{path.relative_to(BASE)} {digest(path)}"
+        for path in imported(SCRIPTS, scripts)
+    ]
 
 
 def strategy_code(wildcards):
@@ -123,15 +130,43 @@ def datasets_in_use():
     )
 
 
+def sliced_in_use():
+    """Return the data sets that slices are made of."""
+    return sorted(
+        {
+            *(model.train for model in WEAK_MODELS.values()),
+            *(name for localiser in LOCALISERS.values() for name in localiser.evaluate),
+        }
+    )
+
+
+def archives_in_use():
+    """Return the archives that are fetched."""
+    names = {*datasets_in_use(), *sliced_in_use()}
+    archives = {path for name in names for path in CONFIGURATION.archives(name)}
+    return sorted(f"data/raw/{path}" for path in archives)
+
+
 def hosts_in_use():
     """Return the data sets whose archives are fetched."""
-    names = {
-        *datasets_in_use(),
-        *(model.train for model in WEAK_MODELS.values()),
-        *(name for localiser in LOCALISERS.values() for name in localiser.evaluate),
-    }
-    archives = [path for name in names for path in CONFIGURATION.archives(name)]
-    return sorted({path.partition("/")[0] for path in archives})
+    return sorted({Path(path).parts[2] for path in archives_in_use()})
+
+
+def slices_in_use():
+    """Return the folders of all slices."""
+    return expand("results/slices/{dataset}/images", dataset=sliced_in_use())
+
+
+def model_files():
+    """Return every model."""
+    models = [
+        (experiment.name, fold)
+        for experiment in EXPERIMENTS.values()
+        for fold in range(experiment.folds)
+    ] + [(name, 0) for name in WEAK_MODELS]
+    return [
+        f"results/models/{name}/fold{fold}/model.safetensors" for name, fold in models
+    ]
 
 
 def camel_case(name):

@@ -99,3 +99,25 @@ rule collect_splits:
         "Collect {output}"
     script:
         "../scripts/collect_splits.py"
+
+
+rule summarise:
+    input:
+        scores="results/scores.csv",
+    output:
+        metrics="results/metrics.json",
+        table="results/metrics.csv",
+    log:
+        "logs/summarise.log",
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        code=code("summarise"),
+        dataset=TARGET,
+    message:
+        "Summarise: {output.metrics}"
+    script:
+        "../scripts/summarise.py"

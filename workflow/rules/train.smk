@@ -25,7 +25,14 @@ rule train:
         experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment].for_training(),
         settings={
             key: config[key]
-            for key in ("seed", "plan", "network", "training", "augmentation")
+            for key in (
+                "seed",
+                "timed",
+                "plan",
+                "network",
+                "training",
+                "augmentation",
+            )
         },
         # Not an output: a failed job's outputs are deleted, and this is what it goes on from.
         state="results/state/{experiment}/fold{fold}",

@@ -84,6 +84,7 @@ rule train_weak:
         model=lambda wildcards: WEAK_MODELS[wildcards.model].to_json(),
         settings=config["weak"],
         seed=config["seed"],
+        timed=config["timed"],
         # Not an output: a failed job's outputs are deleted, and this is what it goes on from.
         state="results/state/{model}/fold0",
     message:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from covidseg.job import job
-from covidseg.scoring import score_cases, time_score, write_scores
+from covidseg.scoring import score_cases, time_scores, write_scores
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
@@ -15,8 +15,8 @@ if __name__ == "__main__":
             "source": experiment["source"],
             "fold": snakemake.wildcards.fold,
         }
-        time = time_score(Path(snakemake.input.log), Path(snakemake.input.description))
-        rows = [{**identity, "dataset": "", "split": "", **time}]
+        times = time_scores(Path(snakemake.input.log), Path(snakemake.input.description))
+        rows = [{**identity, "dataset": "", "split": "", **time} for time in times]
         for (dataset, split), labels in zip(
             experiment["evaluate"].items(), snakemake.input.labels, strict=True
         ):

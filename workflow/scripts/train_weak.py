@@ -16,6 +16,7 @@ if __name__ == "__main__":
             seed=params.seed,
             code=params.code,
             threads=snakemake.threads,
+            timed=params.timed,
         )
         train_weakly(
             run,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from covidseg.regions import TITLES
-from covidseg.tables import NOT_RUN, SERIES, TIME
+from covidseg.tables import NOT_RUN, NOT_TIMED, SERIES, TIME
 
 DIGITS = {"fraction": 3, "percent": 1}  # decimals where the paper prints no number
 FEWEST = {"fraction": 2, "percent": 1}  # decimals in any case
@@ -64,8 +64,8 @@ class Printer:
         marks = _marks(cells, decimals)
         lines = list(cells.itertuples())
         ours = [
-            NOT_RUN
-            if line.status == NOT_RUN
+            line.status
+            if line.status in (NOT_RUN, NOT_TIMED)
             else _number(line.ours_mean, line.ours_std, decimals[line.metric])
             for line in lines
         ]
@@ -182,7 +182,7 @@ def _number(mean: float, std: float, decimals: int | None) -> str:
 def _ratios(average: pd.Series, first: pd.Series) -> tuple[str, str]:
     ours = _number(average.ours_mean / first.ours_mean, np.nan, 2)
     return (
-        NOT_RUN if average.status == NOT_RUN else ours,
+        average.status if average.status in (NOT_RUN, NOT_TIMED) else ours,
         _number(average.published_mean / first.published_mean, np.nan, 2),
     )
 

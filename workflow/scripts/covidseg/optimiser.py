@@ -91,6 +91,8 @@ class Adam(Optimiser):
             [],
             list(steps),
             foreach=False,
+            # Else a CPU takes MKL's square roots, whose last bit is another on another maker's processor.
+            fused=next(iter(moving.values())).device.type == "cpu",
             amsgrad=False,
             beta1=self.betas[0],
             beta2=self.betas[1],

@@ -96,8 +96,10 @@ def _note(configuration: str, phantom: bool, confidence: float, markup: Markup) 
 
 
 def _time_note(devices: list[str]) -> str:
+    if not devices:
+        return "No training was timed: a configuration with timed: false leaves times out."
     return (
-        f"Trained on: {'; '.join(devices) or 'not timed yet'}. The fewest seconds are best; their Avg and "
+        f"Trained on: {'; '.join(devices)}. The fewest seconds are best; their Avg and "
         "its deviation are over folds. Ratio is a row's Avg by the first row's: the number to compare with "
         "the published one."
     )

@@ -80,12 +80,17 @@ def score_pair(truth: np.ndarray, prediction: np.ndarray, spacing: tuple, tolera
     return rows
 
 
-def time_score(log_table: Path, description: Path) -> dict:
-    """Return the row of a training's seconds per epoch, the median of log.csv; its case is the device."""
+def time_scores(log_table: Path, description: Path) -> list[dict]:
+    """Return the row of a training's seconds per epoch, the median of log.csv; its case is the device.
+
+    No row of a training that was not timed.
+    """
     with open(log_table, newline="", encoding="utf-8") as file:
-        seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
+        seconds = [float(row["seconds"]) for row in csv.DictReader(file) if row["seconds"]]
+    if not seconds:
+        return []
     device = json.loads(description.read_text(encoding="utf-8"))["device"]
-    return {"case": device, "region": "", "metric": "time", "value": statistics.median(seconds)}
+    return [{"case": device, "region": "", "metric": "time", "value": statistics.median(seconds)}]
 
 
 def write_scores(path: Path, rows: list[dict]) -> None:

@@ -27,6 +27,7 @@ COLUMNS = [
 TIME = "time"  # seconds per epoch of a fold's training; its "case" is the device
 WHOLE = ("AUPRC", "DSC_lower_bound")  # of all slices together: nothing to test or to resample
 NOT_RUN = "not run"
+NOT_TIMED = "not timed"
 SYNONYMS = {"Recall": "Sensitivity"}  # ma2021 Table X prints the one quantity under both names
 
 
@@ -61,18 +62,28 @@ def table_cells(
     """Return one row a printed cell, with the columns of the contract.
 
     Means and standard deviations under "ours" come from `scores` alone; where there are none they are NaN.
-    `status` is "run" or "not run", `left_out` names what a row would need and has not (config/public.yaml).
+    `status` is "run", "not run" or, of times that the configuration leaves out, "not timed"; `left_out` names
+    what a row would need and has not (config/public.yaml).
     """
     cells = []
     for one in series:
-        standing = ("run" if one.runs else NOT_RUN, one.left_out)
         for metric in artefact["metrics"]:
             unit = "seconds" if metric == TIME else artefact["unit"]
-            for fold, values in _by_fold(one, select(scores, one, metric), artefact):
+            found = select(scores, one, metric) if one.runs else scores.iloc[:0]
+            status = _status(one, metric, found)
+            for fold, values in _by_fold(one, found, artefact):
                 key = (one.row, one.source, fold, one.region, one.split, metric, unit)
                 percent = 100 if unit == "percent" else 1
-                cells.append((*key, *_beside_published(percent * values, key, published), *standing))
+                cells.append(
+                    (*key, *_beside_published(percent * values, key, published), status, one.left_out)
+                )
     return pd.DataFrame(cells, columns=COLUMNS)
+
+
+def _status(one: Series, metric: str, found: pd.DataFrame) -> str:
+    if metric == TIME and one.runs and found.empty:
+        return NOT_TIMED
+    return "run" if one.runs else NOT_RUN
 
 
 def _beside_published(values: pd.Series, key: tuple, published: pd.DataFrame) -> tuple:
@@ -82,13 +93,11 @@ def _beside_published(values: pd.Series, key: tuple, published: pd.DataFrame) ->
 
 
 def _by_fold(one: Series, scores: pd.DataFrame, artefact: dict) -> Iterator[tuple[str, pd.Series]]:
-    """Yield the values of each fold and of all; of a series that is not run no values, whatever there is."""
-    values = scores["value"] if one.runs else scores["value"].iloc[:0]
+    """Yield the values of each fold and of all; of a series without scores no values, of as many folds."""
     if artefact.get("folds", "each") == "each":
-        folds = sorted(scores["fold"].unique()) if one.runs else map(str, range(one.folds))
-        for fold in folds:
-            yield fold, values[scores["fold"] == fold]
-    yield "avg", values
+        for fold in sorted(scores["fold"].unique()) or map(str, range(one.folds)):
+            yield fold, scores["value"][scores["fold"] == fold]
+    yield "avg", scores["value"]
 
 
 def devices_of(series: list[Series], scores: pd.DataFrame) -> list[str]:

@@ -47,6 +47,7 @@ class Run:
         patch: voxels (z, y, x).
         network, training, augmentation: these sections of the configuration.
         threads: of the processor.
+        timed: whether log.csv gets the seconds of each epoch, which differ from run to run.
         fingerprint: of configuration, code and data; a state with another one is not resumed.
     """
 
@@ -64,6 +65,7 @@ class Run:
     training: dict
     augmentation: dict
     threads: int
+    timed: bool
     fingerprint: str
 
     @cached_property
@@ -199,4 +201,5 @@ def _log_row(
         number, settings["epochs"], loss, dice, rate, progress.seconds,
     )  # fmt: skip
     progress.snapshots |= run.strategy.snapshot(number, settings["epochs"])
-    return dict(zip(COLUMNS, (progress.epoch, rate, loss, dice, progress.seconds), strict=True)) | means
+    seconds = progress.seconds if run.timed else None
+    return dict(zip(COLUMNS, (progress.epoch, rate, loss, dice, seconds), strict=True)) | means

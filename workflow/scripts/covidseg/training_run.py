@@ -29,7 +29,7 @@ def make_run(
         preprocessed: folders results/preprocessed/<data set> of the training data sets.
         splits: files results/splits/<data set>.json of the same.
         pretrained: model.safetensors to start from, or None.
-        settings: seed, plan, network, training and augmentation of the configuration.
+        settings: seed, timed, plan, network, training and augmentation of the configuration.
         code: checksums of the source files, whose change makes a saved state worthless.
         threads: of the processor.
     """
@@ -59,6 +59,7 @@ def make_run(
         training=settings["training"],
         augmentation=settings["augmentation"],
         threads=threads,
+        timed=settings["timed"],
         fingerprint=fingerprint(
             [experiment, fold, settings, threads, code],
             [*filter(None, [pretrained]), *(case / "case.json" for case in [*cases, *source_cases])],

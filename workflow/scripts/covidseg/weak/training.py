@@ -40,6 +40,7 @@ class WeakRun:
         settings: the configuration's `weak`.
         seed: of weights and batches.
         threads: of the processor.
+        timed: whether log.csv gets the seconds of each epoch, which differ from run to run.
         fingerprint: of configuration, code and data.
     """
 
@@ -49,6 +50,7 @@ class WeakRun:
     settings: dict
     seed: int
     threads: int
+    timed: bool
     fingerprint: str
 
 
@@ -117,7 +119,7 @@ def _epochs(
         log.info(
             "epoch %d of %d: %s, %.1f s", progress.epoch + 1, settings["epochs"], listed, progress.seconds
         )
-        return {"epoch": progress.epoch, "seconds": progress.seconds, **means}
+        return {"epoch": progress.epoch, "seconds": progress.seconds if run.timed else None, **means}
 
     loop = Loop(
         epochs=settings["epochs"],
@@ -171,6 +173,7 @@ def make_weak_run(
     seed: int,
     code: list[str],
     threads: int,
+    timed: bool,
 ) -> WeakRun:
     """Collect what one system is trained on and with; `model` as WeakModel.to_json gives it."""
     files = [slices / "train_normal.npy", slices / "train_lesion.npy", *filter(None, [classifier])]
@@ -181,7 +184,8 @@ def make_weak_run(
         settings=settings,
         seed=seed,
         threads=threads,
-        fingerprint=fingerprint([model, settings, seed, code, threads], files),
+        timed=timed,
+        fingerprint=fingerprint([model, settings, seed, code, threads, timed], files),
     )
 
 

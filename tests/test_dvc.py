@@ -1,0 +1,207 @@
+"""The pipeline under DVC: its stages, its metrics, its remotes, and that it agrees with Snakemake."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+import yaml
+
+from conftest import ROOT
+from toy_workflow import change_yaml, copy_toy, finished_toy, jobs_of, snakemake
+
+sys.path.insert(0, str(ROOT / "tools"))
+import dvc_stages
+
+BINARIES = Path(sys.executable).parent
+PARTS = (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore", "dvc.yaml")
+STAGES = ["ingest", "preprocess", "train", "evaluate", "paper"]
+STORE = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+WHO = {
+    f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+}
+
+
+def run(folder, *command):
+    environment = os.environ | STORE | WHO | {"PATH": f"{BINARIES}:{os.environ['PATH']}"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def dvc(folder, *arguments):
+    return run(folder, "dvc", *arguments)
+
+
+def git(folder, *arguments):
+    return run(folder, "git", *arguments)
+
+
+def stages_to_run(folder):
+    return re.findall(r"Running stage '(\w+)'", dvc(folder, "repro", "--dry"))
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """The toy's results in a repository of its own, under DVC."""
+    folder = copy_toy(finished_toy(tmp_path_factory), tmp_path_factory.mktemp("dvc") / "toy")
+    for part in PARTS:
+        (folder / part).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / part, folder / part)
+    git(folder, "init", "--quiet")
+    dvc(folder, "add", "data")
+    dvc(folder, "commit", "--force")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "Lock")
+    return folder
+
+
+@pytest.fixture
+def changed(toy):
+    """The toy, whose files of git are put back after the test."""
+    yield toy
+    git(toy, "checkout", "--quiet", ".")
+
+
+@pytest.fixture(scope="module")
+def s3():
+    """The address of a server with S3's interface on this machine, with a bucket."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen(
+        [BINARIES / "moto_server", "--host", "127.0.0.1", "--port", str(port)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while socket.socket().connect_ex(("127.0.0.1", port)):
+            assert time.monotonic() < deadline, "the server does not start"
+            time.sleep(0.1)
+        client = boto3.client(
+            "s3", endpoint_url=address, region_name=STORE["AWS_DEFAULT_REGION"],
+            aws_access_key_id=STORE["AWS_ACCESS_KEY_ID"], aws_secret_access_key=STORE["AWS_SECRET_ACCESS_KEY"],
+        )  # fmt: skip
+        client.create_bucket(Bucket="covidseg")
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def test_every_stage_lists_the_code_that_it_runs():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert list(stages) == STAGES
+    for name, stage in stages.items():
+        assert dvc_stages.listed(stage) == dvc_stages.code_of(name), f"{name}: run make stages"
+
+
+def test_every_script_of_the_pipeline_belongs_to_a_stage():
+    scripts = {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")}
+    staged = {name for names in dvc_stages.SCRIPTS.values() for name in names if "/" not in name}
+    assert scripts - staged == {"export_nnunet"}, "which runs by its name only"
+
+
+def test_every_parameter_of_a_stage_is_one_of_the_configuration():
+    configuration = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values():
+        for key in stage["params"][0]["config/config.yaml"]:
+            value = configuration
+            for part in key.split("."):
+                value = value[part]
+
+
+def test_after_a_run_there_is_nothing_to_do_and_touching_files_changes_that_in_neither(changed):
+    assert "up to date" in dvc(changed, "status")
+    for path in [*(changed / "workflow").rglob("*.*"), *(changed / "config").rglob("*.*")]:
+        os.utime(path)
+    assert "up to date" in dvc(changed, "status")
+    assert stages_to_run(changed) == []
+    assert "Running" not in dvc(changed, "repro")
+    assert jobs_of(snakemake(changed, "-n")) == {}
+
+
+def test_another_learning_rate_trains_again_in_both(changed):
+    change_yaml(
+        changed / "config" / "config.yaml", lambda content: content["training"].update(learning_rate=0.123)
+    )
+    assert stages_to_run(changed) == ["train"], "and what depends on its models, once they are others"
+    jobs = jobs_of(snakemake(changed, "-n"))
+    assert (jobs["pretrain"], jobs["train"]) == (1, 8)
+    assert "preprocess" not in jobs
+
+
+def test_editing_a_figure_draws_it_again_in_both_and_nothing_else(changed):
+    with open(changed / "workflow" / "scripts" / "covidseg" / "violin.py", "a") as file:
+        file.write("\n# edited\n")
+    assert jobs_of(snakemake(changed, "-n")) == {"violin": 2, "all": 1}
+    assert stages_to_run(changed) == ["paper"]
+    before = (changed / "results" / "paper" / "ma2021" / "figure5.png").stat().st_mtime_ns
+    violin = changed / "results" / "paper" / "wang2021" / "violin.png"
+    violin.write_bytes(b"old")
+    os.utime(violin, (0, 0))
+    dvc(changed, "repro")
+    assert violin.stat().st_size > 500
+    assert (changed / "results" / "paper" / "ma2021" / "figure5.png").stat().st_mtime_ns == before
+    assert "up to date" in dvc(changed, "status")
+
+
+def test_metrics_are_the_mean_scores_of_every_strategy_and_are_compared_with_a_commit(changed):
+    shown = json.loads(dvc(changed, "metrics", "show", "--json"))
+    path = changed / "results" / "metrics.json"
+    metrics = json.loads(path.read_text())
+    assert shown[""]["data"]["results/metrics.json"]["data"] == metrics
+    assert set(metrics) == {"scratch", "body-finetune-msd", "task3-msd"}
+    original = path.read_text()
+    metrics["scratch"]["DSC"] += 0.25
+    path.write_text(json.dumps(metrics))
+    difference = json.loads(dvc(changed, "metrics", "diff", "--json", "HEAD"))
+    path.write_text(original)
+    assert difference["results/metrics.json"]["scratch.DSC"]["diff"] == pytest.approx(0.25)
+
+
+def test_plots_show_the_strategies_and_the_violins(toy, tmp_path):
+    dvc(toy, "plots", "show", "--out", str(tmp_path))
+    page = (tmp_path / "index.html").read_text()
+    for text in ("Mean DSC", "Mean NSD", "body-finetune-msd", "violin.png"):
+        assert text in page
+
+
+def test_a_clone_without_data_fetches_what_data_dvc_says(toy, tmp_path):
+    git(tmp_path, "clone", "--quiet", str(toy), "clone")
+    clone = tmp_path / "clone"
+    snakemake(clone, "fetched")
+    dvc(clone, "commit", "data.dvc")
+    assert "up to date" in dvc(clone, "status", "data.dvc")
+    assert git(clone, "status", "--short") == ""
+
+
+@pytest.mark.parametrize("kind", ["local", "s3"])
+def test_data_and_models_come_back_from_a_remote_to_a_clone_that_predicts(kind, toy, tmp_path, request):
+    clone, remote = tmp_path / "clone", ["remote", "add", "--local", "--default", "store"]
+    git(tmp_path, "clone", "--quiet", str(toy), str(clone))
+    for folder in (toy, clone):
+        if kind == "local":
+            dvc(folder, *remote, "--force", str(tmp_path / "remote"))
+        else:
+            dvc(folder, *remote, "--force", "s3://covidseg/toy")
+            dvc(folder, "remote", "modify", "--local", "store", "endpointurl", request.getfixturevalue("s3"))
+    dvc(toy, "push")
+    dvc(clone, "pull")
+    assert "up to date" in dvc(clone, "status")
+    snakemake(clone, "--touch")
+    assert jobs_of(snakemake(clone, "-n")) == {}
+    predicted = "results/predictions/scratch/fold0"
+    snakemake(clone, "--force", predicted)
+    for path in (toy / predicted).rglob("*.nii.gz"):
+        assert (clone / path.relative_to(toy)).read_bytes() == path.read_bytes()
+    assert "up to date" in dvc(clone, "status")
+    assert git(clone, "status", "--short") == ""

@@ -1,0 +1,19 @@
+"""Summarise the scores of every strategy."""
+
+from pathlib import Path
+
+from covidseg.files import write_json
+from covidseg.job import job
+from covidseg.summary import as_metrics, mean_scores
+from covidseg.tables import read_scores, write_csv
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        means = mean_scores(
+            read_scores(Path(snakemake.input.scores)),
+            dataset=snakemake.params.dataset,
+            region="infection",
+            split="test",
+        )
+        write_json(snakemake.output.metrics, as_metrics(means))
+        write_csv(Path(snakemake.output.table), means)
