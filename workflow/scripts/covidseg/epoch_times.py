@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covidseg.configuration import Configuration
-from covidseg.scoring import time_score
+from covidseg.scoring import time_scores
 from covidseg.tables import TIME, read_published
 
 REFERENCE = "scratch"  # the strategy that others are compared with
@@ -31,13 +31,14 @@ def measured_times(models: Path, strategies: dict[str, str]) -> dict[str, EpochT
     found = {}
     for table in sorted(models.glob("*/fold*/log.csv")):
         if strategy := strategies.get(table.parts[-3]):
-            found.setdefault(strategy, []).append(time_score(table, table.with_name("model.json")))
+            found.setdefault(strategy, []).extend(time_scores(table, table.with_name("model.json")))
     return {
         strategy: EpochTime(
             statistics.median(time["value"] for time in times),
             f"measured here on {'; '.join(sorted({time['case'] for time in times}))}",
         )
         for strategy, times in found.items()
+        if times
     }
 
 
