@@ -285,16 +285,17 @@ def test_the_two_maps_of_the_framework_by_hand():
     )
 
 
-def test_adam_is_torch_s_own():
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_adam_is_torch_s_own(memory_format):
     torch.manual_seed(0)
-    ours, theirs = (nn.Linear(3, 2) for _ in range(2))
+    ours, theirs = (nn.Conv2d(3, 2, 3).to(memory_format=memory_format) for _ in range(2))
     theirs.load_state_dict(ours.state_dict())
     adam, oracle = (
         Adam(ours, betas=(0.5, 0.9)),
         torch.optim.Adam(theirs.parameters(), lr=0.01, betas=(0.5, 0.9)),
     )
     for _ in range(5):
-        images = torch.randn(4, 3)
+        images = torch.randn(4, 3, 6, 5).to(memory_format=memory_format)
         for network, optimiser in ((ours, adam), (theirs, oracle)):
             optimiser.zero_grad()
             network(images).square().sum().backward()

@@ -226,7 +226,7 @@ def test_a_data_set_of_one_s_own_gets_its_row_as_the_readme_says(toy, tmp_path):
     change_yaml(own / "config" / "experiments.yaml", learn)
     assert jobs_of(snakemake(own, "-n")) == {
         "download": 1, "ingest": 1, "preprocess": 1, "split": 1, "collect_splits": 1, "pretrain": 1, "train": 2,
-        "data_sources": 1, "predict": 2, "score": 2, "collect": 1, "table": 3, "violin": 2, "visual": 2, "all": 1,
+        "data_sources": 1, "predict": 2, "score": 2, "collect": 1, "summarise": 1, "table": 3, "violin": 2, "visual": 2, "all": 1,
     }  # fmt: skip
     snakemake(own, "results/paper/wang2021/table1.html")
     with open(own / "results" / "paper" / "wang2021" / "table1.csv", newline="") as file:
@@ -270,12 +270,22 @@ def test_editing_the_plots_reruns_only_the_plots(toy):
 
 
 def test_editing_the_metrics_scores_again_without_training(toy):
-    expected = {"score", "score_weak", "collect", "table", "violin", "visual", "localisation", "thresholds"}
+    expected = {
+        "score",
+        "score_weak",
+        "collect",
+        "summarise",
+        "table",
+        "violin",
+        "visual",
+        "localisation",
+        "thresholds",
+    }
     assert after_editing(toy, "covidseg/metrics.py") == expected
 
 
 def test_editing_the_losses_trains_again_without_ingesting(toy):
-    expected = {"pretrain", "train", "predict", "score", "collect", "table", "violin", "visual"}
+    expected = {"pretrain", "train", "predict", "score", "collect", "summarise", "table", "violin", "visual"}
     assert after_editing(toy, "covidseg/losses.py") == expected
 
 
@@ -286,14 +296,14 @@ def test_a_new_strategy_trains_nothing_anew(toy):
 
 def test_editing_a_system_that_learns_from_image_level_labels_trains_its_own_models_again(toy):
     drawn = {"table", "violin", "visual", "localisation", "thresholds"}  # all that read scores.csv
-    expected = {"train_weak", "localise", "score_weak", "collect"} | drawn
+    expected = {"train_weak", "localise", "score_weak", "collect", "summarise"} | drawn
     assert after_editing(toy, "covidseg/weak/decomposition.py") == expected
     assert after_editing(toy, "covidseg/weak/va_gan.py") == set()
 
 
 def test_editing_a_strategy_trains_its_own_models_again(toy):
     module = "covidseg/strategies/body_finetune.py"
-    expected = {"train", "predict", "score", "collect", "table", "violin", "visual"}
+    expected = {"train", "predict", "score", "collect", "summarise", "table", "violin", "visual"}
     assert after_editing(toy, module) == expected
 
 

@@ -155,9 +155,11 @@ def _restore(tensors: Tensors, networks: nn.ModuleDict, optimisers: dict[str, Ad
     for network, optimiser in optimisers.items():
         for name in optimiser.parameters:
             if f"moment0.{network}.{name}" in tensors:
-                moments = (tensors[f"moment{i}.{network}.{name}"] for i in range(3))
-                device = optimiser.parameters[name].device
-                optimiser.moments[name] = tuple(moment.to(device) for moment in moments)
+                *moments, steps = (tensors[f"moment{i}.{network}.{name}"] for i in range(3))
+                parameter = optimiser.parameters[name]
+                # In the parameter's own memory format, which the fused step takes for granted.
+                own = (torch.empty_like(parameter).copy_(moment) for moment in moments)
+                optimiser.moments[name] = (*own, steps.to(parameter.device))
 
 
 def make_weak_run(
