@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
+from conftest import ROOT
 from covidseg import slurm
 from covidseg.errors import Interrupted
 from covidseg.job import INTERRUPTED, job
+from toy_workflow import jobs_of, snakemake
 
 COMMAND = """#!{python}
 import os, pathlib, sys
@@ -124,3 +126,10 @@ def test_without_leftovers_nothing_is_said(cluster):
 def test_a_process_whose_job_was_given_to_another_node_is_an_orphan(cluster, answer, expected):
     (cluster / "squeue.txt").write_text(answer)
     assert slurm.is_orphan() == expected
+
+
+def test_the_profile_plans_the_papers_run_as_it_is():
+    """In a fresh clone, by the literal name; what its jobs ask for is seen in tests/slurm."""
+    planned = jobs_of(snakemake(ROOT, "--profile", "slurm", "-n", "--forceall"))
+    assert planned == jobs_of(snakemake(ROOT, "--configfile", "config/paper.yaml", "-n", "--forceall"))
+    assert planned["train"] > 100
