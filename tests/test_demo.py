@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from conftest import ROOT
+from toy_workflow import jobs_of, snakemake
 
 RESULTS = ROOT / "results"
 
@@ -56,6 +57,11 @@ def test_dvc_finds_nothing_to_do(checkout):
     status = dvc("status")
     assert "up to date" in status, f"{status}\nmake demo, and commit dvc.lock and data.dvc"
     assert "Running" not in dvc("repro", "--dry")
+
+
+def test_snakemake_finds_nothing_to_do_either(checkout):
+    """Though dvc, when it commits, gives single files a new time."""
+    assert jobs_of(snakemake(ROOT, "-n")) == {}
 
 
 # The weights, and what comes of them, are the same only on x86-64 processors with AVX2.
