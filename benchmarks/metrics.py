@@ -17,7 +17,7 @@ from scipy import ndimage
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from covidseg.metrics import surface_dice
+from covidseg.evaluation.metrics import surface_dice
 
 # surface-distance 0.1 calls names that NumPy 2 and SciPy have dropped.
 np.Inf = np.inf  # noqa: NPY201

@@ -39,7 +39,7 @@ def main() -> None:
     logs = sorted((ROOT / ".snakemake" / "log").glob("*.log"), key=lambda path: path.stat().st_mtime)
     elapsed = re.findall(r"Elapsed time: (\S+)", "".join(path.read_text() for path in logs))
     print(f"last run that had work: {elapsed[-1] if elapsed else 'unknown'}")
-    for module in ("torch", "covidseg.training_run"):
+    for module in ("torch", "covidseg.training.run"):
         print(f"import {module}: {import_seconds(module):.2f} s")
 
 

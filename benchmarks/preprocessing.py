@@ -15,8 +15,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from covidseg.images import Geometry, Volume, write_volume
-from covidseg.preprocessing import preprocess
+from covidseg.cases.preprocessing import preprocess
+from covidseg.volumes import Geometry, Volume, write_volume
 
 SHAPE, SPACING, TARGET = (300, 512, 512), (1.0, 0.78, 0.78), (1.25, 0.9, 0.9)
 
@@ -47,7 +47,7 @@ def peer(cases: Path, output: Path) -> None:
     """Do the same with scikit-image, as nnU-Net does: float64 splines in three dimensions."""
     from skimage.transform import resize
 
-    from covidseg.images import read_volume
+    from covidseg.volumes import read_volume
 
     image, label = (read_volume(cases / kind / "scan.nii.gz").array for kind in ("images", "labels"))
     windowed = (np.clip(image.astype(np.float32), -1250, 250) + 1250) * (255 / 1500)

@@ -22,9 +22,9 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
+from covidseg.config.weak_models import read_localisers, read_models  # noqa: E402
 from covidseg.device import choose_compute  # noqa: E402
-from covidseg.localisers import read_localisers, read_models  # noqa: E402
-from covidseg.optimiser import Adam  # noqa: E402
+from covidseg.training.optimisers import Adam  # noqa: E402
 from covidseg.weak.evaluation import (  # noqa: E402
     LEVELS,
     area_under_curve,

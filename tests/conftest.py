@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import yaml
 
-from covidseg import transfer
-from covidseg.configuration import load_configuration
-from covidseg.images import Geometry, Volume
-from covidseg.preprocessed import save_case
+from covidseg.archives import http
+from covidseg.cases.arrays import save_case
+from covidseg.config.configuration import load_configuration
+from covidseg.volumes import Geometry, Volume
 from faulty_host import Host
 
 # Tests count on one thread: the same sums in the same order, and no fight over two cores.
@@ -84,7 +84,7 @@ def training_folders(tmp_path_factory) -> list[Path]:
 @pytest.fixture(scope="session")
 def pretrained(training_folders, tmp_path_factory):
     """A pre-trained model: four epochs, the first half of a schedule over both phases."""
-    from covidseg import training
+    from covidseg.training import train as training
     from training_program import make_run
 
     output = tmp_path_factory.mktemp("pretrained")
@@ -115,7 +115,7 @@ def small_disk(tmp_path):
 @pytest.fixture
 def host(monkeypatch):
     """A local web server that misbehaves as it is told; waiting for it is short."""
-    monkeypatch.setattr(transfer, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(http, "FIRST_PAUSE", 0.01)
     host = Host()
     yield host
     host.close()

@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from covidseg.archives import Archive
+from covidseg.archives.archive import Archive
 from covidseg.errors import InputError
 
 CONTENT = {"a/one.txt": b"one" * 500, "a/two.txt": os.urandom(3000)}

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from covidseg.device import choose_compute
-from covidseg.losses import deep_supervision_loss
-from covidseg.model_files import read_tensors
-from covidseg.relations import ramp_up, relation_loss, relation_matrix
-from covidseg.strategies import load_strategy
+from covidseg.training.losses import deep_supervision_loss
+from covidseg.training.relations import ramp_up, relation_loss, relation_matrix
+from covidseg.training.strategies import load_strategy
+from covidseg.training.weights import read_tensors
 from training_program import COLLABORATIVE, assert_same_model, interrupt, make_batch, prepared, trained
 
 SETTINGS = {"batch_dice": True}

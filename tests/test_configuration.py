@@ -7,11 +7,11 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from covidseg.artefacts import named
-from covidseg.configuration import first_cases, load_configuration
+from covidseg.config.artefacts import named
+from covidseg.config.configuration import first_cases, load_configuration
+from covidseg.config.experiments import expand_experiments
 from covidseg.errors import InputError
-from covidseg.experiments import expand_experiments
-from covidseg.strategies import STRATEGIES
+from covidseg.training.strategies import STRATEGIES
 
 SHEETS = ("datasets", "experiments", "artefacts")
 STACK = {"archive": "msd/Task06_Lung.tar", "member": "{case}/*.png", "format": "slices"}

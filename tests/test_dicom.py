@@ -10,9 +10,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, JPEG2000Lossless, JPEGLosslessSV1, RLELossless
 
 from conftest import make_volume
-from covidseg.dicom import rasterise, read_series
+from covidseg.archives.phantom.dicom import series_files
+from covidseg.cases.dicom import rasterise, read_series
 from covidseg.errors import InputError
-from covidseg.phantom.dicom import series_files
 
 SPACING = (5.0, 0.8, 0.7)
 

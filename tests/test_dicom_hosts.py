@@ -10,13 +10,13 @@ import pydicom
 import pytest
 
 from conftest import ROOT, make_volume
-from covidseg import dicom_hosts, transfer
-from covidseg.dicom_hosts import read_series_row
-from covidseg.download import download
+from covidseg.archives import dicom_hosts, http
+from covidseg.archives.dicom_hosts import read_series_row
+from covidseg.archives.download import download
+from covidseg.archives.origins import Source
+from covidseg.archives.phantom.dicom import series_files
+from covidseg.cases.readers import list_cases, load_case
 from covidseg.errors import InputError
-from covidseg.phantom.dicom import series_files
-from covidseg.readers import list_cases, load_case
-from covidseg.sources import Source
 from faulty_host import status
 
 DATASET = {
@@ -86,14 +86,14 @@ def test_both_hosts_give_the_same_bytes(host, scan, tmp_path):
 
 
 def test_the_other_host_serves_where_one_is_down(host, scan, tmp_path, monkeypatch):
-    monkeypatch.setattr(transfer, "TRIES", 2)
+    monkeypatch.setattr(http, "TRIES", 2)
     table = publish(host, dict(series_files(scan, patient="P1")))
     host.plan["/bucket/?list-type=2&prefix=uuid/"] = [status(503)] * 2
     assert fetch(tmp_path, table, "idc", "tcia").exists()
 
 
 def test_files_that_came_are_not_fetched_again(host, scan, tmp_path, monkeypatch):
-    monkeypatch.setattr(transfer, "TRIES", 1)
+    monkeypatch.setattr(http, "TRIES", 1)
     table = publish(host, dict(series_files(scan, patient="P1")))
     host.plan["/bucket/uuid/4.dcm"] = [status(500)]
     with pytest.raises(InputError, match=r"uuid/4\.dcm: HTTP status 500"):

@@ -10,11 +10,11 @@ import zipfile
 import pytest
 
 from conftest import ROOT
-from covidseg.checksums import checksum, verify
-from covidseg.download import download
+from covidseg.archives.by_hand import find_by_hand
+from covidseg.archives.checksums import checksum, verify
+from covidseg.archives.download import download
+from covidseg.archives.origins import Source, read_source
 from covidseg.errors import InputError
-from covidseg.manual import find_by_hand
-from covidseg.sources import Source, read_source
 from faulty_host import status
 
 CONTENT = os.urandom(300_000)

@@ -7,12 +7,12 @@ import pytest
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
 from conftest import make_volume
-from covidseg.describing import as_csv, as_text, describe_cases
 from covidseg.errors import InputError
-from covidseg.examples import choose_case, draw_examples, read_example
-from covidseg.figures import save_figure
-from covidseg.images import write_volume
-from covidseg.rendering import draw_surfaces, surface
+from covidseg.paper.datasets_table import as_csv, as_text, describe_cases
+from covidseg.paper.examples_figure import choose_case, draw_examples, read_example
+from covidseg.paper.figures import save_figure
+from covidseg.paper.surfaces import draw_surfaces, surface
+from covidseg.volumes import write_volume
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from covidseg.ingest import ingest
-from covidseg.phantom.hosts import write_archive
+from covidseg.archives.phantom.hosts import write_archive
+from covidseg.cases.ingest import ingest
 from faulty_host import Host
 from toy_workflow import change_yaml, copy_parts, jobs_of, snakemake
 

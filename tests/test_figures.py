@@ -8,10 +8,7 @@ from matplotlib.colors import to_rgb
 from safetensors.numpy import save_file
 
 from conftest import make_volume
-from covidseg.figures import REGION_COLOURS, save_figure
-from covidseg.images import write_volume
-from covidseg.relation_figure import draw_relations, read_matrices
-from covidseg.visual import (
+from covidseg.paper.cases_figure import (
     MISSED,
     RIGHT,
     WRONG,
@@ -22,6 +19,9 @@ from covidseg.visual import (
     error_overlay,
     read_view,
 )
+from covidseg.paper.figures import REGION_COLOURS, save_figure
+from covidseg.paper.relations_figure import draw_relations, read_matrices
+from covidseg.volumes import write_volume
 
 VISUAL = {
     "title": "Slices",

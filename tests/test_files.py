@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from conftest import ROOT, make_volume
+from covidseg.cases.arrays import write_array
 from covidseg.files import atomic_directory, atomic_path, digest, write_json, write_text
-from covidseg.images import write_volume
 from covidseg.job import job
-from covidseg.preprocessed import write_array
+from covidseg.volumes import write_volume
 
 
 def test_an_error_keeps_the_old_file_and_leaves_no_other(tmp_path):

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from conftest import make_volume
+from covidseg.archives.origins import ARCHIVED
+from covidseg.archives.phantom.cohort import make_case, ranks
+from covidseg.archives.phantom.hosts import write_archive
+from covidseg.cases.ingest import ingest, remap
+from covidseg.cases.orientation import EXCHANGED, MASKS_HEADER
+from covidseg.cases.readers import list_cases
 from covidseg.errors import InputError
-from covidseg.images import nifti_bytes, read_volume
-from covidseg.ingest import ingest, remap
-from covidseg.orientation import EXCHANGED, MASKS_HEADER
-from covidseg.phantom.cohort import make_case, ranks
-from covidseg.phantom.hosts import write_archive
-from covidseg.readers import list_cases
-from covidseg.sources import ARCHIVED
+from covidseg.volumes import nifti_bytes, read_volume
 
 DATASET = {
     "images": {"archive": "own/images.zip", "member": "{case}.nii.gz", "format": "nifti"},

@@ -11,9 +11,9 @@ from datetime import timedelta
 import pytest
 
 from conftest import ROOT
-from covidseg import lease
 from covidseg.errors import Interrupted
-from covidseg.lease import leased
+from covidseg.training import lease
+from covidseg.training.lease import leased
 
 # As on another node of a shared file system, whose processes cannot be looked at, with a short-lived lock.
 ELSEWHERE = """
@@ -21,7 +21,7 @@ import sys, time
 from datetime import timedelta
 from pathlib import Path
 import flufl.lock._lockfile
-from covidseg import lease
+from covidseg.training import lease
 flufl.lock._lockfile.CLOCK_SLOP = timedelta(seconds=0.5)
 lease.LIFETIME, lease.RENEWAL = 2, 0.2
 lease._machine = lambda: "elsewhere"

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from covidseg import metrics
-from covidseg.images import read_volume
+from covidseg.evaluation import metrics
+from covidseg.volumes import read_volume
 
 SPACING = (3.0, 1.0, 0.5)
 

@@ -8,14 +8,14 @@ import yaml
 from torch.nn import functional
 
 from conftest import ROOT, SMALL_NETWORK
-from covidseg.losses import (
+from covidseg.training.losses import (
     deep_supervision_loss,
     dice_and_cross_entropy,
     soft_dice_loss,
     supervision_weights,
 )
-from covidseg.network import InstanceNorm, build_network, is_head
-from covidseg.optimiser import NesterovSGD
+from covidseg.training.network import InstanceNorm, build_network, is_head
+from covidseg.training.optimisers import NesterovSGD
 
 
 @pytest.fixture(scope="module")

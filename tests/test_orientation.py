@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from conftest import make_volume
+from covidseg.cases.ingest import first_fitting, ingest
+from covidseg.cases.orientation import EXCHANGED, MASKS_HEADER, MIRRORED, read_sides, scan_under_masks
 from covidseg.errors import InputError
-from covidseg.images import Volume, nifti_bytes, parse_volume, read_volume
-from covidseg.ingest import first_fitting, ingest
-from covidseg.orientation import EXCHANGED, MASKS_HEADER, MIRRORED, read_sides, scan_under_masks
+from covidseg.volumes import Volume, nifti_bytes, parse_volume, read_volume
 
 SHAPE = (6, 10, 12)
 LEFT, RIGHT = np.s_[1:5, 2:6, 7:10], np.s_[1:5, 2:7, 1:4]  # x grows to the left; the left lung is the smaller

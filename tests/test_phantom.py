@@ -11,10 +11,10 @@ import numpy as np
 import pydicom
 import pytest
 
+from covidseg.archives.phantom.cohort import make_case, ranks
+from covidseg.archives.phantom.hosts import write_archive
 from covidseg.errors import InputError
-from covidseg.images import parse_volume
-from covidseg.phantom.cohort import make_case, ranks
-from covidseg.phantom.hosts import write_archive
+from covidseg.volumes import parse_volume
 
 SEED = 7
 COVID = ["coronacases_001", "coronacases_002", "radiopaedia_10_85902_1", "radiopaedia_4_85506_1"]

@@ -8,13 +8,13 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from covidseg.epoch_times import EpochTime, epoch_times, measured_times, published_times
 from covidseg.errors import InputError
-from covidseg.grids import Cohort, Grid, on_plan, predicted_grids, read_cohort
-from covidseg.hours import count_tiles
-from covidseg.jobs import Rule, list_jobs, read_summary
-from covidseg.network_sizes import plain_size
-from covidseg.wall_times import wall_times
+from covidseg.runs.dag import Rule, list_jobs, read_summary
+from covidseg.runs.epoch_times import EpochTime, epoch_times, measured_times, published_times
+from covidseg.runs.grids import Cohort, Grid, on_plan, predicted_grids, read_cohort
+from covidseg.runs.hours import count_tiles
+from covidseg.runs.network_sizes import plain_size
+from covidseg.runs.wall_times import wall_times
 from toy_workflow import copy_parts, jobs_of, snakemake
 
 

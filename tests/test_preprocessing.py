@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from conftest import make_volume
+from covidseg.cases.arrays import open_case
+from covidseg.cases.preprocessing import normalise_and_resample, preprocess
+from covidseg.cases.target_spacing import target_spacing
 from covidseg.errors import InputError
-from covidseg.images import Geometry, write_volume
-from covidseg.plan import target_spacing
-from covidseg.preprocessed import open_case
-from covidseg.preprocessing import normalise_and_resample, preprocess
+from covidseg.volumes import Geometry, write_volume
 
 WINDOW = (-1250, 250)
 SPACING = (3.0, 1.5, 1.0)

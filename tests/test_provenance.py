@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from covidseg.configuration import load_configuration
-from covidseg.provenance import commit_of, data_checksums, package_versions, write_provenance
+from covidseg.config.configuration import load_configuration
+from covidseg.runs.provenance import commit_of, data_checksums, package_versions, write_provenance
 
 
 def git(folder, *words):

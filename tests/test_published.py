@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
-from covidseg.statistics import summarise
+from covidseg.evaluation.statistics import summarise
 
 PUBLISHED = pd.read_csv(
     ROOT / "config" / "published.csv",

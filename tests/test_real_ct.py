@@ -5,14 +5,14 @@ import csv
 import numpy as np
 import pytest
 
-from covidseg.images import read_volume
-from covidseg.ingest import ingest
-from covidseg.prediction import predict_cases
-from covidseg.preprocessed import open_case
-from covidseg.preprocessing import preprocess
-from covidseg.readers import load_case
-from covidseg.scoring import score_cases
-from covidseg.training import train
+from covidseg.cases.arrays import open_case
+from covidseg.cases.ingest import ingest
+from covidseg.cases.preprocessing import preprocess
+from covidseg.cases.readers import load_case
+from covidseg.evaluation.prediction import predict_cases
+from covidseg.evaluation.scoring import score_cases
+from covidseg.training.train import train
+from covidseg.volumes import read_volume
 from training_program import NETWORK, make_run
 
 ARCHIVE = "LUNG1-001_dicom.tar.xz"

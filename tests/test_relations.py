@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from covidseg.fusion import Concatenation, SelectiveFusion
-from covidseg.relations import ramp_up, relation_loss, relation_matrix
+from covidseg.training.fusion import Concatenation, SelectiveFusion
+from covidseg.training.relations import ramp_up, relation_loss, relation_matrix
 
 
 def test_relation_matrix_by_hand():

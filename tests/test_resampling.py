@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.transform import resize
 
-from covidseg.resampling import new_shape, resample, resample_label, spline_orders
+from covidseg.cases.resampling import new_shape, resample, resample_label, spline_orders
 
 shapes = st.tuples(*[st.integers(1, 12)] * 3)
 

@@ -10,14 +10,13 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT, make_volume
+from covidseg.config.series import Series
 from covidseg.errors import InputError
-from covidseg.figures import save_figure
-from covidseg.images import write_volume
-from covidseg.layout import Printer
-from covidseg.printing import MARKDOWN, write_printed
-from covidseg.scoring import COLUMNS, collect, score_cases, time_scores, write_scores
-from covidseg.series import Series
-from covidseg.tables import (
+from covidseg.evaluation.scoring import COLUMNS, collect, score_cases, time_scores, write_scores
+from covidseg.paper.figures import save_figure
+from covidseg.paper.formats import MARKDOWN, write_printed
+from covidseg.paper.layout import Printer
+from covidseg.paper.tables import (
     comparison_rows,
     interval_rows,
     read_published,
@@ -25,7 +24,8 @@ from covidseg.tables import (
     table_cells,
     write_csv,
 )
-from covidseg.violin import draw_violins
+from covidseg.paper.violin import draw_violins
+from covidseg.volumes import write_volume
 
 PUBLISHED = ROOT / "config" / "published.csv"
 ARTEFACT = {

@@ -7,8 +7,7 @@ import re
 import pytest
 
 from conftest import ROOT
-from covidseg.errors import InputError
-from covidseg.splits import (
+from covidseg.cases.splits import (
     evaluation_cases,
     make_split,
     published_folds,
@@ -16,6 +15,7 @@ from covidseg.splits import (
     training_cases,
     validation_cases,
 )
+from covidseg.errors import InputError
 
 PUBLISHED = json.loads((ROOT / "config" / "splits.json").read_text())
 COVID = "Task1_COVID_datasplit.pkl"

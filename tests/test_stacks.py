@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 
 from conftest import ROOT, make_volume
+from covidseg.cases.arrays import open_case
+from covidseg.cases.ingest import ingest, window_of
+from covidseg.cases.pictures import numbers
+from covidseg.cases.preprocessing import preprocess
+from covidseg.cases.readers import list_cases, load_case
+from covidseg.config.schemas import check_schema
 from covidseg.errors import InputError
-from covidseg.images import Volume, read_volume
-from covidseg.ingest import ingest, window_of
-from covidseg.pictures import numbers
-from covidseg.preprocessed import open_case
-from covidseg.preprocessing import preprocess
-from covidseg.readers import list_cases, load_case
-from covidseg.schemas import check_schema
-from covidseg.visual import show_slice
+from covidseg.paper.cases_figure import show_slice
+from covidseg.volumes import Volume, read_volume
 
 DATASET = {
     "title": "Own slices",

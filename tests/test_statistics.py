@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from covidseg.statistics import bootstrap_interval, holm, paired_tests, summarise
+from covidseg.evaluation.statistics import bootstrap_interval, holm, paired_tests, summarise
 
 
 def test_summary_uses_the_sample_deviation():

@@ -10,9 +10,9 @@ import torch
 
 from conftest import ROOT, SMALL_NETWORK
 from covidseg.device import choose_compute
-from covidseg.model_files import load_model, read_tensors
-from covidseg.network import build_network, is_head
-from covidseg.strategies import STRATEGIES, load_strategy
+from covidseg.training.network import build_network, is_head
+from covidseg.training.strategies import STRATEGIES, load_strategy
+from covidseg.training.weights import load_model, read_tensors
 from training_program import COLLABORATIVE, make_batch, make_run, prepared, start, trained
 
 SETTINGS = {"epochs": 6, "learning_rate": 0.01, "learning_rate_power": 0.9, "batch_dice": True}
@@ -185,5 +185,5 @@ def test_no_gradient_is_computed_for_a_frozen_encoder(pretrained):
 
 def test_the_registry_loads_without_torch():
     """The configuration is checked on every start of snakemake: torch would add seconds to each."""
-    program = "import sys; import covidseg.configuration; assert 'torch' not in sys.modules"
+    program = "import sys; import covidseg.config.configuration; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT / "workflow" / "scripts")

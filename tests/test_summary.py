@@ -5,7 +5,7 @@ import math
 
 import pandas as pd
 
-from covidseg.summary import as_metrics, mean_scores
+from covidseg.evaluation.summary import as_metrics, mean_scores
 
 
 def row(experiment, fold, metric, value, **changes):

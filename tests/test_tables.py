@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
-from covidseg.layout import Printer, lay_out
-from covidseg.printing import HTML, LATEX, MARKDOWN, write_printed
-from covidseg.series import Series
-from covidseg.tables import (
+from covidseg.config.series import Series
+from covidseg.paper.formats import HTML, LATEX, MARKDOWN, write_printed
+from covidseg.paper.layout import Printer, lay_out
+from covidseg.paper.tables import (
     comparison_rows,
     devices_of,
     interval_rows,

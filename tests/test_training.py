@@ -14,7 +14,7 @@ import torch
 
 from conftest import ROOT
 from covidseg.errors import InputError
-from covidseg.strategies.base import Schedule
+from covidseg.training.strategies.base import Schedule
 from training_program import assert_same_model, interrupt, make_run, rows, start
 
 PROGRAM = ROOT / "tests" / "training_program.py"

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from covidseg.figures import save_figure
+from covidseg.paper.figures import save_figure
+from covidseg.paper.localisation_figure import choose_slices, draw_localisation, draw_thresholds
 from covidseg.weak.evaluation import (
     LEVELS,
     area_under_curve,
@@ -19,7 +20,6 @@ from covidseg.weak.evaluation import (
     threshold_curve,
     weak_scores,
 )
-from covidseg.weak.figure import choose_slices, draw_localisation, draw_thresholds
 from covidseg.weak.heat import overlay
 
 HEAT = np.array([[[900, 600], [600, 0]], [[300, 0], [0, 0]]], np.uint16)

@@ -9,7 +9,7 @@ import yaml
 from torch import nn
 
 from conftest import ROOT
-from covidseg.optimiser import Adam
+from covidseg.training.optimisers import Adam
 from covidseg.weak import SYSTEMS, load_system
 from covidseg.weak.base import Batch
 from covidseg.weak.losses import (

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from conftest import make_volume
+from covidseg.archives.phantom.hosts import write_archive
 from covidseg.errors import InputError
-from covidseg.images import write_volume
-from covidseg.phantom.hosts import write_archive
+from covidseg.volumes import write_volume
 from covidseg.weak.slices import cut_slices, read_slices, write_slices
 
 SCANS = [f"scan_{i:03d}" for i in range(8)]

@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from conftest import ROOT
+from covidseg.archives.phantom.cohort import make_case
 from covidseg.files import digest
-from covidseg.images import write_volume
-from covidseg.phantom.cohort import make_case
+from covidseg.volumes import write_volume
 from toy_workflow import (
     FIRST_OUTPUT,
     PARTS,
@@ -317,7 +317,7 @@ def after_editing(toy, module):
 
 
 def test_editing_the_plots_reruns_only_the_plots(toy):
-    assert after_editing(toy, "covidseg/violin.py") == {"violin"}
+    assert after_editing(toy, "covidseg/paper/violin.py") == {"violin"}
 
 
 def test_editing_the_metrics_scores_again_without_training(toy):
@@ -332,17 +332,17 @@ def test_editing_the_metrics_scores_again_without_training(toy):
         "localisation",
         "thresholds",
     }
-    assert after_editing(toy, "covidseg/metrics.py") == expected
+    assert after_editing(toy, "covidseg/evaluation/metrics.py") == expected
 
 
 def test_editing_the_losses_trains_again_without_ingesting(toy):
     expected = {"pretrain", "train", "predict", "score", "collect", "summarise", "table", "violin", "visual"}
-    assert after_editing(toy, "covidseg/losses.py") == expected
+    assert after_editing(toy, "covidseg/training/losses.py") == expected
 
 
 def test_a_new_strategy_trains_nothing_anew(toy):
-    assert after_editing(toy, "covidseg/strategies/__init__.py") == set()
-    assert after_editing(toy, "covidseg/strategies/hybrid.py") == set()
+    assert after_editing(toy, "covidseg/training/strategies/__init__.py") == set()
+    assert after_editing(toy, "covidseg/training/strategies/hybrid.py") == set()
 
 
 def test_editing_a_system_that_learns_from_image_level_labels_trains_its_own_models_again(toy):
@@ -353,7 +353,7 @@ def test_editing_a_system_that_learns_from_image_level_labels_trains_its_own_mod
 
 
 def test_editing_a_strategy_trains_its_own_models_again(toy):
-    module = "covidseg/strategies/body_finetune.py"
+    module = "covidseg/training/strategies/body_finetune.py"
     expected = {"train", "predict", "score", "collect", "summarise", "table", "violin", "visual"}
     assert after_editing(toy, module) == expected
 

@@ -14,12 +14,12 @@ import torch
 import yaml
 
 from conftest import SMALL_NETWORK
-from covidseg import training
 from covidseg.job import job
-from covidseg.model_files import read_tensors
-from covidseg.network import build_network
-from covidseg.strategies import STRATEGIES, load_strategy
-from covidseg.strategies.base import Batch
+from covidseg.training import train as training
+from covidseg.training.network import build_network
+from covidseg.training.strategies import STRATEGIES, load_strategy
+from covidseg.training.strategies.base import Batch
+from covidseg.training.weights import read_tensors
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORK = {

@@ -12,7 +12,7 @@ import yaml
 
 from conftest import ROOT
 from covidseg.job import job
-from covidseg.model_files import read_tensors
+from covidseg.training.weights import read_tensors
 from covidseg.weak.training import describe_weak_run, make_weak_run, train_weakly
 
 PARTS = {"normal_fidelity": True, "lesion_decoder": True, "critic": True}

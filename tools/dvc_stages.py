@@ -9,17 +9,17 @@ ROOT = Path(__file__).resolve().parents[1]
 CODE = ROOT / "workflow" / "scripts"
 sys.path.insert(0, str(CODE))
 
-from covidseg.imports import imported  # noqa: E402
-from covidseg.strategies import STRATEGIES  # noqa: E402
+from covidseg.runs.code import imported  # noqa: E402
+from covidseg.training.strategies import STRATEGIES  # noqa: E402
 from covidseg.weak import SYSTEMS  # noqa: E402
 
 WEAK = [f"covidseg/weak/{system.module}" for system in SYSTEMS.values()]
 SCRIPTS = {
-    "ingest": ["covidseg/phantom/hosts", "download", "ingest"],
+    "ingest": ["covidseg/archives/phantom/hosts", "download", "ingest"],
     "preprocess": ["preprocess", "split", "collect_splits", "slices", "cut_slices"],
     "train": [
         "train",
-        *(f"covidseg/strategies/{strategy.module}" for strategy in STRATEGIES.values()),
+        *(f"covidseg/training/strategies/{strategy.module}" for strategy in STRATEGIES.values()),
         "train_weak",
         *WEAK,
     ],

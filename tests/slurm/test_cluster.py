@@ -31,7 +31,7 @@ EPOCHS = 20
 DELAY, DELAYS = 2, {"scratch/fold2": 6, "pretrain-msd/fold0": 6}
 SLOW = f"""
 import time
-from covidseg import training
+from covidseg.training import train as training
 
 row, delays = training._log_row, {DELAYS}
 

@@ -12,11 +12,11 @@ BASE = Path(workflow.basedir)
 SCRIPTS = BASE / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from covidseg.configuration import load_configuration
+from covidseg.config.configuration import load_configuration
 from covidseg.errors import InputError
 from covidseg.files import digest
-from covidseg.imports import imported
-from covidseg.strategies import STRATEGIES
+from covidseg.runs.code import imported
+from covidseg.training.strategies import STRATEGIES
 from covidseg.weak import SYSTEMS
 
 try:
@@ -89,7 +89,7 @@ def strategy_code(wildcards):
     The registry is left out (a package's file is not found by `code`): a new strategy trains nothing anew.
     """
     strategy = STRATEGIES[EXPERIMENTS[wildcards.experiment].strategy]
-    return code("train", f"covidseg/strategies/{strategy.module}")
+    return code("train", f"covidseg/training/strategies/{strategy.module}")
 
 
 def archive_files(wildcards):

@@ -15,7 +15,7 @@ rule download:
     params:
         # Of phantoms alone: nobody fetches 40 GB again because a line of code has changed.
         code=lambda wildcards: (
-            code("covidseg/phantom/hosts") if phantom_of(wildcards) else None
+            code("covidseg/archives/phantom/hosts") if phantom_of(wildcards) else None
         ),
         source=addresses_of,
         phantom=phantom_of,

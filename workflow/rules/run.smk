@@ -3,7 +3,7 @@
 import shutil
 
 from covidseg import slurm
-from covidseg.data_sources import describe_sources
+from covidseg.archives.licences import describe_sources
 
 MARK = Path("results/configuration.txt")
 
@@ -87,7 +87,7 @@ PROVENANCE = "results/paper/provenance.json"
 
 def write_provenance():
     """Write what this run's results come from; imported here, since every job reads the Snakefile."""
-    from covidseg import provenance
+    from covidseg.runs import provenance
 
     provenance.write_provenance(Path(PROVENANCE), CONFIGURATION, root=BASE)
 

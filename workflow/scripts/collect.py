@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from covidseg.evaluation.scoring import collect
 from covidseg.job import job
-from covidseg.scoring import collect
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

@@ -1,8 +1,8 @@
 """Join the splits of all data sets."""
 
+from covidseg.cases.splits import read_splits
 from covidseg.files import write_json
 from covidseg.job import job
-from covidseg.splits import read_splits
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

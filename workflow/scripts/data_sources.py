@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from covidseg.data_sources import source_table
+from covidseg.archives.licences import source_table
 from covidseg.job import job
-from covidseg.printing import write_tables
-from covidseg.tables import write_csv
+from covidseg.paper.formats import write_tables
+from covidseg.paper.tables import write_csv
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from covidseg.describing import as_csv, as_text, describe_cases
 from covidseg.job import job
-from covidseg.printing import write_tables
-from covidseg.tables import write_csv
+from covidseg.paper.datasets_table import as_csv, as_text, describe_cases
+from covidseg.paper.formats import write_tables
+from covidseg.paper.tables import write_csv
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

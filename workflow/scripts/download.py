@@ -9,7 +9,7 @@ from covidseg.job import job
 
 def write_phantom(path: Path) -> None:
     """Imports here and below: each half of them takes its second, and a job needs one half."""
-    from covidseg.phantom.hosts import write_archive
+    from covidseg.archives.phantom.hosts import write_archive
 
     with atomic_path(path) as temporary:
         write_archive(temporary, *snakemake.wildcards, **snakemake.params.phantom)
@@ -17,8 +17,8 @@ def write_phantom(path: Path) -> None:
 
 def fetch_archive(path: Path) -> None:
     """Find the archive's source in the configuration, and download it."""
-    from covidseg.configuration import load_configuration
-    from covidseg.download import download
+    from covidseg.archives.download import download
+    from covidseg.config.configuration import load_configuration
 
     folder = Path(snakemake.scriptdir).resolve().parents[1] / "config"
     source = load_configuration(snakemake.config, "configuration", folder).source(*snakemake.wildcards)

@@ -6,7 +6,7 @@ from markdown_it import MarkdownIt
 
 from covidseg.files import write_text
 from covidseg.job import job
-from covidseg.printing import PAGE
+from covidseg.paper.formats import PAGE
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

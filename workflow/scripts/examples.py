@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from covidseg.examples import choose_case, draw_examples, read_example
-from covidseg.figures import save_figure
 from covidseg.job import job
+from covidseg.paper.examples_figure import choose_case, draw_examples, read_example
+from covidseg.paper.figures import save_figure
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from covidseg.cases.nnunet import export
+from covidseg.cases.splits import read_splits
 from covidseg.job import job
-from covidseg.nnunet_export import export
-from covidseg.splits import read_splits
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from covidseg.ingest import ingest
+from covidseg.cases.ingest import ingest
 from covidseg.job import job
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from covidseg.figures import save_figure
 from covidseg.job import job
+from covidseg.paper.figures import save_figure
+from covidseg.paper.localisation_figure import choose_slices, draw_localisation
 from covidseg.weak.evaluation import read_curve
-from covidseg.weak.figure import choose_slices, draw_localisation
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from covidseg.configuration import load_configuration
+from covidseg.config.configuration import load_configuration
 from covidseg.files import write_text
-from covidseg.hours import gather, job_hours
 from covidseg.job import job
-from covidseg.jobs import Rule, list_jobs
-from covidseg.printing import FORMATS
-from covidseg.tables import write_csv
-from covidseg.workload import NOTES, workload_tables
+from covidseg.paper.formats import FORMATS
+from covidseg.paper.tables import write_csv
+from covidseg.runs.dag import Rule, list_jobs
+from covidseg.runs.hours import gather, job_hours
+from covidseg.runs.workload_tables import NOTES, workload_tables
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from covidseg.cases.splits import evaluation_cases, read_splits
+from covidseg.evaluation.prediction import predict_cases
 from covidseg.job import job
-from covidseg.prediction import predict_cases
-from covidseg.splits import evaluation_cases, read_splits
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from covidseg.cases.preprocessing import preprocess
+from covidseg.cases.target_spacing import target_spacing
 from covidseg.job import job
-from covidseg.plan import target_spacing
-from covidseg.preprocessing import preprocess
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

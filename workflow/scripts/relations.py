@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from covidseg.figures import save_figure
 from covidseg.job import job
-from covidseg.relation_figure import draw_relations, read_matrices
+from covidseg.paper.figures import save_figure
+from covidseg.paper.relations_figure import draw_relations, read_matrices
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

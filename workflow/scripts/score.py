@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from covidseg.evaluation.scoring import score_cases, time_scores, write_scores
 from covidseg.job import job
-from covidseg.scoring import score_cases, time_scores, write_scores
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

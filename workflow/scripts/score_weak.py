@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from covidseg.evaluation.scoring import write_scores
 from covidseg.job import job
-from covidseg.scoring import write_scores
-from covidseg.tables import write_csv
+from covidseg.paper.tables import write_csv
 from covidseg.weak.evaluation import count_pixels, threshold_curve, weak_scores
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
+from covidseg.cases.splits import make_split
 from covidseg.files import write_json
 from covidseg.job import job
-from covidseg.splits import make_split
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

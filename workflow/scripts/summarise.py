@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from covidseg.evaluation.summary import as_metrics, mean_scores
 from covidseg.files import write_json
 from covidseg.job import job
-from covidseg.summary import as_metrics, mean_scores
-from covidseg.tables import read_scores, write_csv
+from covidseg.paper.tables import read_scores, write_csv
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

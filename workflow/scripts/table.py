@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from covidseg.config.series import Series
 from covidseg.job import job
-from covidseg.printing import write_printed
-from covidseg.series import Series
-from covidseg.tables import (
+from covidseg.paper.formats import write_printed
+from covidseg.paper.tables import (
     comparison_rows,
     devices_of,
     interval_rows,

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from covidseg.figures import save_figure
 from covidseg.job import job
+from covidseg.paper.figures import save_figure
+from covidseg.paper.localisation_figure import draw_thresholds
 from covidseg.weak.evaluation import read_curve
-from covidseg.weak.figure import draw_thresholds
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from covidseg.job import job
-from covidseg.training import train
-from covidseg.training_run import describe_run, make_run
+from covidseg.training.run import describe_run, make_run
+from covidseg.training.train import train
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from covidseg.figures import save_figure
+from covidseg.config.series import Series
 from covidseg.job import job
-from covidseg.series import Series
-from covidseg.tables import read_scores
-from covidseg.violin import draw_violins
+from covidseg.paper.figures import save_figure
+from covidseg.paper.tables import read_scores
+from covidseg.paper.violin import draw_violins
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

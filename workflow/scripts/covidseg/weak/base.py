@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from covidseg.optimiser import Adam
+from covidseg.training.optimisers import Adam
 
 
 @dataclass(frozen=True)

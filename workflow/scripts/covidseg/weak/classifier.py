@@ -6,7 +6,7 @@ from monai.visualize import CAM, GradCAM
 from torch import nn
 from torch.nn import functional
 
-from covidseg.optimiser import Adam
+from covidseg.training.optimisers import Adam
 from covidseg.weak.base import Batch, System
 
 LESION = 1  # the class of slices with lesion

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from covidseg.optimiser import Adam
+from covidseg.training.optimisers import Adam
 from covidseg.weak.losses import critic_loss, gradient_penalty
 
 

@@ -13,15 +13,15 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from covidseg.archives import Archive
+from covidseg.archives.archive import Archive
+from covidseg.cases.arrays import write_array
+from covidseg.cases.ingest import window_of
+from covidseg.cases.pictures import numbers, read_picture
+from covidseg.cases.preprocessing import to_window
+from covidseg.cases.readers import member_expression
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory
-from covidseg.images import read_volume
-from covidseg.ingest import window_of
-from covidseg.pictures import numbers, read_picture
-from covidseg.preprocessed import write_array
-from covidseg.preprocessing import to_window
-from covidseg.readers import member_expression
+from covidseg.volumes import read_volume
 
 TEST_SHARE = 0.2
 

@@ -1,6 +1,6 @@
 """Training of the systems that learn from image-level labels, on one device, resumable to the bit.
 
-As in `covidseg.training`, what is random in iteration i comes from generators seeded by (seed, i).
+As in `covidseg.training.train`, what is random in iteration i comes from generators seeded by (seed, i).
 """
 
 import logging
@@ -13,16 +13,16 @@ from torch import nn
 
 from covidseg.device import Compute, choose_compute
 from covidseg.files import fingerprint, write_table
-from covidseg.loop import Loop, Tensors, run_epochs
-from covidseg.model_files import (
+from covidseg.training.loop import Loop, Tensors, run_epochs
+from covidseg.training.optimisers import Adam
+from covidseg.training.state import Progress, State, open_state
+from covidseg.training.weights import (
     copy_weights,
     read_description,
     read_tensors,
     write_description,
     write_tensors,
 )
-from covidseg.optimiser import Adam
-from covidseg.training_state import Progress, State, open_state
 from covidseg.weak import load_system
 from covidseg.weak.base import Batch, System
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from covidseg.optimiser import Adam
+from covidseg.training.optimisers import Adam
 from covidseg.weak.base import Batch, System
 from covidseg.weak.critic_step import update_critic
 from covidseg.weak.losses import adversarial_loss

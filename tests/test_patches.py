@@ -1,0 +1,250 @@
+"""Patches: the right voxels, turned and scaled as asked, from memory as from disk."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from conftest import ROOT
+from covidseg.training.augmentation import INTENSITY, augment, spatial_parameters, uniform_around_one
+from covidseg.training.batches import training_batch
+from covidseg.training.patches import TrainingCase, cut_patch, load_cases, patch_centre
+from training_program import make_run
+
+CPU = torch.device("cpu")
+LABELS = {"blobs": {1: 1}}
+
+
+@pytest.fixture(scope="module")
+def case():
+    generator = np.random.default_rng(0)
+    image = torch.from_numpy(generator.standard_normal((9, 21, 23)).astype(np.float32))
+    label = torch.from_numpy((generator.random((9, 21, 23)) > 0.7).astype(np.uint8) * 2)
+    return TrainingCase("case", image, label, {2: np.argwhere(label.numpy() == 2)}, {2: 2})
+
+
+def cut(case, corner, patch, angle=0.0, scale=1.0):
+    centre = np.array(corner) + (np.array(patch) - 1) / 2
+    return cut_patch(case, centre, patch, angle=angle, scale=scale, device=CPU)
+
+
+@pytest.mark.parametrize("patch", [(4, 8, 8), (3, 7, 9), (9, 21, 23)])
+@pytest.mark.parametrize("corner", [(0, 0, 0), (2, 5, 4)])
+def test_an_unturned_patch_is_the_scan_s_own_voxels(case, patch, corner):
+    image, label = cut(case, corner, patch)
+    box = tuple(slice(c, c + n) for c, n in zip(corner, patch, strict=True))
+    inside = tuple(slice(0, n) for n in case.image[box].shape)
+    torch.testing.assert_close(image[inside], case.image[box], atol=2e-5, rtol=0)
+    assert torch.equal(label[inside], case.label[box])
+
+
+def test_labels_become_the_network_s_classes(case):
+    """An infection that is class 3 of one network is class 1 of another; the foreground is found either way."""
+    infection = dataclasses.replace(case, classes={2: 3})
+    _, plain = cut(case, (2, 5, 4), (4, 8, 8))
+    _, classed = cut(infection, (2, 5, 4), (4, 8, 8))
+    assert set(plain.unique().tolist()) == {0, 2}
+    assert torch.equal(classed, torch.where(plain == 2, 3, 0).to(torch.uint8))
+    centre = patch_centre(infection, (4, 8, 8), foreground=True, generator=np.random.default_rng(0))
+    assert cut_patch(infection, centre, (4, 8, 8), angle=0, scale=1, device=CPU)[1][2, 4, 4] == 3
+
+
+def test_outside_the_scan_is_zero(case):
+    image, label = cut(case, (-3, -4, 17), (6, 8, 10))
+    torch.testing.assert_close(image[3:, 4:, :6], case.image[:3, :4, 17:], atol=2e-5, rtol=0)
+    for part in (image[:3], image[:, :2], image[:, :, 8:]):
+        assert part.abs().max() == 0
+    assert torch.equal(label[3:, 4:, :6], case.label[:3, :4, 17:])
+    assert label[:3].max() == label[:, :4].max() == label[:, :, 6:].max() == 0
+
+
+def test_a_quarter_turn_is_a_rotation_in_the_axial_plane(case):
+    image, label = cut(case, (1, 4, 4), (5, 13, 13), angle=math.pi / 2)
+    straight, straight_label = cut(case, (1, 4, 4), (5, 13, 13))
+    torch.testing.assert_close(image, straight.rot90(-1, (1, 2)), atol=1e-4, rtol=0)
+    assert torch.equal(label, straight_label.rot90(-1, (1, 2)))
+
+
+def test_a_scale_of_two_shows_twice_as_much_of_each_slice():
+    z, y, x = np.meshgrid(np.arange(6), np.arange(40), np.arange(40), indexing="ij")
+    ramp = torch.from_numpy((100.0 * z + y + 0.01 * x).astype(np.float32))
+    case = TrainingCase("ramp", ramp, torch.zeros(6, 40, 40, dtype=torch.uint8), {}, {})
+    image, _ = cut(case, (1, 14, 14), (4, 11, 11), scale=2.0)
+    middle = 100.0 * torch.arange(1, 5)[:, None] + 19 + 0.01 * 19
+    steps = 2 * (torch.arange(11) - 5)
+    torch.testing.assert_close(image[:, :, 5], middle + steps, atol=2e-3, rtol=0)
+    torch.testing.assert_close(image[:, 5, :], middle + 0.01 * steps, atol=2e-3, rtol=0)
+
+
+def test_foreground_patches_hold_the_chosen_voxel_in_the_middle(case):
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        centre = patch_centre(case, (4, 8, 8), foreground=True, generator=generator)
+        _, label = cut_patch(case, centre, (4, 8, 8), angle=0, scale=1, device=CPU)
+        assert label[2, 4, 4] == 2
+
+
+def test_each_label_is_chosen_as_often():
+    label = torch.zeros(4, 20, 20, dtype=torch.uint8)
+    label[:, :18], label[:, 19] = 1, 2
+    foreground = {value: np.argwhere(label.numpy() == value) for value in (1, 2)}
+    case = TrainingCase("c", label.float(), label, foreground, {1: 1, 2: 2})
+    generator = np.random.default_rng(0)
+    rows = [patch_centre(case, (1, 1, 1), foreground=True, generator=generator)[1] for _ in range(400)]
+    assert 0.4 < np.mean([row == 19 for row in rows]) < 0.6
+
+
+def test_random_patches_lie_within_the_scan_and_reach_its_ends(case):
+    generator = np.random.default_rng(0)
+    corners = np.array(
+        [patch_centre(case, (4, 8, 30), foreground=False, generator=generator) for _ in range(500)]
+    ) - np.array([1.5, 3.5, 14.5])
+    assert corners.min(0).tolist() == [0, 0, -7]
+    assert corners.max(0).tolist() == [5, 13, 0]
+
+
+def test_without_foreground_any_patch_will_do(case):
+    empty = TrainingCase("e", case.image, case.label * 0, {}, {})
+    assert patch_centre(empty, (4, 8, 8), foreground=True, generator=np.random.default_rng(0)).shape == (3,)
+
+
+def test_streamed_cases_give_the_same_patches(training_folders):
+    held = load_cases(training_folders, labels=LABELS, device=CPU, budget_gib=1)
+    streamed = load_cases(training_folders, labels=LABELS, device=CPU, budget_gib=0)
+    assert isinstance(held[0].image, torch.Tensor)
+    assert isinstance(streamed[0].image, np.memmap)
+    for a, b in zip(held, streamed, strict=True):
+        centre = patch_centre(a, (4, 16, 16), foreground=True, generator=np.random.default_rng(1))
+        pair = [cut_patch(c, centre, (4, 16, 16), angle=0.4, scale=1.2, device=CPU) for c in (a, b)]
+        assert torch.equal(pair[0][0], pair[1][0])
+        assert torch.equal(pair[0][1], pair[1][1])
+
+
+SETTINGS = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())["augmentation"]
+
+
+def always(name):
+    settings = {key: value | {"probability": 0.0} for key, value in SETTINGS.items()}
+    settings[name]["probability"] = 1.0
+    return settings
+
+
+def run(name, seed=0, image=None):
+    torch.manual_seed(0)
+    image = torch.randn(4, 20, 24) * 2 + 1 if image is None else image
+    label = torch.zeros(4, 20, 24, dtype=torch.uint8)
+    return image, augment(image, label, always(name), np.random.default_rng(seed))[0]
+
+
+@pytest.mark.parametrize("name", INTENSITY)
+def test_every_transform_changes_the_image_alone_and_by_the_seed(name):
+    image, changed = run(name)
+    assert changed.shape == image.shape
+    assert changed.dtype == torch.float32
+    assert torch.isfinite(changed).all()
+    assert not torch.allclose(changed, image)
+    assert torch.equal(changed, run(name)[1])
+    assert not torch.equal(changed, run(name, seed=1)[1])
+
+
+def test_no_transform_at_probability_zero():
+    settings = {key: value | {"probability": 0.0} for key, value in SETTINGS.items()}
+    image, label = torch.randn(3, 4, 5), torch.ones(3, 4, 5, dtype=torch.uint8)
+    unchanged = augment(image, label, settings, np.random.default_rng(0))
+    assert torch.equal(unchanged[0], image)
+    assert torch.equal(unchanged[1], label)
+    assert spatial_parameters(settings, np.random.default_rng(0)) == (0.0, 1.0)
+
+
+def test_mirroring_moves_image_and_label_together():
+    image = torch.randn(3, 4, 5)
+    label = (image > 0).to(torch.uint8)
+    seen = set()
+    for seed in range(30):
+        turned, marked = augment(
+            image,
+            label,
+            always("mirror") | {"mirror": {"probability": 0.5, "axes": [0, 1, 2]}},
+            np.random.default_rng(seed),
+        )
+        assert torch.equal(marked, (turned > 0).to(torch.uint8))
+        seen.add(tuple(turned.ravel()[:3].tolist()))
+    assert len(seen) == 8
+
+
+def test_noise_has_a_variance_in_range():
+    variances = [run("noise", seed)[1].sub(run("noise", seed)[0]).var().item() for seed in range(20)]
+    assert min(variances) > 0
+    assert max(variances) < 0.12
+
+
+def test_blur_keeps_the_mean_and_smooths():
+    image, blurred = run("blur")
+    assert blurred.mean().item() == pytest.approx(image.mean().item(), abs=0.05)
+    assert blurred.std() < 0.9 * image.std()
+
+
+def test_brightness_multiplies_within_range():
+    image, brighter = run("brightness")
+    factor = (brighter / image).median().item()
+    assert 0.75 <= factor <= 1.25
+    torch.testing.assert_close(brighter, image * factor)
+
+
+def test_contrast_keeps_mean_and_range():
+    for seed in range(5):
+        image, changed = run("contrast", seed)
+        assert changed.min() >= image.min()
+        assert changed.max() <= image.max()
+        assert changed.mean().item() == pytest.approx(image.mean().item(), abs=0.05)
+
+
+def test_gamma_keeps_mean_and_deviation_and_order():
+    image, changed = run("gamma")
+    assert changed.mean().item() == pytest.approx(image.mean().item(), abs=1e-4)
+    assert changed.std().item() == pytest.approx(image.std().item(), abs=1e-4)
+    assert torch.equal(image.ravel().argsort(), changed.ravel().argsort())
+
+
+def test_low_resolution_leaves_the_slices_apart():
+    image = torch.zeros(4, 20, 24)
+    image[2] = 5
+    _, changed = run("low_resolution", image=image)
+    torch.testing.assert_close(changed, image)
+
+
+def test_factors_fall_below_one_as_often_as_above():
+    generator = np.random.default_rng(0)
+    factors = [uniform_around_one([0.7, 1.5], generator) for _ in range(1000)]
+    assert 0.45 < np.mean([factor < 1 for factor in factors]) < 0.55
+    assert min(factors) >= 0.7
+    assert max(factors) <= 1.5
+
+
+def test_spatial_parameters_have_the_papers_frequencies_and_ranges():
+    generator = np.random.default_rng(0)
+    angles, scales = np.array([spatial_parameters(SETTINGS, generator) for _ in range(2000)]).T
+    assert 0.17 < (angles != 0).mean() < 0.23
+    assert 0.17 < (scales != 1).mean() < 0.23
+    assert np.abs(angles).max() <= math.pi
+    assert scales.min() >= 0.7
+    assert scales.max() <= 1.4
+
+
+def test_a_batch_of_two_data_sets_has_each_one_s_own_classes(training_folders):
+    """Both label 1: a lesion is class 1, an infection class 2."""
+    own, others = (
+        load_cases(training_folders[part], labels={"blobs": {1: number}}, device=CPU, budget_gib=1)
+        for part, number in ((slice(0, 1), 1), (slice(1, 3), 2))
+    )
+    others = [dataclasses.replace(case, dataset="others") for case in others]
+    run = make_run(training_folders, [], foreground=1.0)
+    seen = set()
+    for step in range(12):
+        batch = training_batch(run, own + others, [], step, CPU)
+        for label, dataset in zip(batch.labels, batch.datasets, strict=True):
+            seen |= {(dataset, value) for value in label.unique().tolist() if value}
+    assert seen == {("blobs", 1), ("others", 2)}

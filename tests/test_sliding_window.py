@@ -1,0 +1,209 @@
+"""Sliding windows: nnU-Net's tiles and weights, MONAI as oracle, and a restart that repeats nothing."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from conftest import SMALL_NETWORK, make_volume
+from covidseg.cases.arrays import save_case
+from covidseg.device import Compute, choose_compute
+from covidseg.evaluation import prediction
+from covidseg.evaluation.sliding_window import (
+    gaussian_weights,
+    labels_on_grid,
+    predict_probabilities,
+    tile_starts,
+)
+from covidseg.training.network import build_network
+from covidseg.training.weights import save_model
+from covidseg.volumes import read_volume
+
+FLOAT32 = Compute(torch.device("cpu"), torch.float32)
+PLAIN = {"step": 0.5, "mirror_axes": [], "tiles": 3}
+
+
+class Pointwise(nn.Module):
+    """Logits that depend on each voxel alone: the result must not depend on the tiles."""
+
+    def forward(self, tiles):
+        return torch.cat([tiles, 0.5 - tiles, 0.3 * tiles], 1)
+
+
+def test_tiles_by_hand():
+    assert tile_starts(56, 56, 0.5) == [0]
+    assert tile_starts(40, 56, 0.5) == [0]
+    assert tile_starts(57, 56, 0.5) == [0, 1]
+    assert tile_starts(112, 56, 0.5) == [0, 28, 56]
+    # ceil((100 - 56) / 28) + 1 = 3 tiles, evenly spaced over 44 voxels
+    assert tile_starts(100, 56, 0.5) == [0, 22, 44]
+    assert tile_starts(100, 50, 1.0) == [0, 50]
+
+
+@pytest.mark.parametrize("step", [0.5, 0.75, 1.0])
+@pytest.mark.parametrize(("length", "tile"), [(97, 32), (33, 32), (64, 7), (200, 56)])
+def test_tiles_cover_the_axis_in_steps_that_are_short_enough(length, tile, step):
+    starts = tile_starts(length, tile, step)
+    assert starts[0] == 0
+    assert starts[-1] == length - tile
+    assert max(np.diff(starts)) <= max(1, round(step * tile)) + 1
+
+
+def test_weights_are_nnunet_s():
+    """A Gaussian of sigma tile / 8 around voxel tile // 2, 1 there and nowhere 0."""
+    weights = gaussian_weights((8, 16, 32))
+    assert weights[4, 8, 16] == 1
+    assert weights[5, 8, 16].item() == pytest.approx(np.exp(-0.5), rel=1e-6)
+    assert weights[4, 10, 20].item() == pytest.approx(np.exp(-1), rel=1e-6)
+    assert weights.dtype == torch.float32
+    assert weights.min() > 0
+
+
+@pytest.mark.parametrize("shape", [(9, 20, 21), (4, 8, 8), (3, 30, 5)])
+@pytest.mark.parametrize("axes", [[], [2], [0, 1, 2]])
+def test_a_pointwise_network_is_blended_without_a_seam(shape, axes):
+    image = torch.randn(shape)
+    settings = {"step": 0.5, "mirror_axes": axes, "tiles": 4}
+    found = predict_probabilities(Pointwise(), image, (4, 8, 8), settings=settings, compute=FLOAT32)
+    expected = Pointwise()(image[None, None])[0].softmax(0)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    assert found.dtype == torch.float32
+
+
+def test_equals_monai_with_the_same_tiles_and_weights():
+    from monai.inferers import sliding_window_inference
+
+    network = build_network(SMALL_NETWORK, classes=2, seed=1).eval()
+    network.decoder.deep_supervision = False
+    # A length at which nnU-Net's even spacing and MONAI's fixed one give the same tiles.
+    image, tile = torch.randn(8, 32, 24), (4, 16, 16)
+    ours = predict_probabilities(network, image, tile, settings=PLAIN, compute=FLOAT32)
+    with torch.inference_mode():
+        theirs = sliding_window_inference(
+            image[None, None], tile, 4, lambda tiles: network(tiles).softmax(1), overlap=0.5,
+            roi_weight_map=gaussian_weights(tile),
+        )[0]  # fmt: skip
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+
+
+def test_the_number_of_tiles_a_pass_changes_nothing():
+    network = build_network(SMALL_NETWORK, classes=2, seed=1).eval()
+    network.decoder.deep_supervision = False
+    image = torch.randn(9, 30, 26)
+    results = [
+        predict_probabilities(network, image, (4, 16, 16), settings=PLAIN | {"tiles": tiles}, compute=FLOAT32)
+        for tiles in (1, 2, 7)
+    ]
+    torch.testing.assert_close(results[0], results[1], atol=1e-6, rtol=0)
+    torch.testing.assert_close(results[0], results[2], atol=1e-6, rtol=0)
+
+
+def test_mirroring_averages_all_flips():
+    class Sided(nn.Module):
+        def forward(self, tiles):
+            ramp = torch.linspace(-1, 1, tiles.shape[-1]).expand_as(tiles)
+            return torch.cat([tiles * 0, ramp], 1)
+
+    settings = {"step": 0.5, "mirror_axes": [2], "tiles": 1}
+    found = predict_probabilities(
+        Sided(), torch.zeros(4, 8, 8), (4, 8, 8), settings=settings, compute=FLOAT32
+    )
+    ramp = torch.linspace(-1, 1, 8)
+    expected = (ramp.sigmoid() + (-ramp).sigmoid()) / 2
+    torch.testing.assert_close(found[1, 0, 0], expected)
+
+
+def test_labels_go_back_to_the_scan_s_own_grid():
+    probabilities = torch.zeros(3, 4, 6, 6)
+    probabilities[0] = 0.4
+    probabilities[1, :2] = 0.6
+    probabilities[2, 2:] = 0.6
+    labels = labels_on_grid(probabilities, (8, 12, 18), (1.0, 1.0, 1.0), (2.0, 2.0, 3.0))
+    assert labels.shape == (8, 12, 18)
+    assert labels.dtype == np.uint8
+    assert (labels[:4] == 1).all()
+    assert (labels[4:] == 2).all()
+
+
+@pytest.fixture
+def model(tmp_path):
+    description = {
+        "architecture": SMALL_NETWORK,
+        "plan": {"spacing": [3.0, 1.5, 1.0], "patch": [4, 16, 16]},
+        "labels": {"1": "lesion"},
+    }
+    save_model(tmp_path / "model.safetensors", build_network(SMALL_NETWORK, classes=2, seed=4), description)
+    return tmp_path / "model.safetensors"
+
+
+def run(model, folders, output, partial):
+    prediction.predict_cases(
+        model,
+        folders,
+        output=output,
+        partial=partial,
+        settings=PLAIN,
+        device="cpu",
+        precision="float32",
+        threads=1,
+    )
+
+
+def test_predictions_lie_on_the_scans_grids(model, tmp_path):
+    image = np.random.default_rng(0).standard_normal((5, 20, 22)).astype(np.float16)
+    scan = make_volume(np.zeros((7, 15, 33)), spacing=(2.2, 2.0, 0.7), origin=(7.0, -3.0, 99.0))
+    folder = tmp_path / "covid20" / "a"
+    folder.parent.mkdir()
+    save_case(folder, image, np.zeros(image.shape, np.uint8), {"geometry": scan.geometry.to_json()})
+    run(model, [folder], tmp_path / "out", tmp_path / "partial")
+    written = read_volume(tmp_path / "out" / "covid20" / "a.nii.gz")
+    assert written.geometry.differences(scan.geometry) == []
+    assert written.array.dtype == np.uint8
+    assert written.array.any()
+
+
+def test_a_restart_after_a_crash_repeats_no_case(model, training_folders, tmp_path, monkeypatch):
+    done, original = [], prediction.predict_probabilities
+
+    def crashing(*arguments, **keywords):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(1)
+        return original(*arguments, **keywords)
+
+    paths = tmp_path / "out", tmp_path / "partial"
+    monkeypatch.setattr(prediction, "predict_probabilities", crashing)
+    with pytest.raises(KeyboardInterrupt):
+        run(model, training_folders, *paths)
+    assert not paths[0].exists(), "nothing half-done stands under the final name"
+    done.clear()
+    run(model, training_folders, *paths)
+    assert len(done) == 1, "two of three cases were there already"
+    assert sorted(file.name for file in (paths[0] / "blobs").iterdir()) == [
+        f"case_{i}.nii.gz" for i in range(3)
+    ]
+    whole = tmp_path / "whole"
+    done.clear()
+    monkeypatch.undo()
+    run(model, training_folders, whole, tmp_path / "other")
+    for name in ("case_0", "case_1", "case_2"):
+        assert (whole / "blobs" / f"{name}.nii.gz").read_bytes() == (
+            paths[0] / "blobs" / f"{name}.nii.gz"
+        ).read_bytes()
+
+
+def test_another_model_does_not_go_on_with_the_first_one_s_cases(model, training_folders, tmp_path):
+    partial = tmp_path / "partial"
+    leftover = partial / "0123" / "blobs" / "case_0.nii.gz"
+    leftover.parent.mkdir(parents=True)
+    leftover.write_bytes(b"of another model")
+    run(model, training_folders[:1], tmp_path / "out", partial)
+    assert (tmp_path / "out" / "blobs" / "case_0.nii.gz").read_bytes() != b"of another model"
+
+
+def test_words_for_devices_and_precisions():
+    assert choose_compute("cpu", "float32", threads=1) == FLOAT32
+    assert choose_compute("cpu", "bfloat16", threads=1).precision == torch.bfloat16
+    automatic = choose_compute("auto", "auto", threads=1)
+    assert automatic.device.type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert str(FLOAT32) == "CPU with 1 thread, float32"

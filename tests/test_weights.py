@@ -1,0 +1,125 @@
+"""Model files: complete, checked, transferable."""
+
+import json
+
+import pytest
+import torch
+
+from conftest import SMALL_NETWORK
+from covidseg.errors import InputError
+from covidseg.training.network import build_network, is_head
+from covidseg.training.weights import (
+    Transfer,
+    load_all_but_head,
+    load_model,
+    log_transfer,
+    read_tensors,
+    save_model,
+    write_tensors,
+)
+
+DESCRIPTION = {
+    "architecture": SMALL_NETWORK,
+    "plan": {"spacing": [3.0, 1.5, 1.0], "patch": [4, 16, 16]},
+    "labels": {"1": "infection"},
+    "lineage": {"experiment": "scratch"},
+}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    network = build_network(SMALL_NETWORK, classes=2, seed=5)
+    save_model(tmp_path / "model.safetensors", network, DESCRIPTION)
+    return network, tmp_path / "model.safetensors"
+
+
+def test_a_saved_model_predicts_the_same(saved):
+    network, path = saved
+    loaded, description = load_model(path)
+    image = torch.randn(1, 1, 4, 16, 16)
+    with torch.inference_mode():
+        assert torch.equal(loaded(image), network(image)[0])
+    assert not loaded.training
+    assert description["plan"] == DESCRIPTION["plan"]
+    assert set(description["versions"]) == {"torch", "numpy", "dynamic-network-architectures", "safetensors"}
+
+
+def test_the_files_hold_no_pickle(saved):
+    _, path = saved
+    assert sorted(file.name for file in path.parent.iterdir()) == ["model.json", "model.safetensors"]
+    header = int.from_bytes(path.read_bytes()[:8], "little")
+    names = set(json.loads(path.read_bytes()[8 : 8 + header])) - {"__metadata__"}
+    assert names == {name for name, _ in saved[0].named_parameters()}
+
+
+@pytest.mark.parametrize("kept", [0, 5, 100, -10])
+def test_truncated_weights_are_refused_by_name(saved, kept):
+    path = saved[1]
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(InputError, match=r"model\.safetensors: truncated or not a safetensors file"):
+        read_tensors(path)
+
+
+def test_weights_and_description_must_belong_together(saved):
+    path = saved[1]
+    write_tensors(path, dict(build_network(SMALL_NETWORK, classes=2, seed=6).named_parameters()))
+    with pytest.raises(InputError, match=r"model\.safetensors: is not the file that model\.json describes"):
+        load_model(path)
+
+
+def test_a_missing_description_is_named(saved):
+    saved[1].with_suffix(".json").unlink()
+    with pytest.raises(InputError, match=r"model\.json: missing or not JSON"):
+        load_model(saved[1])
+
+
+def test_all_but_the_head_is_loaded_exactly(saved):
+    source, path = saved
+    target = build_network(SMALL_NETWORK, classes=2, seed=9)
+    before = {name: p.clone() for name, p in target.named_parameters()}
+    transfer = Transfer.of(target, loaded=load_all_but_head(target, path))
+    original = dict(source.named_parameters())
+    for name, parameter in target.named_parameters():
+        expected = before[name] if is_head(name) else original[name]
+        assert torch.equal(parameter, expected), name
+    names = [name for name, _ in target.named_parameters()]
+    assert sorted(transfer.loaded + transfer.new) == sorted(names)
+    assert transfer.new == [name for name in names if is_head(name)]
+
+
+def test_a_head_of_other_size_may_differ(saved):
+    target = build_network(SMALL_NETWORK, classes=4, seed=9)
+    assert load_all_but_head(target, saved[1])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"features": [4, 12]}, r"has shape \(8, .*\) in the file and \(12, .*\) in the network"),
+        ({"convolutions": {"encoder": [2, 1], "decoder": [1]}}, "is only in the network"),
+        ({"features": [4], "kernels": [[1, 3, 3]], "strides": [[1, 1, 1]]}, "is only in the file"),
+    ],
+)
+def test_another_architecture_is_refused_by_name(saved, change, message):
+    if len(change.get("features", [0, 0])) == 1:
+        deeper = SMALL_NETWORK | {key: SMALL_NETWORK[key] * 2 for key in ("features", "kernels")}
+        deeper["convolutions"] = {"encoder": [1] * 4, "decoder": [1] * 3}
+        deeper["strides"] = [[1, 1, 1], [1, 2, 2], [1, 2, 2], [1, 1, 1]]
+        save_model(saved[1], build_network(deeper, classes=2, seed=0), DESCRIPTION)
+        change = {}
+    other = build_network(SMALL_NETWORK | change, classes=2, seed=0)
+    with pytest.raises(InputError, match=rf"model\.safetensors: another architecture: \S+ {message}"):
+        load_all_but_head(other, saved[1])
+
+
+def test_the_log_says_what_was_loaded_left_new_and_frozen(saved, caplog):
+    network = build_network(SMALL_NETWORK, classes=2, seed=1)
+    with caplog.at_level("INFO"):
+        transfer = Transfer.of(network, loaded=load_all_but_head(network, saved[1]))
+        log_transfer(transfer, network, saved[1])
+    head = sum(p.numel() for name, p in network.named_parameters() if is_head(name))
+    total = sum(p.numel() for p in network.parameters())
+    assert f"loaded from {saved[1]}: " in caplog.text
+    assert f"{total - head} parameters" in caplog.text
+    assert f"new: 2 tensors, {head} parameters" in caplog.text
+    assert "frozen: 0 tensors, 0 parameters" in caplog.text

@@ -1,0 +1,129 @@
+"""CT series from the archives that serve single DICOM files: the Imaging Data Commons, and TCIA.
+
+Both come out as the same zip, one file an instance named by its UID, so that one checksum fits both.
+"""
+
+import csv
+import io
+import logging
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+import requests
+
+from covidseg.archives.archive import Archive, write_zip
+from covidseg.archives.checksums import verify
+from covidseg.archives.http import ask, discard, fetch
+from covidseg.errors import InputError
+from covidseg.files import atomic_path
+
+log = logging.getLogger(__name__)
+
+IDC = "https://{bucket}.s3.amazonaws.com"
+TCIA = "https://services.cancerimagingarchive.net/nbia-api/services/v1"
+XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+
+
+@dataclass(frozen=True)
+class Series:
+    """A row of a table of series, config/nsclc_series.csv.
+
+    Attributes:
+        case: name of the patient.
+        series: SeriesInstanceUID.
+        bucket, folder: where the Imaging Data Commons keeps it.
+        slices: number of instances.
+    """
+
+    case: str
+    series: str
+    bucket: str
+    folder: str
+    slices: int
+
+
+def read_series_row(table: Path, case: str) -> Series:
+    """Return a case's row; raises InputError if there is none."""
+    with open(table, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["case"] == case:
+                return Series(case, row["series"], row["bucket"], row["folder"], int(row["slices"]))
+    raise InputError(f"{table}: no series of case {case}; add its row")
+
+
+def fetch_from_idc(session: requests.Session, series: Series, target: Path) -> None:
+    """Fetch a series file by file from the public bucket, by size and MD5 of its list, into a zip.
+
+    What an earlier call left in <target>.files is not fetched again.
+    """
+    host, folder = IDC.format(bucket=series.bucket), target.with_name(f"{target.name}.files")
+    files = []
+    for key, expected in _list_bucket(
+        session, f"{host}/?list-type=2&prefix={series.folder}/", series
+    ).items():
+        files.append(folder / Path(key).name)
+        if not files[-1].exists():
+            part = files[-1].with_name(f"{files[-1].name}.part")
+            fetch(session, f"{host}/{key}", part)
+            try:
+                verify(part, expected, files[-1], f"{host}/{key}")
+            except InputError:
+                discard(part)
+                raise
+            part.replace(files[-1])
+    _pack(target, {file.name: file.read_bytes() for file in files}, series, host)
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+
+
+def fetch_from_tcia(session: requests.Session, series: Series, target: Path) -> None:
+    """Fetch a series as the zip that the REST interface makes of it, and pack it anew."""
+    address = f"{TCIA}/getImage?SeriesInstanceUID={series.series}"
+    part = target.with_name(f"{target.name}.part")
+    fetch(session, address, part)
+    try:
+        with Archive(part) as archive:
+            members = {name: archive.read(name) for name in archive.names if name.endswith(".dcm")}
+        _pack(target, members, series, address)
+    finally:
+        discard(part)
+
+
+def _list_bucket(session: requests.Session, address: str, series: Series) -> dict[str, dict]:
+    """Return key -> bytes and md5. The ETag of a file that was put there in one piece is its MD5."""
+    found = ElementTree.fromstring(ask(session, address).content)
+    listed = {
+        entry.findtext(f"{XML}Key"): {
+            "bytes": int(entry.findtext(f"{XML}Size")),
+            "md5": entry.findtext(f"{XML}ETag").strip('"'),
+        }
+        for entry in found.iter(f"{XML}Contents")
+    }
+    if len(listed) != series.slices:
+        raise InputError(f"{address}: lists {len(listed)} files of {series.case}, expected {series.slices}")
+    return {
+        key: entry if "-" not in entry["md5"] else {"bytes": entry["bytes"]} for key, entry in listed.items()
+    }
+
+
+def _pack(target: Path, files: dict[str, bytes], series: Series, origin: str) -> None:
+    instances = {}
+    for name, content in files.items():
+        try:
+            header = pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True)
+        except pydicom.errors.InvalidDicomError as error:
+            raise InputError(f"{origin}: {name} of {series.case} is no DICOM file ({error})") from error
+        if header.SeriesInstanceUID != series.series:
+            raise InputError(
+                f"{origin}: {name} is of series {header.SeriesInstanceUID}, expected {series.series}"
+            )
+        instances[f"{header.SOPInstanceUID}.dcm"] = content
+    if len(instances) != series.slices:
+        raise InputError(
+            f"{origin}: {len(instances)} slices of {series.case} came, expected {series.slices}; run again"
+        )
+    with atomic_path(target) as temporary:
+        write_zip(temporary, sorted(instances.items()))

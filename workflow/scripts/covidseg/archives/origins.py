@@ -1,0 +1,130 @@
+"""Where an archive comes from and what it must be, as datasets.yaml and the tables beside it say."""
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from covidseg.archives.checksums import ALGORITHMS
+from covidseg.errors import InputError
+
+ARCHIVED = ("images", "labels", "lungs", "slices", "registry")  # keys of a data set that name an archive
+KINDS = ("images", "labels", "lungs", "slices")  # and those whose members have a pattern
+
+
+@dataclass(frozen=True)
+class Source:
+    """One archive.
+
+    Attributes:
+        addresses: http:, https:, file: (a folder is packed), idc: and tcia: (a table of series beside
+            datasets.yaml, "#", a case); the next is tried where one fails. None: put there by hand.
+        checksums: any of sha256, md5, git_blob and bytes.
+        record: address of a Zenodo record that tells size and MD5, or None.
+        homepage: where a user registers or reads on.
+        members: pattern -> the cases that it must find in an archive put there by hand, None if any will do.
+    """
+
+    addresses: list[str]
+    checksums: dict
+    record: str | None = None
+    homepage: str = ""
+    members: dict[str, list[str] | None] | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the user's own files are all there is to fetch."""
+        return bool(self.addresses) and all(address.startswith("file:") for address in self.addresses)
+
+
+def read_source(datasets: dict, host: str, archive: str, folder: Path) -> Source:
+    """Return the source of data/raw/<host>/<archive>.
+
+    Args:
+        datasets: content of datasets.yaml.
+        host: data set whose entry lists the archive.
+        archive: name of the file; entries with {case} stand for many.
+        folder: of datasets.yaml.
+
+    Raises:
+        InputError: a table of checksums is not there, or has no row of the archive.
+    """
+    template, case = _entry_of(datasets[host]["archives"], archive)
+    entry = datasets[host]["archives"][template]
+    addresses = entry["address"] or []
+    addresses = [addresses] if isinstance(addresses, str) else addresses
+    checksums = {name: entry[name] for name in (*ALGORITHMS, "bytes") if name in entry}
+    if "checksums" in entry:
+        checksums |= _row(folder / entry["checksums"], archive)
+    return Source(
+        [address.format(case=case) for address in addresses],
+        checksums,
+        datasets[host].get("record"),
+        datasets[host]["homepage"],
+    )
+
+
+def patterns(part: dict) -> list[str]:
+    """Return the patterns of members in a part of a data set's entry."""
+    return [part[key] for key in ("member", "images", "normal", "lesion", "masks") if key in part]
+
+
+def _entry_of(archives: dict, archive: str) -> tuple[str, str]:
+    """Return the entry's name and the case in the archive's: the longest name that fits is meant."""
+    fitting = {}
+    for template in archives:
+        head, _, tail = template.partition("{case}")
+        expression = re.escape(head) + ("(?P<case>.+)" + re.escape(tail) if "{case}" in template else "")
+        if match := re.fullmatch(expression, archive):
+            fitting[template] = match.groupdict().get("case", "")
+    chosen = archive if archive in fitting else max(fitting, key=len)
+    return chosen, fitting[chosen]
+
+
+def _row(table: Path, archive: str) -> dict:
+    try:
+        with open(table, newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if row.pop("archive") == archive:
+                    return {name: value for name, value in row.items() if value}
+    except OSError as error:
+        raise InputError(f"{table}: not there; correct `checksums` in datasets.yaml") from error
+    raise InputError(f"{table}: no row of {archive}; add it, or remove `checksums` in datasets.yaml")
+
+
+def check_datasets(datasets: dict, splits: dict, path: Path) -> None:
+    """Raise InputError, which names the file, the key and what is allowed, for what a schema cannot see.
+
+    Args:
+        datasets: content of datasets.yaml.
+        splits: content of splits.json.
+        path: of datasets.yaml.
+    """
+    for name, dataset in datasets.items():
+        if "slices" in dataset:
+            _check_archives(name, dataset, datasets, path)
+            continue
+        if dataset["split"] not in ("random", "test", *splits):
+            allowed = ", ".join(["random", "test", *splits])
+            raise InputError(f"{path}: {name}.split: unknown split {dataset['split']!r}; allowed: {allowed}")
+        _check_archives(name, dataset, datasets, path)
+        if "left_lung" in dataset["regions"].values() and "lungs" not in dataset:
+            raise InputError(
+                f"{path}: {name}: has left and right lung; lungs and sides are needed to verify them"
+            )
+        ids = set(dataset["labels"]["map"].values()) - {0}
+        if ids != set(dataset["regions"]):
+            raise InputError(
+                f"{path}: {name}.labels.map gives ids {sorted(ids)}, regions has {list(dataset['regions'])}"
+            )
+
+
+def _check_archives(name: str, dataset: dict, datasets: dict, path: Path) -> None:
+    for kind in filter(dataset.get, ARCHIVED):
+        owner, _, archive = dataset[kind]["archive"].partition("/")
+        if archive not in datasets.get(owner, {}).get("archives", {}):
+            known = {f"{name}/{entry}": name for name in datasets for entry in datasets[name]["archives"]}
+            near = [entry for entry, name in known.items() if name == owner] or known
+            raise InputError(
+                f"{path}: {name}.{kind}.archive: unknown {owner}/{archive}; allowed: {', '.join(near)}"
+            )

@@ -1,0 +1,223 @@
+"""Phantom cases packed as each real host packs its own: same names, same layouts, same quirks."""
+
+import csv
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from covidseg.archives.archive import write_zip
+from covidseg.archives.phantom.cohort import Case, make_case, ranks
+from covidseg.archives.phantom.dicom import series_files
+from covidseg.errors import InputError
+from covidseg.volumes import Volume, nifti_bytes
+
+MARKED_PIXELS = 12  # of lesion at least, for a slice to be called one with lesion
+Member = tuple[str, bytes]
+
+
+def write_archive(
+    path: Path, dataset: str, archive: str, *, cases: list[str], cohort: list[str], seed: int
+) -> None:
+    """Write the phantom of one host's archive.
+
+    Args:
+        path: where to write; the caller names it and renames it when it is whole.
+        dataset: data set whose host serves the archive.
+        archive: the archive's name at the host.
+        cases: names of the cases in it, or in all archives where each holds one case.
+        cohort: names of all the host's phantom cases, which share out the infections' loads.
+        seed: same seed, same bytes.
+
+    Raises:
+        InputError: the data set has no phantom, or its host no such archive.
+    """
+    packers = {
+        "covid20": _covid20,
+        "msd": _decathlon,
+        "structseg": _structseg,
+        "nsclc": _nsclc,
+        "mosmed": _mosmed,
+        "capepoint": _capepoint,
+    }
+    if dataset not in packers:
+        raise InputError(
+            f"phantom:{dataset}/{archive}: no phantom of this data set; there are {sorted(packers)}"
+        )
+    place = ranks(tuple(cohort), seed)
+
+    def draw(case: str) -> Case:
+        return make_case(dataset, case, seed=seed, rank=place[case])
+
+    members = packers[dataset](archive, cases, draw)
+    if archive.endswith((".nii.gz", ".csv")):
+        path.write_bytes(next(members)[1])
+    elif archive.endswith(".tar"):
+        _write_tar(path, members)
+    else:
+        write_zip(path, members)
+
+
+def _covid20(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
+    """Zenodo 3757476: four flat zips with the same file names in each."""
+    content = {
+        "COVID-19-CT-Seg_20cases.zip": lambda case, name: (
+            _windowed(case.image) if name.startswith("radiopaedia") else case.image
+        ),
+        "Lung_Mask.zip": lambda case, _: case.lungs,
+        "Infection_Mask.zip": lambda case, _: case.lesion,
+        "Lung_and_Infection_Mask.zip": lambda case, _: _joint(case),
+    }
+    if archive not in content:
+        raise InputError(f"phantom:covid20/{archive}: the host has only {sorted(content)}")
+    for name in cases:
+        case = draw(name)
+        volume, orientation = content[archive](case, name), case.orientation
+        if archive == "COVID-19-CT-Seg_20cases.zip" and name.startswith("radiopaedia"):
+            wrong = "PS" if name == "radiopaedia_7_85703_0" else "P"
+            volume, orientation = _under_wrong_header(volume, orientation, wrong)
+        yield f"{name}.nii.gz", nifti_bytes(volume, orientation=orientation)
+
+
+def _under_wrong_header(image: Volume, orientation: str, axes: str) -> tuple[Volume, str]:
+    """The Radiopaedia scans' headers contradict their masks', though the voxels are stored alike.
+
+    Returns the volume and axis codes that `nifti_bytes` stores in the same order of voxels as the right
+    ones, but behind a header that names the opposite direction for some of the axes L, P and S.
+    """
+    turned = np.flip(image.array, [2 - "LPS".index(axis) for axis in axes])
+    opposite = {
+        code: other for pair in ("LR", "PA", "SI") for code, other in (pair, pair[::-1]) if pair[0] in axes
+    }
+    return Volume(turned, image.geometry), "".join(opposite.get(code, code) for code in orientation)
+
+
+def _windowed(image: Volume) -> Volume:
+    """The last ten cases were published after windowing [-1250, 250] HU to [0, 255]."""
+    scaled = (np.clip(image.array, -1250, 250) + 1250.0) * (255 / 1500)
+    return Volume(scaled.astype(np.int16), image.geometry)
+
+
+def _joint(case: Case) -> Volume:
+    """Left lung 1, right lung 2, infection 3."""
+    return Volume(np.where(case.lesion.array, np.uint8(3), case.lungs.array), case.lungs.geometry)
+
+
+def _decathlon(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
+    """Task06_Lung.tar: dataset.json, imagesTr, labelsTr and the ._ files that macOS leaves behind."""
+    root = archive.removesuffix(".tar")
+    listing = [{"image": f"./imagesTr/{name}.nii.gz", "label": f"./labelsTr/{name}.nii.gz"} for name in cases]
+    header = {
+        "name": "Lung",
+        "modality": {"0": "CT"},
+        "labels": {"0": "background", "1": "cancer"},
+        "numTraining": len(cases),
+        "training": listing,
+        "numTest": 0,
+        "test": [],
+    }
+    yield f"{root}/dataset.json", json.dumps(header, indent=1).encode()
+    apple_double = bytes.fromhex("00051607") + bytes(208)
+    for name in cases:
+        case = draw(name)
+        for folder, image in (("imagesTr", case.image), ("labelsTr", case.lesion)):
+            yield f"{root}/{folder}/._{name}.nii.gz", apple_double
+            yield f"{root}/{folder}/{name}.nii.gz", nifti_bytes(image, orientation=case.orientation)
+
+
+def _structseg(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
+    """StructSeg 2019, tasks 3 and 4: numbered folders with data.nii.gz and label.nii.gz."""
+    labels = {"Thoracic_OAR.zip": _organs_at_risk, "Lung_GTV.zip": lambda case: case.lesion}
+    if archive not in labels:
+        raise InputError(f"phantom:structseg/{archive}: the host has only {sorted(labels)}")
+    for name in cases:
+        case = draw(name)
+        folder = f"{archive.removesuffix('.zip')}/{name.removeprefix('train_')}"
+        yield f"{folder}/data.nii.gz", nifti_bytes(case.image, orientation=case.orientation)
+        yield f"{folder}/label.nii.gz", nifti_bytes(labels[archive](case), orientation=case.orientation)
+
+
+def _organs_at_risk(case: Case) -> Volume:
+    """Right lung 1, left lung 2; and soft tissue, 3, in place of the organs that nobody here asks for."""
+    dense = (case.image.array > 20) * np.uint8(3)
+    return Volume(np.choose(case.lungs.array, [dense, 2, 1]).astype(np.uint8), case.lungs.geometry)
+
+
+def _nsclc(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
+    """TCIA: one zip of DICOM slices a patient, and PleThora's masks, stored in RPI beside CT in RAI."""
+    masks = {
+        "PleThora-Effusions-June-2020.zip": (
+            "Effusions",
+            "effusion_first_reviewer",
+            lambda case: case.lesion,
+        ),
+        "PleThora-Thoracic_Cavities-June-2020.zip": (
+            "Thoracic_Cavities",
+            "thor_cav_primary_reviewer",
+            lambda case: case.lungs,
+        ),
+    }
+    if archive in masks:
+        folder, suffix, mask = masks[archive]
+        for name in cases:
+            # RPI in the DICOM-to-NIfTI tools' wording, where each letter names the axis' start, is LAS.
+            yield f"{folder}/{name}/{name}_{suffix}.nii.gz", nifti_bytes(mask(draw(name)), orientation="LAS")
+    elif archive.removesuffix(".zip") in cases:
+        name = archive.removesuffix(".zip")
+        yield from series_files(draw(name).image, patient=name)
+    else:
+        raise InputError(
+            f"phantom:nsclc/{archive}: neither a PleThora zip nor a patient of {cases[0]} .. {cases[-1]}"
+        )
+
+
+def _mosmed(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
+    """COVID19_1110 as its mirror holds it: a registry, and a file each for a study and for its mask."""
+    if archive == "dataset_registry.csv":
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(["study_id", "category", "study_file", "mask_file"])
+        writer.writerow(["study_0001", "CT-0", "/studies/CT-0/study_0001.nii.gz", ""])
+        for name in cases:
+            writer.writerow([name, "CT-1", f"/studies/CT-1/{name}.nii.gz", f"/masks/{name}_mask.nii.gz"])
+        yield archive, table.getvalue().encode()
+        return
+    case = draw(archive.removesuffix(".nii.gz").removesuffix("_mask"))
+    mask = Volume(case.lesion.array.astype(np.int16), case.lesion.geometry)
+    volume = mask if archive.endswith("_mask.nii.gz") else case.image
+    yield archive, nifti_bytes(volume, orientation=case.orientation)
+
+
+def _capepoint(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
+    """A repository: slices of the lungs alone by kind, and masks of the lesion slices, half the size."""
+    root, numbers = f"{archive.removesuffix('.zip')}/data/gan", {"normal": 0, "lesion": 0}
+    for name in cases:
+        case = draw(name)
+        windowed = np.where(case.lungs.array > 0, _windowed(case.image).array, 0).astype(np.uint8)
+        lungs, lesion = ((array > 0).sum((1, 2)) for array in (case.lungs.array, case.lesion.array))
+        kind = "lesion" if lesion.any() else "normal"
+        for z in np.flatnonzero((lungs > lungs.max() / 4) & ((lesion > MARKED_PIXELS) | (kind == "normal"))):
+            numbers[kind] += 1
+            yield f"{root}/{kind}/{kind}_{numbers[kind]}.png", _png(windowed[z])
+            if kind == "lesion":
+                mask = Image.fromarray(case.lesion.array[z] * np.uint8(255))
+                half = np.array(mask.resize((mask.width // 2, mask.height // 2), Image.NEAREST))
+                yield f"{root}/eval/select_mask_f_resized/lesion_{numbers[kind]}_mask.png", _png(half)
+
+
+def _png(picture: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def _write_tar(path: Path, members: Iterator[Member]) -> None:
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as archive:
+        for name, content in members:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))

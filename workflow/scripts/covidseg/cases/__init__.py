@@ -1,0 +1,1 @@
+"""From archives to cases, and from cases to training arrays."""

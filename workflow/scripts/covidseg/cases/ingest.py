@@ -1,0 +1,211 @@
+"""Raw archives to cases in one form: LPS NIfTI, image and label on one grid, the project's label ids."""
+
+import logging
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+
+from covidseg.cases.orientation import (
+    EXCHANGED,
+    MASKS_HEADER,
+    MIRRORED,
+    read_sides,
+    scan_under_masks,
+    settle_sides,
+)
+from covidseg.cases.readers import list_cases, load_case
+from covidseg.cases.splits import patient_of
+from covidseg.errors import InputError
+from covidseg.files import atomic_directory, digest, write_table
+from covidseg.parallel import in_parallel
+from covidseg.volumes import Volume, write_volume
+
+log = logging.getLogger(__name__)
+
+ROUNDING = 0.05  # of a label's value
+ENOUGH_CASES = 5  # to judge by the lungs' sizes
+
+
+def ingest(dataset: dict, *, raw: Path, names: list[str] | None, output: Path, workers: int) -> None:
+    """Ingest a data set: `images/<case>.nii.gz`, `labels/<case>.nii.gz` and `cases.csv` below `output`.
+
+    Args:
+        dataset: entry of config/datasets.yaml.
+        raw: folder of the downloaded archives, one subfolder a data set.
+        names: the cases to expect where there is one archive a case; None if the archives tell.
+        output: folder of the data set; all of it appears together at the end.
+        workers: cases read at the same time.
+
+    Raises:
+        InputError: anything wrong with an archive or a case; the message names file and reason.
+    """
+    cases = list_cases(dataset, raw, names)
+
+    with atomic_directory(output / "images") as images, atomic_directory(output / "labels") as labels:
+
+        def one(case: str) -> tuple[dict, bool | None]:
+            row, left_is_smaller = ingest_case(dataset, raw, case, images=images, labels=labels)
+            done = "; ".join(
+                filter(None, [f"{row['shape']} voxels of {row['spacing_mm']} mm", row["corrections"]])
+            )
+            log.info("ingested %s: %s", case, done)
+            return row, left_is_smaller
+
+        rows, left_is_smaller = zip(*in_parallel(one, cases, workers), strict=True)
+    _warn_of_empty_labels(dataset, rows)
+    _warn_of_corrections(dataset, rows)
+    if "sides" in dataset:
+        _warn_of_large_left_lungs(dataset, dict(zip(cases, left_is_smaller, strict=True)))
+    write_table(output / "cases.csv", rows)
+
+
+def ingest_case(
+    dataset: dict, raw: Path, case: str, *, images: Path, labels: Path
+) -> tuple[dict, bool | None]:
+    """Ingest one case; raises InputError.
+
+    Returns:
+        Its row of cases.csv, and whether the left lung is the smaller one (None if no lungs are known).
+    """
+    image, label, lungs = load_case(dataset, raw, case)
+    where = f"{raw / dataset['labels']['archive'].format(case=case)}: case {case}"
+    corrections, left_is_smaller = [], None
+    if lungs and (turned := scan_under_masks(image, lungs)):
+        image = turned
+        corrections.append(MASKS_HEADER)
+    for name, mask in (("label", label), ("lungs", lungs)):
+        differences = image.geometry.differences(mask.geometry) if mask else []
+        if differences:
+            raise InputError(f"{where}: image and {name} differ in {'; '.join(differences)}")
+    mapped = remap(label.array, dataset["labels"]["map"], where)
+    if lungs:
+        sides = read_sides(remap(lungs.array, dataset["lungs"]["map"], where), where)
+        left_is_smaller = sides.left_is_smaller
+        if not sides.agree:
+            belief = dataset["sides"][first_fitting(dataset["sides"], case)]
+            image, mapped, correction = settle_sides(image, mapped, dataset["regions"], belief, where)
+            corrections.append(correction)
+            left_is_smaller ^= correction == EXCHANGED
+    _check_intensity(image.array, dataset, case, where)
+    write_volume(images / f"{case}.nii.gz", image)
+    write_volume(labels / f"{case}.nii.gz", Volume(mapped, image.geometry))
+    row = {
+        "case": case,
+        "patient": patient_of(dataset, case),
+        "shape": "x".join(str(n) for n in image.geometry.shape),
+        "spacing_mm": "x".join(f"{s:g}" for s in image.geometry.spacing),
+        "hu_min": image.array.min(),
+        "hu_max": image.array.max(),
+        **{f"voxels_{name}": np.count_nonzero(mapped == i) for i, name in dataset["regions"].items()},
+        "corrections": "; ".join(corrections),
+        "sha256": digest(images / f"{case}.nii.gz"),
+    }
+    return row, left_is_smaller
+
+
+def remap(label: np.ndarray, ids: dict[int, int], name: str) -> np.ndarray:
+    """Return the label (z, y, x) as uint8 with the project's ids.
+
+    A value that is an id but for rounding, as a mask stored with a scale has, counts as that id.
+
+    Args:
+        ids: from the archive's id to the project's.
+        name: how messages call the case.
+
+    Raises:
+        InputError: an id outside the map.
+    """
+    mapped, rounded = np.zeros(label.shape, np.uint8), 0
+    for source, target, place in zip(label, mapped, range(len(label)), strict=True):
+        for found in np.unique(source):
+            nearest = round(float(found))
+            if nearest not in ids or abs(found - nearest) > ROUNDING:
+                raise InputError(f"{name}: label id {found:g} in slice {place}; the map has {sorted(ids)}")
+            target[source == found] = ids[nearest]
+            rounded += found != nearest and np.count_nonzero(source == found)
+    if rounded:
+        log.warning(
+            "%s: %d voxels of the label are not whole numbers, but within %g", name, rounded, ROUNDING
+        )
+    return mapped
+
+
+def first_fitting(patterns: dict[str, str], case: str) -> str:
+    """Return the first pattern of case names that fits a case; raises InputError if none does."""
+    for pattern in patterns:
+        if fnmatch(case, pattern):
+            return pattern
+    raise InputError(
+        f"case {case}: fits none of the patterns {', '.join(patterns)} in datasets.yaml; add '*'"
+    )
+
+
+def intensity_of(dataset: dict, case: str) -> str:
+    """Return "hounsfield", "windowed" (0..255 already) or "grey" (of no known relation to HU) for a case."""
+    return dataset["intensity"][first_fitting(dataset["intensity"], case)]
+
+
+def window_of(dataset: dict, case: str, image: np.ndarray, window: tuple) -> tuple | None:
+    """Return the voxels of a case that become 0 and 255; None if it came so.
+
+    Args:
+        dataset: entry of config/datasets.yaml.
+        case: its name.
+        image: (z, y, x), of which grey levels are all taken.
+        window: the plan's, in HU.
+    """
+    kind = intensity_of(dataset, case)
+    if kind == "grey":
+        return float(image.min()), float(image.max())
+    return None if kind == "windowed" else window
+
+
+def _check_intensity(image: np.ndarray, dataset: dict, case: str, name: str) -> None:
+    low, high = image.min(), image.max()
+    fits, expected = {
+        "windowed": (low >= 0 and high <= 255, "0 to 255 (windowed)"),
+        "grey": (low < high, "more than one grey level"),
+        "hounsfield": (low < -200, "Hounsfield units with air below -200"),
+    }[intensity_of(dataset, case)]
+    if not fits:
+        raise InputError(
+            f"{name}: voxels from {low:g} to {high:g}, expected {expected}; see intensity in datasets.yaml"
+        )
+
+
+def _warn_of_empty_labels(dataset: dict, rows: list[dict]) -> None:
+    for region in dataset["regions"].values():
+        empty = [row["case"] for row in rows if row[f"voxels_{region}"] == 0]
+        if empty:
+            log.warning(
+                "%d of %d cases have an empty label %s: %s", len(empty), len(rows), region, ", ".join(empty)
+            )
+
+
+def _warn_of_corrections(dataset: dict, rows: list[dict]) -> None:
+    for correction in (MASKS_HEADER, MIRRORED, EXCHANGED):
+        count = sum(correction in row["corrections"] for row in rows)
+        if count:
+            log.warning(
+                "%s: %s in %d of %d cases, listed in cases.csv",
+                dataset["title"],
+                correction,
+                count,
+                len(rows),
+            )
+
+
+def _warn_of_large_left_lungs(dataset: dict, left_is_smaller: dict[str, bool]) -> None:
+    """Header and labels can agree and be wrong together; the lungs' sizes show it over a group of cases."""
+    patterns, title = dataset["sides"], dataset["title"]
+    for pattern in patterns:
+        group = [
+            smaller for case, smaller in left_is_smaller.items() if first_fitting(patterns, case) == pattern
+        ]
+        if len(group) >= ENOUGH_CASES and sum(group) < len(group) / 2:
+            log.warning(
+                "%s: the left lung is the larger one in %d of %d cases %s, which the heart makes unlikely: "
+                "header and labels may both be mirrored; look at a scan, and see sides in datasets.yaml",
+                title, len(group) - sum(group), len(group), pattern,
+            )  # fmt: skip

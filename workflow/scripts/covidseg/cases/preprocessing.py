@@ -1,0 +1,98 @@
+"""Cases to training arrays: window, z-score, one spacing, stored so that a patch is read alone."""
+
+import logging
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from covidseg.cases.arrays import save_case
+from covidseg.cases.ingest import window_of
+from covidseg.cases.resampling import new_shape, resample, resample_label, spline_orders
+from covidseg.errors import InputError
+from covidseg.files import atomic_directory, digest
+from covidseg.parallel import in_parallel
+from covidseg.volumes import Volume, read_volume
+
+log = logging.getLogger(__name__)
+
+
+def preprocess(
+    dataset: dict, *, cases: Path, spacing: tuple, window: tuple, output: Path, workers: int
+) -> None:
+    """Preprocess every case of a data set into `output`, all of it or nothing.
+
+    Args:
+        dataset: entry of config/datasets.yaml.
+        cases: the ingested data set (images/, labels/, cases.csv).
+        spacing: the plan's (z, y, x) in mm.
+        window: HU that become 0 and 255; grey levels that are no HU are taken as they are.
+        output: folder with one subfolder a case.
+        workers: cases at the same time.
+    """
+    names = sorted(path.name.removesuffix(".nii.gz") for path in (cases / "images").glob("*.nii.gz"))
+    torch.set_num_threads(1)  # the cases are the parallel axis
+    with atomic_directory(output) as partial_output:
+
+        def one(name: str) -> None:
+            files = [cases / kind / f"{name}.nii.gz" for kind in ("images", "labels")]
+            image, label = read_volume(files[0]), read_volume(files[1]).array
+            own_window = window_of(dataset, name, image.array, window)
+            array = normalise_and_resample(image, spacing, window=own_window, name=str(files[0]))
+            description = {
+                "geometry": image.geometry.to_json(),
+                "spacing_mm": list(spacing),
+                "sha256": [digest(file) for file in files],
+            }
+            resampled = _label_on_plan(image, label, spacing, list(dataset["regions"]))
+            save_case(partial_output / name, array, resampled, description)
+            log.info("preprocessed %s: %s voxels of %s mm", name, array.shape, spacing)
+
+        in_parallel(one, names, workers)
+
+
+def normalise_and_resample(image: Volume, spacing: tuple, *, window: tuple | None, name: str) -> np.ndarray:
+    """Return a scan as float16 (z, y, x) on the plan's spacing with mean 0 and standard deviation 1.
+
+    The scan is windowed to [0, 255] first, unless it came so (`window` None); z-score over the whole
+    scan (ma2021 III). `name` is how messages call the scan.
+
+    Raises:
+        InputError: all voxels are equal within the window.
+    """
+    voxels = torch.from_numpy(image.array)
+    scale = partial(to_window, window=window)
+    mean, deviation = _moments(voxels, scale)
+    if deviation == 0:
+        raise InputError(f"{name}: all voxels are equal within the window {window} HU")
+    geometry = image.geometry
+    orders = spline_orders(geometry.spacing, spacing, order=3)
+    shape = new_shape(geometry.shape, geometry.spacing, spacing)
+    return resample(voxels, shape, orders, lambda slice_: (scale(slice_) - mean) / deviation).half().numpy()
+
+
+def to_window(slice_: torch.Tensor, window: tuple | None) -> torch.Tensor:
+    """Return a slice with the window's HU as 0 to 255, what lies outside clipped; None: it came so."""
+    slice_ = slice_.float()
+    if window is None:
+        return slice_
+    low, high = window
+    return (slice_.clamp(low, high) - low) * (255 / (high - low))
+
+
+def _moments(voxels: torch.Tensor, scale: partial) -> tuple[float, float]:
+    total, squares = 0.0, 0.0
+    for source in voxels:
+        scaled = scale(source).double()
+        total += scaled.sum().item()
+        squares += scaled.square().sum().item()
+    mean = total / voxels.numel()
+    return mean, max(0.0, squares / voxels.numel() - mean**2) ** 0.5
+
+
+def _label_on_plan(image: Volume, label: np.ndarray, spacing: tuple, ids: list[int]) -> np.ndarray:
+    geometry = image.geometry
+    orders = spline_orders(geometry.spacing, spacing, order=1)
+    shape = new_shape(geometry.shape, geometry.spacing, spacing)
+    return resample_label(torch.from_numpy(label), shape, orders, ids).numpy()

@@ -1,0 +1,147 @@
+"""Cases of a data set, read from its archives as `config/datasets.yaml` describes them."""
+
+import csv
+import io
+import re
+import tempfile
+from pathlib import Path
+
+import pydicom
+
+from covidseg.archives.archive import Archive
+from covidseg.cases.dicom import rasterise, read_series
+from covidseg.cases.stacks import read_stack
+from covidseg.errors import InputError
+from covidseg.volumes import Volume, parse_volume
+
+
+def list_cases(dataset: dict, raw: Path, names: list[str] | None) -> list[str]:
+    """Return the sorted names of the labelled cases, each of which must have an image.
+
+    Args:
+        dataset: entry of config/datasets.yaml.
+        raw: folder of the downloaded archives, one subfolder a data set.
+        names: the cases to expect where there is one archive a case; None if the archives tell.
+
+    Raises:
+        InputError: a labelled case without image, no case at all, or others than the registry lists.
+    """
+    labelled = _cases_of(dataset, "labels", raw, names)
+    missing = sorted(labelled - _cases_of(dataset, "images", raw, names))
+    if missing:
+        raise InputError(
+            f"{raw / dataset['images']['archive']}: no image of {', '.join(missing)}, which have labels"
+        )
+    if "registry" in dataset:
+        _compare_with_registry(dataset["registry"], raw, labelled)
+    return sorted(labelled)
+
+
+def _compare_with_registry(source: dict, raw: Path, labelled: set[str]) -> None:
+    path = raw / source["archive"]
+    with Archive(path) as archive:
+        rows = list(csv.DictReader(archive.read(archive.names[0]).decode("utf-8-sig").splitlines()))
+    missing = {source["case"], source["mask"]} - (rows[0].keys() if rows else set())
+    if missing:
+        raise InputError(
+            f"{path}: no column {', '.join(sorted(missing))}; correct `registry` in datasets.yaml"
+        )
+    registered = {row[source["case"]] for row in rows if row[source["mask"]]}
+    if registered != labelled:
+        raise InputError(
+            f"{path}: {len(registered)} cases have masks by the registry, {len(labelled)} are there; "
+            f"different: {', '.join(sorted(registered ^ labelled)[:5])}; correct `cases` in datasets.yaml"
+        )
+
+
+def load_case(dataset: dict, raw: Path, case: str) -> tuple[Volume, Volume, Volume | None]:
+    """Read one case's image, label and lungs, all LPS, with the archive's own label ids.
+
+    The lungs are None where the data set names none.
+
+    Raises:
+        InputError: see `parse_volume`, `read_series`, `rasterise`, `read_stack`.
+    """
+    image = _load(dataset, "images", raw, case, None)
+    label = _load(dataset, "labels", raw, case, image)
+    if "lungs" not in dataset:
+        return image, label, None
+    if dataset["lungs"] == dataset["labels"]:
+        return image, label, label
+    return image, label, _load(dataset, "lungs", raw, case, image)
+
+
+def _cases_of(dataset: dict, kind: str, raw: Path, names: list[str] | None) -> set[str]:
+    source = dataset[kind]
+    if "{case}" in source["archive"]:
+        return set(names)
+    expression = _expression(source, "(?P<case>[^/]+)")
+    with Archive(raw / source["archive"]) as archive:
+        found = {match["case"] for name in archive.names if (match := expression.fullmatch(name))}
+    if not found:
+        raise InputError(f"{archive.path}: no file matches {source['member']!r}{_near(archive, expression)}")
+    return {dataset["case_name"].format(case=case) for case in found}
+
+
+def _near(archive: Archive, expression: re.Pattern) -> str:
+    """Return a hint if a name would fit but for upper and lower case."""
+    for name in archive.names:
+        if re.fullmatch(expression.pattern, name, re.IGNORECASE):
+            return f"; {name} differs in upper and lower case: correct datasets.yaml"
+    return ""
+
+
+def _load(dataset: dict, kind: str, raw: Path, case: str, image: Volume | None) -> Volume:
+    source = dataset[kind]
+    prefix, suffix = dataset["case_name"].split("{case}")
+    own_name = case.removeprefix(prefix).removesuffix(suffix)
+    path = raw / source["archive"].format(case=case)
+    expression = _expression(source, re.escape(own_name))
+    with Archive(path) as archive:
+        members = {name: archive.read(name) for name in archive.names if expression.fullmatch(name)}
+    if not members:
+        raise InputError(
+            f"{path}: no file matches {source['member']!r} for case {case}{_near(archive, expression)}"
+        )
+    if source["format"] == "dicom":
+        return _dicom_series(members, f"{path}:{case}")
+    if source["format"] == "slices":
+        return read_stack(members, expression, spacing=source.get("spacing"), image=image, name=str(path))
+    name, content = _only(members, path, case)
+    if source["format"] == "nifti":
+        return parse_volume(content, f"{path}:{name}")
+    return rasterise(pydicom.dcmread(io.BytesIO(content)), source["roi"], image.geometry, f"{path}:{name}")
+
+
+def _dicom_series(members: dict[str, bytes], name: str) -> Volume:
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for number, (member, content) in enumerate(members.items()):
+            files.append(Path(folder, f"{number}_{Path(member).name}"))
+            files[-1].write_bytes(content)
+        return read_series(files, name)
+
+
+def _only(members: dict[str, bytes], path: Path, case: str) -> tuple[str, bytes]:
+    if len(members) > 1:
+        raise InputError(f"{path}: case {case} has {len(members)} files: {', '.join(sorted(members))}")
+    return next(iter(members.items()))
+
+
+def _expression(source: dict, case: str) -> re.Pattern:
+    return re.compile(member_expression(source["member"], case, stack=source["format"] == "slices"))
+
+
+def member_expression(pattern: str, case: str, *, stack: bool = False) -> str:
+    """Turn a member pattern with {case} and * into a regular expression.
+
+    A `case` that captures, a group named "case", does so once; further {case} must repeat what it found.
+    Of a `stack` of pictures the last * is the slice, a group of that name.
+    """
+    expression = re.escape(pattern)
+    if stack:
+        expression = "(?P<slice>[^/]*)".join(expression.rsplit(r"\*", 1))
+    expression = expression.replace(r"\*", ".*")
+    head, *tails = expression.split(re.escape("{case}"))
+    again = "(?P=case)" if case.startswith("(?P<case>") else case
+    return head + "".join((again if i else case) + tail for i, tail in enumerate(tails))

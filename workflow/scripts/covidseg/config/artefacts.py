@@ -1,0 +1,130 @@
+"""Which models a table or figure shows: artefacts.yaml beside experiments.yaml."""
+
+from itertools import product
+from pathlib import Path
+
+from covidseg.config.experiments import Experiment, check_known
+from covidseg.errors import InputError
+
+TRAINING = ("", "")  # the panel of a training itself, which has neither region nor split
+
+
+def named(
+    rows: dict[str, str | list[str]], experiments: dict[str, Experiment]
+) -> dict[str, list[Experiment]]:
+    """Return the experiments of each row or column of an artefact.
+
+    It names one or several of experiments.yaml; a row there with sources stands for one experiment a source.
+    """
+    return {
+        row: [
+            experiment
+            for name in ([names] if isinstance(names, str) else names)
+            for experiment in experiments.values()
+            if name in (experiment.name, experiment.row)
+        ]
+        for row, names in rows.items()
+    }
+
+
+def models(artefact: dict) -> dict[str, str | list[str]]:
+    """Return printed name -> experiments of the rows, columns or localisers; of data sets there are none."""
+    if "experiment" in artefact:
+        return {artefact["experiment"]: artefact["experiment"]}
+    return next((artefact[key] for key in ("rows", "columns", "localisers") if key in artefact), {})
+
+
+def panels(artefact: dict) -> list[tuple[str, str]]:
+    """Return (region, split) of each panel, of a visual's regions, of the lesions that localisers find."""
+    if "panels" in artefact:
+        return [(panel["region"], panel["split"]) for panel in artefact["panels"]]
+    if "experiment" in artefact:
+        return [TRAINING]
+    return [(region, artefact["split"]) for region in artefact.get("regions", ["lesion"])]
+
+
+def check_artefacts(
+    artefacts: dict, experiments: dict[str, Experiment], datasets: dict, settings: dict, path: Path
+) -> None:
+    """Raise InputError for the first artefact that shows what there is not, with what there is."""
+    known = dict.fromkeys(sorted({*experiments, *(experiment.row for experiment in experiments.values())}))
+    for artefact, where in (
+        (artefact, f"{path}: {paper}.{name}")
+        for paper, group in artefacts.items()
+        for name, artefact in group.items()
+    ):
+        for key in {"rows", "columns"} & artefact.keys():
+            for names in artefact[key].values():
+                check_known(
+                    [names] if isinstance(names, str) else names, known, f"{where}.{key}", "experiment"
+                )
+        for group in artefact.get("datasets", {}).values():
+            check_known(group, datasets, f"{where}.datasets", "data set")
+        if "panels" in artefact:
+            _check_rows(artefact, experiments, datasets, settings, where)
+        if artefact["kind"] == "visual":
+            _check_columns(artefact, experiments, datasets, where)
+        if "localisers" in artefact:
+            _check_localisers(artefact, experiments, where)
+        if artefact["kind"] == "relations":
+            check_known([artefact["experiment"]], experiments, f"{where}.experiment", "experiment")
+            _check_fold(artefact, experiments[artefact["experiment"]], where)
+
+
+def _check_rows(
+    artefact: dict, experiments: dict[str, Experiment], datasets: dict, settings: dict, where: str
+) -> None:
+    if artefact.get("across") == "folds" and len(artefact["panels"]) > 1:
+        raise InputError(f"{where}.across: folds, with {len(artefact['panels'])} panels; set it to panels")
+    check_known(
+        [region for region, _ in panels(artefact)],
+        settings["evaluation"]["tolerance_mm"],
+        f"{where}.panels",
+        "region",
+    )
+    for row, found in named(artefact["rows"], experiments).items():
+        scored = [
+            (experiment.source, panel)
+            for experiment, panel in product(found, panels(artefact))
+            if panel in experiment.places(datasets)
+        ]
+        if not scored:
+            raise InputError(f"{where}.rows: {row} is scored in none of the panels {panels(artefact)}")
+        if len(scored) > len(set(scored)):
+            raise InputError(
+                f"{where}.rows: {row} names two experiments that are scored in one panel; name one"
+            )
+
+
+def _check_columns(artefact: dict, experiments: dict[str, Experiment], datasets: dict, where: str) -> None:
+    truth = artefact["truth"]
+    check_known([truth], datasets, f"{where}.truth", "data set")
+    labelled = dict.fromkeys(datasets[truth]["regions"].values())
+    check_known(artefact["regions"], labelled, f"{where}.regions", f"region of {truth}")
+    for column, found in named(artefact["columns"], experiments).items():
+        if len({experiment.source for experiment in found}) > 1:
+            raise InputError(f"{where}.columns: {column} stands for several sources; name one experiment")
+        for experiment in found:
+            _check_fold(artefact, experiment, where)
+            if all(
+                (region, artefact["split"]) not in experiment.places(datasets)
+                for region in artefact["regions"]
+            ):
+                raise InputError(
+                    f"{where}.columns: {experiment.name} segments none of {', '.join(artefact['regions'])} "
+                    f"at split {artefact['split']}"
+                )
+
+
+def _check_localisers(artefact: dict, experiments: dict[str, Experiment], where: str) -> None:
+    able = {name: None for name, found in experiments.items() if artefact["split"] in found.evaluate.values()}
+    check_known(
+        artefact["localisers"].values(), able, f"{where}.localisers", f"localiser at {artefact['split']}"
+    )
+    if "segmented" in artefact:
+        check_known([artefact["segmented"]], artefact["localisers"], f"{where}.segmented", "printed name")
+
+
+def _check_fold(artefact: dict, experiment: Experiment, where: str) -> None:
+    folds = dict.fromkeys(str(fold) for fold in range(experiment.folds))
+    check_known([str(artefact["fold"])], folds, f"{where}.fold", f"fold of {experiment.name}")

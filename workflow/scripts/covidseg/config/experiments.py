@@ -1,0 +1,245 @@
+"""The models to train: experiments.yaml, checked and expanded to one experiment a source."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from covidseg.errors import InputError
+from covidseg.regions import LESIONS
+from covidseg.training.strategies import STRATEGIES
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One row of models, one a fold.
+
+    Attributes:
+        name: of its folders.
+        row: of experiments.yaml that it comes from.
+        paper: that it belongs to first.
+        strategy: key of STRATEGIES.
+        source: key of `sources`, the other people's data that it learns from, or "none".
+        train: data sets.
+        folds: number of models.
+        evaluate: data set -> name of the split in the scores.
+        classes: output channel of the network -> region; channel 0 is the background.
+        labels: data set -> its label id -> output channel; ids the model does not know are left out.
+        watched: data sets whose held-out cases are validated on while training; never the target's.
+        options: of the strategy.
+        source_datasets: data sets of the source, where the strategy trains on them apart.
+    """
+
+    name: str
+    row: str
+    paper: str
+    strategy: str
+    source: str
+    train: tuple[str, ...]
+    folds: int
+    evaluate: dict[str, str]
+    classes: dict[int, str]
+    labels: dict[str, dict[int, int]]
+    watched: tuple[str, ...]
+    options: dict = field(default_factory=dict)
+    source_datasets: tuple[str, ...] = ()
+
+    @property
+    def pretraining(self) -> str | None:
+        """Name of the experiment whose model it starts from."""
+        random = not STRATEGIES[self.strategy].needs_source
+        random = random or self.options.get("general_encoder") == "random"
+        return None if random else f"pretrain-{self.source}"
+
+    def places(self, datasets: dict) -> dict[tuple[str, str], tuple[str, int]]:
+        """Return (region, split) that it is scored on -> (data set, class in its predictions)."""
+        return {
+            (datasets[dataset]["regions"][label], split): (dataset, number)
+            for dataset, split in self.evaluate.items()
+            for label, number in self.labels[dataset].items()
+        }
+
+    def to_json(self) -> dict:
+        """Return the experiment as a dictionary, for a job's parameters."""
+        return asdict(self)
+
+    def for_training(self) -> dict:
+        """Return what a training depends on: another test set trains nothing anew."""
+        keys = ("name", "strategy", "train", "classes", "watched", "options", "source_datasets")
+        seen = {name: self.labels[name] for name in (*self.train, *self.source_datasets)}
+        return {key: getattr(self, key) for key in keys} | {"labels": seen}
+
+
+def expand_experiments(sheet: dict, datasets: dict, target: str, path: Path) -> dict[str, Experiment]:
+    """Turn experiments.yaml into experiments: pretrain-<source> first, then each row once a source.
+
+    Args:
+        sheet: content of experiments.yaml.
+        datasets: content of datasets.yaml.
+        target: the data set that all is about (the configuration's plan.target).
+        path: of experiments.yaml, for messages.
+
+    Raises:
+        InputError: names the file, the key, the value and what is allowed.
+    """
+    rows = [_pretraining(name, row, datasets, path) for name, row in sheet["sources"].items()]
+    for name, row in sheet["experiments"].items():
+        rows += _rows(name, row, sheet["sources"], datasets, path)
+    experiments = {}
+    for lesions, row in rows:
+        name = row["name"]
+        if name in experiments:
+            raise InputError(f"{path}: a second experiment named {name}; rename one of them")
+        where = f"{path}: {name}"
+        _refuse_unlabelled(row, datasets, where)
+        _refuse_scans_trained_on(row, datasets, where)
+        classes = _classes(row["train"], datasets, lesions)
+        experiments[name] = Experiment(
+            **row,
+            classes=classes,
+            labels=_labels(row, classes, datasets, where),
+            watched=tuple(name for name in row["train"] if not _same_scans(name, target, datasets)),
+        )
+    return experiments
+
+
+def _pretraining(source: str, row: dict, datasets: dict, path: Path) -> tuple[str, dict]:
+    where = f"{path}: sources.{source}"
+    check_known(row["datasets"], datasets, f"{where}.datasets", "data set")
+    check_known(row["evaluate"], datasets, f"{where}.evaluate", "data set")
+    if row["lesions"] == "heads" and row["evaluate"]:
+        raise InputError(f"{where}.evaluate: {row['evaluate']}; must be {{}} with lesions: heads")
+    return "union", {
+        "name": f"pretrain-{source}",
+        "row": f"pretrain-{source}",
+        "paper": row["paper"],
+        "strategy": "pretrain",
+        "source": "none",
+        "train": tuple(row["datasets"]),
+        "folds": 1,
+        "evaluate": row["evaluate"],
+        "options": {"lesions": row["lesions"]},
+        "source_datasets": (),
+    }
+
+
+def _rows(name: str, row: dict, sources: dict, datasets: dict, path: Path) -> list[tuple[str, dict]]:
+    """Return a row's experiments, once a source, each behind how the lesions of its data sets are joined."""
+    where = f"{path}: experiments.{name}"
+    check_known([row["strategy"]], STRATEGIES, f"{where}.strategy", "strategy")
+    check_known(row["train"], datasets, f"{where}.train", "data set")
+    check_known(row["evaluate"], datasets, f"{where}.evaluate", "data set")
+    strategy = STRATEGIES[row["strategy"]]
+    _check_sources(row, strategy.needs_source, sources, where)
+    check_options(row.get("options", {}), strategy.options, f"{where}.options")
+    if ("lesions" in row) != (len(row["train"]) > 1):
+        raise InputError(f"{where}.lesions: needed where several data sets are trained on, and only there")
+    return [
+        (
+            row.get("lesions", "union"),
+            {
+                "name": f"{name}-{source}" if strategy.needs_source else name,
+                "row": name,
+                "paper": row["paper"],
+                "strategy": row["strategy"],
+                "source": source,
+                "train": tuple(row["train"]),
+                "folds": row["folds"],
+                "evaluate": row["evaluate"],
+                "options": row.get("options", {}),
+                "source_datasets": tuple(sources[source]["datasets"]) if strategy.trains_on_source else (),
+            },
+        )
+        for source in row.get("sources", [row.get("source", "none")])
+    ]
+
+
+def _check_sources(row: dict, needed: bool, sources: dict, where: str) -> None:
+    if needed != ("sources" in row):
+        verb = "needs" if needed else "starts from nothing and takes no"
+        allowed = f"; allowed: {', '.join(sources)}" if needed else "; remove the key"
+        raise InputError(f"{where}: strategy {row['strategy']} {verb} sources{allowed}")
+    if needed and "source" in row:
+        raise InputError(f"{where}.source: {row['source']!r} beside sources; remove one of the keys")
+    check_known(row.get("sources", []), sources, f"{where}.sources", "source")
+    check_known([row["source"]] if "source" in row else [], sources, f"{where}.source", "source")
+
+
+def check_options(options: dict, allowed: dict, where: str) -> None:
+    """Raise InputError unless the options are those allowed: key -> tuple of values, or a type."""
+    for key in options.keys() ^ allowed.keys():
+        verb = "unknown" if key in options else "missing"
+        raise InputError(f"{where}: {verb} option {key!r}; expected: {', '.join(allowed) or 'none'}")
+    for key, value in options.items():
+        if isinstance(allowed[key], tuple):
+            check_known([value], dict.fromkeys(allowed[key]), f"{where}.{key}", "value")
+        elif not isinstance(value, (int, allowed[key])) or value <= 0:
+            raise InputError(f"{where}.{key}: {value!r}; expected a positive {allowed[key].__name__}")
+
+
+def _refuse_unlabelled(row: dict, datasets: dict, where: str) -> None:
+    """What one data set labels and another does not would be background in the other."""
+    regions = {
+        name: sorted(
+            {"lesion" if region in LESIONS else region for region in datasets[name]["regions"].values()}
+        )
+        for name in row["train"]
+    }
+    if any(found != regions[row["train"][0]] for found in regions.values()):
+        listed = ", ".join(f"{name} {', '.join(found)}" for name, found in regions.items())
+        raise InputError(f"{where}: regions differ: {listed}; train on them apart")
+
+
+def _refuse_scans_trained_on(row: dict, datasets: dict, where: str) -> None:
+    """The same scans under another name would be tested on whole, training cases and all."""
+    for name in set(row["evaluate"]) - set(row["train"]):
+        for trained in row["train"]:
+            if _same_scans(name, trained, datasets):
+                raise InputError(
+                    f"{where}.evaluate: {name} has the scans of {trained}, which it is trained on"
+                )
+
+
+def _same_scans(name: str, other: str, datasets: dict) -> bool:
+    return datasets[name]["images"]["archive"] == datasets[other]["images"]["archive"]
+
+
+def _classes(train: tuple[str, ...], datasets: dict, lesions: str) -> dict[int, str]:
+    """Number the regions of the training data sets from 1; all lesions are one class in a "union"."""
+    regions = {region: None for name in train for _, region in sorted(datasets[name]["regions"].items())}
+    if lesions == "union" and regions.keys() >= set(LESIONS):
+        del regions["infection"]
+    return dict(enumerate(regions, start=1))
+
+
+def _labels(row: dict, classes: dict[int, str], datasets: dict, where: str) -> dict[str, dict[int, int]]:
+    """Return each data set's label ids as output channels: of their own region, else of the other lesion."""
+    channels = {region: channel for channel, region in classes.items()}
+    for region, other in (LESIONS, LESIONS[::-1]):
+        if other in channels:
+            channels.setdefault(region, channels[other])
+    labels = {
+        name: {
+            label: channels[region]
+            for label, region in datasets[name]["regions"].items()
+            if region in channels
+        }
+        for name in (*row["train"], *row["source_datasets"], *row["evaluate"])
+    }
+    scored = {}
+    for name, split in row["evaluate"].items():
+        regions = datasets[name]["regions"]
+        if not labels[name]:
+            listed = ", ".join(regions.values())
+            raise InputError(f"{where}.evaluate: the model knows no {listed}, all that {name} labels")
+        for key in ((regions[label], split) for label in labels[name]):
+            if key in scored:
+                both = f"{scored[key]} and {name} both have {key[0]} at split {split}"
+                raise InputError(f"{where}.evaluate: {both}; their scores would be pooled")
+            scored[key] = name
+    return labels
+
+
+def check_known(names: list[str], known: dict, where: str, kind: str) -> None:
+    """Raise InputError at the first name that is not known, with those that are."""
+    for name in names:
+        if name not in known:
+            raise InputError(f"{where}: unknown {kind} {name!r}; allowed: {', '.join(map(str, known))}")

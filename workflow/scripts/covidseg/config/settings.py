@@ -1,0 +1,87 @@
+"""The chosen configuration (config.yaml, paper.yaml, public.yaml): completed and checked."""
+
+from pathlib import Path
+
+import yaml
+from snakemake.utils import update_config
+
+from covidseg.config.experiments import Experiment, check_known
+from covidseg.config.without import missing_datasets
+from covidseg.errors import InputError
+
+
+def extend(settings: dict, path: Path, seen: tuple[Path, ...] = ()) -> dict:
+    """Return settings with all that they leave to the configuration that their key `extends` names.
+
+    Args:
+        settings: content of a configuration, command-line overrides included.
+        path: of it; the other one lies beside it.
+        seen: the configurations that lead here.
+
+    Raises:
+        InputError: there is no such file, it is not a configuration, or it leads back here.
+    """
+    if "extends" not in settings:
+        return settings
+    base, seen = path.parent / str(settings["extends"]), (*seen, path.resolve())
+    if not base.is_file():
+        raise InputError(f"{path}: extends: there is no {base}; name a configuration beside {path.name}")
+    if base.resolve() in seen:
+        raise InputError(f"{path}: extends: {base} leads back here; remove the key from one of them")
+    content = _read(base)
+    extended = extend(content, base, seen)
+    update_config(extended, {key: value for key, value in settings.items() if key != "extends"})
+    return extended
+
+
+def _read(path: Path) -> dict:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: no configuration; it must have keys and values")
+    return content
+
+
+def check_settings(settings: dict, name: str, datasets: dict) -> None:
+    """Raise InputError, which calls the settings `name`, for what a schema cannot see."""
+    plan, network = settings["plan"], settings["network"]
+    check_known([plan["target"]], datasets, f"{name}: plan.target", "data set")
+    check_known(settings["without"], datasets, f"{name}: without", "data set")
+    if plan["target"] in missing_datasets(settings["without"], datasets):
+        raise InputError(f"{name}: without: {plan['target']} is plan.target, which all is about; keep it")
+    if settings["phantom"] is not None:
+        check_known(settings["phantom"]["cases"], datasets, f"{name}: phantom.cases", "data set")
+    lengths = {key: len(network[key]) for key in ("features", "kernels", "strides")}
+    lengths["encoder convolutions"] = len(network["convolutions"]["encoder"])
+    lengths["decoder convolutions + 1"] = len(network["convolutions"]["decoder"]) + 1
+    if len(set(lengths.values())) > 1:
+        raise InputError(f"{name}: network: these differ in number of stages: {lengths}")
+    for axis, size in enumerate(plan["patch"]):
+        stride = 1
+        for strides in network["strides"]:
+            stride *= strides[axis]
+        if size % stride:
+            raise InputError(
+                f"{name}: plan.patch: {size} on axis {'zyx'[axis]}; expected a multiple of {stride} (strides)"
+            )
+    if plan["window"][0] >= plan["window"][1]:
+        raise InputError(f"{name}: plan.window: {plan['window']} HU; the first must be below the second")
+
+
+def check_lungs(
+    chosen: str, experiments: dict[str, Experiment], planned: dict[str, Experiment], datasets: dict, name: str
+) -> None:
+    """Raise InputError unless volumes' lungs are cut out by the truth or by one model, which saw none."""
+    able = [
+        experiment.name
+        for experiment in experiments.values()
+        if experiment.folds == 1 and ("left_lung", "test") in experiment.places(datasets)
+    ]
+    where, allowed = f"{name}: weak.lungs", dict.fromkeys(["truth", *able])
+    if chosen in planned.keys() - experiments.keys():
+        raise InputError(
+            f"{where}: {chosen} learns from a data set in without; allowed: {', '.join(allowed)}"
+        )
+    check_known([chosen], allowed, where, "segmentation of lungs")

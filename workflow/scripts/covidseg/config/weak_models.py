@@ -1,0 +1,125 @@
+"""The systems that learn from image-level labels: section weak of experiments.yaml, checked."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from covidseg.config.experiments import Experiment, check_known, check_options
+from covidseg.errors import InputError
+from covidseg.weak import SYSTEMS
+
+SOURCE = "weak"  # the source of all localisers, for the tables
+LESION = {1: "lesion"}
+
+
+@dataclass(frozen=True)
+class WeakModel:
+    """One system to train.
+
+    Attributes:
+        name: of its folders.
+        system: key of SYSTEMS.
+        options: of the system.
+        classifier: name of the model that it learns from, or None.
+        train: data set of slices.
+    """
+
+    name: str
+    system: str
+    options: dict
+    classifier: str | None
+    train: str
+
+    def to_json(self) -> dict:
+        """Return the model as a dictionary, for a job's parameters."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Localiser(Experiment):
+    """A trained system with one kind of heat map, scored like any experiment.
+
+    Attributes:
+        model: name of the WeakModel.
+        map: kind of heat map.
+    """
+
+    model: str = ""
+    map: str = ""
+
+    @property
+    def pretraining(self) -> None:
+        """Its model starts from nothing."""
+
+    def places(self, datasets: dict) -> dict[tuple[str, str], tuple[str, int]]:
+        """Return ("lesion", split) -> (data set, 1), whatever else the data set labels."""
+        return {("lesion", split): (dataset, 1) for dataset, split in self.evaluate.items()}
+
+
+def read_models(sheet: dict, datasets: dict, path: Path) -> dict[str, WeakModel]:
+    """Return the models of section `weak`; raises InputError with file, key, value and what is allowed."""
+    where = f"{path}: weak"
+    check_known([sheet["train"]], datasets, f"{where}.train", "data set")
+    if "slices" not in datasets[sheet["train"]]:
+        raise InputError(f"{where}.train: {sheet['train']} has no slices; name a data set of slices")
+    models = {}
+    for name, row in sheet["models"].items():
+        key = f"{where}.models.{name}"
+        check_known([row["system"]], SYSTEMS, f"{key}.system", "system")
+        system = SYSTEMS[row["system"]]
+        check_options(row.get("options", {}), system.options, f"{key}.options")
+        if system.needs_classifier != ("classifier" in row):
+            verb = "needs" if system.needs_classifier else "takes no"
+            raise InputError(f"{key}: system {row['system']} {verb} classifier")
+        classifiers = {
+            name: None for name, other in sheet["models"].items() if other["system"] == "classifier"
+        }
+        check_known(filter(None, [row.get("classifier")]), classifiers, f"{key}.classifier", "classifier")
+        models[name] = WeakModel(
+            name, row["system"], row.get("options", {}), row.get("classifier"), sheet["train"]
+        )
+    return models
+
+
+def read_localisers(
+    sheet: dict, models: dict[str, WeakModel], datasets: dict, settings: dict, path: Path
+) -> dict[str, Localiser]:
+    """Return the localisers of section `weak`; raises as `read_models`.
+
+    Args:
+        sheet: section `weak` of experiments.yaml.
+        models: of `read_models`.
+        datasets: content of datasets.yaml.
+        settings: the configuration's `weak`.
+        path: of experiments.yaml, for messages.
+    """
+    where, localisers = f"{path}: weak", {}
+    check_known(sheet["evaluate"], datasets, f"{where}.evaluate", "data set")
+    for name in sheet["evaluate"]:
+        regions = datasets[name].get("regions", {}).values()
+        if "slices" not in datasets[name] and not {"left_lung", "infection"} <= set(regions):
+            raise InputError(
+                f"{where}.evaluate: {name} labels {', '.join(regions)}; lungs and infection are needed"
+            )
+    for name, row in sheet["localisers"].items():
+        check_known([row["model"]], models, f"{where}.localisers.{name}.model", "model")
+        model = models[row["model"]]
+        maps = SYSTEMS[model.system].maps
+        chosen = settings["settings"][settings["setting"]]["map"]
+        kind = row.get("map", chosen if chosen in maps else maps[0])
+        check_known([kind], dict.fromkeys(maps), f"{where}.localisers.{name}.map", "map")
+        localisers[name] = Localiser(
+            name=name,
+            row=name,
+            paper="yang2021",
+            strategy=model.system,
+            source=SOURCE,
+            train=(model.train,),
+            folds=1,
+            evaluate=sheet["evaluate"],
+            classes=LESION,
+            labels={dataset: {1: 1} for dataset in sheet["evaluate"]},
+            watched=(),
+            model=model.name,
+            map=kind,
+        )
+    return localisers

@@ -1,0 +1,132 @@
+"""What is left for a user who has no access to some data sets: the configuration's `without`."""
+
+from collections.abc import Iterable
+
+from covidseg.archives.origins import ARCHIVED
+from covidseg.config.artefacts import models
+from covidseg.config.experiments import Experiment
+from covidseg.config.series import Series
+
+
+def missing_datasets(without: list[str], datasets: dict) -> dict[str, str]:
+    """Return the data sets named, and those that read their archives -> the name that leaves them out."""
+    missing = {}
+    for name, entry in datasets.items():
+        archives = [entry[kind]["archive"] for kind in ARCHIVED if kind in entry]
+        owners = [name, *(archive.partition("/")[0] for archive in archives)]
+        for owner in filter(without.__contains__, owners):
+            missing.setdefault(name, owner)
+    return missing
+
+
+def present(names: Iterable[str], missing: dict[str, str]) -> list[str]:
+    """Return the data sets that are there."""
+    return [name for name in names if name not in missing]
+
+
+def reduce_experiments(sheet: dict, missing: dict[str, str]) -> dict:
+    """Return the content of experiments.yaml without what needs a missing data set.
+
+    A source is made of those of its data sets that are there. Left out are sources of which there is none,
+    what starts from them, what trains on a missing data set, and the evaluation on one.
+    """
+    sources = {
+        name: _without(row, missing) | {"datasets": present(row["datasets"], missing)}
+        for name, row in sheet["sources"].items()
+        if present(row["datasets"], missing)
+    }
+    experiments = {}
+    for name, row in sheet["experiments"].items():
+        reduced = _without(row, missing)
+        if "sources" in row:
+            reduced["sources"] = [source for source in row["sources"] if source in sources]
+        if row.get("source") not in sources:
+            reduced.pop("source", None)  # no more than a name in the tables
+        if missing.keys().isdisjoint(row["train"]) and reduced.get("sources") != []:
+            experiments[name] = reduced
+    weak = _without(sheet["weak"], missing)
+    if weak["train"] in missing or not weak["evaluate"]:
+        weak |= {"models": {}, "localisers": {}}
+    return {"sources": sources, "experiments": experiments, "weak": weak}
+
+
+def _without(row: dict, missing: dict[str, str]) -> dict:
+    evaluate = {name: split for name, split in row["evaluate"].items() if name not in missing}
+    return row | {"evaluate": evaluate}
+
+
+def left_out(experiment: Experiment, planned: dict[str, Experiment], missing: dict[str, str]) -> set[str]:
+    """Return the missing data sets that an experiment would learn from, its source's too.
+
+    Args:
+        experiment: as experiments.yaml has it.
+        planned: all experiments, as experiments.yaml has them.
+        missing: of `missing_datasets`.
+    """
+    pretrained = planned[experiment.pretraining].train if experiment.pretraining else ()
+    return missing.keys() & {*experiment.train, *experiment.source_datasets, *pretrained}
+
+
+def reduce_artefact(artefact: dict, series: list[Series], missing: dict[str, str]) -> dict | None:
+    """Return a figure without what is not run, or None if nothing is left; a table keeps all of its rows.
+
+    Args:
+        artefact: entry of artefacts.yaml.
+        series: what it shows.
+        missing: of `missing_datasets`.
+    """
+    if artefact["kind"] in ("table", "datasets"):
+        return artefact
+    key = next(key for key in ("rows", "columns", "localisers", "experiment", "datasets") if key in artefact)
+    if key == "datasets":
+        kept = {title: present(names, missing) for title, names in artefact[key].items()}
+        kept = {title: names for title, names in kept.items() if names}
+    else:
+        running = {one.row for one in series if one.runs}
+        kept = {row: names for row, names in models(artefact).items() if row in running}
+    if not kept or artefact.get("truth") in missing:
+        return None
+    return artefact if key == "experiment" else artefact | {key: kept}
+
+
+def describe_left_out(shown: list[tuple[str, bool, str]], configuration: str) -> list[str]:
+    """Return what must be said below a table or figure: what is not run, and what learned from less.
+
+    Args:
+        shown: printed name, whether it is run, and the names in `without` that it would need.
+        configuration: its name.
+    """
+    groups = {}
+    for name, runs, needed in shown:
+        if needed:
+            start = "Learned without" if runs else f"Not run, as configuration {configuration} is without"
+            end = ", unlike the published" if runs else ""
+            groups.setdefault(f"{start} {needed}{end}", {})[name] = None
+    return [f"{reason}: {'; '.join(names)}." for reason, names in groups.items()]
+
+
+def rows_needing(series: list[Series]) -> list[tuple[str, bool, str]]:
+    """Return each series for `describe_left_out`: with its source if the row has several.
+
+    With its panel as well if the row is run in some panels alone.
+    """
+    found = []
+    for one in series:
+        row = [other for other in series if other.row == one.row]
+        name = one.row
+        if len({other.source for other in row}) > 1:
+            name += f" ({one.source})"
+        if len({other.runs for other in row if other.source == one.source}) > 1:
+            name += f", {one.region.replace('_', ' ')} at {one.split}"
+        found.append((name, one.runs, one.left_out))
+    return found
+
+
+def titles_needing(artefact: dict, missing: dict[str, str]) -> list[tuple[str, bool, str]]:
+    """Return each missing data set of an artefact for `describe_left_out`."""
+    return [
+        (f"{title} ({name})", False, missing[name])
+        for title, names in artefact["datasets"].items()
+        for name in names
+        if name in missing
+    ]

@@ -1,0 +1,70 @@
+"""Segmentations of preprocessed cases, written on the grid of each ingested scan."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from covidseg.cases.arrays import open_case
+from covidseg.device import choose_compute
+from covidseg.evaluation.sliding_window import labels_on_grid, predict_probabilities
+from covidseg.files import replace_directory
+from covidseg.training.weights import load_model
+from covidseg.volumes import Geometry, Volume, write_volume
+
+log = logging.getLogger(__name__)
+
+
+def predict_cases(
+    weights: Path,
+    folders: list[Path],
+    *,
+    output: Path,
+    partial: Path,
+    settings: dict,
+    device: str,
+    precision: str,
+    threads: int,
+) -> None:
+    """Segment cases with one model.
+
+    Args:
+        weights: model.safetensors.
+        folders: preprocessed cases, <data set>/<case>.
+        output: folder of <data set>/<case>.nii.gz (uint8, the model's classes); appears when all are written.
+        partial: folder where they gather until then, apart for each model, so that a restart repeats
+            none of them.
+        settings: the configuration's `inference`.
+        device: the configuration's training.device, and precision likewise.
+        threads: of the processor.
+
+    Raises:
+        InputError: the model's files are damaged or do not belong together.
+    """
+    compute = choose_compute(device, precision, threads=threads)
+    log.info("predicting on %s", compute)
+    network, description = load_model(weights)
+    network = network.to(compute.device, memory_format=torch.channels_last_3d)
+    gathered = partial / description["weights_sha256"]
+    gathered.mkdir(parents=True, exist_ok=True)
+    for number, folder in enumerate(folders, start=1):
+        name = f"{folder.parent.name}/{folder.name}"
+        path = gathered / f"{name}.nii.gz"
+        if path.exists():
+            log.info("%d of %d: %s is there already", number, len(folders), name)
+            continue
+        case = open_case(folder)
+        geometry = Geometry.from_json(case.description["geometry"])
+        probabilities = predict_probabilities(
+            network,
+            torch.from_numpy(np.array(case.image)).to(compute.device),
+            tuple(description["plan"]["patch"]),
+            settings=settings,
+            compute=compute,
+        )
+        spacing = tuple(description["plan"]["spacing"])
+        labels = labels_on_grid(probabilities, geometry.shape, geometry.spacing, spacing)
+        write_volume(path, Volume(labels, geometry))
+        log.info("%d of %d: %s, %d voxels labelled", number, len(folders), name, np.count_nonzero(labels))
+    replace_directory(gathered, output)

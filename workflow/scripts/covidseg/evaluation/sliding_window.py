@@ -1,0 +1,109 @@
+"""Sliding-window inference as nnU-Net does it: tiles, Gaussian weights, mirroring, back to the scan's grid.
+
+Tile positions and the weights' map are nnU-Net's (v1 neural_network.py), which MONAI's inferer does not
+offer: evenly spaced tiles, a Gaussian of sigma patch / 8 around patch // 2.
+"""
+
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import combinations, islice, product
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from covidseg.cases.resampling import resample, spline_orders
+from covidseg.device import Compute
+
+
+def tile_starts(length: int, tile: int, step: float) -> list[int]:
+    """Return the first voxel of each tile along one axis: evenly spaced, at most `step` tiles apart."""
+    if length <= tile:
+        return [0]
+    count = math.ceil((length - tile) / (tile * step)) + 1
+    return [round(i * (length - tile) / (count - 1)) for i in range(count)]
+
+
+@lru_cache(maxsize=4)
+def gaussian_weights(tile: tuple[int, int, int]) -> torch.Tensor:
+    """Return the weight of each voxel of a tile, float32, 1 in the middle and nowhere 0."""
+    axes = []
+    for size in tile:
+        distance = (torch.arange(size, dtype=torch.float64) - size // 2) / (size / 8)
+        axes.append(torch.exp(-0.5 * distance**2))
+    weights = torch.einsum("i,j,k->ijk", *axes)
+    return weights.float().clamp_min(torch.finfo(torch.float16).tiny)
+
+
+@torch.inference_mode()
+def predict_probabilities(
+    network: nn.Module,
+    image: torch.Tensor,
+    tile: tuple[int, int, int],
+    *,
+    settings: dict,
+    compute: Compute,
+) -> torch.Tensor:
+    """Return class probabilities of a preprocessed scan.
+
+    Args:
+        network: gives logits (batch, classes, z, y, x) for (batch, 1, z, y, x).
+        image: (z, y, x), z-score, on the network's device.
+        tile: the training patch.
+        settings: the configuration's `inference`: step, mirror_axes, tiles a forward pass.
+        compute: where and in which precision the network runs; sums are float32 always.
+
+    Returns:
+        float32 (classes, z, y, x), which sum to 1.
+    """
+    padding = [max(0, size - n) for n, size in zip(image.shape, tile, strict=True)]
+    sides = [side for total in reversed(padding) for side in (total // 2, total - total // 2)]
+    padded = functional.pad(image.float(), sides)
+    weights = gaussian_weights(tile).to(image.device)
+    total = norm = None
+    positions = _tiles(padded.shape, tile, settings["step"])
+    while boxes := list(islice(positions, settings["tiles"])):
+        tiles = torch.stack([padded[box] for box in boxes])[:, None]
+        probabilities = _mirrored(network, tiles, settings["mirror_axes"], compute)
+        if total is None:
+            total = torch.zeros((probabilities.shape[1], *padded.shape), device=image.device)
+            norm = torch.zeros(padded.shape, device=image.device)
+        for box, probability in zip(boxes, probabilities, strict=True):
+            total[(slice(None), *box)] += probability * weights
+            norm[box] += weights
+    inner = [slice(p // 2, p // 2 + n) for p, n in zip(padding, image.shape, strict=True)]
+    return (total / norm)[(slice(None), *inner)]
+
+
+def _tiles(shape: torch.Size, tile: tuple, step: float) -> Iterator[tuple[slice, ...]]:
+    starts = [tile_starts(n, size, step) for n, size in zip(shape, tile, strict=True)]
+    for corner in product(*starts):
+        yield tuple(slice(start, start + size) for start, size in zip(corner, tile, strict=True))
+
+
+def _mirrored(network: nn.Module, tiles: torch.Tensor, axes: list[int], compute: Compute) -> torch.Tensor:
+    """Average the softmax over every combination of mirrored axes."""
+    flips = [flip for count in range(len(axes) + 1) for flip in combinations([a + 2 for a in axes], count)]
+    total = 0
+    for flip in flips:
+        mirrored = tiles.flip(flip).contiguous(memory_format=torch.channels_last_3d)
+        with compute.autocast():
+            logits = network(mirrored)
+        total = total + logits.float().softmax(1).flip(flip)
+    return total / len(flips)
+
+
+def labels_on_grid(
+    probabilities: torch.Tensor, shape: tuple, spacing: tuple, plan_spacing: tuple
+) -> np.ndarray:
+    """Return the likeliest label, uint8, on a scan's grid; probabilities (classes, z, y, x) are resampled."""
+    orders = spline_orders(spacing, plan_spacing, order=1)
+    best = torch.zeros(tuple(shape), dtype=torch.uint8, device=probabilities.device)
+    highest = resample(probabilities[0], shape, orders)
+    for label in range(1, len(probabilities)):
+        candidate = resample(probabilities[label], shape, orders)
+        best[candidate > highest] = label
+        torch.maximum(highest, candidate, out=highest)
+    return best.cpu().numpy()

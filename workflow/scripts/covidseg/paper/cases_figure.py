@@ -1,0 +1,244 @@
+"""Slices of test cases: CT, ground truth, and what each method found, missed and marked wrongly."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.colors import to_rgba
+from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+from skimage.measure import label, regionprops
+
+from covidseg.cases.ingest import intensity_of, window_of
+from covidseg.cases.preprocessing import to_window
+from covidseg.paper.figures import REGION_COLOURS, caption, plt
+from covidseg.regions import TITLES
+from covidseg.volumes import Volume, read_volume
+
+# Of Okabe and Ito's palette, apart for colour-blind eyes by lightness as well as hue.
+RIGHT, MISSED, WRONG = "#0072B2", "#F0E442", "#D55E00"
+LEGEND = {
+    RIGHT: "ground truth, found (true positive)",
+    MISSED: "missed (false negative)",
+    WRONG: "wrongly marked (false positive)",
+}
+BODY_HU = -500  # between lung and soft tissue: the skin is the outline of what lies above
+MARGIN_MM = 8
+SCALE_BAR_MM = 50
+PANEL_INCHES = 1.9
+OUTLINED = {"color": "white", "fontsize": 8, "path_effects": [withStroke(linewidth=1.6, foreground="black")]}
+
+Masks = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class View:
+    """One row of the figure: a slice of a case.
+
+    Attributes:
+        case: its name.
+        number: of the slice, from 1 at the feet.
+        slices: of the scan.
+        spacing: millimetres per pixel (y, x).
+        image: (y, x), 0 to 255 over the window.
+        truth: region -> (y, x) mask.
+        predictions: printed name -> region -> (y, x) mask.
+        dsc: printed name -> region -> DSC of the whole case.
+    """
+
+    case: str
+    number: int
+    slices: int
+    spacing: tuple[float, float]
+    image: np.ndarray
+    truth: Masks
+    predictions: dict[str, Masks]
+    dsc: dict[str, dict[str, float]]
+
+
+def choose_cases(scores: pd.DataFrame, cases: pd.DataFrame, artefact: dict, shown: dict) -> pd.DataFrame:
+    """Return the DSC of the cases to show, index the case, columns (printed column, region).
+
+    The fold's cases in which every region is there to be found, ranked by the mean DSC over columns and
+    regions, are thinned to `cases` of them, evenly from the best to the worst.
+
+    Args:
+        scores: scores.csv.
+        cases: cases.csv of the truth.
+        artefact: entry of artefacts.yaml.
+        shown: of Configuration.predictions.
+    """
+    marked = cases["case"][(cases[[f"voxels_{region}" for region in artefact["regions"]]] > 0).all(axis=1)]
+    found = scores[
+        (scores.fold == str(artefact["fold"])) & (scores.metric == "DSC") & scores.case.isin(marked)
+    ]
+    table = pd.DataFrame(
+        {
+            (column, region): found[
+                (found.experiment == place["experiment"])
+                & (found.dataset == place["dataset"])
+                & (found.region == region)
+            ].set_index("case")["value"]
+            for column, places in shown.items()
+            for region, place in places.items()
+        }
+    ).dropna()
+    ranked = table.mean(axis=1).sort_values(ascending=False, kind="stable").index
+    places = np.linspace(0, len(ranked) - 1, min(artefact["cases"], len(ranked))).round().astype(int)
+    return table.loc[ranked[places]]
+
+
+def read_view(
+    case: str,
+    dsc: dict[tuple[str, str], float],
+    *,
+    images: Path,
+    labels: Path,
+    predictions: Path,
+    shown: dict,
+    dataset: dict,
+    artefact: dict,
+    window: tuple,
+) -> View:
+    """Read a case and cut an axial slice out of it, cropped to the body.
+
+    It is the slice with the largest truth, of the last region if there are several.
+
+    Args:
+        case: its name.
+        dsc: (printed column, region) -> DSC of the case.
+        images: folder of the scans.
+        labels: folder of the truth.
+        predictions: folder of <experiment>/fold<k>/<data set>.
+        shown: of Configuration.predictions.
+        dataset: entry of config/datasets.yaml, of the truth.
+        artefact: entry of artefacts.yaml.
+        window: HU from black to white.
+    """
+    ids = {region: number for number, region in dataset["regions"].items()}
+    scan, truth = (read_volume(folder / f"{case}.nii.gz") for folder in (images, labels))
+    z = int((truth.array == ids[artefact["regions"][-1]]).sum(axis=(1, 2)).argmax())
+    image, crop = show_slice(scan, z, dataset, case, window)
+
+    @cache
+    def segmented(experiment: str, name: str) -> np.ndarray:
+        folder = predictions / experiment / f"fold{artefact['fold']}" / name
+        return read_volume(folder / f"{case}.nii.gz").array[z][crop]
+
+    masks = {
+        column: {
+            region: segmented(place["experiment"], place["dataset"]) == place["class"]
+            for region, place in places.items()
+        }
+        for column, places in shown.items()
+    }
+    truths = {region: truth.array[z][crop] == ids[region] for region in artefact["regions"]}
+    values = {column: {region: dsc[column, region] for region in places} for column, places in shown.items()}
+    spacing = scan.geometry.spacing[1:]
+    return View(case, z + 1, len(truth.array), spacing, image[crop], truths, masks, values)
+
+
+def show_slice(
+    scan: Volume, z: int, dataset: dict, case: str, window: tuple
+) -> tuple[np.ndarray, tuple[slice, slice]]:
+    """Return an axial slice (y, x) as 0 to 255 and the box around the body, all of it if HU are unknown."""
+    own_window = window_of(dataset, case, scan.array, window)
+    image = to_window(torch.from_numpy(scan.array[z]), own_window).numpy()
+    if intensity_of(dataset, case) == "grey":
+        return image, (slice(None), slice(None))
+    return image, body_box(image, scan.geometry.spacing[1:], window)
+
+
+def body_box(image: np.ndarray, spacing: tuple[float, float], window: tuple) -> tuple[slice, slice]:
+    """Return the box around the largest connected part above air and lung, with a margin."""
+    low, high = window
+    parts = regionprops(label(image > (BODY_HU - low) / (high - low) * 255))
+    if not parts:
+        return slice(None), slice(None)
+    box = max(parts, key=lambda part: part.area).bbox
+    margins = [round(MARGIN_MM / millimetres) for millimetres in spacing]
+    return tuple(slice(max(0, box[axis] - margins[axis]), box[axis + 2] + margins[axis]) for axis in range(2))
+
+
+def error_overlay(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Return an RGBA image (y, x, 4): found, missed and wrongly marked pixels in their colours."""
+    return paint(
+        {RIGHT: truth & prediction, MISSED: truth & ~prediction, WRONG: prediction & ~truth}, truth.shape
+    )
+
+
+def region_overlay(masks: Masks, shape: tuple[int, int]) -> np.ndarray:
+    """Return an RGBA image (y, x, 4): every region in its colour."""
+    return paint({REGION_COLOURS[region]: mask for region, mask in masks.items()}, shape)
+
+
+def paint(masks: dict[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """Return an RGBA image (y, x, 4), half transparent, of masks by colour; later ones lie above."""
+    overlay = np.zeros((*shape, 4))
+    for colour, mask in masks.items():
+        overlay[mask] = to_rgba(colour, 0.5)
+    return overlay
+
+
+def draw_visual(views: list[View], artefact: dict, *, configuration: str, remarks: list[str]) -> plt.Figure:
+    """Draw one row a case: CT, ground truth, then one column a method.
+
+    A single region is drawn with its errors in colour, several each in a colour of its own.
+    """
+    titles = ["CT", "Ground truth", *artefact["columns"]]
+    heights = [
+        view.image.shape[0] * view.spacing[0] / (view.image.shape[1] * view.spacing[1]) for view in views
+    ]
+    inches = PANEL_INCHES * len(titles) + 0.5, (PANEL_INCHES + 0.1) * sum(heights) + 0.5
+    figure = plt.figure(figsize=(inches[0], inches[1] + 0.6), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[inches[1], 0.25])
+    axes = above.subplots(len(views), len(titles), height_ratios=heights, squeeze=False)
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(fill(title, 22), fontsize=9)
+    for row, view in zip(axes, views, strict=True):
+        _draw_row(row, view)
+    legend = LEGEND
+    if len(artefact["regions"]) > 1:
+        legend = {REGION_COLOURS[region]: TITLES[region] for region in artefact["regions"]}
+    patches = [Patch(color=to_rgba(colour, 0.8), label=name) for colour, name in legend.items()]
+    below.legend(handles=patches, loc="center", ncols=len(patches), frameon=False, fontsize=9)
+    bottom = (
+        f"Configuration: {configuration}. Fold {artefact['fold']}. DSC of the whole case; the slice is the "
+        f"one with the largest {TITLES[artefact['regions'][-1]].lower()}. R: the patient's right."
+    )
+    caption(figure, artefact["title"], bottom, remarks)
+    return figure
+
+
+def _draw_row(axes: np.ndarray, view: View) -> None:
+    # In millimetres, so that pixels have their true shape.
+    height, width = (n * s for n, s in zip(view.image.shape, view.spacing, strict=True))
+    extent = (0, width, height, 0)
+    for axis in axes:
+        axis.imshow(view.image, cmap="gray", vmin=0, vmax=255, extent=extent)
+        axis.set(xticks=[], yticks=[], frame_on=False)
+    for axis, masks in zip(axes[1:], [view.truth, *view.predictions.values()], strict=True):
+        if len(view.truth) == 1:
+            (truth,), (mask,) = view.truth.values(), masks.values()
+            overlay = error_overlay(truth, mask)
+        else:
+            overlay = region_overlay(masks, view.image.shape)
+        axis.imshow(overlay, extent=extent, interpolation="nearest")
+    for axis, scores in zip(axes[2:], view.dsc.values(), strict=True):
+        names = [f"{TITLES[region]} " if len(view.truth) > 1 else "DSC " for region in scores]
+        text = "\n".join(f"{name}{value:.2f}" for name, value in zip(names, scores.values(), strict=True))
+        axis.text(0.03, 0.97, text, transform=axis.transAxes, va="top", **OUTLINED | {"fontsize": 7})
+    axes[0].text(0.02, 0.5, "R", transform=axes[0].transAxes, va="center", **OUTLINED)
+    axes[0].set_ylabel(f"{view.case}\nslice {view.number} of {view.slices}", fontsize=7)
+    _draw_scale_bar(axes[0], width, height)
+
+
+def _draw_scale_bar(axis: plt.Axes, width: float, height: float) -> None:
+    end, y = width * 0.97, height * 0.96
+    outline = [withStroke(linewidth=3.4, foreground="black")]
+    axis.plot([end - SCALE_BAR_MM, end], [y, y], color="white", linewidth=2, path_effects=outline)
+    axis.text(end, y - 5, f"{SCALE_BAR_MM} mm", ha="right", va="bottom", **OUTLINED)

@@ -1,0 +1,127 @@
+"""A case of each data set: a slice of its CT, the slice with its labels, and the labels in 3D."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import to_rgba
+from matplotlib.patches import Patch
+
+from covidseg.errors import InputError
+from covidseg.paper.cases_figure import region_overlay, show_slice
+from covidseg.paper.figures import REGION_COLOURS, caption, plt
+from covidseg.paper.surfaces import draw_surfaces, surface
+from covidseg.regions import LESIONS
+from covidseg.volumes import read_volume
+
+PANEL_INCHES = 2.3
+OPACITY = {"left_lung": 0.22, "right_lung": 0.22, "infection": 1.0, "lesion": 1.0}
+LEGEND = {"left_lung": "left lung", "right_lung": "right lung", "lesion": "lesion or infection"}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A case of one column.
+
+    Attributes:
+        case: its name.
+        spacing: mm (z, y, x).
+        image: (y, x), 0 to 255 over the window: the slice with the largest lesion.
+        labels: region -> (z, y, x) mask, the lungs first.
+        number: of the slice, from 0.
+        crop: rows and columns of the slice that hold the body.
+    """
+
+    case: str
+    spacing: tuple[float, float, float]
+    image: np.ndarray
+    labels: dict[str, np.ndarray]
+    number: int
+    crop: tuple[slice, slice]
+
+
+def choose_case(tables: list[pd.DataFrame]) -> str:
+    """Return the case of median lesion size among those that all data sets of a column have.
+
+    Args:
+        tables: cases.csv of each.
+    """
+    shared = set.intersection(*(set(table["case"]) for table in tables))
+    sizes = pd.Series(0.0, sorted(shared))
+    for table in tables:
+        table = table.set_index("case").loc[sizes.index]
+        for region in LESIONS:
+            if f"voxels_{region}" in table:
+                voxel = table.spacing_mm.map(lambda text: np.prod([float(mm) for mm in text.split("x")]))
+                sizes += table[f"voxels_{region}"] * voxel
+    if not len(sizes):
+        raise InputError("artefacts.yaml: the data sets of a column have no case in common")
+    return sizes.sort_values(kind="stable").index[(len(sizes) - 1) // 2]
+
+
+def read_example(case: str, folders: list[Path], datasets: list[dict], window: tuple) -> Example:
+    """Read a case's scan from the first folder of results/cases and its labels from all.
+
+    Args:
+        case: its name.
+        folders: results/cases/<data set>.
+        datasets: their entries of config/datasets.yaml.
+        window: HU from black to white.
+
+    Raises:
+        InputError: the labels of two data sets lie on different grids.
+    """
+    scan = read_volume(folders[0] / "images" / f"{case}.nii.gz")
+    labels = {}
+    for folder, dataset in zip(folders, datasets, strict=True):
+        label = read_volume(folder / "labels" / f"{case}.nii.gz")
+        differences = scan.geometry.differences(label.geometry)
+        if differences:
+            raise InputError(f"{folder}: case {case}: differs from {folders[0]} in {'; '.join(differences)}")
+        labels |= {region: label.array == number for number, region in dataset["regions"].items()}
+    shown = next((labels[region] for region in LESIONS if region in labels), next(iter(labels.values())))
+    z = int(shown.sum((1, 2)).argmax())
+    image, crop = show_slice(scan, z, datasets[0], case, window)
+    return Example(case, scan.geometry.spacing, image, labels, z, crop)
+
+
+def draw_examples(
+    examples: dict[str, Example], artefact: dict, *, configuration: str, remarks: list[str]
+) -> plt.Figure:
+    """Draw one column a data set: CT, CT with labels, labels in 3D."""
+    figure = plt.figure(figsize=(PANEL_INCHES * len(examples), PANEL_INCHES * 3), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[PANEL_INCHES * 3 - 0.3, 0.3])
+    for place, (name, example) in enumerate(examples.items(), start=1):
+        top, middle = (above.add_subplot(3, len(examples), place + row * len(examples)) for row in (0, 1))
+        bottom = above.add_subplot(3, len(examples), place + 2 * len(examples), projection="3d")
+        _draw_slices(top, middle, example)
+        top.set_title(name, fontsize=10)
+        solids = {
+            REGION_COLOURS[region]: (surface(mask, example.spacing), OPACITY[region])
+            for region, mask in example.labels.items()
+        }
+        draw_surfaces(bottom, solids)
+    patches = [
+        Patch(color=to_rgba(REGION_COLOURS[region], 0.8), label=name) for region, name in LEGEND.items()
+    ]
+    below.legend(handles=patches, loc="center", ncols=len(patches), frameon=False, fontsize=9)
+    bottom_line = (
+        f"Configuration: {configuration}. The case of median lesion volume, the slice with most of it. "
+        "The patient's right is on the left."
+    )
+    caption(figure, artefact["title"], bottom_line, remarks)
+    return figure
+
+
+def _draw_slices(top: plt.Axes, middle: plt.Axes, example: Example) -> None:
+    image = example.image[example.crop]
+    overlay = region_overlay(
+        {region: mask[example.number][example.crop] for region, mask in example.labels.items()}, image.shape
+    )
+    extent = (0, image.shape[1] * example.spacing[2], image.shape[0] * example.spacing[1], 0)
+    for axis in (top, middle):
+        axis.imshow(image, cmap="gray", vmin=0, vmax=255, extent=extent)
+        axis.set(xticks=[], yticks=[], frame_on=False)
+    middle.imshow(overlay, extent=extent, interpolation="nearest")
+    middle.set_xlabel(f"{example.case}, slice {example.number + 1}", fontsize=7)

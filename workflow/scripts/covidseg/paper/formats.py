@@ -1,0 +1,160 @@
+"""The papers' tables in print: Markdown, LaTeX and HTML."""
+
+import html
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from covidseg.files import write_text
+from covidseg.paper.layout import Markup, Printer, lay_out
+from covidseg.paper.tables import TIME
+
+MISPRINTS = "Published numbers stand as printed; known misprints are listed in config/published_errata.md."
+SHRUNK = r"\begin{adjustbox}{max width=\textwidth, max totalheight=0.75\textheight}"  # of a page
+WORDS = ("Method", "Source", "Fold", "Panel", "Metric", "Data set", "Labels")  # columns that hold no numbers
+
+MARKDOWN = Markup(
+    {"best": "**{}**", "second": "*{}*", "": "{}"},
+    "{} [{}]",
+    "**bold**: best, *italic*: second",
+)
+LATEX = Markup(
+    {"best": r"\textcolor{{red}}{{{}}}", "second": r"\textcolor{{blue}}{{{}}}", "": "{}"},
+    "{} [{}]",
+    "red: best, blue: second",
+)
+HTML = Markup(
+    {"best": '<span class="best">{}</span>', "second": '<span class="second">{}</span>', "": "{}"},
+    '{}<br><span class="published">[{}]</span>',
+    "red: best, blue: second",
+)
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+body {{ font: 14px/1.45 system-ui, sans-serif; color: #222; margin: 2em; }}
+p {{ max-width: 60em; }}
+table {{ border-collapse: collapse; border-top: 2px solid #222; border-bottom: 2px solid #222; }}
+th {{ border-bottom: 1px solid #222; text-align: left; }}
+th, td {{ padding: 0.3em 0.9em 0.3em 0; white-space: nowrap; vertical-align: top; }}
+td {{ font-variant-numeric: tabular-nums; }}
+tr:hover td {{ background: #f3f3f3; }}
+.best {{ color: #c00000; font-weight: bold; }}
+.second {{ color: #0040d0; }}
+.published {{ color: #666; font-size: 88%; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+{body}
+</body>
+</html>
+"""
+
+
+def write_printed(
+    base: Path,
+    artefact: dict,
+    cells: pd.DataFrame,
+    intervals: pd.DataFrame,
+    *,
+    configuration: str,
+    phantom: bool,
+    confidence: float,
+    devices: list[str],
+    remarks: list[str],
+) -> None:
+    """Write <base>.md, .tex and .html; a note names configuration and marks, and has the remarks."""
+    for suffix, (markup, write) in FORMATS.items():
+        tables = lay_out(Printer.of(cells, intervals, markup), artefact)
+        notes = [_note(configuration, phantom, confidence, markup), *remarks]
+        if TIME in artefact["metrics"]:
+            notes.append(_time_note(devices))
+        write_text(base.with_suffix(suffix), write(artefact["title"], [*notes, MISPRINTS], tables))
+
+
+def write_tables(base: Path, title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> None:
+    """Write <base>.md, .tex and .html of finished tables by heading, the first note above them."""
+    for suffix, (_, write) in FORMATS.items():
+        write_text(base.with_suffix(suffix), write(title, notes, tables))
+
+
+def _note(configuration: str, phantom: bool, confidence: float, markup: Markup) -> str:
+    note = (
+        f"Configuration: {configuration}. Each cell: ours, mean ± standard deviation over cases [published]; "
+        f"{markup.legend} of our means in the column. Avg pools the cases of all folds; Difference is ours "
+        f"minus published; CI is the {confidence:.0%} bootstrap interval of our mean; n counts the cases "
+        "whose value is defined."
+    )
+    if phantom:
+        note += " The data are not the papers': ours and published cannot be compared."
+    return note
+
+
+def _time_note(devices: list[str]) -> str:
+    if not devices:
+        return "No training was timed: a configuration with timed: false leaves times out."
+    return (
+        f"Trained on: {'; '.join(devices)}. The fewest seconds are best; their Avg and "
+        "its deviation are over folds. Ratio is a row's Avg by the first row's: the number to compare with "
+        "the published one."
+    )
+
+
+def _markdown(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str:
+    lines = [f"# {title}", "", notes[0], ""]
+    for heading, table in tables.items():
+        if table.columns.nlevels > 1:
+            table.columns = [": ".join(filter(None, column)) for column in table.columns]
+        # Else +0.010 became the number 0.01.
+        lines += [f"## {heading}", "", table.to_markdown(index=False, disable_numparse=True), ""]
+    return "\n".join([*lines, *(f"{note}\n" for note in notes[1:])])
+
+
+def _latex(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str:
+    blocks = [r"% Needs \usepackage{booktabs}, \usepackage{xcolor} and \usepackage{adjustbox}."]
+    for heading, table in tables.items():
+        words = _words(table)
+        text = (
+            table.style.hide(axis="index")
+            .format(escape="latex", subset=words)
+            .format_index(escape="latex", axis=1)
+        )
+        block = text.to_latex(
+            column_format="l" * len(words) + "r" * (len(table.columns) - len(words)),
+            multicol_align="c",
+            hrules=True,
+            caption=re.sub(r"([&%$#_{}])", r"\\\1", f"{title}: {heading}. {' '.join(notes)}"),
+        )
+        block = block.replace(r"\begin{tabular}", f"{SHRUNK}\n\\begin{{tabular}}")
+        block = block.replace(r"\end{tabular}", "\\end{tabular}\n\\end{adjustbox}")
+        blocks.append(block.replace("±", r"$\pm$").replace("–", "--"))
+    return "\n".join(blocks)
+
+
+def _words(table: pd.DataFrame) -> list:
+    """Return the columns that hold no numbers; a column below a panel is a pair."""
+    return [
+        column for column in table.columns if (column if isinstance(column, str) else column[-1]) in WORDS
+    ]
+
+
+def _html(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str:
+    parts = [f"<p>{html.escape(notes[0])}</p>"]
+    for heading, table in tables.items():
+        words = _words(table)
+        text = (
+            table.style.hide(axis="index")
+            .format(escape="html", subset=words)
+            .format_index(escape="html", axis=1)
+        )
+        parts += [f"<h2>{heading}</h2>", text.to_html(exclude_styles=True)]
+    parts += [f"<p>{html.escape(note)}</p>" for note in notes[1:]]
+    return PAGE.format(title=html.escape(title), body="\n".join(parts))
+
+
+FORMATS = {".md": (MARKDOWN, _markdown), ".tex": (LATEX, _latex), ".html": (HTML, _html)}

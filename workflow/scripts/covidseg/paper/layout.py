@@ -1,0 +1,200 @@
+"""The cells of a table laid out as the papers print them, the best two means of every column marked."""
+
+from dataclasses import dataclass
+from math import floor, log10
+
+import numpy as np
+import pandas as pd
+
+from covidseg.paper.tables import NOT_RUN, NOT_TIMED, SERIES, TIME
+from covidseg.regions import TITLES
+
+DIGITS = {"fraction": 3, "percent": 1}  # decimals where the paper prints no number
+FEWEST = {"fraction": 2, "percent": 1}  # decimals in any case
+HEADINGS = {
+    TIME: "Seconds per training epoch",
+    "DSC_lower_bound": "Lowest mean DSC over the range of thresholds",
+}
+SHORT = {"DSC_lower_bound": "lowest DSC"}  # names of metrics in columns
+SPLITS = {
+    "test": "test",
+    "mosmed": "MosMed",
+    "in_domain": "in-domain",
+    "validation": "validation",
+    "test_covid_cell": "COVID-cell",
+    "test_covid19_image_data_collection": "COVID-19 volumes",
+}
+
+
+@dataclass(frozen=True)
+class Markup:
+    """How a format sets a cell.
+
+    Attributes:
+        marks: what surrounds a column's best and second best of our numbers, and all others ("").
+        cell: our number and the published one.
+        legend: the marks in words.
+    """
+
+    marks: dict[str, str]
+    cell: str
+    legend: str
+
+
+@dataclass(frozen=True)
+class Printer:
+    """The cells of a table in one format's markup.
+
+    Attributes:
+        cells: of `table_cells`, with the texts `ours` (marked) and `published`.
+        intervals: of `interval_rows`.
+        markup: the format's.
+        decimals: metric -> decimals; None for three significant digits.
+    """
+
+    cells: pd.DataFrame
+    intervals: pd.DataFrame
+    markup: Markup
+    decimals: dict[str, int | None]
+
+    @classmethod
+    def of(cls, cells: pd.DataFrame, intervals: pd.DataFrame, markup: Markup) -> "Printer":
+        """Set every number, as many decimals as the paper prints of its metric, and mark the best."""
+        decimals = {metric: _decimals(part) for metric, part in cells.groupby("metric")}
+        marks = _marks(cells, decimals)
+        lines = list(cells.itertuples())
+        ours = [
+            line.status
+            if line.status in (NOT_RUN, NOT_TIMED)
+            else _number(line.ours_mean, line.ours_std, decimals[line.metric])
+            for line in lines
+        ]
+        ours = [markup.marks[mark].format(text) for mark, text in zip(marks, ours, strict=True)]
+        published = [
+            _number(line.published_mean, line.published_std, decimals[line.metric]) for line in lines
+        ]
+        return cls(cells.assign(ours=ours, published=published), intervals, markup, decimals)
+
+    def by_fold(self, metric: str) -> pd.DataFrame:
+        """Lay a metric out with one row a method and source, and one column a fold."""
+        part = self.cells[self.cells.metric == metric]
+        averages = part[part.fold == "avg"]
+        lines = []
+        for (row, source), own in part.groupby(["row", "source"], sort=False):
+            line = {"Method": row, "Source": source}
+            for cell in own.itertuples():
+                line[_fold_title(cell.fold)] = self.markup.cell.format(cell.ours, cell.published)
+            average = own[own.fold == "avg"].iloc[0]
+            if metric == TIME:
+                line["Ratio"] = self.markup.cell.format(*_ratios(average, averages.iloc[0]))
+            else:
+                line |= self._beyond_the_paper(average)
+            lines.append(line)
+        return pd.DataFrame(lines).fillna("–")
+
+    def by_panel(self, metrics: list[str]) -> pd.DataFrame:
+        """Lay metrics out with one row a method and fold, and one column a panel and metric."""
+        part = self.cells[self.cells.metric.isin(metrics)]
+        folds = part.fold.nunique() > 1
+        lines = {}
+        for cell in part.itertuples():
+            line = lines.setdefault((cell.row, cell.fold), {("", "Method"): cell.row})
+            if folds:
+                line["", "Fold"] = _fold_title(cell.fold)
+            text = self.markup.cell.format(cell.ours, cell.published)
+            line[panel_title(cell.region, cell.split), SHORT.get(cell.metric, cell.metric)] = text
+        panels = dict.fromkeys(zip(part.region, part.split, strict=True))
+        columns = [("", "Method"), ("", "Fold")][: 1 + folds]
+        columns += [
+            (panel_title(*panel), SHORT.get(metric, metric)) for panel in panels for metric in metrics
+        ]
+        return pd.DataFrame(lines.values(), columns=pd.MultiIndex.from_tuples(columns)).fillna("–")
+
+    def averages(self) -> pd.DataFrame:
+        """List the averages with what no paper has, one row each."""
+        averages = self.cells[(self.cells.fold == "avg") & (self.cells.metric != TIME)]
+        return pd.DataFrame(
+            {
+                "Method": average.row,
+                "Panel": panel_title(average.region, average.split),
+                "Metric": SHORT.get(average.metric, average.metric),
+                "Avg": self.markup.cell.format(average.ours, average.published),
+                **self._beyond_the_paper(average),
+            }
+            for _, average in averages.iterrows()
+        )
+
+    def _beyond_the_paper(self, average: pd.Series) -> dict:
+        """Return the columns that no paper has: difference, interval and number of cases of an average."""
+        if average.status == NOT_RUN:
+            return dict.fromkeys(("Difference", "CI", "n"), NOT_RUN)
+        keys, decimals = [*SERIES, "metric"], self.decimals[average.metric]
+        found = self.intervals[(self.intervals[keys] == average[keys]).all(axis=1)]
+        limits = [f"{limit:.{decimals}f}" for limit in found[["low", "high"]].to_numpy().ravel()]
+        difference = average.difference
+        return {
+            "Difference": "–" if np.isnan(difference) else f"{difference:+.{decimals}f}",
+            "CI": " to ".join(limits) or "–",
+            "n": int(average.n),
+        }
+
+
+def _fold_title(fold: str) -> str:
+    return "Avg" if fold == "avg" else f"Fold {fold}"
+
+
+def panel_title(region: str, split: str) -> str:
+    """Return the title of a region at a split of the data."""
+    return f"{TITLES[region]} ({SPLITS[split]})"
+
+
+def _decimals(part: pd.DataFrame) -> int | None:
+    """Return how many decimals the paper prints of a metric; None: three significant digits."""
+    unit = part.unit.iloc[0]
+    if unit == "seconds":
+        return None
+    known = part.published_mean.dropna()
+    printed = [len(repr(mean).partition(".")[2]) for mean in known.tolist()]
+    return max(FEWEST[unit], *printed) if printed else DIGITS[unit]
+
+
+def _marks(cells: pd.DataFrame, decimals: dict[str, int | None]) -> list[str]:
+    """Return "best", "second" or "" for every cell of a column; means that print the same share the mark."""
+    texts = [
+        _number(mean, np.nan, decimals[metric])
+        for mean, metric in zip(cells.ours_mean, cells.metric, strict=True)
+    ]
+    values = pd.to_numeric(pd.Series(texts, cells.index), errors="coerce")
+    values = values.where(cells.metric == TIME, -values)  # the fewest seconds, or the highest score
+    column = values.groupby([cells[key] for key in ("fold", "region", "split", "metric")])
+    marks = column.rank(method="dense").map({1: "best", 2: "second"})
+    return marks.where(column.transform("count") > 1).fillna("").tolist()
+
+
+def _number(mean: float, std: float, decimals: int | None) -> str:
+    if np.isnan(mean):
+        return "–"
+    if decimals is None:
+        decimals = max(0, 2 - floor(log10(mean)))
+    return f"{mean:.{decimals}f}" + ("" if np.isnan(std) else f" ± {std:.{decimals}f}")
+
+
+def _ratios(average: pd.Series, first: pd.Series) -> tuple[str, str]:
+    ours = _number(average.ours_mean / first.ours_mean, np.nan, 2)
+    return (
+        average.status if average.status in (NOT_RUN, NOT_TIMED) else ours,
+        _number(average.published_mean / first.published_mean, np.nan, 2),
+    )
+
+
+def lay_out(printer: Printer, artefact: dict) -> dict[str, pd.DataFrame]:
+    """Return heading -> table: one a metric, or one a pair of metrics and the averages."""
+    metrics = artefact["metrics"]
+    if artefact["across"] == "folds":
+        return {HEADINGS.get(metric, metric): printer.by_fold(metric) for metric in metrics}
+    pairs = [metrics[start : start + 2] for start in range(0, len(metrics), 2)]
+    tables = {
+        " and ".join(HEADINGS.get(metric, metric) for metric in pair): printer.by_panel(pair)
+        for pair in pairs
+    }
+    return tables | {"Averages": printer.averages()}

@@ -1,0 +1,55 @@
+"""Label masks in three dimensions: surfaces by scikit-image's marching cubes, drawn by matplotlib."""
+
+import numpy as np
+from matplotlib.colors import LightSource, to_rgba
+from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+from scipy import ndimage
+from skimage.measure import marching_cubes
+
+from covidseg.paper.figures import plt
+
+GRID_MM = 4.0  # of the surfaces: fine enough for the page, and no scan takes longer than another
+SMOOTHING = 0.7  # grid steps; takes the stairs off thick slices
+LIGHT = LightSource(azdeg=300, altdeg=50)
+
+
+def surface(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Return the triangles (n, 3, 3) around a mask (z, y, x), corners (x, y, z) in mm from its first voxel.
+
+    Args:
+        mask: bool (z, y, x).
+        spacing: mm (z, y, x).
+    """
+    # A border of background, without which the surface of a lung that leaves the scan would stay open.
+    zoom = [step / GRID_MM for step in spacing]
+    grid = ndimage.zoom(np.pad(mask, 1).astype(np.float32), zoom, order=1, grid_mode=True, mode="nearest")
+    grid = ndimage.gaussian_filter(np.pad(grid, 1), SMOOTHING)
+    if grid.max() <= 0.5:
+        return np.empty((0, 3, 3))
+    corners, triangles, *_ = marching_cubes(grid, 0.5)
+    offset = np.array(spacing) + GRID_MM  # of both borders
+    return ((corners * GRID_MM - offset)[:, ::-1])[triangles]
+
+
+def draw_surfaces(axis: plt.Axes, surfaces: dict[str, tuple[np.ndarray, float]]) -> None:
+    """Draw surfaces into a 3D axis, seen from the front: the patient's left is on the right.
+
+    Args:
+        axis: of projection "3d".
+        surfaces: colour -> triangles of `surface`, and their opacity.
+    """
+    triangles = np.concatenate([found for found, _ in surfaces.values()])
+    colours = np.concatenate(
+        [np.tile(to_rgba(colour, opacity), (len(found), 1)) for colour, (found, opacity) in surfaces.items()]
+    )
+    # One collection: matplotlib sorts its triangles by depth, so that what is inside shines through.
+    drawn = Poly3DCollection(
+        triangles, facecolors=colours, shade=True, lightsource=LIGHT, linewidth=0, antialiased=True
+    )
+    drawn.set(rasterized=True, clip_on=False)
+    axis.add_collection3d(drawn)
+    low, high = triangles.min((0, 1)), triangles.max((0, 1))
+    axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
+    axis.set_box_aspect(high - low, zoom=1.35)
+    axis.view_init(elev=12, azim=-80)
+    axis.set_axis_off()

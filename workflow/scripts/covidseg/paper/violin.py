@@ -1,0 +1,104 @@
+"""Violin plots of the scores, one violin a method and source, the single cases shown."""
+
+from itertools import groupby
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+
+from covidseg.config.series import Series
+from covidseg.paper.figures import caption, plt
+from covidseg.paper.layout import panel_title
+from covidseg.paper.tables import select
+
+INCHES = 0.85  # of a violin's place
+CHARACTERS = 12  # of a method's name below a violin
+
+
+def draw_violins(
+    series: list[Series], artefact: dict, scores: pd.DataFrame, *, configuration: str, remarks: list[str]
+) -> plt.Figure:
+    """Draw one row a metric and one column a panel; a dot is a case of one fold.
+
+    Violins stand by method, coloured by source; series that are not run have none.
+    """
+    series = [one for one in series if one.runs]
+    sources = list(dict.fromkeys(one.source for one in series))
+    colours = dict(zip(sources, sns.color_palette("colorblind", len(sources)), strict=True))
+    panels = [
+        [one for one in series if (one.region, one.split) == (panel["region"], panel["split"])]
+        for panel in artefact["panels"]
+    ]
+    panels = [panel for panel in panels if panel]
+    metrics, widths = artefact["metrics"], [len(panel) for panel in panels]
+    inches = max(8, 1 + INCHES * sum(widths))
+    with sns.axes_style("whitegrid"):
+        figure, axes = plt.subplots(
+            len(metrics),
+            len(panels),
+            figsize=(inches, 2.9 * len(metrics) + 1),
+            sharex="col",
+            sharey="row",
+            squeeze=False,
+            layout="constrained",
+            width_ratios=widths,
+        )
+    for column, panel in zip(axes.T, panels, strict=True):
+        for axis, metric in zip(column, metrics, strict=True):
+            _panel(axis, panel, scores, metric, colours)
+            axis.set(ylabel=metric if axis in axes[:, 0] else "", xlabel="", ylim=(-0.02, 1.02))
+        if len(panels) > 1:
+            column[0].set_title(panel_title(panel[0].region, panel[0].split), fontsize=10)
+        _name_violins(column, panel, round(CHARACTERS * inches / (1 + INCHES * sum(widths))))
+    splits = ", ".join(dict.fromkeys(one.split for one in series))
+    bottom = f"Configuration: {configuration}. Split: {splits}. Bar: median."
+    caption(figure, artefact["title"], bottom, remarks)
+    return figure
+
+
+def _panel(
+    axis: plt.Axes, panel: list[Series], scores: pd.DataFrame, metric: str, colours: dict[str, tuple]
+) -> None:
+    selected = [select(scores, one, metric)["value"].dropna() for one in panel]
+    data = pd.DataFrame(
+        [(one.experiment, value) for one, values in zip(panel, selected, strict=True) for value in values],
+        columns=["experiment", "value"],
+    )
+    order = [one.experiment for one in panel]
+    common = {
+        "data": data,
+        "x": "experiment",
+        "y": "value",
+        "hue": "experiment",
+        "order": order,
+        "hue_order": order,
+        "palette": {one.experiment: colours[one.source] for one in panel},
+        "legend": False,
+        "ax": axis,
+    }
+    sns.violinplot(**common, cut=0, inner=None, linewidth=0, alpha=0.45, density_norm="width")
+    np.random.seed(0)  # the horizontal jitter of the dots, which seaborn draws from NumPy's global generator
+    sns.stripplot(**common, size=3, jitter=0.18, edgecolor="white", linewidth=0.3)
+    for place, values in enumerate(selected):
+        if len(values):
+            axis.hlines(values.median(), place - 0.28, place + 0.28, color="0.15", linewidth=1.8)
+    axis.set_xlim(-0.6, len(panel) - 0.4)
+
+
+def _name_violins(axes: np.ndarray, panel: list[Series], characters: int) -> None:
+    """Write the source below each violin and the method below its violins, set off by thin lines."""
+    groups = [list(group) for _, group in groupby(enumerate(panel), key=lambda place: place[1].row)]
+    centres = [(group[0][0] + group[-1][0]) / 2 for group in groups]
+    names = [fill(group[0][1].row, characters * len(group)) for group in groups]
+    if all(one.source == "none" or one.row.endswith(one.source) for one in panel):
+        axes[-1].set_xticks(centres, names, fontsize=8.5)  # which name the sources
+    else:
+        axes[-1].set_xticks(range(len(panel)), [one.source for one in panel], fontsize=8.5)
+        below = axes[-1].secondary_xaxis(-0.09)
+        below.set_xticks(centres, names, fontsize=9)
+        below.tick_params(length=0)
+        below.spines["bottom"].set_visible(False)
+    for axis in axes:
+        for group in groups[1:]:
+            axis.axvline(group[0][0] - 0.5, color="0.8", linewidth=0.8)

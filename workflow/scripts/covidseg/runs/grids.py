@@ -1,0 +1,100 @@
+"""How large the cases are: from cases.csv where there is one, else as published or typical."""
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from covidseg.cases.resampling import new_shape
+from covidseg.cases.splits import published_folds
+from covidseg.cases.target_spacing import target_spacing
+from covidseg.config.configuration import Configuration
+
+TEST_SHARE = 0.2  # of a random split
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Voxels (z, y, x) of a case and their spacing in mm."""
+
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A data set's cases.
+
+    Attributes:
+        grids: case -> its grid; empty where neither cases nor grids are known yet.
+        source: cases.csv, or what grids.csv says of the number.
+    """
+
+    grids: dict[str, Grid]
+    source: str
+
+
+def read_cohort(configuration: Configuration, dataset: str, cases: Path | None) -> Cohort:
+    """Return the cases of a data set.
+
+    Args:
+        configuration: checked.
+        dataset: with volumes, not slices.
+        cases: results/cases of this configuration, or None.
+    """
+    table = _table(cases, dataset)
+    if table:
+        return Cohort(_read_grids(table, "case"), "cases.csv")
+    names = configuration.case_names(dataset) or []
+    # Scans of another name in the same archives (covid20-lung) have their owner's grid.
+    owner = configuration.datasets[dataset]["images"]["archive"].partition("/")[0]
+    typical = {} if configuration.is_phantom(dataset) else _read_grids(configuration.folder / "grids.csv")
+    if owner not in typical or not names:
+        return Cohort({}, "unknown before ingest")
+    return Cohort(dict.fromkeys(names, typical[owner]), "config/grids.csv")
+
+
+def _table(cases: Path | None, dataset: str) -> Path | None:
+    table = cases and cases / dataset / "cases.csv"
+    return table if table and table.exists() else None
+
+
+def _read_grids(table: Path, key: str = "dataset") -> dict[str, Grid]:
+    with open(table, newline="", encoding="utf-8") as file:
+        return {
+            row[key]: Grid(
+                tuple(int(n) for n in row["shape"].split("x")),
+                tuple(float(mm) for mm in row["spacing_mm"].split("x")),
+            )
+            for row in csv.DictReader(file)
+        }
+
+
+def plan_spacing(configuration: Configuration, cases: Path | None) -> tuple[float, ...] | None:
+    """Return the plan's spacing in mm: configured, or by the target's cases; None while these are unknown."""
+    plan = configuration.settings["plan"]
+    if plan["spacing"]:
+        return tuple(plan["spacing"])
+    table = _table(cases, plan["target"])
+    if table:
+        return target_spacing(table)
+    grids = read_cohort(configuration, plan["target"], cases).grids
+    return next(iter(grids.values())).spacing if grids else None  # all the same: no median is needed
+
+
+def on_plan(grid: Grid, spacing: tuple[float, ...]) -> tuple[int, int, int]:
+    """Return the voxels (z, y, x) of a preprocessed case."""
+    return new_shape(grid.shape, grid.spacing, spacing)
+
+
+def predicted_grids(
+    configuration: Configuration, cohort: Cohort, dataset: str, *, trained_on: tuple[str, ...], fold: int
+) -> list[Grid]:
+    """Return the grids of the cases that a model predicts: a fold's test cases, or all that it never saw."""
+    names, split = list(cohort.grids), configuration.datasets[dataset]["split"]
+    if dataset in trained_on and split in configuration.splits:
+        folds = published_folds(configuration.splits[split], set(names))
+        names = folds[fold if len(folds) > 1 else 0]["test"]
+    elif dataset in trained_on:
+        names = names[: math.ceil(TEST_SHARE * len(names))]
+    return [cohort.grids[name] for name in names]

@@ -1,0 +1,175 @@
+"""How long the jobs of the DAG take: by epochs, by tiles, by their like in this checkout, or at most."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+import pandas as pd
+
+from covidseg.config.configuration import Configuration
+from covidseg.evaluation.sliding_window import tile_starts
+from covidseg.runs.dag import Rule
+from covidseg.runs.epoch_times import REFERENCE, EpochTime, epoch_times, measured_times, published_times
+from covidseg.runs.grids import Cohort, on_plan, plan_spacing, predicted_grids, read_cohort
+from covidseg.runs.network_sizes import NetworkSize, network_size, plain_size
+from covidseg.runs.wall_times import wall_times
+from covidseg.training.strategies import STRATEGIES
+
+WEIGHTS = "model.safetensors"  # the first file of every training
+PASSES = 3  # a training step costs a forward pass and a backward pass of twice its operations
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that estimates go by.
+
+    Attributes:
+        configuration: checked.
+        rules: by name.
+        jobs: of `list_jobs`.
+        epochs: strategy or system -> seconds per epoch.
+        walls: rule -> seconds of the jobs that ran in this checkout.
+        cohorts: data set -> its cases.
+        spacing: the plan's, or None.
+        sizes: experiment -> its network's.
+    """
+
+    configuration: Configuration
+    rules: dict[str, Rule]
+    jobs: pd.DataFrame
+    epochs: dict[str, EpochTime]
+    walls: dict[str, list[float]]
+    cohorts: dict[str, Cohort]
+    spacing: tuple[float, ...] | None
+    sizes: dict[str, NetworkSize]
+
+
+def gather(
+    configuration: Configuration,
+    rules: dict[str, Rule],
+    jobs: pd.DataFrame,
+    *,
+    results: Path | None,
+    logs: Path,
+) -> Known:
+    """Collect all that estimates go by.
+
+    Args:
+        configuration: checked.
+        rules: by name.
+        jobs: of `list_jobs`.
+        results: this checkout's, or None if they are another configuration's or none's.
+        logs: of the same runs.
+    """
+    settings = configuration.settings
+    sizes = {name: network_size(one, settings) for name, one in configuration.experiments.items()}
+    plain = plain_size(settings)
+    # Three encoder passes and one through a decoder, where scratch has one of each (zhang2021, Algorithm 1).
+    operations = {
+        name: 1 + 2 * plain.encoder / plain.forward * entry.trains_on_source
+        for name, entry in STRATEGIES.items()
+    }
+    strategies = {
+        name: training_of(configuration, name)[0]
+        for name in (*configuration.experiments, *configuration.weak_models)
+    }
+    cases = results and results / "cases"
+    return Known(
+        configuration,
+        rules,
+        jobs,
+        epochs=epoch_times(
+            measured_times(results / "models", strategies) if results else {},
+            published_times(configuration),
+            operations,
+            samples=settings["training"]["iterations"] * settings["training"]["batch"],
+            comparable=settings["phantom"] is None,
+        ),
+        walls=wall_times(logs) if results else {},
+        cohorts={
+            name: read_cohort(configuration, name, cases)
+            for name, dataset in configuration.datasets.items()
+            if "images" in dataset
+        },
+        spacing=plan_spacing(configuration, cases),
+        sizes=sizes,
+    )
+
+
+def job_hours(known: Known) -> pd.DataFrame:
+    """Return the jobs with the columns on, hours, at_most and source.
+
+    Args:
+        known: all that estimates go by.
+
+    Returns:
+        on: GPU or CPU; hours: of a GPU or, on a CPU, of a core, NaN without an estimate; at_most: the same
+        by the limit of the rule, NaN for a training, which takes as many jobs of a scheduler as it needs.
+    """
+    found = [_estimate(known, job.rule, Path(job.file)) for job in known.jobs.itertuples()]
+    without_gpu = known.configuration.settings["training"]["device"] == "cpu"
+    rules = known.jobs["rule"].map(known.rules)
+    on = rules.map(lambda rule: "CPU" if without_gpu or not rule.gpu else "GPU")
+    endless = known.jobs["file"].str.endswith(WEIGHTS)
+    cores = rules.map(lambda rule: rule.threads).where(on == "CPU", 1)
+    return known.jobs.assign(
+        on=on,
+        hours=cores * [hours for hours, _ in found],
+        at_most=(cores * rules.map(lambda rule: rule.minutes / 60)).mask(endless),
+        source=[source for _, source in found],
+    )
+
+
+def _estimate(known: Known, rule: str, file: Path) -> tuple[float, str]:
+    if file.name == WEIGHTS:
+        return _training(known, file.parts[-3])
+    if rule in known.walls:
+        return mean(known.walls[rule]) / 3600, "its jobs here"
+    if rule == "predict":
+        return _prediction(known, file.parts[-2], int(file.name.removeprefix("fold")))
+    return float("nan"), "no estimate"
+
+
+def _training(known: Known, name: str) -> tuple[float, str]:
+    strategy, epochs = training_of(known.configuration, name)
+    if strategy not in known.epochs:
+        return float("nan"), "no estimate"
+    return epochs * known.epochs[strategy].seconds / 3600, "epochs (below)"
+
+
+def training_of(configuration: Configuration, name: str) -> tuple[str, int]:
+    """Return the strategy or system of a model, and its number of epochs."""
+    if name in configuration.weak_models:
+        return configuration.weak_models[name].system, configuration.settings["weak"]["epochs"]
+    return configuration.experiments[name].strategy, configuration.settings["training"]["epochs"]
+
+
+def _prediction(known: Known, name: str, fold: int) -> tuple[float, str]:
+    """Count forward passes; one takes its share of a training step of the reference strategy.
+
+    Reading, resampling and writing are not in it.
+    """
+    experiment, settings = known.configuration.experiments[name], known.configuration.settings
+    training, inference = settings["training"], settings["inference"]
+    grids = [
+        grid
+        for dataset in experiment.evaluate
+        for grid in predicted_grids(
+            known.configuration, known.cohorts[dataset], dataset, trained_on=experiment.train, fold=fold
+        )
+    ]
+    if REFERENCE not in known.epochs or not (grids and known.spacing):
+        return float("nan"), "no estimate"
+    tiles = sum(count_tiles(on_plan(g, known.spacing), settings["plan"]["patch"], inference) for g in grids)
+    passes = tiles * 2 ** len(inference["mirror_axes"])
+    seconds = known.epochs[REFERENCE].seconds / (PASSES * training["iterations"] * training["batch"])
+    relative = known.sizes[name].forward / plain_size(settings).forward
+    return passes * seconds * relative / 3600, "tiles, each a third of a training sample's time"
+
+
+def count_tiles(shape: tuple[int, ...], patch: list[int], inference: dict) -> int:
+    """Return the tiles that a preprocessed case (z, y, x) is cut into."""
+    tiles = 1
+    for length, size in zip(shape, patch, strict=True):
+        tiles *= len(tile_starts(length, size, inference["step"]))
+    return tiles

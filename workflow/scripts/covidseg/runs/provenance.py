@@ -1,0 +1,162 @@
+"""What a run's results come from: commit, configuration, data, packages, devices, wall times."""
+
+import importlib.metadata
+import json
+import platform
+import re
+import subprocess
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from covidseg.archives.checksums import ALGORITHMS
+from covidseg.config.configuration import Configuration
+from covidseg.files import digest, fingerprint, write_json, write_text
+from covidseg.paper.formats import FORMATS
+from covidseg.runs.wall_times import wall_times
+
+SHEETS = ("datasets.yaml", "experiments.yaml", "artefacts.yaml", "splits.json", "published.csv")
+
+
+def write_provenance(path: Path, configuration: Configuration, *, root: Path) -> None:
+    """Write <path>, JSON, and beside it the same as a page, .html.
+
+    Args:
+        path: results/paper/provenance.json; what it says of unchanged archives is not computed again.
+        configuration: of the run, checked.
+        root: of the checkout: the Snakefile's folder.
+    """
+    found = collect_provenance(configuration, root=root, data=Path("data"), previous=_previous(path))
+    write_json(path, found)
+    note = f"Configuration: {found['configuration']['name']}. Written {found['written']}, after the last run."
+    write_text(path.with_suffix(".html"), FORMATS[".html"][1]("Provenance", [note], _tables(found)))
+
+
+def collect_provenance(configuration: Configuration, *, root: Path, data: Path, previous: dict) -> dict:
+    """Return all that provenance.json says; of models and logs of the working folder.
+
+    Args:
+        configuration: of the run, checked.
+        root: of the checkout.
+        data: folder of raw/.
+        previous: the last provenance.json, or {}.
+    """
+    sheets = [configuration.folder / sheet for sheet in SHEETS]
+    walls = wall_times(Path("logs"))
+    return {
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "configuration": {
+            "name": configuration.settings["name"],
+            "fingerprint": fingerprint([configuration.settings], sheets),
+        },
+        "commit": commit_of(root),
+        "data": data_checksums(data / "raw", configuration, previous.get("data", {})),
+        "python": platform.python_version(),
+        "packages": package_versions(root / "envs" / "requirements.txt"),
+        "devices": _devices(Path("results/models")),
+        "wall_times": {
+            rule: {"jobs": len(times), "seconds": round(sum(times), 2), "longest": max(times)}
+            for rule, times in walls.items()
+        },
+    }
+
+
+def commit_of(root: Path) -> dict:
+    """Return the commit's id, None if there is none, and what else there is to say of it."""
+    command = ["git", "-C", str(root), "--no-optional-locks"]
+    try:
+        top, commit, status = (
+            subprocess.run([*command, *words], capture_output=True, text=True, check=True).stdout
+            for words in (["rev-parse", "--show-toplevel"], ["rev-parse", "HEAD"], ["status", "--porcelain"])
+        )
+    except FileNotFoundError:
+        return {"id": None, "remark": "git is not installed"}
+    except subprocess.CalledProcessError as error:
+        return {"id": None, "remark": error.stderr.strip()}
+    if Path(top.strip()).resolve() != root.resolve():
+        return {"id": None, "remark": f"not a checkout of its own, but a folder in {top.strip()}"}
+    changed = [line[3:] for line in status.splitlines()]
+    return {"id": commit.strip(), "remark": f"changed since: {', '.join(changed)}" if changed else "clean"}
+
+
+def data_checksums(raw: Path, configuration: Configuration, previous: dict) -> dict[str, dict]:
+    """Return archive -> its checksums and where they are known from.
+
+    What `download` verified or recorded is not read again; of any other file, a phantom's among them, the
+    SHA-256 is computed once and kept until its size or time changes.
+    """
+    lock = configuration.folder / "downloads.lock.json"
+    recorded = json.loads(lock.read_text(encoding="utf-8")) if lock.exists() else {}
+    archives = {path for name in configuration.datasets for path in configuration.archives(name)}
+    found = {}
+    for path in sorted(raw.glob("*/*")):
+        key = f"{path.parent.name}/{path.name}"
+        stat = path.stat()
+        seen = {"bytes": stat.st_size, "modified": stat.st_mtime_ns}
+        known = previous.get(key, {})
+        checksums = _verified(configuration, key) if key in archives else {}
+        if checksums:
+            found[key] = checksums | seen | {"from": "config, verified by download"}
+        elif key in recorded:
+            found[key] = {"sha256": recorded[key]["sha256"]} | seen | {"from": lock.name}
+        elif "sha256" in known and seen.items() <= known.items():
+            found[key] = known
+        else:
+            found[key] = {"sha256": digest(path)} | seen | {"from": "computed"}
+    return found
+
+
+def _verified(configuration: Configuration, archive: str) -> dict:
+    host, name = archive.split("/")
+    if configuration.is_phantom(host):
+        return {}
+    checksums = configuration.source(host, name).checksums
+    return {kind: checksums[kind] for kind in ALGORITHMS if kind in checksums}
+
+
+def package_versions(requirements: Path) -> dict[str, str | None]:
+    """Return the installed version of every package that is pinned; None of one that is not installed."""
+    found = {}
+    for name in re.findall(r"^([\w.\-]+)==", requirements.read_text(encoding="utf-8"), re.MULTILINE):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _devices(models: Path) -> dict[str, int]:
+    """Return device and precision -> the models trained so, as their model.json says."""
+    descriptions = sorted(models.glob("*/fold*/model.json"))
+    return dict(Counter(json.loads(path.read_text(encoding="utf-8"))["device"] for path in descriptions))
+
+
+def _previous(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _tables(found: dict) -> dict[str, pd.DataFrame]:
+    """Return provenance as tables by heading."""
+    run = {
+        "commit": found["commit"]["id"] or "none",
+        "of the commit": found["commit"]["remark"],
+        "fingerprint of the configuration": found["configuration"]["fingerprint"],
+        "Python": found["python"],
+    }
+    checksums = [
+        (name, next(f"{kind} {entry[kind]}" for kind in ALGORITHMS if kind in entry), entry["from"])
+        for name, entry in found["data"].items()
+    ]
+    walls = [(rule, *time.values()) for rule, time in found["wall_times"].items()]
+    return {
+        "Run": pd.DataFrame(run.items(), columns=["What", "Value"]),
+        "Devices of the trainings": pd.DataFrame(found["devices"].items(), columns=["Device", "Models"]),
+        "Wall times": pd.DataFrame(walls, columns=["Rule", "Jobs", "Seconds", "Longest"]),
+        "Data": pd.DataFrame(checksums, columns=["Archive", "Checksum", "From"]),
+        "Packages": pd.DataFrame(found["packages"].items(), columns=["Package", "Version"]),
+    }

@@ -1,0 +1,175 @@
+"""What a configuration's whole DAG takes, as tables: jobs, hours, gigabytes."""
+
+import math
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from covidseg.runs.grids import on_plan, predicted_grids
+from covidseg.runs.hours import WEIGHTS, Known, training_of
+from covidseg.runs.network_sizes import weak_parameters
+
+NOTHING = "–"
+BYTES = {"cases": 2 + 1, "preprocessed": 2 + 1, "predictions": 1}  # a voxel: int16 or float16, uint8
+
+NOTES = [
+    "All jobs of rule all but all itself, as `snakemake --forceall -n` counts them. Hours are of one GPU or, "
+    "where a rule runs on CPUs, of one core. A limit is the rule's `runtime`, at which a scheduler stops a "
+    "job, and no guess; trainings have none, since they go on in another job. Rules without an estimate are "
+    "not in the sums of hours.",
+    "Slices, scores, tables and figures are small beside these.",
+]
+
+
+def workload_tables(known: Known, hours: pd.DataFrame, hosts: list[str]) -> dict[str, pd.DataFrame]:
+    """Return the tables by heading, rules first; see below for the arguments."""
+    return {
+        "Jobs and hours": rule_table(hours, list(known.rules)),
+        "Trainings": epoch_table(known, hours),
+        "Gigabytes": size_table(known, hosts),
+    }
+
+
+def rule_table(hours: pd.DataFrame, order: list[str]) -> pd.DataFrame:
+    """Return one row a rule, as printed, and the sums over all that runs on GPUs and on CPUs alone.
+
+    Args:
+        hours: of `job_hours`.
+        order: of the rules.
+    """
+    groups = dict(iter(hours.groupby("rule")))
+    rows = [
+        _row(rule, groups[rule], "; ".join(sorted(set(groups[rule].source))))
+        for rule in order
+        if rule in groups
+    ]
+    rows += [_row(f"all on {on}s", group, NOTHING) for on, group in hours.groupby("on")]
+    return pd.DataFrame(rows)
+
+
+def _row(title: str, jobs: pd.DataFrame, source: str) -> dict:
+    pending = jobs[jobs.to_do]
+    return {
+        "Rule": title,
+        "Jobs": len(jobs),
+        "To do": len(pending),
+        "On": jobs.on.iloc[0],
+        "Hours": _number(jobs.hours.sum(min_count=1)),
+        "Hours to do": _number(pending.hours.sum(min_count=min(1, len(pending)))),
+        "Longest job": _number(jobs.hours.max()),
+        "Limit of a job": _number(jobs.at_most.max()),
+        "Limit of all": _number(jobs.at_most.sum(min_count=1)),
+        "Hours from": source,
+    }
+
+
+def epoch_table(known: Known, hours: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a strategy: its trainings, seconds per epoch and where these come from."""
+    models = [Path(file).parts[-3] for file in hours.file if file.endswith(WEIGHTS)]
+    counts = Counter(training_of(known.configuration, name) for name in models)
+    rows = []
+    for (strategy, epochs), count in counts.items():
+        time = known.epochs.get(strategy)
+        rows.append(
+            {
+                "Strategy": strategy,
+                "Models": count,
+                "Epochs": epochs,
+                "Seconds an epoch": _number(time.seconds) if time else NOTHING,
+                "Hours": _number(count * epochs * time.seconds / 3600) if time else NOTHING,
+                "From": time.source if time else "neither measured nor published",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def size_table(known: Known, hosts: list[str]) -> pd.DataFrame:
+    """Return one row a kind of file: how many and how many gigabytes, where they can be told.
+
+    Args:
+        known: all that estimates go by.
+        hosts: data sets whose archives are fetched.
+    """
+    rows = [_archives(known, hosts), *_volumes(known), *_models(known)]
+    columns = ["What", "Number", "GB", "From"]
+    total = sum(size for _, _, size, _ in rows if not math.isnan(size))
+    rows.append(("all of these", NOTHING, total, "what can be told"))
+    return pd.DataFrame(
+        [(what, number, _number(size), source) for what, number, size, source in rows], columns=columns
+    )
+
+
+def _archives(known: Known, hosts: list[str]) -> tuple:
+    real = [name for name in hosts if not known.configuration.is_phantom(name)]
+    size = sum(known.configuration.datasets[name].get("gigabytes", math.nan) for name in real)
+    source = "config/datasets.yaml" if real else "phantom, generated"
+    return "data/raw", int((known.jobs.rule == "download").sum()), size if real else math.nan, source
+
+
+def _volumes(known: Known) -> list[tuple]:
+    """Return cases, preprocessed cases and predictions; the first and the last before compression."""
+    ingested = [Path(file).parts[-2] for file in known.jobs[known.jobs.rule == "ingest"].file]
+    grids = [grid for name in ingested for grid in known.cohorts[name].grids.values()]
+    source = f"by {', '.join(sorted({known.cohorts[name].source for name in ingested}))}"
+    spacing = (
+        f"{source}, at {' x '.join(f'{mm:.3g}' for mm in known.spacing)} mm" if known.spacing else source
+    )
+    shapes = {
+        "cases": [grid.shape for grid in grids],
+        "preprocessed": [on_plan(grid, known.spacing) for grid in grids] if known.spacing else [],
+        "predictions": [grid.shape for grid in _predicted(known)],
+    }
+    return [
+        (
+            f"results/{kind}",
+            len(found),
+            sum(map(math.prod, found)) * BYTES[kind] / 1e9 if found else math.nan,
+            spacing if kind == "preprocessed" else f"before compression, {source}",
+        )
+        for kind, found in shapes.items()
+    ]
+
+
+def _predicted(known: Known) -> list:
+    places = [Path(file) for file in known.jobs[known.jobs.rule == "predict"].file]
+    return [
+        grid
+        for place in places
+        for dataset in known.configuration.experiments[place.parts[-2]].evaluate
+        for grid in predicted_grids(
+            known.configuration,
+            known.cohorts[dataset],
+            dataset,
+            trained_on=known.configuration.experiments[place.parts[-2]].train,
+            fold=int(place.name.removeprefix("fold")),
+        )
+    ]
+
+
+def _models(known: Known) -> list[tuple]:
+    """Return the models, and the states of all trainings if all were in flight at once.
+
+    A state holds weights and momenta, of a weak system's Adam three moments; it is deleted with success.
+    """
+    weak = {
+        name: weak_parameters(model, known.configuration.settings["weak"])
+        for name, model in known.configuration.weak_models.items()
+    }
+    trained = [Path(file).parts[-3] for file in known.jobs.file if file.endswith(WEIGHTS)]
+    weights = [4 * (weak.get(name) or known.sizes[name].parameters) / 1e9 for name in trained]
+    states = [size * (4 if name in weak else 2) for name, size in zip(trained, weights, strict=True)]
+    largest = f"at most, if all train at once; one has up to {_number(max(states))} GB"
+    return [
+        ("results/models", len(trained), sum(weights), "parameters, 4 bytes each"),
+        ("results/state", len(trained), sum(states), largest),
+    ]
+
+
+def _number(value: float) -> str:
+    """Return a number with three figures or, from 100 on, without decimals."""
+    if math.isnan(value):
+        return NOTHING
+    if 0 < value < 0.001:
+        return "< 0.001"
+    return f"{value:,.0f}".replace(",", " ") if value >= 100 else f"{value:.3g}"

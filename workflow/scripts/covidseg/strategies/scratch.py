@@ -1,7 +1,0 @@
-"""Train from scratch: all weights random."""
-
-from covidseg.strategies.base import Strategy
-
-
-class Chosen(Strategy):
-    """The base strategy as it is."""

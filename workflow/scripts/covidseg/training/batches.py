@@ -1,0 +1,46 @@
+"""The samples of one training iteration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from covidseg.training.augmentation import augment, spatial_parameters
+from covidseg.training.patches import TrainingCase, cut_patch, patch_centre
+from covidseg.training.strategies.base import Batch
+
+if TYPE_CHECKING:
+    from covidseg.training.train import Run
+
+
+def training_batch(
+    run: Run, cases: list[TrainingCase], source_cases: list[TrainingCase], step: int, device: torch.device
+) -> Batch:
+    """Cut and augment the batch of one iteration.
+
+    The second half of the samples is centred on foreground (nnU-Net's oversampling). Where the source's
+    own cases are trained on too, the batch has as many samples of them (zhang2021, Algorithm 1).
+    """
+    generator = np.random.default_rng([run.seed, run.fold, step])
+    images, labels, datasets = _samples(run, cases, generator, device)
+    source_images = _samples(run, source_cases, generator, device)[0] if source_cases else None
+    return Batch(images, labels, datasets, source_images)
+
+
+def _samples(
+    run: Run, cases: list[TrainingCase], generator: np.random.Generator, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
+    batch = run.training["batch"]
+    background = round(batch * (1 - run.training["foreground"]))
+    samples, datasets = [], []
+    for sample in range(batch):
+        case = cases[generator.integers(len(cases))]
+        centre = patch_centre(case, run.patch, foreground=sample >= background, generator=generator)
+        angle, scale = spatial_parameters(run.augmentation, generator)
+        cut = cut_patch(case, centre, run.patch, angle=angle, scale=scale, device=device)
+        samples.append(augment(*cut, run.augmentation, generator))
+        datasets.append(case.dataset)
+    images, labels = (torch.stack(part) for part in zip(*samples, strict=True))
+    return images[:, None].contiguous(memory_format=torch.channels_last_3d), labels, datasets

@@ -1,0 +1,112 @@
+"""The loop of every training: epochs of iterations, stopped and resumed without a trace in the result."""
+
+import logging
+import math
+import signal
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from covidseg.errors import InputError, Interrupted
+from covidseg.training.state import Progress, State
+
+log = logging.getLogger(__name__)
+
+Tensors = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What is repeated, and how.
+
+    Attributes:
+        epochs: of the whole training.
+        iterations: an epoch.
+        checkpoint_seconds: between two states.
+        device: that the values of a step lie on.
+        step: does the current iteration; returns scalars to log, `loss` among them.
+        finish: returns the row of log.csv of the current epoch, from the means of its values.
+        tensors: returns what a state must hold, beside the progress.
+        restore: takes what `tensors` gave.
+    """
+
+    epochs: int
+    iterations: int
+    checkpoint_seconds: float
+    device: torch.device
+    step: Callable[[Progress], Tensors]
+    finish: Callable[[Progress, dict[str, float]], dict]
+    tensors: Callable[[], Tensors]
+    restore: Callable[[Tensors], None]
+
+
+def run_epochs(loop: Loop, state: State) -> Progress:
+    """Run the epochs that are left, from the saved state if there is one.
+
+    Raises:
+        InputError: the loss is not finite.
+        Interrupted: SIGTERM or SIGINT came and the state is written, or another process took over.
+    """
+    progress = Progress()
+    if found := state.load():
+        tensors, progress = found
+        loop.restore(tensors)
+    saved = time.monotonic()
+    with _stop_requests() as stop:
+        while progress.epoch < loop.epochs:
+            _iterate(loop, progress, stop)
+            if progress.iteration == loop.iterations:
+                _finish_epoch(loop, progress)
+            if stop.is_set() and progress.epoch < loop.epochs:
+                state.save(loop.tensors(), progress)
+                raise Interrupted(
+                    f"stopped at epoch {progress.epoch}; the next start goes on from {state.folder}"
+                )
+            if time.monotonic() - saved >= loop.checkpoint_seconds:
+                state.save(loop.tensors(), progress)
+                saved = time.monotonic()
+    return progress
+
+
+def _iterate(loop: Loop, progress: Progress, stop: threading.Event) -> None:
+    """Do the iterations left in this epoch, or those until a stop is requested."""
+    begun = time.monotonic()
+    # Sums stay on the device and are read once an epoch: every read makes the host wait for it.
+    sums = defaultdict(lambda: torch.zeros((), dtype=torch.float64, device=loop.device))
+    for name, value in progress.sums.items():
+        sums[name] += value
+    while progress.iteration < loop.iterations and not stop.is_set():
+        for name, value in loop.step(progress).items():
+            sums[name] += value.detach()
+        progress.iteration += 1
+    progress.sums = {name: value.item() for name, value in sums.items()}
+    progress.seconds += time.monotonic() - begun
+
+
+def _finish_epoch(loop: Loop, progress: Progress) -> None:
+    means = {name: value / loop.iterations for name, value in progress.sums.items()}
+    if not math.isfinite(means["loss"]):
+        raise InputError(
+            f"epoch {progress.epoch}: the loss is {means['loss']}; lower learning_rate in the configuration"
+        )
+    progress.rows.append(loop.finish(progress, means))
+    progress.epoch, progress.iteration, progress.sums, progress.seconds = progress.epoch + 1, 0, {}, 0.0
+
+
+@contextmanager
+def _stop_requests() -> Iterator[threading.Event]:
+    """Turn SIGTERM and SIGINT into an event that the loop looks at after each iteration."""
+    stop = threading.Event()
+    previous = {
+        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

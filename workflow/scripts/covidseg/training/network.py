@@ -1,0 +1,131 @@
+"""The papers' networks, from nnU-Net's own network library: one U-Net, or two encoders and a decoder."""
+
+import copy
+
+import torch
+from dynamic_network_architectures.architectures.unet import PlainConvUNet
+from dynamic_network_architectures.building_blocks.simple_conv_blocks import ConvDropoutNormReLU
+from dynamic_network_architectures.building_blocks.unet_decoder import UNetDecoder
+from dynamic_network_architectures.initialization.weight_init import InitWeights_He
+from torch import nn
+from torch.nn import functional
+
+from covidseg.training.fusion import Concatenation, SelectiveFusion
+
+
+class InstanceNorm(nn.InstanceNorm3d):
+    """torch's instance norm; on a CPU by way of group norm with one channel a group, which is the same.
+
+    torch's own goes through batch norm, which knows one memory layout and copies into it and back.
+    """
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Normalise every channel (batch, channels, z, y, x) of every sample."""
+        if features.is_cuda:
+            return super().forward(features)
+        return functional.group_norm(features, self.num_features, self.weight, self.bias, self.eps)
+
+
+BLOCK = {
+    "conv_bias": True,
+    "norm_op": InstanceNorm,
+    "norm_op_kwargs": {"eps": 1e-5, "affine": True},
+    "nonlin": nn.LeakyReLU,
+    "nonlin_kwargs": {"negative_slope": 0.01, "inplace": True},
+}
+
+
+class TwoEncoderUNet(nn.Module):
+    """Two encoders of the same architecture, joined at the bottleneck, and one decoder.
+
+    Attributes:
+        encoder: gives the skips (wang2021: dedicated, wang2020: self, zhang2021: target encoder).
+        general_encoder: adds general lesion features (adapted, adapted, general encoder).
+        fusion: of the two bottlenecks.
+        decoder: U-Net decoder.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, general_encoder: nn.Module, fusion: nn.Module, decoder: nn.Module
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.general_encoder = general_encoder
+        self.fusion = fusion
+        self.decoder = decoder
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor] | torch.Tensor:
+        """Return what the U-Net returns."""
+        return self.decode(self.encoder(image), self.general_encoder(image)[-1])
+
+    def decode(self, skips: list[torch.Tensor], general: torch.Tensor) -> list[torch.Tensor] | torch.Tensor:
+        """Decode the encoder's features, full resolution first, joined with the general bottleneck."""
+        return self.decoder([*skips[:-1], self.fusion(skips[-1], general)])
+
+
+def build_network(architecture: dict, *, classes: int, seed: int) -> nn.Module:
+    """Build a network with random weights.
+
+    The U-Net of zhang2021 Table I and ma2021 Fig. 2: instance norm, leaky ReLU (0.01), strided
+    convolutions down, transposed up, a segmentation head at every resolution but the lowest for deep
+    supervision; He initialisation (nnU-Net v1).
+
+    Args:
+        architecture: features, kernels and strides (z, y, x) of each stage; convolutions: of each stage
+            of the encoder and of the decoder; design: unet, concatenation or selective-fusion (with
+            `reduction`); heads: of `classes` channels each.
+        classes: output channels of a head, background included.
+        seed: of the weights.
+
+    Returns:
+        A network with the modules `encoder` and `decoder`; in training mode it gives the list of logits
+        (batch, heads x classes, z, y, x), full resolution first.
+    """
+    torch.manual_seed(seed)
+    outputs = classes * architecture.get("heads", 1)
+    network = _unet(architecture, outputs)
+    if architecture["design"] != "unet":
+        network = _two_encoders(architecture, network, outputs)
+    network.apply(InitWeights_He(1e-2))
+    return network
+
+
+def _unet(architecture: dict, outputs: int) -> PlainConvUNet:
+    return PlainConvUNet(
+        input_channels=1,
+        n_stages=len(architecture["features"]),
+        features_per_stage=architecture["features"],
+        conv_op=nn.Conv3d,
+        kernel_sizes=architecture["kernels"],
+        strides=architecture["strides"],
+        n_conv_per_stage=architecture["convolutions"]["encoder"],
+        num_classes=outputs,
+        n_conv_per_stage_decoder=architecture["convolutions"]["decoder"],
+        deep_supervision=True,
+        **BLOCK,
+    )
+
+
+def _two_encoders(architecture: dict, unet: PlainConvUNet, outputs: int) -> TwoEncoderUNet:
+    """Give a U-Net a second encoder; concatenation needs a decoder that takes twice the channels."""
+    general = _unet(architecture, outputs).encoder
+    channels = architecture["features"][-1]
+    if architecture["design"] == "selective-fusion":
+        kernel = architecture["kernels"][-1]
+        block = ConvDropoutNormReLU(nn.Conv3d, channels, channels, kernel, 1, **BLOCK)
+        fusion = SelectiveFusion(channels, reduction=architecture["reduction"], block=block)
+        decoder = unet.decoder
+    else:
+        fusion = Concatenation()
+        widened = copy.copy(unet.encoder)
+        widened.output_channels = [*unet.encoder.output_channels[:-1], 2 * channels]
+        decoder = UNetDecoder(
+            widened, outputs, architecture["convolutions"]["decoder"], deep_supervision=True
+        )
+    decoder.encoder = None  # the library's decoder holds its encoder, whose weights would be listed twice
+    return TwoEncoderUNet(unet.encoder, general, fusion, decoder)
+
+
+def is_head(parameter: str) -> bool:
+    """Tell whether a parameter belongs to a segmentation head, which every task has for itself."""
+    return parameter.startswith("decoder.seg_layers.")

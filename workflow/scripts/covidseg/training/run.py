@@ -1,0 +1,107 @@
+"""From an experiment and a fold to a training run, and to the description of its model."""
+
+import json
+from pathlib import Path
+
+from covidseg.cases.splits import read_splits, training_cases, validation_cases
+from covidseg.files import fingerprint
+from covidseg.training.strategies import load_strategy
+from covidseg.training.train import Run
+from covidseg.training.weights import read_description
+
+
+def make_run(
+    experiment: dict,
+    *,
+    fold: int,
+    preprocessed: list[Path],
+    splits: list[str],
+    pretrained: Path | None,
+    settings: dict,
+    code: list[str],
+    threads: int,
+) -> Run:
+    """Collect what one model is trained on and with.
+
+    Args:
+        experiment: as Experiment.for_training gives it.
+        fold: number of the fold.
+        preprocessed: folders results/preprocessed/<data set> of the training data sets.
+        splits: files results/splits/<data set>.json of the same.
+        pretrained: model.safetensors to start from, or None.
+        settings: seed, timed, plan, network, training and augmentation of the configuration.
+        code: checksums of the source files, whose change makes a saved state worthless.
+        threads: of the processor.
+    """
+    folders = {folder.name: folder for folder in preprocessed}
+    folds = read_splits(splits)
+    datasets = experiment["train"]
+    cases, source_cases, validation = (
+        [folders[name] / case for name, case in names]
+        for names in (
+            training_cases(folds, datasets, fold),
+            training_cases(folds, experiment["source_datasets"], fold),
+            validation_cases(folds, experiment["watched"], fold),
+        )
+    )
+    return Run(
+        strategy=load_strategy(experiment["strategy"], experiment["options"], datasets),
+        pretrained=pretrained,
+        cases=cases,
+        source_cases=source_cases,
+        validation=validation,
+        labels=experiment["labels"],
+        classes=1 + len(experiment["classes"]),
+        fold=fold,
+        seed=settings["seed"],
+        patch=tuple(settings["plan"]["patch"]),
+        network=settings["network"],
+        training=settings["training"],
+        augmentation=settings["augmentation"],
+        threads=threads,
+        timed=settings["timed"],
+        fingerprint=fingerprint(
+            [experiment, fold, settings, threads, code],
+            [*filter(None, [pretrained]), *(case / "case.json" for case in [*cases, *source_cases])],
+        ),
+    )
+
+
+def describe_run(run: Run, experiment: dict, settings: dict) -> dict:
+    """Return what model.json says of a run, but its architecture: plan, normalisation, labels, lineage."""
+    spacing = json.loads((run.cases[0] / "case.json").read_text(encoding="utf-8"))["spacing_mm"]
+    lineage = {
+        "experiment": experiment["name"],
+        "fold": run.fold,
+        "strategy": experiment["strategy"],
+        "options": experiment["options"],
+        "pretrained": run.pretrained and _ancestor(run.pretrained),
+        "training_cases": [_name(case) for case in run.cases],
+        "source_cases": [_name(case) for case in run.source_cases],
+        "seed": run.seed,
+    }
+    schedule = run.schedule
+    return {
+        "plan": {"spacing": spacing, "patch": list(run.patch)},
+        "normalisation": {"window_hu": settings["plan"]["window"], "scheme": "z-score over the scan"},
+        "labels": {str(channel): region for channel, region in experiment["classes"].items()},
+        "schedule": {
+            "epochs": run.training["epochs"],
+            "first_epoch": schedule.first_epoch,
+            "epoch_max": schedule.epoch_max,
+        },
+        "lineage": lineage,
+        "fingerprint": run.fingerprint,
+    }
+
+
+def _name(case: Path) -> str:
+    return f"{case.parent.name}/{case.name}"
+
+
+def _ancestor(weights: Path) -> dict:
+    description = read_description(weights)
+    return {
+        "experiment": description["lineage"]["experiment"],
+        "weights_sha256": description["weights_sha256"],
+    }

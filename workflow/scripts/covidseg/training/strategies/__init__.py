@@ -1,0 +1,60 @@
+"""The registry of training strategies (wang2021 3.2 to 3.5, wang2020 III-E, zhang2021 III).
+
+A strategy is one module here and one line below; experiments name it in `config/experiments.yaml`. The
+modules are imported only where a network is trained: the configuration is checked without torch, and a
+changed or added strategy reruns its own trainings and no others (see `strategy_code` in common.smk).
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from covidseg.training.strategies.base import Strategy
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the configuration must know of a strategy.
+
+    Attributes:
+        module: its file in this folder, which defines one subclass of Strategy named `Chosen`.
+        needs_source: whether experiments must name `sources`.
+        options: the keys that an experiment's `options` must have -> allowed values, or a type.
+        trains_on_source: whether the source's own cases are seen in training too.
+    """
+
+    module: str
+    needs_source: bool = True
+    options: dict[str, tuple | type] = field(default_factory=dict)
+    trains_on_source: bool = False
+
+
+STRATEGIES = {
+    "pretrain": Entry("pretrain", needs_source=False, options={"lesions": ("union", "heads")}),
+    "scratch": Entry("scratch", needs_source=False),
+    "continual": Entry("continual"),
+    "body-finetune": Entry("body_finetune"),
+    "lesion-representations": Entry("lesion_representations"),
+    "hybrid": Entry("hybrid", options={"decoder": ("new", "pretrained"), "reduction": int}),
+    "multi-encoder": Entry("multi_encoder", options={"decoder": ("new", "pretrained")}),
+    "collaborative": Entry(
+        "collaborative",
+        options={
+            "relations": ("none", "general", "both"),
+            "general_encoder": ("random", "pretrained"),
+            "weight": float,
+            "ramp_up": float,
+            "snapshots": int,
+        },
+        trains_on_source=True,
+    ),
+}
+
+
+def load_strategy(name: str, options: dict, datasets: list[str]) -> Strategy:
+    """Import a strategy and make it for an experiment with these options and training data sets."""
+    module = importlib.import_module(f"covidseg.training.strategies.{STRATEGIES[name].module}")
+    return module.Chosen(options, datasets)

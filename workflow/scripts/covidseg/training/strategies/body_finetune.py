@@ -1,0 +1,16 @@
+"""Body fine-tuning (wang2021 3.4.1)."""
+
+from pathlib import Path
+
+from torch import nn
+
+from covidseg.training.strategies.base import Strategy
+from covidseg.training.weights import Transfer, load_all_but_head
+
+
+class Chosen(Strategy):
+    """Start from all pre-trained weights but the heads', and train everything with a fresh schedule."""
+
+    def prepare(self, network: nn.Module, pretrained: Path | None) -> Transfer:
+        """Load encoder and decoder."""
+        return Transfer.of(network, loaded=load_all_but_head(network, pretrained))

@@ -1,0 +1,86 @@
+"""Relation-driven collaborative learning (zhang2021 III)."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from covidseg.device import Compute
+from covidseg.training.losses import deep_supervision_loss
+from covidseg.training.relations import ramp_up, relation_loss, relation_matrix
+from covidseg.training.strategies.base import Batch, Strategy
+from covidseg.training.weights import Transfer, load_parts
+
+
+class Chosen(Strategy):
+    """Two encoders trained together; options:
+
+    relations: none (the paper's backbone: the general encoder G is frozen), general (L_rc^G), or both
+        (L_rc^G and L_rc^T).
+    general_encoder: how G starts; the target encoder T and the decoder D start random.
+    weight: lambda times the number of channels, of both consistency losses, at the end of the ramp-up:
+        1 weighs the mean squared distance of a row as much as the segmentation loss, in any network.
+    ramp_up: share of the epochs after which the weight is reached.
+    snapshots: how many epochs' relation matrices are kept, evenly spaced from the first to the last.
+    """
+
+    def __init__(self, options: dict, datasets: list[str]) -> None:
+        super().__init__(options, datasets)
+        self._matrices: dict[str, torch.Tensor] = {}
+
+    def architecture(self, network: dict) -> dict:
+        """Add the second encoder: G is `general_encoder`, T is `encoder`."""
+        return {**network, "design": "concatenation"}
+
+    def prepare(self, network: nn.Module, pretrained: Path | None) -> Transfer:
+        """Load G, unless it starts random, and freeze it in the backbone."""
+        loaded = load_parts(network, pretrained, [("encoder.", "general_encoder.")]) if pretrained else []
+        network.general_encoder.requires_grad_(self.options["relations"] != "none")
+        return Transfer.of(network, loaded=loaded)
+
+    def losses(
+        self, network: nn.Module, batch: Batch, *, settings: dict, compute: Compute, progress: float
+    ) -> dict[str, torch.Tensor]:
+        """Return the three losses' sum; one backward pass updates what Algorithm 1 lets each update.
+
+        L_seg sees G's features detached, so that it updates T and D; L_rc^G has no part but G; L_rc^T
+        sees R_G detached, so that it updates T.
+        """
+        with compute.autocast():
+            target = network.encoder(batch.images)
+            general = network.general_encoder(batch.images)[-1]
+            source = network.general_encoder(batch.source_images)[-1]
+            outputs = network.decode(target, general.detach())
+        segmentation = deep_supervision_loss(outputs, batch.labels, batch_dice=settings["batch_dice"])
+        matrices = {
+            "general_non_covid": relation_matrix(source),
+            "general_covid": relation_matrix(general),
+            "target_covid": relation_matrix(target[-1]),
+        }
+        general_loss, target_loss = self._relation_losses(matrices, progress)
+        self._matrices = {name: matrix.detach() for name, matrix in matrices.items()}
+        kept = self._matrices
+        return {
+            "loss": segmentation + general_loss + target_loss,
+            "segmentation_loss": segmentation,
+            "general_difference": (kept["general_non_covid"] - kept["general_covid"]).abs().mean(),
+            "target_difference": (kept["general_covid"] - kept["target_covid"]).abs().mean(),
+        }
+
+    def _relation_losses(self, matrices: dict[str, torch.Tensor], progress: float) -> tuple:
+        """Return L_rc^G and L_rc^T (zhang2021, equations 4 and 5), 0 where the option leaves them out."""
+        channels = len(matrices["general_covid"])
+        weight = self.options["weight"] / channels * ramp_up(min(1.0, progress / self.options["ramp_up"]))
+        general = target = 0.0
+        if self.options["relations"] != "none":
+            general = weight * relation_loss(matrices["general_non_covid"], matrices["general_covid"])
+        if self.options["relations"] == "both":
+            target = -weight * relation_loss(matrices["general_covid"].detach(), matrices["target_covid"])
+        return general, target
+
+    def snapshot(self, epoch: int, epochs: int) -> dict[str, torch.Tensor]:
+        """Keep the matrices of an epoch's last iteration."""
+        if epoch not in np.linspace(1, epochs, self.options["snapshots"]).round():
+            return {}
+        return {f"epoch{epoch:04d}.{name}": matrix for name, matrix in self._matrices.items()}

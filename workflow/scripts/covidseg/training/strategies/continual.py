@@ -1,0 +1,16 @@
+"""Continual learning (wang2021 3.3)."""
+
+from pathlib import Path
+
+from covidseg.training.strategies.base import Schedule
+from covidseg.training.strategies.body_finetune import Chosen as BodyFinetuning
+from covidseg.training.weights import read_description
+
+
+class Chosen(BodyFinetuning):
+    """Body fine-tuning whose learning rate goes on falling from where pre-training left it."""
+
+    def schedule(self, settings: dict, pretrained: Path | None) -> Schedule:
+        """Continue the poly schedule over both phases."""
+        done = read_description(pretrained)["schedule"]["epochs"]
+        return Schedule(done, done + settings["epochs"])

@@ -1,0 +1,7 @@
+"""Train from scratch: all weights random."""
+
+from covidseg.training.strategies.base import Strategy
+
+
+class Chosen(Strategy):
+    """The base strategy as it is."""

@@ -1,0 +1,205 @@
+"""The training loop: nnU-Net's scheme on one device, stopped and resumed without a trace in the result.
+
+Every random number of iteration i is drawn from a generator seeded by (seed, fold, i), so that a resumed
+run needs no random state: on a CPU in float32 it ends with the same bits as an uninterrupted one.
+"""
+
+import logging
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from covidseg.device import Compute, choose_compute
+from covidseg.files import write_table
+from covidseg.training.batches import training_batch
+from covidseg.training.loop import Loop, run_epochs
+from covidseg.training.network import build_network
+from covidseg.training.optimisers import NesterovSGD
+from covidseg.training.patches import TrainingCase, load_cases
+from covidseg.training.state import Progress, State, network_tensors, open_state, restore_network
+from covidseg.training.strategies.base import Schedule, Strategy
+from covidseg.training.validation import validation_dice
+from covidseg.training.weights import log_transfer, save_model, weights_digest, write_tensors
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ("epoch", "learning_rate", "loss", "validation_dice", "seconds")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model to train.
+
+    Attributes:
+        strategy: how it starts and steps.
+        pretrained: model.safetensors to start from, or None.
+        cases: folders of preprocessed training cases.
+        source_cases: folders of the source's training cases, for strategies that train on them too.
+        validation: folders of preprocessed cases for the validation Dice; may be empty.
+        labels: data set -> its label id -> output channel.
+        classes: output channels, background included.
+        fold: the fold, which seeds the patches together with `seed`.
+        seed: of weights, patches and augmentation.
+        patch: voxels (z, y, x).
+        network, training, augmentation: these sections of the configuration.
+        threads: of the processor.
+        timed: whether log.csv gets the seconds of each epoch, which differ from run to run.
+        fingerprint: of configuration, code and data; a state with another one is not resumed.
+    """
+
+    strategy: Strategy
+    pretrained: Path | None
+    cases: list[Path]
+    source_cases: list[Path]
+    validation: list[Path]
+    labels: dict[str, dict[int, int]]
+    classes: int
+    fold: int
+    seed: int
+    patch: tuple[int, int, int]
+    network: dict
+    training: dict
+    augmentation: dict
+    threads: int
+    timed: bool
+    fingerprint: str
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The learning rate's schedule."""
+        return self.strategy.schedule(self.training, self.pretrained)
+
+
+@dataclass(frozen=True)
+class Data:
+    """The cases of a run, loaded; attributes as the run's."""
+
+    cases: list[TrainingCase]
+    source_cases: list[TrainingCase]
+    validation: list[TrainingCase]
+
+
+def train(
+    run: Run,
+    *,
+    model: Path,
+    log_table: Path,
+    state: Path,
+    description: dict,
+    snapshots: str | Path | None = None,
+) -> None:
+    """Train one model to the end, from its saved state if there is one.
+
+    Args:
+        run: what to train.
+        model: path of model.safetensors; model.json is written beside it.
+        log_table: path of log.csv, one row per epoch.
+        state: folder of the resume state and the lock.
+        description: goes into model.json.
+        snapshots: path of the tensors that the strategy kept of some epochs, if it keeps any.
+
+    Raises:
+        InputError: the pre-trained model does not fit, or the loss is not finite.
+        Interrupted: SIGTERM or SIGINT came and the state is written, or another process trains this model.
+    """
+    outputs = [model, model.with_suffix(".json"), log_table, *([Path(snapshots)] if snapshots else [])]
+    with open_state(state, run.fingerprint) as kept:
+        if kept.restore(outputs):
+            return
+        compute = choose_compute(run.training["device"], run.training["precision"], threads=run.threads)
+        log.info("training on %s", compute)
+        architecture = run.strategy.architecture(run.network)
+        network = build_network(architecture, classes=run.classes, seed=run.seed)
+        transfer = run.strategy.prepare(network, run.pretrained)
+        log_transfer(transfer, network, run.pretrained)
+        frozen = weights_digest(network, transfer.frozen)
+        network = network.to(compute.device, memory_format=torch.channels_last_3d)
+        progress = _epochs(run, network, compute, kept)
+        _check_frozen(network, transfer.frozen, frozen)
+        kept.lease.check()
+        save_model(model, network, {**description, "architecture": architecture, "device": str(compute)})
+        write_table(log_table, progress.rows)
+        if snapshots:
+            write_tensors(Path(snapshots), progress.snapshots)
+        kept.finish(outputs)
+
+
+def _check_frozen(network: nn.Module, names: list[str], before: str) -> None:
+    after = weights_digest(network, names)
+    if names:
+        log.info("frozen parameters: sha256 %s before and %s after training", before, after)
+    if after != before:
+        raise RuntimeError("frozen parameters have changed in training: the strategy is wrong")
+
+
+def _epochs(run: Run, network: nn.Module, compute: Compute, state: State) -> Progress:
+    """Run the epochs that are left."""
+    settings = run.training
+    optimiser = NesterovSGD(network, momentum=settings["momentum"], weight_decay=settings["weight_decay"])
+    data = Data(
+        *(
+            load_cases(
+                folders,
+                labels=run.labels,
+                device=compute.device,
+                budget_gib=settings["device_memory_gib"],
+            )
+            for folders in (run.cases, run.source_cases, run.validation)
+        )
+    )
+    network.train()
+    loop = Loop(
+        epochs=settings["epochs"],
+        iterations=settings["iterations"],
+        checkpoint_seconds=settings["checkpoint_seconds"],
+        device=compute.device,
+        step=lambda progress: training_step(run, network, optimiser, data, compute, progress),
+        finish=lambda progress, means: _log_row(run, network, data.validation, compute, progress, means),
+        tensors=lambda: network_tensors(network, optimiser),
+        restore=lambda tensors: restore_network(tensors, network, optimiser),
+    )
+    return run_epochs(loop, state)
+
+
+def training_step(
+    run: Run, network: nn.Module, optimiser: NesterovSGD, data: Data, compute: Compute, progress: Progress
+) -> dict[str, torch.Tensor]:
+    """Do one optimisation step; returns the loss and the strategy's other values, still on the device."""
+    settings = run.training
+    step = progress.epoch * settings["iterations"] + progress.iteration
+    batch = training_batch(run, data.cases, data.source_cases, step, compute.device)
+    optimiser.zero_grad()
+    values = run.strategy.losses(
+        network, batch, settings=settings, compute=compute, progress=progress.epoch / settings["epochs"]
+    )
+    values["loss"].backward()
+    nn.utils.clip_grad_norm_(network.parameters(), settings["gradient_clip"])
+    optimiser.step(run.schedule.learning_rate(settings, progress.epoch))
+    return values
+
+
+def _log_row(
+    run: Run,
+    network: nn.Module,
+    validation: list[TrainingCase],
+    compute: Compute,
+    progress: Progress,
+    means: dict[str, float],
+) -> dict:
+    """Validate if it is time, keep the strategy's snapshot, and return the epoch's row of log.csv."""
+    settings, number = run.training, progress.epoch + 1
+    rate, loss = run.schedule.learning_rate(settings, progress.epoch), means.pop("loss")
+    due = number % settings["validation_every"] == 0 or number == settings["epochs"]
+    dice = validation_dice(run, network, validation, compute) if validation and due else math.nan
+    network.train()
+    log.info(
+        "epoch %d of %d: loss %.4f, validation Dice %.3f, learning rate %.5f, %.1f s",
+        number, settings["epochs"], loss, dice, rate, progress.seconds,
+    )  # fmt: skip
+    progress.snapshots |= run.strategy.snapshot(number, settings["epochs"])
+    seconds = progress.seconds if run.timed else None
+    return dict(zip(COLUMNS, (progress.epoch, rate, loss, dice, seconds), strict=True)) | means

@@ -1,0 +1,169 @@
+"""Models on disk: weights in safetensors, everything else in JSON, never a pickle."""
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from covidseg.errors import InputError
+from covidseg.files import atomic_path, digest, write_json
+from covidseg.training.network import build_network, is_head
+
+log = logging.getLogger(__name__)
+
+VERSIONS = ("torch", "numpy", "dynamic-network-architectures", "safetensors")
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What a network took from a model file: names of the parameters loaded, left new, and frozen."""
+
+    loaded: list[str]
+    new: list[str]
+    frozen: list[str]
+
+    @classmethod
+    def of(cls, network: nn.Module, *, loaded: list[str]) -> "Transfer":
+        """Describe a prepared network: what was not loaded is new, what takes no gradient is frozen."""
+        parameters = dict(network.named_parameters())
+        return cls(
+            loaded,
+            [name for name in parameters if name not in set(loaded)],
+            [name for name, parameter in parameters.items() if not parameter.requires_grad],
+        )
+
+
+def write_tensors(
+    path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None
+) -> None:
+    """Write tensors as safetensors, atomically."""
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save(contiguous, metadata))
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read a safetensors file; raises InputError if it is damaged or missing."""
+    try:
+        return safetensors.torch.load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: truncated or not a safetensors file ({error})") from error
+
+
+def save_model(weights: Path, network: nn.Module, description: dict) -> None:
+    """Write `model.safetensors` and, beside it, `model.json`.
+
+    Args:
+        weights: path of model.safetensors.
+        description: architecture, plan, normalisation, labels, lineage, fingerprint; versions and the
+            weights' checksum are added.
+    """
+    write_tensors(weights, dict(network.named_parameters()))
+    write_description(weights, description)
+
+
+def write_description(weights: Path, description: dict) -> None:
+    """Write the model.json beside a finished model.safetensors, with versions and its checksum."""
+    versions = {package: importlib.metadata.version(package) for package in VERSIONS}
+    write_json(
+        weights.with_suffix(".json"),
+        {"format": 1, **description, "versions": versions, "weights_sha256": digest(weights)},
+    )
+
+
+def read_description(weights: Path) -> dict:
+    """Read the model.json beside a model.safetensors and check that the two belong together."""
+    path = weights.with_suffix(".json")
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: missing or not JSON ({error})") from error
+    if description["weights_sha256"] != digest(weights):
+        raise InputError(f"{weights}: is not the file that {path.name} describes; restore both from one run")
+    return description
+
+
+def load_model(weights: Path) -> tuple[nn.Module, dict]:
+    """Rebuild a trained network; returns it in evaluation mode, and its description."""
+    description = read_description(weights)
+    network = build_network(description["architecture"], classes=1 + len(description["labels"]), seed=0)
+    copy_weights(read_tensors(weights), dict(network.named_parameters()), weights)
+    network.decoder.deep_supervision = False
+    return network.eval(), description
+
+
+def load_all_but_head(network: nn.Module, weights: Path) -> list[str]:
+    """Copy a pre-trained model's encoder and decoder; see `load_parts`."""
+    return load_parts(network, weights, [("encoder.", "encoder."), ("decoder.", "decoder.")])
+
+
+def load_parts(
+    network: nn.Module, weights: Path, parts: list[tuple[str, str]], *, new: tuple[str, ...] = ()
+) -> list[str]:
+    """Copy parts of a pre-trained model into a network.
+
+    Args:
+        network: to copy into.
+        weights: model.safetensors.
+        parts: prefix of the parameters' names in the file -> prefix in the network. Within a part names
+            and shapes must agree; only the segmentation heads are left as they are.
+        new: further parameters of the network that are left as they are.
+
+    Returns:
+        Names of the parameters loaded.
+
+    Raises:
+        InputError: another architecture; names the first parameter that differs.
+    """
+    tensors, parameters = read_tensors(weights), dict(network.named_parameters())
+    loaded = []
+    for source, target in parts:
+        renamed = {target + name.removeprefix(source): name for name in tensors if name.startswith(source)}
+        wanted = {name: p for name, p in parameters.items() if name.startswith(target)}
+        left = {name for name in renamed.keys() | wanted.keys() if is_head(name) or name in new}
+        copy_weights(
+            {name: tensors[original] for name, original in renamed.items() if name not in left},
+            {name: parameter for name, parameter in wanted.items() if name not in left},
+            weights,
+        )
+        loaded += [name for name in wanted if name not in left]
+    return loaded
+
+
+def copy_weights(source: dict[str, torch.Tensor], target: dict[str, torch.Tensor], path: Path) -> None:
+    """Copy tensors by name; raises InputError, which names the file, unless names and shapes agree."""
+    for name in sorted(source.keys() ^ target.keys()):
+        where = "the file" if name in source else "the network"
+        raise InputError(f"{path}: another architecture: {name} is only in {where}")
+    for name, parameter in target.items():
+        if source[name].shape != parameter.shape:
+            shapes = f"{tuple(source[name].shape)} in the file and {tuple(parameter.shape)} in the network"
+            raise InputError(f"{path}: another architecture: {name} has shape {shapes}")
+    with torch.no_grad():
+        for name, parameter in target.items():
+            parameter.copy_(source[name])
+
+
+def weights_digest(network: nn.Module, names: list[str]) -> str:
+    """Return a checksum of some of a network's parameters."""
+    parameters, checksum = dict(network.named_parameters()), hashlib.sha256()
+    for name in names:
+        checksum.update(parameters[name].detach().cpu().contiguous().numpy().tobytes())
+    return checksum.hexdigest()
+
+
+def log_transfer(transfer: Transfer, network: nn.Module, source: Path | None) -> None:
+    """Log how many tensors and parameters were loaded, left new, and frozen."""
+    parameters = dict(network.named_parameters())
+    for verb in ("loaded", "new", "frozen"):
+        names = getattr(transfer, verb)
+        count = sum(parameters[name].numel() for name in names)
+        origin = f" from {source}" if verb == "loaded" and names else ""
+        log.info("%s%s: %d tensors, %d parameters", verb, origin, len(names), count)
