@@ -5,11 +5,19 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from conftest import ROOT, make_volume
-from covidseg.cases.arrays import write_array
-from covidseg.files import atomic_directory, atomic_path, digest, write_json, write_text
+from covidseg.files import (
+    atomic_directory,
+    atomic_path,
+    digest,
+    write_array,
+    write_csv,
+    write_json,
+    write_text,
+)
 from covidseg.job import job
 from covidseg.volumes import write_volume
 
@@ -96,3 +104,14 @@ def test_a_job_keeps_the_traceback_of_a_fault(tmp_path, capsys):
         raise KeyError("surprise")
     assert "Traceback" in (tmp_path / "job.log").read_text()
     assert "surprise" in capsys.readouterr().err
+
+
+def test_rows_and_tables_are_written_in_one_dialect(tmp_path):
+    rows = [{"case": 'a "b", c', "n": 3, "value": 0.1}, {"case": "d", "n": None, "value": float("nan")}]
+    write_csv(tmp_path / "rows.csv", rows)
+    assert (tmp_path / "rows.csv").read_bytes() == b'case,n,value\n"a ""b"", c",3,0.1\nd,,\n'
+    table = pd.DataFrame({"value": [1 / 3, 1.0, np.nan], "name": ["x", "y", None]})
+    write_csv(tmp_path / "table.csv", table, digits=9)
+    assert (tmp_path / "table.csv").read_bytes() == b"value,name\n0.333333333,x\n1,y\n,\n"
+    write_csv(tmp_path / "empty.csv", [], columns=("a", "b"))
+    assert (tmp_path / "empty.csv").read_bytes() == b"a,b\n"

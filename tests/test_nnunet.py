@@ -17,8 +17,8 @@ import torch
 from filelock import FileLock
 
 from conftest import ROOT, make_volume
+from covidseg.cases.intensity import to_window
 from covidseg.cases.nnunet import export, to_hounsfield
-from covidseg.cases.preprocessing import to_window
 from covidseg.errors import InputError
 from covidseg.volumes import read_volume, write_volume
 from toy_workflow import copy_parts, jobs_of, snakemake

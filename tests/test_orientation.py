@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from conftest import make_volume
-from covidseg.cases.ingest import first_fitting, ingest
+from covidseg.cases.ingest import ingest
+from covidseg.cases.intensity import first_fitting
 from covidseg.cases.orientation import EXCHANGED, MASKS_HEADER, MIRRORED, read_sides, scan_under_masks
 from covidseg.errors import InputError
 from covidseg.volumes import Volume, nifti_bytes, parse_volume, read_volume

@@ -12,18 +12,13 @@ import pytest
 from conftest import ROOT, make_volume
 from covidseg.config.series import Series
 from covidseg.errors import InputError
-from covidseg.evaluation.scoring import COLUMNS, collect, score_cases, time_scores, write_scores
+from covidseg.evaluation.scoring import COLUMNS, collect, round_values, score_cases, time_scores
+from covidseg.evaluation.summary import read_scores
+from covidseg.files import write_csv
 from covidseg.paper.figures import save_figure
-from covidseg.paper.formats import MARKDOWN, write_printed
+from covidseg.paper.formats import MARKDOWN, write_score_pages
 from covidseg.paper.layout import Printer
-from covidseg.paper.tables import (
-    comparison_rows,
-    interval_rows,
-    read_published,
-    read_scores,
-    table_cells,
-    write_csv,
-)
+from covidseg.paper.tables import comparison_rows, interval_rows, read_published, table_cells
 from covidseg.paper.violin import draw_violins
 from covidseg.volumes import write_volume
 
@@ -124,12 +119,12 @@ def scores(tmp_path):
                     value = 0.5 + shift + 0.2 * generator.random()
                     undefined = (experiment, fold, case) == ("body-finetune-msd", 1, "c")
                     rows.append(score_row(experiment, fold, case, metric, math.nan if undefined else value))
-    write_scores(tmp_path / "scores.csv", rows)
+    write_csv(tmp_path / "scores.csv", round_values(rows), columns=COLUMNS)
     return read_scores(tmp_path / "scores.csv")
 
 
 def test_the_file_has_the_contract_s_columns_and_an_empty_cell_for_undefined(tmp_path):
-    write_scores(tmp_path / "x.csv", [score_row("scratch", 0, "a", "DSC", math.nan)])
+    write_csv(tmp_path / "x.csv", [score_row("scratch", 0, "a", "DSC", math.nan)], columns=COLUMNS)
     header, row = (tmp_path / "x.csv").read_text().splitlines()
     assert header == "experiment,paper,strategy,source,fold,dataset,split,case,region,metric,value"
     assert row == "scratch,wang2021,s,none,0,covid20,test,a,infection,DSC,"
@@ -150,7 +145,9 @@ def test_a_training_that_was_not_timed_has_no_row_of_its_time(tmp_path):
 
 def test_collect_joins_and_refuses_other_columns(tmp_path):
     for number, value in enumerate((0.25, 0.5)):
-        write_scores(tmp_path / f"{number}.csv", [score_row("scratch", number, "a", "DSC", value)])
+        write_csv(
+            tmp_path / f"{number}.csv", [score_row("scratch", number, "a", "DSC", value)], columns=COLUMNS
+        )
     collect([tmp_path / "0.csv", tmp_path / "1.csv"], tmp_path / "all.csv")
     with open(tmp_path / "all.csv", newline="") as file:
         joined = list(csv.DictReader(file))
@@ -295,7 +292,7 @@ def test_printed_table_is_laid_out_as_the_paper_s(scores):
 def test_files_name_the_configuration(scores, tmp_path, name):
     cells = table_cells(ROWS, ARTEFACT, scores, read_published(PUBLISHED, "wang2021", "1"))
     intervals = interval_rows(ROWS, ARTEFACT, scores, EVALUATION, seed=1)
-    write_printed(
+    write_score_pages(
         tmp_path / "table1",
         ARTEFACT,
         cells,
@@ -316,7 +313,7 @@ def test_files_name_the_configuration(scores, tmp_path, name):
     assert latex.count(r"\begin{table}") == 2
     assert "±" not in latex
     assert not re.search(r"(?<!\\)%", latex)
-    write_csv(tmp_path / "table1.csv", cells)
+    write_csv(tmp_path / "table1.csv", cells, digits=9)
     pd.testing.assert_frame_equal(
         pd.read_csv(tmp_path / "table1.csv", keep_default_na=False, dtype={"fold": str}).astype(cells.dtypes),
         cells,

@@ -11,7 +11,8 @@ from PIL import Image
 
 from conftest import ROOT, make_volume
 from covidseg.cases.arrays import open_case
-from covidseg.cases.ingest import ingest, window_of
+from covidseg.cases.ingest import ingest
+from covidseg.cases.intensity import window_of
 from covidseg.cases.pictures import numbers
 from covidseg.cases.preprocessing import preprocess
 from covidseg.cases.readers import list_cases, load_case

@@ -8,16 +8,10 @@ import pytest
 
 from conftest import ROOT
 from covidseg.config.series import Series
-from covidseg.paper.formats import HTML, LATEX, MARKDOWN, write_printed
+from covidseg.evaluation.summary import read_scores
+from covidseg.paper.formats import HTML, LATEX, MARKDOWN, write_score_pages
 from covidseg.paper.layout import Printer, lay_out
-from covidseg.paper.tables import (
-    comparison_rows,
-    devices_of,
-    interval_rows,
-    read_published,
-    read_scores,
-    table_cells,
-)
+from covidseg.paper.tables import comparison_rows, devices_of, interval_rows, read_published, table_cells
 
 PUBLISHED = ROOT / "config" / "published.csv"
 EVALUATION = {"bootstrap": 100, "confidence": 0.95}
@@ -150,7 +144,7 @@ def test_times_that_the_configuration_leaves_out_are_said_to_be_left_out(tmp_pat
     assert table["Avg"][0] == "not timed [206 ± 16]"
     assert table["Ratio"].tolist() == ["not timed [1.00]", "not timed [0.97]"]
     shown = {"configuration": "toy", "phantom": True, "confidence": 0.95, "remarks": []}
-    write_printed(tmp_path / "t", artefact, cells, intervals, devices=devices_of(rows, scores), **shown)
+    write_score_pages(tmp_path / "t", artefact, cells, intervals, devices=devices_of(rows, scores), **shown)
     for suffix in ("md", "tex", "html"):
         assert (
             "No training was timed: a configuration with timed: false"
@@ -163,7 +157,7 @@ def test_the_three_formats_hold_the_same_and_escape_names(tmp_path):
     artefact = ARTEFACT | {"metrics": ["DSC", "time"]}
     cells = table_cells(ROWS, artefact, scores, read_published(PUBLISHED, "wang2021", "3"))
     intervals = interval_rows(ROWS, artefact, scores, EVALUATION, seed=1)
-    write_printed(
+    write_score_pages(
         tmp_path / "t",
         artefact,
         cells,
@@ -196,7 +190,7 @@ def test_numbers_keep_their_sign_and_their_zeros(tmp_path):
     artefact = ARTEFACT | {"folds": "average"}
     cells = table_cells(ROWS[:1], artefact, scores, read_published(PUBLISHED, "wang2021", "3"))
     intervals = interval_rows(ROWS[:1], artefact, scores, EVALUATION, seed=1)
-    write_printed(
+    write_score_pages(
         tmp_path / "t",
         artefact,
         cells,
@@ -298,7 +292,7 @@ def test_panels_stand_above_their_metrics_in_every_format(tmp_path, suffix):
     scores = panel_scores(PANEL_SCORES)
     cells = table_cells(PANEL_SERIES, PANELS, scores, read_published(PUBLISHED, "ma2021", "IX"))
     intervals = interval_rows(PANEL_SERIES, PANELS, scores, EVALUATION, seed=1)
-    write_printed(
+    write_score_pages(
         tmp_path / "t",
         PANELS,
         cells,

@@ -1,7 +1,6 @@
 """Training: it learns, it stops and resumes without a trace, and only once at a time."""
 
 import dataclasses
-import math
 import platform
 import signal
 import subprocess
@@ -53,7 +52,7 @@ def test_files_and_log_of_a_finished_run(undisturbed):
     assert [int(row["epoch"]) for row in table] == [0, 1, 2, 3]
     rates = [0.05 * (1 - epoch / 4) ** 0.9 for epoch in range(4)]
     assert [float(row["learning_rate"]) for row in table] == pytest.approx(rates)
-    assert [math.isnan(float(row["validation_dice"])) for row in table] == [True, False, True, False]
+    assert [row["validation_dice"] == "" for row in table] == [True, False, True, False]
 
 
 def test_the_log_has_the_seconds_of_a_timed_run_alone(undisturbed, training_folders, tmp_path):

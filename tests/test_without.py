@@ -11,17 +11,11 @@ from covidseg.config.series import Series
 from covidseg.config.settings import extend
 from covidseg.config.without import missing_datasets, reduce_experiments
 from covidseg.errors import InputError
+from covidseg.files import write_csv
 from covidseg.paper.datasets_table import as_csv, as_text
-from covidseg.paper.formats import MARKDOWN, write_printed
+from covidseg.paper.formats import MARKDOWN, write_score_pages
 from covidseg.paper.layout import Printer
-from covidseg.paper.tables import (
-    comparison_rows,
-    devices_of,
-    interval_rows,
-    read_published,
-    table_cells,
-    write_csv,
-)
+from covidseg.paper.tables import comparison_rows, devices_of, interval_rows, read_published, table_cells
 from covidseg.paper.violin import draw_violins
 
 CONFIG = ROOT / "config"
@@ -287,7 +281,7 @@ def cells(scores):
 
 
 def test_every_cell_of_a_row_not_run_stands_in_the_csv_with_the_reason(cells, tmp_path):
-    write_csv(tmp_path / "table1.csv", cells)
+    write_csv(tmp_path / "table1.csv", cells, digits=9)
     sheet = pd.read_csv(tmp_path / "table1.csv", keep_default_na=False)
     assert list(sheet.columns[-2:]) == ["status", "left_out"]
     missing = sheet[sheet.source == "StructSeg"]
@@ -342,7 +336,7 @@ def test_a_row_not_run_in_panels():
 def test_printed_tables_say_not_run_and_why(scores, cells, public, tmp_path, suffix):
     intervals = interval_rows(SERIES, ARTEFACT, scores, EVALUATION, seed=1)
     remarks = public.remarks(public.artefacts["wang2021"]["table1"])
-    write_printed(
+    write_score_pages(
         tmp_path / "t", ARTEFACT, cells, intervals,
         configuration="public", phantom=False, confidence=0.95, devices=devices_of(SERIES, scores), remarks=remarks,
     )  # fmt: skip

@@ -3,16 +3,16 @@
 from pathlib import Path
 
 from covidseg.archives.licences import source_table
+from covidseg.files import write_csv
 from covidseg.job import job
-from covidseg.paper.formats import write_tables
-from covidseg.paper.tables import write_csv
+from covidseg.paper.formats import write_pages
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         params = snakemake.params
         table = source_table(params.datasets, params.phantom)
-        write_csv(Path(snakemake.output[0]), table)
-        write_tables(
+        write_csv(snakemake.output[0], table, digits=9)
+        write_pages(
             Path(snakemake.output[0]).with_suffix(""),
             "Data sources",
             [f"Configuration: {params.configuration}. Gigabytes: of all archives, about."],

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from covidseg.files import write_csv
 from covidseg.job import job
 from covidseg.paper.datasets_table import as_csv, as_text, describe_cases
-from covidseg.paper.formats import write_tables
-from covidseg.paper.tables import write_csv
+from covidseg.paper.formats import write_pages
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
@@ -20,8 +20,8 @@ if __name__ == "__main__":
             for title, names in params.artefact["datasets"].items()
             for name in names
         }
-        write_csv(Path(snakemake.output.csv), as_csv(described, params.missing))
-        write_tables(
+        write_csv(snakemake.output.csv, as_csv(described, params.missing), digits=9)
+        write_pages(
             Path(snakemake.output.csv).with_suffix(""),
             params.artefact["title"],
             [

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from covidseg.config.configuration import load_configuration
-from covidseg.files import write_text
+from covidseg.files import write_csv, write_text
 from covidseg.job import job
 from covidseg.paper.formats import FORMATS
-from covidseg.paper.tables import write_csv
 from covidseg.runs.dag import Rule, list_jobs
 from covidseg.runs.hours import gather, job_hours
 from covidseg.runs.workload_tables import NOTES, workload_tables
@@ -25,5 +24,5 @@ if __name__ == "__main__":
         tables = workload_tables(known, job_hours(known), params.hosts)
         text = FORMATS[".md"][1](f"What configuration {name} takes", NOTES, tables)
         write_text(f"{params.base}.md", text)
-        write_csv(Path(f"{params.base}.csv"), next(iter(tables.values())))
+        write_csv(f"{params.base}.csv", next(iter(tables.values())), digits=9)
         print(text)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from covidseg.evaluation.scoring import score_cases, time_scores, write_scores
+from covidseg.evaluation.scoring import COLUMNS, round_values, score_cases, time_scores
+from covidseg.files import write_csv
 from covidseg.job import job
 
 if __name__ == "__main__":
@@ -28,4 +29,4 @@ if __name__ == "__main__":
                 tolerance_mm=snakemake.params.tolerance_mm,
             )
             rows += [{**identity, "dataset": dataset, "split": split, **score} for score in scores]
-        write_scores(Path(snakemake.output[0]), rows)
+        write_csv(snakemake.output[0], round_values(rows), columns=COLUMNS)

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from covidseg.evaluation.scoring import write_scores
+from covidseg.evaluation.scoring import COLUMNS, round_values
+from covidseg.files import write_csv
 from covidseg.job import job
-from covidseg.paper.tables import write_csv
 from covidseg.weak.evaluation import count_pixels, threshold_curve, weak_scores
 
 if __name__ == "__main__":
@@ -28,5 +28,5 @@ if __name__ == "__main__":
             )
             rows += [{**identity, "dataset": dataset, "split": split, **score} for score in scores]
             curves.append(threshold_curve(counts).assign(split=split))
-        write_scores(Path(snakemake.output.scores), rows)
-        write_csv(Path(snakemake.output.curves), pd.concat(curves))
+        write_csv(snakemake.output.scores, round_values(rows), columns=COLUMNS)
+        write_csv(snakemake.output.curves, pd.concat(curves), digits=9)

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from covidseg.evaluation.summary import as_metrics, mean_scores
-from covidseg.files import write_json
+from covidseg.evaluation.summary import as_metrics, mean_scores, read_scores
+from covidseg.files import write_csv, write_json
 from covidseg.job import job
-from covidseg.paper.tables import read_scores, write_csv
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
@@ -16,4 +15,4 @@ if __name__ == "__main__":
             split="test",
         )
         write_json(snakemake.output.metrics, as_metrics(means))
-        write_csv(Path(snakemake.output.table), means)
+        write_csv(snakemake.output.table, means, digits=9)

@@ -3,17 +3,11 @@
 from pathlib import Path
 
 from covidseg.config.series import Series
+from covidseg.evaluation.summary import read_scores
+from covidseg.files import write_csv
 from covidseg.job import job
-from covidseg.paper.formats import write_printed
-from covidseg.paper.tables import (
-    comparison_rows,
-    devices_of,
-    interval_rows,
-    read_published,
-    read_scores,
-    table_cells,
-    write_csv,
-)
+from covidseg.paper.formats import write_score_pages
+from covidseg.paper.tables import comparison_rows, devices_of, interval_rows, read_published, table_cells
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
@@ -24,10 +18,10 @@ if __name__ == "__main__":
         published = read_published(source, paper, artefact["published"])
         cells = table_cells(series, artefact, scores, published)
         intervals = interval_rows(series, artefact, scores, params.evaluation, params.seed)
-        write_csv(Path(snakemake.output.csv), cells)
-        write_csv(Path(snakemake.output.intervals), intervals)
-        write_csv(Path(snakemake.output.tests), comparison_rows(series, artefact, scores))
-        write_printed(
+        write_csv(snakemake.output.csv, cells, digits=9)
+        write_csv(snakemake.output.intervals, intervals, digits=9)
+        write_csv(snakemake.output.tests, comparison_rows(series, artefact, scores), digits=9)
+        write_score_pages(
             Path(snakemake.output.csv).with_suffix(""),
             artefact,
             cells,

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from covidseg.config.series import Series
+from covidseg.evaluation.summary import read_scores
 from covidseg.job import job
 from covidseg.paper.figures import save_figure
-from covidseg.paper.tables import read_scores
 from covidseg.paper.violin import draw_violins
 
 if __name__ == "__main__":

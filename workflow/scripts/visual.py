@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from covidseg.evaluation.summary import read_scores
 from covidseg.job import job
 from covidseg.paper.cases_figure import choose_cases, draw_visual, read_view
 from covidseg.paper.figures import save_figure
-from covidseg.paper.tables import read_scores
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

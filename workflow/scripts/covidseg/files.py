@@ -4,12 +4,19 @@ import csv
 import hashlib
 import io
 import json
+import math
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -66,13 +73,44 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_table(path: str | Path, rows: list[dict]) -> None:
-    """Write rows with equal keys as CSV, atomically."""
+def write_csv(
+    path: str | Path,
+    table: "pd.DataFrame | Sequence[dict]",
+    *,
+    columns: Sequence[str] = (),
+    digits: int | None = None,
+) -> None:
+    """Write a table as CSV, atomically: lines end with a line feed, an undefined value is an empty cell.
+
+    Args:
+        path: of the file.
+        table: rows with equal keys, or a pandas table.
+        columns: of rows, in their order; by default those of the first row.
+        digits: significant digits of a float; None: as many as it takes to read the same number back.
+    """
+    if not isinstance(table, Sequence):
+        columns, table = list(table.columns), table.to_dict("records")
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, fieldnames=rows[0], lineterminator="\n")
+    writer = csv.DictWriter(buffer, columns or list(table[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _cell(value, digits) for name, value in row.items()} for row in table)
     write_text(path, buffer.getvalue())
+
+
+def _cell(value: object, digits: int | None) -> object:
+    if not isinstance(value, float | np.floating):
+        return value
+    if math.isnan(value):
+        return ""
+    return repr(float(value)) if digits is None else f"{value:.{digits}g}"
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write a .npy; unlike numpy.save, a full disk is reported as such."""
+    with open(path, "wb") as file:
+        header = np.lib.format.header_data_from_array_1_0(np.ascontiguousarray(array))
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(np.ascontiguousarray(array).data)
 
 
 def write_json(path: str | Path, content: object) -> None:

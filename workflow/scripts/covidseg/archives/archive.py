@@ -1,6 +1,7 @@
 """Members of zip and tar archives (and of folders), read without ever writing where a name points."""
 
 import lzma
+import re
 import stat
 import tarfile
 import zipfile
@@ -123,3 +124,18 @@ def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members:
             archive.writestr(zipfile.ZipInfo(name, DATE), content)
+
+
+def member_expression(pattern: str, case: str, *, stack: bool = False) -> str:
+    """Turn a member pattern with {case} and * into a regular expression.
+
+    A `case` that captures, a group named "case", does so once; further {case} must repeat what it found.
+    Of a `stack` of pictures the last * is the slice, a group of that name.
+    """
+    expression = re.escape(pattern)
+    if stack:
+        expression = "(?P<slice>[^/]*)".join(expression.rsplit(r"\*", 1))
+    expression = expression.replace(r"\*", ".*")
+    head, *tails = expression.split(re.escape("{case}"))
+    again = "(?P=case)" if case.startswith("(?P<case>") else case
+    return head + "".join((again if i else case) + tail for i, tail in enumerate(tails))

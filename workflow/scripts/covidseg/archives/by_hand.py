@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-from covidseg.archives.archive import Archive
-from covidseg.cases.readers import member_expression
+from covidseg.archives.archive import Archive, member_expression
 from covidseg.errors import InputError
 
 SHOWN = 3  # names in a message

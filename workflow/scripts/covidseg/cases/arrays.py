@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from covidseg.files import write_json
+from covidseg.files import write_array, write_json
 
 FOREGROUND_LOCATIONS = 10_000  # kept per label and case, as many as nnU-Net keeps
 
@@ -36,14 +36,6 @@ def save_case(folder: Path, image: np.ndarray, label: np.ndarray, description: d
     for name, array in (("image", image), ("label", label), ("foreground", _foreground(label))):
         write_array(folder / f"{name}.npy", array)
     write_json(folder / "case.json", description)
-
-
-def write_array(path: Path, array: np.ndarray) -> None:
-    """Write a .npy; unlike numpy.save, a full disk is reported as such."""
-    with open(path, "wb") as file:
-        header = np.lib.format.header_data_from_array_1_0(np.ascontiguousarray(array))
-        np.lib.format.write_array_header_1_0(file, header)
-        file.write(np.ascontiguousarray(array).data)
 
 
 def _foreground(label: np.ndarray) -> np.ndarray:

@@ -1,11 +1,11 @@
 """Raw archives to cases in one form: LPS NIfTI, image and label on one grid, the project's label ids."""
 
 import logging
-from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
 
+from covidseg.cases.intensity import first_fitting, intensity_of
 from covidseg.cases.orientation import (
     EXCHANGED,
     MASKS_HEADER,
@@ -17,7 +17,7 @@ from covidseg.cases.orientation import (
 from covidseg.cases.readers import list_cases, load_case
 from covidseg.cases.splits import patient_of
 from covidseg.errors import InputError
-from covidseg.files import atomic_directory, digest, write_table
+from covidseg.files import atomic_directory, digest, write_csv
 from covidseg.parallel import in_parallel
 from covidseg.volumes import Volume, write_volume
 
@@ -57,7 +57,7 @@ def ingest(dataset: dict, *, raw: Path, names: list[str] | None, output: Path, w
     _warn_of_corrections(dataset, rows)
     if "sides" in dataset:
         _warn_of_large_left_lungs(dataset, dict(zip(cases, left_is_smaller, strict=True)))
-    write_table(output / "cases.csv", rows)
+    write_csv(output / "cases.csv", rows)
 
 
 def ingest_case(
@@ -129,36 +129,6 @@ def remap(label: np.ndarray, ids: dict[int, int], name: str) -> np.ndarray:
             "%s: %d voxels of the label are not whole numbers, but within %g", name, rounded, ROUNDING
         )
     return mapped
-
-
-def first_fitting(patterns: dict[str, str], case: str) -> str:
-    """Return the first pattern of case names that fits a case; raises InputError if none does."""
-    for pattern in patterns:
-        if fnmatch(case, pattern):
-            return pattern
-    raise InputError(
-        f"case {case}: fits none of the patterns {', '.join(patterns)} in datasets.yaml; add '*'"
-    )
-
-
-def intensity_of(dataset: dict, case: str) -> str:
-    """Return "hounsfield", "windowed" (0..255 already) or "grey" (of no known relation to HU) for a case."""
-    return dataset["intensity"][first_fitting(dataset["intensity"], case)]
-
-
-def window_of(dataset: dict, case: str, image: np.ndarray, window: tuple) -> tuple | None:
-    """Return the voxels of a case that become 0 and 255; None if it came so.
-
-    Args:
-        dataset: entry of config/datasets.yaml.
-        case: its name.
-        image: (z, y, x), of which grey levels are all taken.
-        window: the plan's, in HU.
-    """
-    kind = intensity_of(dataset, case)
-    if kind == "grey":
-        return float(image.min()), float(image.max())
-    return None if kind == "windowed" else window
 
 
 def _check_intensity(image: np.ndarray, dataset: dict, case: str, name: str) -> None:

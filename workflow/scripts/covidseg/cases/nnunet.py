@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from covidseg.cases.ingest import intensity_of
+from covidseg.cases.intensity import intensity_of
 from covidseg.cases.splits import Folds, describe_leaks, find_leaks, patient_of
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, write_json

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from covidseg.cases.arrays import save_case
-from covidseg.cases.ingest import window_of
+from covidseg.cases.intensity import to_window, window_of
 from covidseg.cases.resampling import new_shape, resample, resample_label, spline_orders
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, digest
@@ -70,15 +70,6 @@ def normalise_and_resample(image: Volume, spacing: tuple, *, window: tuple | Non
     orders = spline_orders(geometry.spacing, spacing, order=3)
     shape = new_shape(geometry.shape, geometry.spacing, spacing)
     return resample(voxels, shape, orders, lambda slice_: (scale(slice_) - mean) / deviation).half().numpy()
-
-
-def to_window(slice_: torch.Tensor, window: tuple | None) -> torch.Tensor:
-    """Return a slice with the window's HU as 0 to 255, what lies outside clipped; None: it came so."""
-    slice_ = slice_.float()
-    if window is None:
-        return slice_
-    low, high = window
-    return (slice_.clamp(low, high) - low) * (255 / (high - low))
 
 
 def _moments(voxels: torch.Tensor, scale: partial) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pydicom
 
-from covidseg.archives.archive import Archive
+from covidseg.archives.archive import Archive, member_expression
 from covidseg.cases.dicom import rasterise, read_series
 from covidseg.cases.stacks import read_stack
 from covidseg.errors import InputError
@@ -130,18 +130,3 @@ def _only(members: dict[str, bytes], path: Path, case: str) -> tuple[str, bytes]
 
 def _expression(source: dict, case: str) -> re.Pattern:
     return re.compile(member_expression(source["member"], case, stack=source["format"] == "slices"))
-
-
-def member_expression(pattern: str, case: str, *, stack: bool = False) -> str:
-    """Turn a member pattern with {case} and * into a regular expression.
-
-    A `case` that captures, a group named "case", does so once; further {case} must repeat what it found.
-    Of a `stack` of pictures the last * is the slice, a group of that name.
-    """
-    expression = re.escape(pattern)
-    if stack:
-        expression = "(?P<slice>[^/]*)".join(expression.rsplit(r"\*", 1))
-    expression = expression.replace(r"\*", ".*")
-    head, *tails = expression.split(re.escape("{case}"))
-    again = "(?P=case)" if case.startswith("(?P<case>") else case
-    return head + "".join((again if i else case) + tail for i, tail in enumerate(tails))

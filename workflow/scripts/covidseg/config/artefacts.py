@@ -3,7 +3,8 @@
 from itertools import product
 from pathlib import Path
 
-from covidseg.config.experiments import Experiment, check_known
+from covidseg.config.checks import check_known
+from covidseg.config.experiments import Experiment
 from covidseg.errors import InputError
 
 TRAINING = ("", "")  # the panel of a training itself, which has neither region nor split

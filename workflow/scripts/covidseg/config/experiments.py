@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from covidseg.config.checks import check_known, check_options
 from covidseg.errors import InputError
 from covidseg.regions import LESIONS
 from covidseg.training.strategies import STRATEGIES
@@ -163,18 +164,6 @@ def _check_sources(row: dict, needed: bool, sources: dict, where: str) -> None:
     check_known([row["source"]] if "source" in row else [], sources, f"{where}.source", "source")
 
 
-def check_options(options: dict, allowed: dict, where: str) -> None:
-    """Raise InputError unless the options are those allowed: key -> tuple of values, or a type."""
-    for key in options.keys() ^ allowed.keys():
-        verb = "unknown" if key in options else "missing"
-        raise InputError(f"{where}: {verb} option {key!r}; expected: {', '.join(allowed) or 'none'}")
-    for key, value in options.items():
-        if isinstance(allowed[key], tuple):
-            check_known([value], dict.fromkeys(allowed[key]), f"{where}.{key}", "value")
-        elif not isinstance(value, (int, allowed[key])) or value <= 0:
-            raise InputError(f"{where}.{key}: {value!r}; expected a positive {allowed[key].__name__}")
-
-
 def _refuse_unlabelled(row: dict, datasets: dict, where: str) -> None:
     """What one data set labels and another does not would be background in the other."""
     regions = {
@@ -236,10 +225,3 @@ def _labels(row: dict, classes: dict[int, str], datasets: dict, where: str) -> d
                 raise InputError(f"{where}.evaluate: {both}; their scores would be pooled")
             scored[key] = name
     return labels
-
-
-def check_known(names: list[str], known: dict, where: str, kind: str) -> None:
-    """Raise InputError at the first name that is not known, with those that are."""
-    for name in names:
-        if name not in known:
-            raise InputError(f"{where}: unknown {kind} {name!r}; allowed: {', '.join(map(str, known))}")

@@ -5,7 +5,8 @@ from pathlib import Path
 import yaml
 from snakemake.utils import update_config
 
-from covidseg.config.experiments import Experiment, check_known
+from covidseg.config.checks import check_known
+from covidseg.config.experiments import Experiment
 from covidseg.config.without import missing_datasets
 from covidseg.errors import InputError
 

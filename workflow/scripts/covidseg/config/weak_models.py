@@ -3,7 +3,8 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from covidseg.config.experiments import Experiment, check_known, check_options
+from covidseg.config.checks import check_known, check_options
+from covidseg.config.experiments import Experiment
 from covidseg.errors import InputError
 from covidseg.weak import SYSTEMS
 

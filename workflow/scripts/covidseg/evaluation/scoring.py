@@ -1,10 +1,8 @@
 """Scores of predictions, one row a case, region and metric; and all of them in one table."""
 
 import csv
-import io
 import json
 import logging
-import math
 import statistics
 from pathlib import Path
 
@@ -93,15 +91,9 @@ def time_scores(log_table: Path, description: Path) -> list[dict]:
     return [{"case": device, "region": "", "metric": "time", "value": statistics.median(seconds)}]
 
 
-def write_scores(path: Path, rows: list[dict]) -> None:
-    """Write rows of scores.csv atomically; an undefined value is an empty cell."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        undefined = math.isnan(row["value"])
-        writer.writerow({**row, "value": "" if undefined else repr(float(np.round(row["value"], 9)))})
-    write_text(path, buffer.getvalue())
+def round_values(rows: list[dict]) -> list[dict]:
+    """Return rows of scores.csv with their values rounded to nine decimals, as the file has them."""
+    return [{**row, "value": float(np.round(row["value"], 9))} for row in rows]
 
 
 def collect(paths: list[Path], output: Path) -> None:

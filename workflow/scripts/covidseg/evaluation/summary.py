@@ -1,5 +1,7 @@
 """How good every strategy is, in two numbers each: for DVC's metrics and plots."""
 
+from pathlib import Path
+
 import pandas as pd
 
 METRICS = ["DSC", "NSD"]
@@ -28,3 +30,8 @@ def as_metrics(means: pd.DataFrame) -> dict[str, dict[str, float | None]]:
     """Return experiment -> metric -> mean, None for NaN, which JSON does not have."""
     table = means.set_index("experiment").astype(object)
     return table.where(table.notna(), None).to_dict("index")
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Read scores.csv; "none" stays a word and empty values become NaN."""
+    return pd.read_csv(path, keep_default_na=False, na_values={"value": [""]}, dtype={"fold": str})

@@ -13,8 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from skimage.measure import label, regionprops
 
-from covidseg.cases.ingest import intensity_of, window_of
-from covidseg.cases.preprocessing import to_window
+from covidseg.cases.intensity import intensity_of, to_window, window_of
 from covidseg.paper.figures import REGION_COLOURS, caption, plt
 from covidseg.regions import TITLES
 from covidseg.volumes import Volume, read_volume

@@ -56,7 +56,7 @@ tr:hover td {{ background: #f3f3f3; }}
 """
 
 
-def write_printed(
+def write_score_pages(
     base: Path,
     artefact: dict,
     cells: pd.DataFrame,
@@ -77,7 +77,7 @@ def write_printed(
         write_text(base.with_suffix(suffix), write(artefact["title"], [*notes, MISPRINTS], tables))
 
 
-def write_tables(base: Path, title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> None:
+def write_pages(base: Path, title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> None:
     """Write <base>.md, .tex and .html of finished tables by heading, the first note above them."""
     for suffix, (_, write) in FORMATS.items():
         write_text(base.with_suffix(suffix), write(title, notes, tables))

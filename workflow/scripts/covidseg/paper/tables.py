@@ -9,7 +9,6 @@ import pandas as pd
 
 from covidseg.config.series import Series
 from covidseg.evaluation.statistics import bootstrap_interval, paired_tests, summarise
-from covidseg.files import write_text
 
 SERIES = ["row", "source", "region", "split"]
 KEYS = ["row", "source", "fold", "region", "split", "metric", "unit"]
@@ -29,11 +28,6 @@ WHOLE = ("AUPRC", "DSC_lower_bound")  # of all slices together: nothing to test 
 NOT_RUN = "not run"
 NOT_TIMED = "not timed"
 SYNONYMS = {"Recall": "Sensitivity"}  # ma2021 Table X prints the one quantity under both names
-
-
-def read_scores(path: Path) -> pd.DataFrame:
-    """Read scores.csv; "none" stays a word and empty values become NaN."""
-    return pd.read_csv(path, keep_default_na=False, na_values={"value": [""]}, dtype={"fold": str})
 
 
 def read_published(path: Path, paper: str, tables: str | list[str]) -> pd.DataFrame:
@@ -148,8 +142,3 @@ def _sample(scores: pd.DataFrame) -> pd.Series:
 def _scored(artefact: dict) -> list[str]:
     """Return the metrics that have a value a case."""
     return [metric for metric in artefact["metrics"] if metric not in (TIME, *WHOLE)]
-
-
-def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, atomically, numbers with nine decimals."""
-    write_text(path, table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))

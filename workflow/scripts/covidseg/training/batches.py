@@ -1,18 +1,12 @@
 """The samples of one training iteration."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 
 from covidseg.training.augmentation import augment, spatial_parameters
 from covidseg.training.patches import TrainingCase, cut_patch, patch_centre
+from covidseg.training.run import Run
 from covidseg.training.strategies.base import Batch
-
-if TYPE_CHECKING:
-    from covidseg.training.train import Run
 
 
 def training_batch(

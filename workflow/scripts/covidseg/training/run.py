@@ -1,13 +1,59 @@
 """From an experiment and a fold to a training run, and to the description of its model."""
 
 import json
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from covidseg.cases.splits import read_splits, training_cases, validation_cases
 from covidseg.files import fingerprint
 from covidseg.training.strategies import load_strategy
-from covidseg.training.train import Run
+from covidseg.training.strategies.base import Schedule, Strategy
 from covidseg.training.weights import read_description
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model to train.
+
+    Attributes:
+        strategy: how it starts and steps.
+        pretrained: model.safetensors to start from, or None.
+        cases: folders of preprocessed training cases.
+        source_cases: folders of the source's training cases, for strategies that train on them too.
+        validation: folders of preprocessed cases for the validation Dice; may be empty.
+        labels: data set -> its label id -> output channel.
+        classes: output channels, background included.
+        fold: the fold, which seeds the patches together with `seed`.
+        seed: of weights, patches and augmentation.
+        patch: voxels (z, y, x).
+        network, training, augmentation: these sections of the configuration.
+        threads: of the processor.
+        timed: whether log.csv gets the seconds of each epoch, which differ from run to run.
+        fingerprint: of configuration, code and data; a state with another one is not resumed.
+    """
+
+    strategy: Strategy
+    pretrained: Path | None
+    cases: list[Path]
+    source_cases: list[Path]
+    validation: list[Path]
+    labels: dict[str, dict[int, int]]
+    classes: int
+    fold: int
+    seed: int
+    patch: tuple[int, int, int]
+    network: dict
+    training: dict
+    augmentation: dict
+    threads: int
+    timed: bool
+    fingerprint: str
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The learning rate's schedule."""
+        return self.strategy.schedule(self.training, self.pretrained)
 
 
 def make_run(

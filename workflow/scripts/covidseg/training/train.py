@@ -7,71 +7,26 @@ run needs no random state: on a CPU in float32 it ends with the same bits as an 
 import logging
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from covidseg.device import Compute, choose_compute
-from covidseg.files import write_table
+from covidseg.files import write_csv
 from covidseg.training.batches import training_batch
 from covidseg.training.loop import Loop, run_epochs
 from covidseg.training.network import build_network
 from covidseg.training.optimisers import NesterovSGD
 from covidseg.training.patches import TrainingCase, load_cases
+from covidseg.training.run import Run
 from covidseg.training.state import Progress, State, network_tensors, open_state, restore_network
-from covidseg.training.strategies.base import Schedule, Strategy
 from covidseg.training.validation import validation_dice
 from covidseg.training.weights import log_transfer, save_model, weights_digest, write_tensors
 
 log = logging.getLogger(__name__)
 
 COLUMNS = ("epoch", "learning_rate", "loss", "validation_dice", "seconds")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One model to train.
-
-    Attributes:
-        strategy: how it starts and steps.
-        pretrained: model.safetensors to start from, or None.
-        cases: folders of preprocessed training cases.
-        source_cases: folders of the source's training cases, for strategies that train on them too.
-        validation: folders of preprocessed cases for the validation Dice; may be empty.
-        labels: data set -> its label id -> output channel.
-        classes: output channels, background included.
-        fold: the fold, which seeds the patches together with `seed`.
-        seed: of weights, patches and augmentation.
-        patch: voxels (z, y, x).
-        network, training, augmentation: these sections of the configuration.
-        threads: of the processor.
-        timed: whether log.csv gets the seconds of each epoch, which differ from run to run.
-        fingerprint: of configuration, code and data; a state with another one is not resumed.
-    """
-
-    strategy: Strategy
-    pretrained: Path | None
-    cases: list[Path]
-    source_cases: list[Path]
-    validation: list[Path]
-    labels: dict[str, dict[int, int]]
-    classes: int
-    fold: int
-    seed: int
-    patch: tuple[int, int, int]
-    network: dict
-    training: dict
-    augmentation: dict
-    threads: int
-    timed: bool
-    fingerprint: str
-
-    @cached_property
-    def schedule(self) -> Schedule:
-        """The learning rate's schedule."""
-        return self.strategy.schedule(self.training, self.pretrained)
 
 
 @dataclass(frozen=True)
@@ -122,7 +77,7 @@ def train(
         _check_frozen(network, transfer.frozen, frozen)
         kept.lease.check()
         save_model(model, network, {**description, "architecture": architecture, "device": str(compute)})
-        write_table(log_table, progress.rows)
+        write_csv(log_table, progress.rows)
         if snapshots:
             write_tensors(Path(snapshots), progress.snapshots)
         kept.finish(outputs)

@@ -1,18 +1,12 @@
 """The Dice of held-out cases while a network is trained."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from torch import nn
 
 from covidseg.device import Compute
 from covidseg.training.patches import TrainingCase, cut_patch, patch_centre
-
-if TYPE_CHECKING:
-    from covidseg.training.train import Run
+from covidseg.training.run import Run
 
 
 @torch.inference_mode()

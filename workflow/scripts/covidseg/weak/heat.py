@@ -9,9 +9,8 @@ import torch
 from matplotlib import colormaps
 from PIL import Image
 
-from covidseg.cases.arrays import write_array
 from covidseg.device import choose_compute
-from covidseg.files import atomic_directory
+from covidseg.files import atomic_directory, write_array
 from covidseg.weak.evaluation import LEVELS
 from covidseg.weak.training import load_networks
 

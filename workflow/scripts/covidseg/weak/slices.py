@@ -13,14 +13,11 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from covidseg.archives.archive import Archive
-from covidseg.cases.arrays import write_array
-from covidseg.cases.ingest import window_of
+from covidseg.archives.archive import Archive, member_expression
+from covidseg.cases.intensity import to_window, window_of
 from covidseg.cases.pictures import numbers, read_picture
-from covidseg.cases.preprocessing import to_window
-from covidseg.cases.readers import member_expression
 from covidseg.errors import InputError
-from covidseg.files import atomic_directory
+from covidseg.files import atomic_directory, write_array
 from covidseg.volumes import read_volume
 
 TEST_SHARE = 0.2

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from covidseg.device import Compute, choose_compute
-from covidseg.files import fingerprint, write_table
+from covidseg.files import fingerprint, write_csv
 from covidseg.training.loop import Loop, Tensors, run_epochs
 from covidseg.training.optimisers import Adam
 from covidseg.training.state import Progress, State, open_state
@@ -73,7 +73,7 @@ def train_weakly(run: WeakRun, *, model: Path, log_table: Path, state: Path, des
         kept.lease.check()
         write_tensors(model, weights(networks))
         write_description(model, {**description, "device": str(compute)})
-        write_table(log_table, progress.rows)
+        write_csv(log_table, progress.rows)
         kept.finish(outputs)
 
 

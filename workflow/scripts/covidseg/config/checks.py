@@ -1,0 +1,22 @@
+"""What is named in the configuration must exist."""
+
+from covidseg.errors import InputError
+
+
+def check_options(options: dict, allowed: dict, where: str) -> None:
+    """Raise InputError unless the options are those allowed: key -> tuple of values, or a type."""
+    for key in options.keys() ^ allowed.keys():
+        verb = "unknown" if key in options else "missing"
+        raise InputError(f"{where}: {verb} option {key!r}; expected: {', '.join(allowed) or 'none'}")
+    for key, value in options.items():
+        if isinstance(allowed[key], tuple):
+            check_known([value], dict.fromkeys(allowed[key]), f"{where}.{key}", "value")
+        elif not isinstance(value, (int, allowed[key])) or value <= 0:
+            raise InputError(f"{where}.{key}: {value!r}; expected a positive {allowed[key].__name__}")
+
+
+def check_known(names: list[str], known: dict, where: str, kind: str) -> None:
+    """Raise InputError at the first name that is not known, with those that are."""
+    for name in names:
+        if name not in known:
+            raise InputError(f"{where}: unknown {kind} {name!r}; allowed: {', '.join(map(str, known))}")
