@@ -5,18 +5,26 @@ snakemake --configfile config/paper.yaml    the papers' data and settings
 snakemake --configfile config/public.yaml   the same without the data that need a registration
 """
 
+import sys
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.0")
 
+BASE = Path(workflow.basedir)
+sys.path.insert(0, str(BASE / "workflow" / "scripts"))
+
+from covidseg.runs import internals
+
 # Only one configuration: two merged into each other would be a third that nobody wrote.
-if not workflow.overwrite_configfiles:
+if not internals.chosen_files(workflow):
 
     configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/shown.smk"
+include: "workflow/rules/by_wildcards.smk"
 include: "workflow/rules/run.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
@@ -50,7 +58,7 @@ localrules:
 rule all:
     default_target: True
     input:
-        artefact_files(),
+        in_use.artefact_files(ARTEFACTS),
         "results/paper/data_sources.md",
         "results/paper/errata.html",
         "results/splits.json",
@@ -65,19 +73,19 @@ rule all:
 
 rule tables_and_violins:
     input:
-        artefact_files("table", "violin"),
+        in_use.artefact_files(ARTEFACTS, "table", "violin"),
 
 
 onstart:
-    if not only_plans():
+    if not internals.is_asked_for(workflow, "plan"):
         claim_results()
         tell_licences()
         settle_leftovers()
-    lift_rate_limit()
+    internals.lift_rate_limit(workflow)
 
 
 onsuccess:
-    if not only_plans():
+    if not internals.is_asked_for(workflow, "plan"):
         forget_finished_trainings()
         write_provenance()
         print(where_results_are())

@@ -162,7 +162,7 @@ def test_a_group_whose_left_lungs_are_the_larger_is_warned_of(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         run(tmp_path / "enough", cases | {"c4": files(left=large, right=small), "c5": files()})
     assert (
-        "Ours: the left lung is the larger one in 5 of 6 cases *, which the heart makes unlikely"
+        "out: the left lung is the larger one in 5 of 6 cases *, which the heart makes unlikely"
         in caplog.text
     )
 

@@ -7,10 +7,9 @@ rule download:
     log:
         "logs/download/{dataset}/{archive}.log",
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=rising(1000),
-        runtime=rising(720),
+        **asks(memory_mb=1000, minutes=720),
         downloads=1,
     params:
         # Of phantoms alone: nobody fetches 40 GB again because a line of code has changed.
@@ -19,8 +18,6 @@ rule download:
         ),
         source=addresses_of,
         phantom=phantom_of,
-    message:
-        "Fetch {output}"
     script:
         "../scripts/download.py"
 
@@ -31,17 +28,20 @@ rule data_sources:
     log:
         "logs/data_sources.log",
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=rising(1000),
-        runtime=rising(10),
+        **asks(memory_mb=1000, minutes=10),
     params:
         code=code("data_sources"),
-        datasets={name: DATASETS[name] for name in hosts_in_use()},
-        phantom=[name for name in hosts_in_use() if CONFIGURATION.is_phantom(name)],
-        configuration=config["name"],
-    message:
-        "List data sets, licences and citations: {output[1]}"
+        datasets={
+            name: in_use.pick(
+                CONFIG.datasets[name],
+                *("title", "licence", "citation", "homepage", "gigabytes"),
+            )
+            for name in in_use.hosts(CONFIG)
+        },
+        phantom=[name for name in in_use.hosts(CONFIG) if CONFIG.is_phantom(name)],
+        config_name=config["name"],
     script:
         "../scripts/data_sources.py"
 
@@ -56,17 +56,17 @@ rule ingest:
     log:
         "logs/ingest/{dataset}.log",
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=rising(8000),
-        runtime=rising(240),
+        **asks(memory_mb=8000, minutes=240),
     params:
         code=code("ingest"),
-        dataset=lambda wildcards: DATASETS[wildcards.dataset],
-        names=lambda wildcards: CONFIGURATION.case_names(wildcards.dataset),
-    message:
-        "Ingest {wildcards.dataset} into {output.images}"
+        dataset=keys(
+            *("images", "labels", "lungs", "registry", "case_name", "patient"),
+            *("regions", "sides", "intensity"),
+        ),
+        names=lambda wildcards: CONFIG.archived_apart(wildcards.dataset),
     script:
         "../scripts/ingest.py"
 
@@ -82,17 +82,14 @@ rule preprocess:
     log:
         "logs/preprocess/{dataset}.log",
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=rising(8000),
-        runtime=rising(240),
+        **asks(memory_mb=8000, minutes=240),
     params:
         code=code("preprocess"),
-        dataset=lambda wildcards: DATASETS[wildcards.dataset],
-        plan=plan_of,
-    message:
-        "Preprocess into {output}"
+        dataset=keys("regions", "intensity"),
+        plan=in_use.pick(config["plan"], "spacing", "window"),
     script:
         "../scripts/preprocess.py"
 
@@ -100,24 +97,38 @@ rule preprocess:
 rule split:
     input:
         cases="results/cases/{dataset}/cases.csv",
-        published=local("config/splits.json"),
     output:
         "results/splits/{dataset}.json",
     log:
         "logs/split/{dataset}.log",
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=rising(500),
-        runtime=rising(10),
+        **asks(memory_mb=500, minutes=10),
     params:
         code=code("split"),
-        kind=lambda wildcards: DATASETS[wildcards.dataset]["split"],
+        kind=lambda wildcards: CONFIG.datasets[wildcards.dataset]["split"],
+        published=published_split,
         scheme=config["splits"],
         phantom=lambda wildcards: config["phantom"]
-        and CONFIGURATION.case_names(wildcards.dataset),
+        and CONFIG.case_names(wildcards.dataset),
         seed=config["seed"],
-    message:
-        "Split: {output}"
     script:
         "../scripts/split.py"
+
+
+rule collect_splits:
+    input:
+        splits=expand("results/splits/{dataset}.json", dataset=in_use.datasets(CONFIG)),
+    output:
+        "results/splits.json",
+    log:
+        "logs/collect_splits.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        **asks(memory_mb=500, minutes=10),
+    params:
+        code=code("collect_splits"),
+    script:
+        "../scripts/collect_splits.py"

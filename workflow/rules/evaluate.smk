@@ -5,29 +5,26 @@ rule predict:
     input:
         model="results/models/{experiment}/fold{fold}/model.safetensors",
         description="results/models/{experiment}/fold{fold}/model.json",
-        cases=evaluated("results/preprocessed/{dataset}"),
-        splits=splits_for_prediction,
+        cases=expand("results/preprocessed/{dataset}", dataset=evaluated_on),
+        splits=expand("results/splits/{dataset}.json", dataset=predicted_on),
     output:
         directory("results/predictions/{experiment}/fold{fold}"),
     log:
         "logs/predict/{experiment}/fold{fold}.log",
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
+        **asks(memory_mb=16000, minutes=DAY),
         gpu=1,
-        mem_mb=rising(16000),
-        runtime=rising(1440),
     params:
         code=code("predict"),
-        train=lambda wildcards: EXPERIMENTS[wildcards.experiment].train,
+        train=lambda wildcards: experiment_of(wildcards).train,
         inference=config["inference"],
         device=config["training"]["device"],
         precision=config["training"]["precision"],
         # Not an output: a restart goes on with the cases that are not written yet.
         partial="results/partial/predictions/{experiment}/fold{fold}",
-    message:
-        "Predict {output}"
     script:
         "../scripts/predict.py"
 
@@ -35,7 +32,7 @@ rule predict:
 rule score:
     input:
         predictions="results/predictions/{experiment}/fold{fold}",
-        labels=evaluated("results/cases/{dataset}/labels"),
+        labels=expand("results/cases/{dataset}/labels", dataset=evaluated_on),
         description="results/models/{experiment}/fold{fold}/model.json",
         log="results/models/{experiment}/fold{fold}/log.csv",
     output:
@@ -43,62 +40,35 @@ rule score:
     log:
         "logs/score/{experiment}/fold{fold}.log",
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=rising(4000),
-        runtime=rising(60),
+        **asks(memory_mb=4000, minutes=60),
     params:
         code=code("score"),
-        experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment].to_json(),
+        experiment=lambda wildcards: experiment_of(wildcards).for_scoring(),
         regions=lambda wildcards: {
-            name: DATASETS[name]["regions"]
-            for name in EXPERIMENTS[wildcards.experiment].evaluate
+            name: CONFIG.datasets[name]["regions"] for name in evaluated_on(wildcards)
         },
         tolerance_mm=config["evaluation"]["tolerance_mm"],
-    message:
-        "Score: {output}"
     script:
         "../scripts/score.py"
 
 
 rule collect:
     input:
-        scores=score_files,
+        scores=expand("results/scores/{name}.csv", name=in_use.scored(CONFIG)),
     output:
         "results/scores.csv",
     log:
         "logs/collect.log",
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=rising(1000),
-        runtime=rising(10),
+        **asks(memory_mb=1000, minutes=10),
     params:
         code=code("collect"),
-    message:
-        "Collect {output}"
     script:
         "../scripts/collect.py"
-
-
-rule collect_splits:
-    input:
-        splits=expand("results/splits/{dataset}.json", dataset=datasets_in_use()),
-    output:
-        "results/splits.json",
-    log:
-        "logs/collect_splits.log",
-    conda:
-        "../../envs/environment.yaml"
-    resources:
-        mem_mb=rising(500),
-        runtime=rising(10),
-    params:
-        code=code("collect_splits"),
-    message:
-        "Collect {output}"
-    script:
-        "../scripts/collect_splits.py"
 
 
 rule summarise:
@@ -110,14 +80,11 @@ rule summarise:
     log:
         "logs/summarise.log",
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        **asks(memory_mb=1000, minutes=10),
     params:
         code=code("summarise"),
         dataset=TARGET,
-    message:
-        "Summarise: {output.metrics}"
     script:
         "../scripts/summarise.py"

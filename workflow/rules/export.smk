@@ -3,9 +3,9 @@
 
 rule nnunet_dataset:
     input:
-        images=exported("results/cases/{dataset}/images"),
-        labels=exported("results/cases/{dataset}/labels"),
-        splits=exported("results/splits/{dataset}.json"),
+        images=expand("results/cases/{dataset}/images", dataset=exported),
+        labels=expand("results/cases/{dataset}/labels", dataset=exported),
+        splits=expand("results/splits/{dataset}.json", dataset=exported),
     output:
         directory("results/nnunet_raw/{folder}"),
     log:
@@ -13,18 +13,18 @@ rule nnunet_dataset:
     wildcard_constraints:
         folder=one_of(NNUNET),
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=rising(8000),
-        runtime=rising(240),
+        **asks(memory_mb=8000, minutes=240),
     params:
         code=code("export_nnunet"),
-        dataset=lambda wildcards: DATASETS[NNUNET[wildcards.folder]],
+        dataset=lambda wildcards: in_use.pick(
+            CONFIG.datasets[exported(wildcards)],
+            *("title", "homepage", "licence", "patient", "regions", "intensity"),
+        ),
         window=config["plan"]["window"],
-        configuration=config["name"],
-    message:
-        "Export {output}"
+        config_name=config["name"],
     script:
         "../scripts/export_nnunet.py"
 

@@ -6,16 +6,13 @@ rule plan:
     log:
         "logs/plan.log",
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        **asks(memory_mb=1000, minutes=10),
     params:
-        rules=lambda wildcards: rules_asked(),
-        hosts=hosts_in_use(),
+        rules=lambda wildcards: internals.rules_asked(workflow),
+        hosts=in_use.hosts(CONFIG),
         owner=results_owner(),
         base=f"results/plan/{config['name']}",
-    message:
-        "Count jobs, hours and gigabytes of configuration {config[name]}"
     script:
         "../scripts/plan.py"

@@ -13,11 +13,6 @@ def results_owner():
     return MARK.read_text().strip() if MARK.exists() else None
 
 
-def only_plans():
-    """Whether nothing but `plan` was asked for, which makes no results."""
-    return {job.rule.name for job in workflow.dag.targetjobs} == {"plan"}
-
-
 def claim_results():
     """Refuse to run one configuration over another's results, which may have taken weeks to make."""
     owner = results_owner() or config["name"]
@@ -32,37 +27,27 @@ def claim_results():
 
 def tell_licences():
     """Print the licences of what this run fetches, and refuse a disk that cannot hold it."""
-    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "download"]
+    jobs = internals.due_jobs(workflow, "download")
     wanted = {job.wildcards.dataset for job in jobs}
-    real = sorted(name for name in wanted if not CONFIGURATION.is_phantom(name))
+    real = sorted(name for name in wanted if not CONFIG.is_phantom(name))
     if not real:
         return
     folder = Path("data") if Path("data").exists() else Path()
     try:
-        print(describe_sources({name: DATASETS[name] for name in real}, folder))
+        print(describe_sources({name: CONFIG.datasets[name] for name in real}, folder))
     except InputError as error:
         raise WorkflowError(str(error))
 
 
-def lift_rate_limit():
-    """Let this machine start jobs as fast as it can; a cluster's limit stays.
-
-    Under a limit Snakemake wakes its scheduler once a second for every job that has ended so far: after
-    400 jobs that is a third of a core.
-    """
-    if workflow.local_exec:
-        workflow.scheduler.job_rate_limiter = None
-
-
 def settle_leftovers():
     """On a SLURM cluster, see to the jobs of a run that was killed before it could cancel them."""
-    if not workflow.local_exec and workflow.executor_plugin.name == "slurm":
+    if internals.runs_on_slurm(workflow):
         for line in slurm.settle_leftovers(Path.cwd()):
             print(line)
 
 
 def forget_finished_trainings():
-    """Delete the second names of this run's models, which only a job of a killed run could still need."""
+    """Delete what finished trainings keep beside their state for the jobs of a killed run."""
     for folder in Path("results/state").glob("*/fold*/finished"):
         shutil.rmtree(folder.parent)
 
@@ -70,7 +55,7 @@ def forget_finished_trainings():
 def where_results_are():
     shown = [
         path
-        for path in artefact_files()
+        for path in in_use.artefact_files(ARTEFACTS)
         if path.endswith((".md", ".png")) and Path(path).exists()
     ]
     return "\n".join(
@@ -89,24 +74,10 @@ def write_provenance():
     """Write what this run's results come from; imported here, since every job reads the Snakefile."""
     from covidseg.runs import provenance
 
-    provenance.write_provenance(Path(PROVENANCE), CONFIGURATION, root=BASE)
+    provenance.write_provenance(Path(PROVENANCE), CONFIG, root=BASE)
 
 
 def provenance_page():
     """Return the page of the last run, where there was one here: no rule makes it, so it reruns nothing."""
     page = Path(PROVENANCE).with_suffix(".html")
     return [local(str(page))] if page.exists() else []
-
-
-def rules_asked():
-    """Return every rule that makes files -> its outputs, minutes, threads, and whether it asks for a GPU."""
-    return {
-        one.name: (
-            len(one.output),
-            one.resources["runtime"].evaluate(None, attempt=1).value,
-            one.resources["_cores"].value,
-            "gpu" in one.resources,
-        )
-        for one in workflow.rules
-        if one.output
-    }

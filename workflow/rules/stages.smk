@@ -3,28 +3,30 @@
 
 rule fetched:
     input:
-        archives_in_use(),
+        expand("data/raw/{path}", path=in_use.archives(CONFIG)),
 
 
 rule ingested:
     input:
         expand(
             "results/cases/{dataset}/{part}",
-            dataset=datasets_in_use(),
+            dataset=in_use.datasets(CONFIG),
             part=["images", "labels", "cases.csv"],
         ),
 
 
 rule preprocessed:
     input:
-        expand("results/preprocessed/{dataset}", dataset=datasets_in_use()),
+        expand("results/preprocessed/{dataset}", dataset=in_use.datasets(CONFIG)),
+        expand(
+            "results/slices/{dataset}/images", dataset=in_use.sliced_datasets(CONFIG)
+        ),
         "results/splits.json",
-        slices_in_use(),
 
 
 rule trained:
     input:
-        model_files(),
+        expand("results/models/{name}/model.safetensors", name=in_use.models(CONFIG)),
 
 
 rule evaluated:

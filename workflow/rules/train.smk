@@ -3,10 +3,13 @@
 
 rule train:
     input:
-        cases=for_training("results/preprocessed/{dataset}"),
-        splits=for_training("results/splits/{dataset}.json"),
-        pretrained=of_pretraining("model.safetensors"),
-        pretrained_description=of_pretraining("model.json"),
+        cases=expand("results/preprocessed/{dataset}", dataset=trained_on),
+        splits=expand("results/splits/{dataset}.json", dataset=trained_on),
+        pretrained=expand(
+            "results/models/{name}/fold0/model.{part}",
+            name=pretraining_of,
+            part=["safetensors", "json"],
+        ),
     output:
         model="results/models/{experiment}/fold{fold}/model.safetensors",
         description="results/models/{experiment}/fold{fold}/model.json",
@@ -14,30 +17,20 @@ rule train:
     log:
         "logs/train/{experiment}/fold{fold}.log",
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         gpu=1,
-        mem_mb=rising(32000),
+        mem_mb=asks(memory_mb=32000, minutes=DAY)["mem_mb"],
         runtime=DAY,
     params:
         code=strategy_code,
-        experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment].for_training(),
-        settings={
-            key: config[key]
-            for key in (
-                "seed",
-                "timed",
-                "plan",
-                "network",
-                "training",
-                "augmentation",
-            )
-        },
-        # Not an output: a failed job's outputs are deleted, and this is what it goes on from.
+        experiment=lambda wildcards: experiment_of(wildcards).for_training(),
+        sections=lambda wildcards: in_use.training_parameters(
+            CONFIG, wildcards.experiment
+        ),
+        # Not an output: Snakemake deletes a failed job's outputs, and a training goes on from this folder.
         state="results/state/{experiment}/fold{fold}",
-    message:
-        "Train {output.model}; epochs in {log}"
     script:
         "../scripts/train.py"
 
@@ -47,8 +40,6 @@ use rule train as pretrain with:
         "logs/pretrain/{experiment}/fold{fold}.log",
     wildcard_constraints:
         experiment="pretrain-.*",
-    message:
-        "Pre-train {output.model}; epochs in {log}"
 
 
 use rule train as collaborative with:
@@ -61,7 +52,7 @@ use rule train as collaborative with:
         "logs/collaborative/{experiment}/fold{fold}.log",
     wildcard_constraints:
         experiment=one_of(
-            name for name, found in EXPERIMENTS.items() if found.source_datasets
+            name for name, one in CONFIG.experiments.items() if one.source_datasets
         ),
 
 

@@ -1,5 +1,8 @@
 # Image-level labels (yang2021): results/slices -> results/models -> results/heatmaps -> results/scores.
 
+SLICES = [name for name, entry in CONFIG.datasets.items() if "slices" in entry]
+VOLUMES = [name for name in CONFIG.datasets if name not in SLICES]
+
 
 rule slices:
     input:
@@ -10,18 +13,15 @@ rule slices:
     log:
         "logs/slices/{dataset}.log",
     wildcard_constraints:
-        dataset=one_of(name for name in DATASETS if "slices" in DATASETS[name]),
+        dataset=one_of(SLICES),
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=rising(4000),
-        runtime=rising(60),
+        **asks(memory_mb=4000, minutes=60),
     params:
         code=code("slices"),
-        dataset=lambda wildcards: DATASETS[wildcards.dataset],
+        dataset=keys("slices"),
         size=config["weak"]["size"],
-    message:
-        "Read slices into {output.images}"
     script:
         "../scripts/slices.py"
 
@@ -31,122 +31,121 @@ rule cut_slices:
         cases="results/cases/{dataset}/cases.csv",
         images="results/cases/{dataset}/images",
         labels="results/cases/{dataset}/labels",
-        lungs=lung_predictions,
+        lungs=[
+            f"results/predictions/{name}/fold0"
+            for name in [config["weak"]["lungs"]]
+            if name != "truth"
+        ],
     output:
         images=directory("results/slices/{dataset}/images"),
         masks=directory("results/slices/{dataset}/masks"),
     log:
         "logs/cut_slices/{dataset}.log",
     wildcard_constraints:
-        dataset=one_of(name for name in DATASETS if "slices" not in DATASETS[name]),
+        dataset=one_of(VOLUMES),
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=rising(8000),
-        runtime=rising(60),
+        **asks(memory_mb=8000, minutes=60),
     params:
         code=code("cut_slices"),
-        dataset=lambda wildcards: DATASETS[wildcards.dataset],
-        lungs=lung_folder,
+        dataset=keys("regions", "intensity"),
+        lungs=in_use.lung_folder(CONFIG),
         slices=config["weak"]["volume_slices"],
         window=config["plan"]["window"],
         size=config["weak"]["size"],
         seed=config["seed"],
-    message:
-        "Cut slices into {output.images}"
     script:
         "../scripts/cut_slices.py"
 
 
 rule train_weak:
     input:
-        # No folder of masks: the labels are whole slices'.
-        slices=lambda wildcards: f"results/slices/{WEAK_MODELS[wildcards.model].train}/images",
-        classifier=of_classifier("model.safetensors"),
-        classifier_description=of_classifier("model.json"),
+        # No folder of masks: the labels are of whole slices.
+        slices=lambda wildcards: f"results/slices/{CONFIG.weak_models[wildcards.model].train}/images",
+        classifier=expand(
+            "results/models/{name}/fold0/model.{part}",
+            name=classifier_of,
+            part=["safetensors", "json"],
+        ),
     output:
         model="results/models/{model}/fold0/model.safetensors",
         description="results/models/{model}/fold0/model.json",
         log="results/models/{model}/fold0/log.csv",
     log:
         "logs/train_weak/{model}.log",
-    wildcard_constraints:
-        model=one_of(WEAK_MODELS),
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         gpu=1,
-        mem_mb=rising(16000),
+        mem_mb=asks(memory_mb=16000, minutes=DAY)["mem_mb"],
         runtime=DAY,
     params:
-        code=lambda wildcards: code("train_weak", system_module(wildcards.model)),
-        model=lambda wildcards: WEAK_MODELS[wildcards.model].to_json(),
-        settings=config["weak"],
+        code=lambda wildcards: code(
+            "train_weak", in_use.system_module(CONFIG, wildcards.model)
+        ),
+        model=lambda wildcards: CONFIG.weak_models[wildcards.model].to_json(),
+        weak=lambda wildcards: in_use.weak_parameters(CONFIG, wildcards.model),
         seed=config["seed"],
         timed=config["timed"],
-        # Not an output: a failed job's outputs are deleted, and this is what it goes on from.
+        # Not an output: Snakemake deletes a failed job's outputs, and a training goes on from this folder.
         state="results/state/{model}/fold0",
-    message:
-        "Train {output.model}; epochs in {log}"
     script:
         "../scripts/train_weak.py"
 
 
 rule localise:
     input:
-        model=lambda wildcards: f"results/models/{LOCALISERS[wildcards.localiser].model}/fold0/model.safetensors",
-        description=lambda wildcards: f"results/models/{LOCALISERS[wildcards.localiser].model}/fold0/model.json",
+        model=expand(
+            "results/models/{name}/fold0/model.{part}",
+            name=model_of,
+            part=["safetensors", "json"],
+        ),
         slices="results/slices/{dataset}/images",
     output:
         directory("results/heatmaps/{localiser}/{dataset}"),
     log:
         "logs/localise/{localiser}/{dataset}.log",
-    wildcard_constraints:
-        localiser=one_of(LOCALISERS),
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
+        **asks(memory_mb=8000, minutes=60),
         gpu=1,
-        mem_mb=rising(8000),
-        runtime=rising(60),
     params:
         code=lambda wildcards: code(
-            "localise", system_module(LOCALISERS[wildcards.localiser].model)
+            "localise", in_use.system_module(CONFIG, model_of(wildcards))
         ),
-        map=lambda wildcards: LOCALISERS[wildcards.localiser].map,
+        map=lambda wildcards: CONFIG.localisers[wildcards.localiser].map,
         device=config["weak"]["device"],
-    message:
-        "Localise lesions: {output}"
     script:
         "../scripts/localise.py"
 
 
 rule score_weak:
     input:
-        heatmaps=of_localiser("results/heatmaps/{localiser}/{dataset}"),
-        images=of_localiser("results/slices/{dataset}/images"),
-        masks=of_localiser("results/slices/{dataset}/masks"),
+        heatmaps=expand(
+            "results/heatmaps/{localiser}/{dataset}",
+            dataset=localised_on,
+            allow_missing=True,
+        ),
+        images=expand("results/slices/{dataset}/images", dataset=localised_on),
+        masks=expand("results/slices/{dataset}/masks", dataset=localised_on),
     output:
         scores="results/scores/{localiser}/fold0.csv",
         curves="results/curves/{localiser}.csv",
     log:
         "logs/score_weak/{localiser}.log",
-    wildcard_constraints:
-        localiser=one_of(LOCALISERS),
     conda:
-        "../../envs/environment.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=rising(4000),
-        runtime=rising(30),
+        **asks(memory_mb=4000, minutes=30),
     params:
         code=code("score_weak"),
-        localiser=lambda wildcards: LOCALISERS[wildcards.localiser].to_json(),
+        localiser=lambda wildcards: CONFIG.localisers[wildcards.localiser].for_scoring(),
         threshold=config["weak"]["threshold"],
         threshold_range=config["weak"]["threshold_range"],
-    message:
-        "Score: {output.scores}"
     script:
         "../scripts/score_weak.py"
 

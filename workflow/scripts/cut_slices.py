@@ -11,7 +11,7 @@ if __name__ == "__main__":
         slices = cut_slices(
             Path(snakemake.input.cases).parent,
             params.dataset,
-            params.lungs and Path(snakemake.input.lungs, params.lungs),
+            params.lungs and Path(snakemake.input.lungs[0], params.lungs),
             count=params.slices,
             window=tuple(params.window),
             size=params.size,

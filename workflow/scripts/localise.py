@@ -8,7 +8,7 @@ from covidseg.weak.heat import localise
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         localise(
-            Path(snakemake.input.model),
+            Path(snakemake.input.model[0]),
             Path(snakemake.input.slices),
             kind=snakemake.params.map,
             output=Path(snakemake.output[0]),

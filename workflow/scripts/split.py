@@ -1,6 +1,5 @@
 """Write which cases of a data set train and which test."""
 
-import json
 from pathlib import Path
 
 from covidseg.cases.splits import make_split
@@ -12,7 +11,7 @@ if __name__ == "__main__":
         folds = make_split(
             snakemake.params.kind,
             cases=Path(snakemake.input.cases),
-            published=json.loads(Path(snakemake.input.published).read_text(encoding="utf-8")),
+            published=snakemake.params.published,
             scheme=snakemake.params.scheme,
             phantom=snakemake.params.phantom,
             seed=snakemake.params.seed,

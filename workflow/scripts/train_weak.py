@@ -11,8 +11,9 @@ if __name__ == "__main__":
         run = make_weak_run(
             params.model,
             slices=Path(snakemake.input.slices),
-            classifier=Path(snakemake.input.classifier) if snakemake.input.classifier else None,
-            settings=params.settings,
+            classifier=Path(snakemake.input.classifier[0]) if snakemake.input.classifier else None,
+            settings=params.weak,
+            checkpoint_seconds=snakemake.config["weak"]["checkpoint_seconds"],
             seed=params.seed,
             code=params.code,
             threads=snakemake.threads,

@@ -54,9 +54,10 @@ def ingest(dataset: dict, *, raw: Path, names: list[str] | None, output: Path, w
 
         rows, left_is_smaller = zip(*in_parallel(one, cases, workers), strict=True)
     _warn_of_empty_labels(dataset, rows)
-    _warn_of_corrections(dataset, rows)
+    _warn_of_corrections(output.name, rows)
     if "sides" in dataset:
-        _warn_of_large_left_lungs(dataset, dict(zip(cases, left_is_smaller, strict=True)))
+        smaller = dict(zip(cases, left_is_smaller, strict=True))
+        _warn_of_large_left_lungs(output.name, dataset["sides"], smaller)
     write_csv(output / "cases.csv", rows)
 
 
@@ -153,22 +154,21 @@ def _warn_of_empty_labels(dataset: dict, rows: list[dict]) -> None:
             )
 
 
-def _warn_of_corrections(dataset: dict, rows: list[dict]) -> None:
+def _warn_of_corrections(name: str, rows: list[dict]) -> None:
     for correction in (MASKS_HEADER, MIRRORED, EXCHANGED):
         count = sum(correction in row["corrections"] for row in rows)
         if count:
             log.warning(
                 "%s: %s in %d of %d cases, listed in cases.csv",
-                dataset["title"],
+                name,
                 correction,
                 count,
                 len(rows),
             )
 
 
-def _warn_of_large_left_lungs(dataset: dict, left_is_smaller: dict[str, bool]) -> None:
+def _warn_of_large_left_lungs(name: str, patterns: dict[str, str], left_is_smaller: dict[str, bool]) -> None:
     """Header and labels can agree and be wrong together; the lungs' sizes show it over a group of cases."""
-    patterns, title = dataset["sides"], dataset["title"]
     for pattern in patterns:
         group = [
             smaller for case, smaller in left_is_smaller.items() if first_fitting(patterns, case) == pattern
@@ -177,5 +177,5 @@ def _warn_of_large_left_lungs(dataset: dict, left_is_smaller: dict[str, bool]) -
             log.warning(
                 "%s: the left lung is the larger one in %d of %d cases %s, which the heart makes unlikely: "
                 "header and labels may both be mirrored; look at a scan, and see sides in datasets.yaml",
-                title, len(group) - sum(group), len(group), pattern,
+                name, len(group) - sum(group), len(group), pattern,
             )  # fmt: skip

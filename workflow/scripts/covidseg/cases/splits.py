@@ -21,7 +21,7 @@ def make_split(
     kind: str,
     *,
     cases: Path,
-    published: dict[str, list[dict]],
+    published: list[dict] | None,
     scheme: str,
     phantom: list[str] | None,
     seed: int,
@@ -29,9 +29,9 @@ def make_split(
     """Return a data set's folds, each with the sorted names that `train` and that `test`.
 
     Args:
-        kind: "test" (all cases), "random", or a key of `published`.
+        kind: "test" (all cases), "random", or the name of a published split.
         cases: the data set's cases.csv.
-        published: config/splits.json.
+        published: folds of that name in config/splits.json; None for "test" and "random".
         scheme: "published" (as they are, with a warning of patients who train and test) or "patient"
             (the test cases of patients who train are left out).
         phantom: the phantom's case names, a part of the published ones; None for real data.
@@ -46,7 +46,7 @@ def make_split(
         return [{"train": [], "test": sorted(patients)}]
     if kind == "random":
         return [random_split(patients, seed)]
-    folds = _published(published[kind], list(patients), phantom, f"{cases}: split {kind}")
+    folds = _published(published, list(patients), phantom, f"{cases}: split {kind}")
     leaks = find_leaks(folds, patients)
     if scheme == "patient":
         for leak in leaks:

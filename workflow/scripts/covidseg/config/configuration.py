@@ -68,6 +68,12 @@ class Configuration:
             return wanted
         return first_cases(published, wanted) if published else [f"scan_{i + 1:03d}" for i in range(wanted)]
 
+    def archived_apart(self, dataset: str) -> list[str] | None:
+        """Return a data set's cases where each lies in an archive of its own; else its archives tell."""
+        entry = self.datasets[dataset]
+        apart = any("{case}" in entry[kind]["archive"] for kind in ARCHIVED if kind in entry)
+        return self.case_names(dataset) if apart else None
+
     def archives(self, dataset: str) -> list[str]:
         """Return the paths below data/raw of the archives that a data set's scans and labels lie in."""
         entry = self.datasets[dataset]

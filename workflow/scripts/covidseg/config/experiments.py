@@ -1,6 +1,6 @@
 """The models to train: experiments.yaml, checked and expanded to one experiment a source."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from covidseg.config.checks import check_known, check_options
@@ -58,9 +58,12 @@ class Experiment:
             for label, number in self.labels[dataset].items()
         }
 
-    def to_json(self) -> dict:
-        """Return the experiment as a dictionary, for a job's parameters."""
-        return asdict(self)
+    def for_scoring(self) -> dict:
+        """Return what the scores depend on, and the columns by which they tell of the model."""
+        keys = ("name", "paper", "strategy", "source", "evaluate")
+        return {key: getattr(self, key) for key in keys} | {
+            "labels": {name: self.labels[name] for name in self.evaluate}
+        }
 
     def for_training(self) -> dict:
         """Return what a training depends on: another test set trains nothing anew."""

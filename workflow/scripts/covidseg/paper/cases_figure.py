@@ -14,7 +14,9 @@ from matplotlib.patheffects import withStroke
 from skimage.measure import label, regionprops
 
 from covidseg.cases.intensity import intensity_of, to_window, window_of
-from covidseg.paper.figures import REGION_COLOURS, caption, plt
+from covidseg.evaluation.summary import read_scores
+from covidseg.paper.artefact import Artefact
+from covidseg.paper.figures import REGION_COLOURS, caption, plt, save_figure
 from covidseg.regions import TITLES
 from covidseg.volumes import Volume, read_volume
 
@@ -57,6 +59,28 @@ class View:
     truth: Masks
     predictions: dict[str, Masks]
     dsc: dict[str, dict[str, float]]
+
+
+def make(artefact: Artefact) -> None:
+    """Write <base>.svg and .png."""
+    shown, entry = artefact.parameters["shown"], artefact.entry
+    scores, cases = read_scores(artefact.input("scores")), pd.read_csv(artefact.input("cases"))
+    views = [
+        read_view(
+            case,
+            dsc.to_dict(),
+            images=artefact.input("images"),
+            labels=artefact.input("labels"),
+            predictions=artefact.inputs["predictions"][0].parents[1],
+            shown=shown,
+            dataset=artefact.parameters["dataset"],
+            artefact=entry,
+            window=artefact.parameters["window"],
+        )
+        for case, dsc in choose_cases(scores, cases, entry, shown).iterrows()
+    ]
+    figure = draw_visual(views, entry, configuration=artefact.config_name, remarks=artefact.remarks)
+    save_figure(figure, artefact.base)
 
 
 def choose_cases(scores: pd.DataFrame, cases: pd.DataFrame, artefact: dict, shown: dict) -> pd.DataFrame:

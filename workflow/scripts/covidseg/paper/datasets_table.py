@@ -2,8 +2,26 @@
 
 import pandas as pd
 
+from covidseg.files import write_csv
+from covidseg.paper.artefact import Artefact
+from covidseg.paper.formats import write_pages
 from covidseg.paper.tables import NOT_RUN
 from covidseg.regions import LESIONS, TITLES
+
+
+def make(artefact: Artefact) -> None:
+    """Write <base>.csv, .md, .tex and .html."""
+    tables = {table.parent.name: table for table in artefact.inputs["cases"]}
+    datasets = artefact.parameters["datasets"]
+    described = {
+        (title, name): describe_cases(pd.read_csv(tables[name]), datasets[name]) if name in tables else {}
+        for title, names in artefact.entry["datasets"].items()
+        for name in names
+    }
+    write_csv(f"{artefact.base}.csv", as_csv(described, artefact.parameters["missing"]), digits=9)
+    note = f"Configuration: {artefact.config_name}. Numbers: median (least to most)."
+    tables = {"Cases, grids and lesions": as_text(described)}
+    write_pages(artefact.base, artefact.entry["title"], [note, *artefact.remarks], tables)
 
 
 def describe_cases(cases: pd.DataFrame, dataset: dict) -> dict[str, tuple | int | str]:

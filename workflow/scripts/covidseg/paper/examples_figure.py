@@ -9,8 +9,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.patches import Patch
 
 from covidseg.errors import InputError
+from covidseg.paper.artefact import Artefact
 from covidseg.paper.cases_figure import region_overlay, show_slice
-from covidseg.paper.figures import REGION_COLOURS, caption, plt
+from covidseg.paper.figures import REGION_COLOURS, caption, plt, save_figure
 from covidseg.paper.surfaces import draw_surfaces, surface
 from covidseg.regions import LESIONS
 from covidseg.volumes import read_volume
@@ -39,6 +40,24 @@ class Example:
     labels: dict[str, np.ndarray]
     number: int
     crop: tuple[slice, slice]
+
+
+def make(artefact: Artefact) -> None:
+    """Write <base>.svg and .png."""
+    folders = {table.parent.name: table.parent for table in artefact.inputs["cases"]}
+    datasets, examples = artefact.parameters["datasets"], {}
+    for title, names in artefact.entry["datasets"].items():
+        case = choose_case([pd.read_csv(folders[name] / "cases.csv") for name in names])
+        examples[title] = read_example(
+            case,
+            [folders[name] for name in names],
+            [datasets[name] for name in names],
+            artefact.parameters["window"],
+        )
+    figure = draw_examples(
+        examples, artefact.entry, configuration=artefact.config_name, remarks=artefact.remarks
+    )
+    save_figure(figure, artefact.base)
 
 
 def choose_case(tables: list[pd.DataFrame]) -> str:

@@ -1,17 +1,44 @@
-"""Heat maps beside the lesions, precision-recall curves, and Dice by threshold (yang2021 Figures 2 to 4)."""
+"""Heat maps beside the lesions, and precision-recall curves (yang2021 Figures 2 and 4)."""
 
 from textwrap import fill
 
 import numpy as np
 import pandas as pd
 
-from covidseg.paper.figures import caption, plt
-from covidseg.weak.evaluation import LEVELS, area_under_curve
-from covidseg.weak.heat import overlay
+from covidseg.paper.artefact import Artefact
+from covidseg.paper.figures import caption, plt, save_figure
+from covidseg.weak.evaluation import LEVELS, area_under_curve, read_curve
+from covidseg.weak.overlay import overlay
 
 PANEL_INCHES = 1.25
 CURVE_INCHES = 4.2
 LESION, SEGMENTATION = "#56B4E9", "#009E73"  # of Okabe and Ito's palette
+
+
+def make(artefact: Artefact) -> None:
+    """Write <base>.svg and .png."""
+    entry, names = artefact.entry, list(artefact.entry["localisers"])
+    masks = np.load(artefact.input("masks") / "test_lesion.npy").astype(bool)
+    shown = choose_slices(masks, entry["cases"])
+    heat = {
+        name: np.load(folder / "heat.npy")[shown]
+        for name, folder in zip(names, artefact.inputs["heatmaps"], strict=True)
+    }
+    curves = {
+        name: read_curve(path, entry["split"])
+        for name, path in zip(names, artefact.inputs["curves"], strict=True)
+    }
+    figure = draw_localisation(
+        np.load(artefact.input("images") / "test_lesion.npy")[shown],
+        masks[shown],
+        heat,
+        curves,
+        entry,
+        threshold=artefact.parameters["threshold"],
+        configuration=artefact.config_name,
+        remarks=artefact.remarks,
+    )
+    save_figure(figure, artefact.base)
 
 
 def choose_slices(masks: np.ndarray, count: int) -> list[int]:
@@ -30,6 +57,7 @@ def draw_localisation(
     *,
     threshold: float,
     configuration: str,
+    remarks: list[str],
 ) -> plt.Figure:
     """Draw one row a slice, and the precision-recall curves beside them.
 
@@ -41,6 +69,7 @@ def draw_localisation(
         artefact: entry of artefacts.yaml.
         threshold: of the segmentation, 0 to 1.
         configuration: its name.
+        remarks: sentences to print below.
     """
     titles = ["CT", "Ground truth", *heat, f"{artefact['segmented']}, segmented"]
     width, height = PANEL_INCHES * len(titles), PANEL_INCHES * len(images) + 0.4
@@ -69,7 +98,7 @@ def draw_localisation(
         f"Configuration: {configuration}. Warmer: more lesion, by each method's hottest pixel. Blue: ground "
         f"truth; green: heat of at least {threshold:g}. Curves: all pixels of all slices."
     )
-    caption(figure, artefact["title"], bottom)
+    caption(figure, artefact["title"], bottom, remarks)
     return figure
 
 
@@ -91,20 +120,3 @@ def _draw_curves(axis: plt.Axes, curves: dict[str, pd.DataFrame]) -> None:
     axis.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02), box_aspect=1)
     axis.legend(fontsize=8, frameon=False)
     axis.spines[["top", "right"]].set_visible(False)
-
-
-def draw_thresholds(
-    curves: dict[str, pd.DataFrame], artefact: dict, *, limits: tuple[float, float], configuration: str
-) -> plt.Figure:
-    """Draw the mean Dice of the slices against the threshold, the paper's range of it shaded."""
-    figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
-    axis.axvspan(*limits, color="0.9", label=f"{limits[0]:g} to {limits[1]:g}")
-    for name, curve in curves.items():
-        axis.plot(curve["threshold"], curve["dice"], label=name, linewidth=1.6)
-    axis.set(xlabel="threshold of the heat map", ylabel="mean DSC of the slices", xlim=(0, 1), ylim=(0, 1))
-    axis.legend(fontsize=9, frameon=False)
-    axis.spines[["top", "right"]].set_visible(False)
-    caption(
-        figure, fill(artefact["title"], 60), f"Configuration: {configuration}. Split: {artefact['split']}."
-    )
-    return figure

@@ -7,10 +7,23 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import load_file
 
-from covidseg.paper.figures import caption, plt
+from covidseg.paper.artefact import Artefact
+from covidseg.paper.figures import caption, plt, save_figure
 
 SYMBOLS = {"general_non_covid": "R_G(X_n)", "general_covid": "R_G(X_c)", "target_covid": "R_T(X_c)"}
 PANEL_INCHES = 1.9
+
+
+def make(artefact: Artefact) -> None:
+    """Write <base>.svg and .png."""
+    figure = draw_relations(
+        read_matrices(artefact.input("relations")),
+        pd.read_csv(artefact.input("log")),
+        artefact.entry,
+        configuration=artefact.config_name,
+        remarks=artefact.remarks,
+    )
+    save_figure(figure, artefact.base)
 
 
 def read_matrices(path: Path) -> dict[int, dict[str, np.ndarray]]:

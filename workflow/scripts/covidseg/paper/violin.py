@@ -8,12 +8,26 @@ import pandas as pd
 import seaborn as sns
 
 from covidseg.config.series import Series
-from covidseg.paper.figures import caption, plt
+from covidseg.evaluation.summary import read_scores
+from covidseg.paper.artefact import Artefact
+from covidseg.paper.figures import caption, plt, save_figure
 from covidseg.paper.layout import panel_title
 from covidseg.paper.tables import select
 
 INCHES = 0.85  # of a violin's place
 CHARACTERS = 12  # of a method's name below a violin
+
+
+def make(artefact: Artefact) -> None:
+    """Write <base>.svg and .png."""
+    figure = draw_violins(
+        [Series(*fields) for fields in artefact.parameters["series"]],
+        artefact.entry,
+        read_scores(artefact.input("scores")),
+        configuration=artefact.config_name,
+        remarks=artefact.remarks,
+    )
+    save_figure(figure, artefact.base)
 
 
 def draw_violins(

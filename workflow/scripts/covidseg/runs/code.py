@@ -1,25 +1,100 @@
-"""What a script runs: itself and the library modules it imports."""
+"""The code behind a job: its script and the library modules that the script imports, with checksums.
+
+A checksum is of the syntax tree without docstrings: an edit of a comment, of a docstring or of the layout
+changes none.
+"""
 
 import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
+# Modules that decide nothing about a result: error texts, logs, SLURM, and the lock of a training. They
+# stay out of every job's code, so that an edit of one of them reruns nothing and restarts no training.
+WITHOUT_EFFECT = ("covidseg/errors", "covidseg/job", "covidseg/slurm", "covidseg/training/lease")
 
-def imported(folder: Path, scripts: tuple[str, ...]) -> list[Path]:
-    """Return scripts and the library modules they import, directly or through others, sorted.
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def code_of(folder: Path, scripts: Iterable[str]) -> list[str]:
+    """Return one line per file that scripts run, its path and its checksum; arguments as `imported`."""
+    return [
+        f"{path.relative_to(folder)} {_read(path.read_text(encoding='utf-8'))[1]}"
+        for path in imported(folder, scripts)
+    ]
+
+
+def imported(folder: Path, scripts: Iterable[str]) -> list[Path]:
+    """Return scripts and the library modules that they import, directly or through others, sorted.
 
     A package's own file is not among them: a new entry in a registry changes nothing that there is.
+    The modules of WITHOUT_EFFECT are not among them either.
 
     Args:
         folder: of the scripts, and of the package `covidseg`.
         scripts: paths in it without their suffix.
+
+    Raises:
+        LookupError: an import of the package's own modules that is no file.
     """
-    found, waiting = [], [folder / f"{script}.py" for script in scripts]
+    found, waiting = set(), {folder / f"{script}.py" for script in scripts}
     while waiting:
         path = waiting.pop()
-        found.append(path)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module.startswith("covidseg"):
-                module = folder.joinpath(*node.module.split(".")).with_suffix(".py")
-                if module.exists() and module not in found + waiting:
-                    waiting.append(module)
+        found.add(path)
+        waiting |= {module for module in imports_of(path, folder) if _counts(module, folder)} - found
     return sorted(found)
+
+
+def imports_of(path: Path, folder: Path) -> set[Path]:
+    """Return the library's files that a file imports when it runs; raises LookupError as `imported`."""
+    names, _ = _read(path.read_text(encoding="utf-8"))
+    return {_resolve(name, folder, path) for name in names}
+
+
+def _counts(module: Path, folder: Path) -> bool:
+    name = module.relative_to(folder).with_suffix("").as_posix()
+    return module.name != "__init__.py" and name not in WITHOUT_EFFECT
+
+
+def _resolve(name: str, folder: Path, path: Path) -> Path:
+    """Return the file of a module, of a package, or of what a module defines."""
+    place = folder.joinpath(*name.split("."))
+    for module in (place, place.parent):
+        for candidate in (module.with_suffix(".py"), module / "__init__.py"):
+            if candidate.is_file():
+                return candidate
+    raise LookupError(f"{path}: no file for its import of {name}")
+
+
+@lru_cache(maxsize=512)
+def _read(text: str) -> tuple[tuple[str, ...], str]:
+    """Return the names that a module imports from the library, and the checksum of its code."""
+    tree = ast.parse(text)
+    names = tuple(_imported_names(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+    return names, hashlib.sha256(repr(_plain(tree)).encode()).hexdigest()
+
+
+def _imported_names(node: ast.AST) -> Iterator[str]:
+    """Yield what is imported from the library, but for what type checkers alone read."""
+    if isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING":
+        return
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "covidseg")
+    elif isinstance(node, ast.ImportFrom) and node.level:
+        raise LookupError(f"line {node.lineno}: a relative import; write covidseg.<room>.<module>")
+    elif isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "covidseg":
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    for child in ast.iter_child_nodes(node):
+        yield from _imported_names(child)
+
+
+def _plain(node: object) -> object:
+    """Return a syntax tree as tuples, without what is empty: later Pythons add fields that are."""
+    if isinstance(node, ast.AST):
+        fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []))
+        return (type(node).__name__, *((name, _plain(value)) for name, value in fields))
+    return [_plain(item) for item in node] if isinstance(node, list) else node

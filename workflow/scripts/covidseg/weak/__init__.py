@@ -17,12 +17,14 @@ class Entry:
     Attributes:
         module: its file in this folder, which defines one subclass of System named `Chosen`.
         maps: the kinds of heat map it gives; the first is its own.
+        sections: keys of the configuration's `weak` that it reads beside the chosen variant.
         options: the keys that a model's `options` must have -> allowed values.
         needs_classifier: whether it learns from a trained classifier.
     """
 
     module: str
     maps: tuple[str, ...]
+    sections: tuple[str, ...]
     options: dict[str, tuple] = field(default_factory=dict)
     needs_classifier: bool = False
 
@@ -32,11 +34,17 @@ SYSTEMS = {
     "decomposition": Entry(
         "decomposition",
         maps=("decoder", "difference"),
+        sections=("features", "critic_features"),
         options={"normal_fidelity": ON_OFF, "lesion_decoder": ON_OFF, "critic": ON_OFF},
     ),
-    "va-gan": Entry("va_gan", maps=("map",)),
-    "biomarker-localisation": Entry("biomarker_localisation", maps=("difference",), needs_classifier=True),
-    "classifier": Entry("classifier", maps=("cam", "grad-cam")),
+    "va-gan": Entry("va_gan", maps=("map",), sections=("features", "critic_features", "va_gan")),
+    "biomarker-localisation": Entry(
+        "biomarker_localisation",
+        maps=("difference",),
+        sections=("features", "critic_features", "biomarker_localisation"),
+        needs_classifier=True,
+    ),
+    "classifier": Entry("classifier", maps=("cam", "grad-cam"), sections=("classifier",)),
 }
 
 

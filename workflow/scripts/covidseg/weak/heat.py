@@ -6,18 +6,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib import colormaps
 from PIL import Image
 
 from covidseg.device import choose_compute
 from covidseg.files import atomic_directory, write_array
 from covidseg.weak.evaluation import LEVELS
+from covidseg.weak.overlay import overlay
 from covidseg.weak.training import load_networks
 
 log = logging.getLogger(__name__)
 
 BATCH = 16
-OPACITY = 0.6  # of the hottest pixel in an overlay
 
 
 def localise(weights: Path, slices: Path, *, kind: str, output: Path, device: str, threads: int) -> None:
@@ -46,10 +45,3 @@ def localise(weights: Path, slices: Path, *, kind: str, output: Path, device: st
             Image.fromarray(np.rint(hot * 255).astype(np.uint8)).save(path)
             Image.fromarray(overlay(image, hot)).save(path.with_stem(f"{path.stem}_overlay"))
     log.info("%s: %d slices, heat up to %.3f", output, len(heat), heat.max())
-
-
-def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Return an RGB picture (y, x, 3), uint8: a slice (y, x), uint8, and over it its heat, 0 to 1."""
-    colours = colormaps["autumn_r"](heat)[..., :3] * 255
-    opacity = OPACITY * np.sqrt(heat)[..., None]
-    return np.rint((1 - opacity) * image[..., None] + opacity * colours).astype(np.uint8)

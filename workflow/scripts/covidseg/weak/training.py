@@ -37,7 +37,8 @@ class WeakRun:
         system: what is trained, and how.
         slices: folder with train_normal.npy and train_lesion.npy; there is no lesion mask in it.
         classifier: model.safetensors of a trained classifier, or None.
-        settings: the configuration's `weak`.
+        settings: of the configuration's `weak`, what decides the system.
+        checkpoint_seconds: between two states.
         seed: of weights and batches.
         threads: of the processor.
         timed: whether log.csv gets the seconds of each epoch, which differ from run to run.
@@ -48,6 +49,7 @@ class WeakRun:
     slices: Path
     classifier: Path | None
     settings: dict
+    checkpoint_seconds: float
     seed: int
     threads: int
     timed: bool
@@ -124,7 +126,7 @@ def _epochs(
     loop = Loop(
         epochs=settings["epochs"],
         iterations=settings["iterations"],
-        checkpoint_seconds=settings["checkpoint_seconds"],
+        checkpoint_seconds=run.checkpoint_seconds,
         device=compute.device,
         step=step,
         finish=finish,
@@ -172,6 +174,7 @@ def make_weak_run(
     slices: Path,
     classifier: Path | None,
     settings: dict,
+    checkpoint_seconds: float,
     seed: int,
     code: list[str],
     threads: int,
@@ -184,6 +187,7 @@ def make_weak_run(
         slices=slices,
         classifier=classifier,
         settings=settings,
+        checkpoint_seconds=checkpoint_seconds,
         seed=seed,
         threads=threads,
         timed=timed,

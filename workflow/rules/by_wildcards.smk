@@ -1,0 +1,108 @@
+"""What rules read, by a job's wildcards: names, paths and parameters. No rules."""
+
+
+def strategy_code(wildcards):
+    """Return the code that a training runs: its own strategy's module and no other's."""
+    return code("train", in_use.strategy_module(CONFIG, wildcards.experiment))
+
+
+def keys(*names):
+    """Return a parameter: these keys of the data set's entry, which the rule reads."""
+    return lambda wildcards: in_use.pick(CONFIG.datasets[wildcards.dataset], *names)
+
+
+def experiment_of(wildcards):
+    return CONFIG.experiments[wildcards.experiment]
+
+
+def archive_files(wildcards):
+    return expand("data/raw/{path}", path=CONFIG.archives(wildcards.dataset))
+
+
+def trained_on(wildcards):
+    return in_use.training_datasets(CONFIG, wildcards.experiment)
+
+
+def predicted_on(wildcards):
+    return in_use.predicted_datasets(CONFIG, wildcards.experiment)
+
+
+def evaluated_on(wildcards):
+    return list(experiment_of(wildcards).evaluate)
+
+
+def localised_on(wildcards):
+    return list(CONFIG.localisers[wildcards.localiser].evaluate)
+
+
+def pretraining_of(wildcards):
+    """Return the name of the model that a training starts from, in a list, or an empty list."""
+    name = experiment_of(wildcards).pretraining
+    return [name] if name else []
+
+
+def classifier_of(wildcards):
+    """Return the name of the classifier that a system learns from, in a list, or an empty list."""
+    name = CONFIG.weak_models[wildcards.model].classifier
+    return [name] if name else []
+
+
+def model_of(wildcards):
+    return CONFIG.localisers[wildcards.localiser].model
+
+
+def phantom_of(wildcards):
+    if not CONFIG.is_phantom(wildcards.dataset):
+        return None
+    cases = CONFIG.phantom_cases(wildcards.dataset, wildcards.archive)
+    return cases | {"seed": config["phantom"]["seed"]}
+
+
+def addresses_of(wildcards):
+    """Return what, when it changes, makes another file of an archive."""
+    if CONFIG.is_phantom(wildcards.dataset):
+        return None
+    source = CONFIG.source(wildcards.dataset, wildcards.archive)
+    return {"addresses": source.addresses, "checksums": source.checksums}
+
+
+def published_split(wildcards):
+    return CONFIG.splits.get(CONFIG.datasets[wildcards.dataset]["split"])
+
+
+def entry_of(wildcards):
+    return ARTEFACTS[wildcards.paper][wildcards.artefact]
+
+
+def kind_of(wildcards):
+    return KINDS[entry_of(wildcards)["kind"]]
+
+
+def inputs_of(wildcards):
+    """Return what an artefact is made from; the sheets of this checkout are in no storage."""
+    found = kind_of(wildcards).inputs(CONFIG, entry_of(wildcards))
+    return {
+        name: local(paths) if paths == "config/published.csv" else paths
+        for name, paths in found.items()
+    }
+
+
+def remarks_of(wildcards):
+    """Return the remarks on all that an artefact should show, on what it does not show as well."""
+    return CONFIG.remarks(CONFIG.artefacts[wildcards.paper][wildcards.artefact])
+
+
+def outputs_of(kind):
+    """Return the files of a kind's artefacts, the page marked for the report."""
+    base = "results/paper/{paper}/{artefact}"
+    page = report(
+        base + kind.page, caption="../report/artefact.rst", category="{paper}"
+    )
+    return [page if suffix == kind.page else base + suffix for suffix in kind.suffixes]
+
+
+NNUNET = in_use.nnunet_folders(CONFIG)
+
+
+def exported(wildcards):
+    return NNUNET[wildcards.folder]

@@ -1,0 +1,154 @@
+"""What is in use: the data sets, archives, slices, models and scores that a configuration's runs need.
+
+Pure functions from a checked configuration to names, paths and the parameters that decide a job.
+"""
+
+import re
+
+from covidseg.config.configuration import Configuration
+from covidseg.config.kinds import KINDS
+from covidseg.training.strategies import STRATEGIES
+from covidseg.weak import SYSTEMS
+
+# How a training runs, and not what it comes to: no job is rerun and no training restarted for these.
+WITHOUT_EFFECT = ("checkpoint_seconds", "device_memory_gib")
+OF_WATCHED = ("validation_every", "validation_patches")  # read where held-out cases are watched
+
+
+def pick(mapping: dict, *keys: str) -> dict:
+    """Return those of the keys that a mapping has, with their values: what a job reads of it."""
+    return {key: mapping[key] for key in keys if key in mapping}
+
+
+def datasets(config: Configuration) -> list[str]:
+    """Return the data sets that models are trained on or evaluated on."""
+    return sorted(
+        {
+            name
+            for one in config.experiments.values()
+            for name in (*one.train, *one.source_datasets, *one.evaluate)
+        }
+    )
+
+
+def sliced_datasets(config: Configuration) -> list[str]:
+    """Return the data sets that slices are made of."""
+    trained = {model.train for model in config.weak_models.values()}
+    return sorted(trained.union(*(one.evaluate for one in config.localisers.values())))
+
+
+def archives(config: Configuration) -> list[str]:
+    """Return the paths below data/raw of the archives that are fetched."""
+    names = {*datasets(config), *sliced_datasets(config)}
+    return sorted({path for name in names for path in config.archives(name)})
+
+
+def hosts(config: Configuration) -> list[str]:
+    """Return the data sets whose archives are fetched."""
+    return sorted({path.partition("/")[0] for path in archives(config)})
+
+
+def models(config: Configuration) -> list[str]:
+    """Return the folder of every model below results/models."""
+    networks = [f"{one.name}/fold{fold}" for one in config.experiments.values() for fold in range(one.folds)]
+    return networks + [f"{name}/fold0" for name in config.weak_models]
+
+
+def scored(config: Configuration) -> list[str]:
+    """Return the model or localiser of every table of scores below results/scores, as <name>/fold<k>."""
+    networks = [
+        f"{one.name}/fold{fold}"
+        for one in config.experiments.values()
+        if one.evaluate
+        for fold in range(one.folds)
+    ]
+    return networks + [f"{name}/fold0" for name in config.localisers]
+
+
+def nnunet_folders(config: Configuration) -> dict[str, str]:
+    """Return nnU-Net's folder of each exported data set -> the data set.
+
+    Folders are numbered from 501 in the order of datasets.yaml: a data set appended there changes the
+    number of no other.
+    """
+    used = datasets(config)
+    return {
+        f"Dataset{number}_{_camel_case(name)}": name
+        for number, name in enumerate(config.datasets, start=501)
+        if name in used
+    }
+
+
+def _camel_case(name: str) -> str:
+    return "".join(part.capitalize() for part in re.findall("[A-Za-z0-9]+", name))
+
+
+def training_datasets(config: Configuration, experiment: str) -> list[str]:
+    """Return the data sets whose cases a training sees, its source's too where it trains on them."""
+    found = config.experiments[experiment]
+    return list(dict.fromkeys([*found.train, *found.source_datasets]))
+
+
+def predicted_datasets(config: Configuration, experiment: str) -> list[str]:
+    """Return the data sets whose splits decide which cases a model segments."""
+    found = config.experiments[experiment]
+    return sorted({*found.train, *found.evaluate})
+
+
+def training_parameters(config: Configuration, experiment: str) -> dict:
+    """Return what decides a training, of the configuration's sections."""
+    found, training = config.experiments[experiment], dict(config.settings["training"])
+    unread = [*WITHOUT_EFFECT, *([] if found.watched else OF_WATCHED)]
+    if found.strategy != "pretrain":
+        unread.append("pretraining_schedule")
+    return pick(config.settings, "seed", "timed", "network", "augmentation") | {
+        "plan": pick(config.settings["plan"], "patch", "window"),
+        "training": {key: value for key, value in training.items() if key not in unread},
+    }
+
+
+def weak_parameters(config: Configuration, model: str) -> dict:
+    """Return what decides the training of a weakly supervised system, of the section `weak`."""
+    weak, system = config.settings["weak"], SYSTEMS[config.weak_models[model].system]
+    return pick(weak, "epochs", "iterations", "device", "setting", *system.sections) | {
+        "settings": pick(weak["settings"], weak["setting"])
+    }
+
+
+def strategy_module(config: Configuration, experiment: str) -> str:
+    """Return the module of an experiment's strategy, as `runs.code` names it."""
+    return f"covidseg/training/strategies/{STRATEGIES[config.experiments[experiment].strategy].module}"
+
+
+def system_module(config: Configuration, model: str) -> str:
+    """Return the module of a weakly supervised model's system, as `runs.code` names it."""
+    return f"covidseg/weak/{SYSTEMS[config.weak_models[model].system].module}"
+
+
+def lung_folder(config: Configuration) -> str | None:
+    """Return the folder, in the predictions of the model that cuts out lungs, that has the volumes."""
+    name = config.settings["weak"]["lungs"]
+    if name == "truth":
+        return None
+    return config.experiments[name].places(config.datasets)["left_lung", "test"][0]
+
+
+def artefact_files(shown: dict[str, dict[str, dict]], *kinds: str) -> list[str]:
+    """Return the files of all tables and figures, or of those of some kinds; `shown` by paper and name."""
+    return [
+        f"results/paper/{paper}/{name}{suffix}"
+        for paper, artefacts in shown.items()
+        for name, artefact in artefacts.items()
+        for suffix in KINDS[artefact["kind"]].suffixes
+        if artefact["kind"] in (kinds or KINDS)
+    ]
+
+
+def artefacts_of_kind(shown: dict[str, dict[str, dict]], kind: str) -> list[str]:
+    """Return a pattern for each artefact of a kind, which fits in its own paper's folder alone."""
+    return [
+        f"(?<={paper}/){name}"
+        for paper, artefacts in shown.items()
+        for name, artefact in artefacts.items()
+        if artefact["kind"] == kind
+    ]

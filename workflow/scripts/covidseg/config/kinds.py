@@ -1,0 +1,244 @@
+"""The registry of the kinds of tables and figures.
+
+A kind is one module in `paper/` and one entry below; `config/artefacts.yaml` names it. The entry says which
+keys an artefact of the kind has, which files it reads, which parameters decide it, and which files it
+writes. Everything else follows: the schema, the rule, the code that a change of it reruns.
+"""
+
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+
+from covidseg.config.configuration import Configuration
+
+Inputs = dict[str, str | list[str]]
+METRICS = ["DSC", "NSD", "Sensitivity", "Specificity", "Precision", "F1", "Accuracy"]
+PAGES = (".csv", ".md", ".tex", ".html")
+PICTURES = (".svg", ".png")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of table or figure.
+
+    Attributes:
+        module: its file in `paper/`, which defines `make(base, artefact, inputs, parameters)`.
+        rule: name of its rule.
+        keys: of its entries beside `kind` and `title` -> JSON schema; a "$ref" is into artefacts.schema.yaml.
+        inputs: returns name -> paths of what an artefact reads.
+        parameters: returns name -> value of what else decides an artefact.
+        suffixes: of the files that an artefact is, the one that the report shows among them.
+        optional: those of the keys that an entry may leave out.
+        keeps_rows: whether rows that the configuration does not run stay, and say so.
+        memory_mb: that a job asks for.
+    """
+
+    module: str
+    rule: str
+    keys: dict[str, dict]
+    inputs: Callable[[Configuration, dict], Inputs]
+    parameters: Callable[[Configuration, dict], dict]
+    suffixes: tuple[str, ...] = PICTURES
+    optional: tuple[str, ...] = ()
+    keeps_rows: bool = False
+    memory_mb: int = 2000
+
+    @property
+    def page(self) -> str:
+        """Suffix of the file that Snakemake's report shows."""
+        return ".html" if ".html" in self.suffixes else ".svg"
+
+
+def _ref(name: str) -> dict:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _series(config: Configuration, artefact: dict) -> list[tuple]:
+    """Return the fields of each Series: a rerun compares them with the last run's."""
+    return [astuple(one) for one in config.series(artefact)]
+
+
+def _scores(config: Configuration, artefact: dict) -> Inputs:
+    return {"scores": "results/scores.csv"}
+
+
+def _table_inputs(config: Configuration, artefact: dict) -> Inputs:
+    return {"scores": "results/scores.csv", "published": "config/published.csv"}
+
+
+def _table_parameters(config: Configuration, artefact: dict) -> dict:
+    evaluation = config.settings["evaluation"]
+    return {
+        "series": _series(config, artefact),
+        "bootstrap": evaluation["bootstrap"],
+        "confidence": evaluation["confidence"],
+        "seed": config.settings["seed"],
+        "phantom": config.settings["phantom"] is not None,
+    }
+
+
+def _visual_inputs(config: Configuration, artefact: dict) -> Inputs:
+    columns = config.predictions(artefact).values()
+    experiments = dict.fromkeys(place["experiment"] for places in columns for place in places.values())
+    cases = f"results/cases/{artefact['truth']}"
+    return {
+        "scores": "results/scores.csv",
+        "cases": f"{cases}/cases.csv",
+        "images": f"{cases}/images",
+        "labels": f"{cases}/labels",
+        "predictions": [f"results/predictions/{name}/fold{artefact['fold']}" for name in experiments],
+    }
+
+
+def _visual_parameters(config: Configuration, artefact: dict) -> dict:
+    return {
+        "shown": config.predictions(artefact),
+        "dataset": _parts(config, artefact["truth"], "regions", "intensity"),
+        "window": config.settings["plan"]["window"],
+    }
+
+
+def _relations_inputs(config: Configuration, artefact: dict) -> Inputs:
+    model = f"results/models/{artefact['experiment']}/fold{artefact['fold']}"
+    return {"relations": f"{model}/relations.safetensors", "log": f"{model}/log.csv"}
+
+
+def _datasets_shown(config: Configuration, artefact: dict) -> list[str]:
+    """Return the data sets that an artefact shows or describes, those that are there."""
+    return [name for group in artefact["datasets"].values() for name in group if name not in config.missing]
+
+
+def _examples_inputs(config: Configuration, artefact: dict) -> Inputs:
+    names = _datasets_shown(config, artefact)
+    return {
+        part.partition(".")[0]: [f"results/cases/{name}/{part}" for name in names]
+        for part in ("cases.csv", "images", "labels")
+    }
+
+
+def _examples_parameters(config: Configuration, artefact: dict) -> dict:
+    names = _datasets_shown(config, artefact)
+    return {
+        "datasets": {name: _parts(config, name, "regions", "intensity") for name in names},
+        "window": config.settings["plan"]["window"],
+    }
+
+
+def _datasets_inputs(config: Configuration, artefact: dict) -> Inputs:
+    return {"cases": [f"results/cases/{name}/cases.csv" for name in _datasets_shown(config, artefact)]}
+
+
+def _datasets_parameters(config: Configuration, artefact: dict) -> dict:
+    names = _datasets_shown(config, artefact)
+    return {"datasets": {name: _parts(config, name, "regions") for name in names}, "missing": config.missing}
+
+
+def _curves(config: Configuration, artefact: dict) -> Inputs:
+    return {"curves": [f"results/curves/{name}.csv" for name in artefact["localisers"].values()]}
+
+
+def _localisation_inputs(config: Configuration, artefact: dict) -> Inputs:
+    names = list(artefact["localisers"].values())
+    slices = config.localisers[names[0]].places(config.datasets)["lesion", artefact["split"]][0]
+    return _curves(config, artefact) | {
+        "images": f"results/slices/{slices}/images",
+        "masks": f"results/slices/{slices}/masks",
+        "heatmaps": [f"results/heatmaps/{name}/{slices}" for name in names],
+    }
+
+
+def _parts(config: Configuration, name: str, *keys: str) -> dict:
+    return {key: config.datasets[name][key] for key in keys}
+
+
+KINDS = {
+    "table": Kind(
+        "scores_table",
+        rule="table",
+        keys={
+            "published": {"type": ["string", "array"], "minItems": 1, "items": {"type": "string"}},
+            "rows": _ref("models"),
+            "panels": _ref("panels"),
+            "across": {"enum": ["folds", "panels"]},
+            "metrics": _ref("metrics"),
+            "unit": {"enum": ["fraction", "percent"]},
+            "folds": {"enum": ["each", "average"]},
+        },
+        inputs=_table_inputs,
+        parameters=_table_parameters,
+        suffixes=(*PAGES, "_intervals.csv", "_tests.csv"),
+        optional=("folds",),
+        keeps_rows=True,
+    ),
+    "violin": Kind(
+        "violin",
+        rule="violin",
+        keys={"rows": _ref("models"), "panels": _ref("panels"), "metrics": _ref("case_metrics")},
+        inputs=_scores,
+        parameters=lambda config, artefact: {"series": _series(config, artefact)},
+    ),
+    "visual": Kind(
+        "cases_figure",
+        rule="visual",
+        keys={
+            "columns": _ref("models"),
+            "truth": {"type": "string"},
+            "regions": _ref("names"),
+            "split": _ref("split"),
+            "fold": _ref("count"),
+            "cases": _ref("some"),
+        },
+        inputs=_visual_inputs,
+        parameters=_visual_parameters,
+        memory_mb=4000,
+    ),
+    "relations": Kind(
+        "relations_figure",
+        rule="relations",
+        keys={
+            "experiment": {"type": "string"},
+            "fold": _ref("count"),
+            "left": _ref("relation"),
+            "right": _ref("relation"),
+            "curve": {"enum": ["general_difference", "target_difference"]},
+        },
+        inputs=_relations_inputs,
+        parameters=lambda config, artefact: {},
+    ),
+    "examples": Kind(
+        "examples_figure",
+        rule="examples",
+        keys={"datasets": _ref("datasets")},
+        inputs=_examples_inputs,
+        parameters=_examples_parameters,
+        memory_mb=8000,
+    ),
+    "datasets": Kind(
+        "datasets_table",
+        rule="describe",
+        keys={"datasets": _ref("datasets")},
+        inputs=_datasets_inputs,
+        parameters=_datasets_parameters,
+        suffixes=PAGES,
+        keeps_rows=True,
+    ),
+    "localisation": Kind(
+        "localisation_figure",
+        rule="localisation",
+        keys={
+            "localisers": _ref("localisers"),
+            "segmented": {"type": "string"},
+            "split": _ref("split"),
+            "cases": _ref("some"),
+        },
+        inputs=_localisation_inputs,
+        parameters=lambda config, artefact: {"threshold": config.settings["weak"]["threshold"]},
+        memory_mb=4000,
+    ),
+    "thresholds": Kind(
+        "thresholds_figure",
+        rule="thresholds",
+        keys={"localisers": _ref("localisers"), "split": _ref("split")},
+        inputs=_curves,
+        parameters=lambda config, artefact: {"limits": config.settings["weak"]["threshold_range"]},
+    ),
+}

@@ -1,0 +1,32 @@
+"""One table or figure to make, as the module of its kind gets it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """What a table or figure shows, what it is made from, and where its files go.
+
+    Attributes:
+        base: path of its files without their suffix.
+        paper: the key of the paper.
+        entry: of artefacts.yaml, reduced to what is run.
+        config_name: name of the configuration, which every table and figure prints.
+        remarks: sentences to print below.
+        inputs: name -> files, as the kind's entry in the registry lists them.
+        parameters: name -> value, likewise.
+    """
+
+    base: Path
+    paper: str
+    entry: dict
+    config_name: str
+    remarks: list[str]
+    inputs: dict[str, list[Path]]
+    parameters: dict
+
+    def input(self, name: str) -> Path:
+        """Return the one file or folder of that name."""
+        (path,) = self.inputs[name]
+        return path

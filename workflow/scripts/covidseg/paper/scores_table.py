@@ -1,0 +1,32 @@
+"""A table of scores: our numbers beside the published ones, their intervals and tests, and printed pages."""
+
+from covidseg.config.series import Series
+from covidseg.evaluation.summary import read_scores
+from covidseg.files import write_csv
+from covidseg.paper.artefact import Artefact
+from covidseg.paper.formats import write_score_pages
+from covidseg.paper.tables import comparison_rows, devices_of, interval_rows, read_published, table_cells
+
+
+def make(artefact: Artefact) -> None:
+    """Write <base>.csv, _intervals.csv, _tests.csv, .md, .tex and .html."""
+    base, entry, parameters = artefact.base, artefact.entry, artefact.parameters
+    series = [Series(*fields) for fields in parameters["series"]]
+    scores = read_scores(artefact.input("scores"))
+    published = read_published(artefact.input("published"), artefact.paper, entry["published"])
+    cells = table_cells(series, entry, scores, published)
+    intervals = interval_rows(series, entry, scores, parameters, parameters["seed"])
+    write_csv(f"{base}.csv", cells, digits=9)
+    write_csv(f"{base}_intervals.csv", intervals, digits=9)
+    write_csv(f"{base}_tests.csv", comparison_rows(series, entry, scores), digits=9)
+    write_score_pages(
+        base,
+        entry,
+        cells,
+        intervals,
+        configuration=artefact.config_name,
+        phantom=parameters["phantom"],
+        confidence=parameters["confidence"],
+        devices=devices_of(series, scores),
+        remarks=artefact.remarks,
+    )

@@ -1,0 +1,54 @@
+"""All that the workflow takes from inside of Snakemake: attributes that Snakemake does not promise to keep.
+
+tests/test_internals.py fails, and names what is gone, when another version of Snakemake is installed.
+"""
+
+from typing import Any
+
+CHECKED_WITH = "9.27.1"
+
+Workflow = Any  # snakemake.workflow.Workflow, which has no types
+
+
+def chosen_files(workflow: Workflow) -> list[str]:
+    """Return the paths of the configurations that the user chose on the command line or in a profile."""
+    return [str(path) for path in workflow.overwrite_configfiles]
+
+
+def is_asked_for(workflow: Workflow, rule: str) -> bool:
+    """Return whether a rule, and nothing else, was asked for on the command line."""
+    return {job.rule.name for job in workflow.dag.targetjobs} == {rule}
+
+
+def due_jobs(workflow: Workflow, rule: str) -> list[Any]:
+    """Return the jobs of a rule that this run does; each has `wildcards`."""
+    return [job for job in workflow.dag.needrun_jobs() if job.rule.name == rule]
+
+
+def lift_rate_limit(workflow: Workflow) -> None:
+    """Let this machine start jobs as fast as it can; a cluster's limit stays.
+
+    Under a limit Snakemake wakes its scheduler once per second for every job that has ended so far: after
+    400 jobs that is a third of a core.
+    """
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
+
+
+def runs_on_slurm(workflow: Workflow) -> bool:
+    """Return whether a SLURM cluster runs the jobs."""
+    return not workflow.local_exec and workflow.executor_plugin.name == "slurm"
+
+
+def rules_asked(workflow: Workflow) -> dict[str, tuple[int, float, int, bool]]:
+    """Return every rule that makes files -> its outputs, minutes, threads, and whether it asks for a GPU."""
+    return {
+        rule.name: (
+            len(rule.output),
+            rule.resources["runtime"].evaluate(None, attempt=1).value,
+            rule.resources["_cores"].value,
+            "gpu" in rule.resources,
+        )
+        for rule in workflow.rules
+        if rule.output
+    }
