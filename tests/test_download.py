@@ -47,7 +47,7 @@ def blob_of(content):
 
 
 @pytest.mark.parametrize("names", [("sha256",), ("md5",), ("git_blob",), ("sha256", "md5"), ("bytes", "md5")])
-def test_a_whole_transfer_appears_under_its_name(tmp_path, host, names):
+def test_a_whole_download_appears_under_its_name(tmp_path, host, names):
     known = {"sha256": SHA256, "md5": MD5, "git_blob": blob_of(CONTENT), "bytes": len(CONTENT)}
     path = fetch(tmp_path, host.address + NAME, **{name: known[name] for name in names})
     assert path.read_bytes() == CONTENT
@@ -74,7 +74,7 @@ def test_a_wrong_checksum_leaves_nothing_and_a_later_start_completes(tmp_path, h
     assert fetch(tmp_path, host.address + NAME, sha256=SHA256).read_bytes() == CONTENT
 
 
-def test_a_cut_transfer_leaves_no_archive_and_a_later_start_goes_on(tmp_path, host):
+def test_a_cut_download_leaves_no_archive_and_a_later_start_goes_on(tmp_path, host):
     host.plan[NAME] = [lambda handler: host.serve(handler, keep=100_000), *[status(500)] * 10]
     with pytest.raises(InputError, match="100000 bytes are kept"):
         fetch(tmp_path, host.address + NAME, sha256=SHA256)
@@ -84,7 +84,7 @@ def test_a_cut_transfer_leaves_no_archive_and_a_later_start_goes_on(tmp_path, ho
     assert host.asked[-1] == (NAME, "bytes=100000-")
 
 
-def test_an_old_file_survives_a_failed_transfer(tmp_path, host):
+def test_an_old_file_survives_a_failed_download(tmp_path, host):
     path = tmp_path / "raw" / "set" / "x.zip"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"old")

@@ -116,6 +116,6 @@ def test_from_hosts_to_cases(checkout, configuration, tmp_path):
     assert not {"msd/Task06_Lung.tar", "covid20/Infection_Mask.zip"} & recorded.keys()
     assert list((folder / "data" / "partial").rglob("*.*")) == []
 
-    module = folder / "workflow" / "scripts" / "covidseg" / "transfer.py"
+    module = folder / "workflow" / "scripts" / "covidseg" / "archives" / "http.py"
     module.write_text(module.read_text() + "\n# edited\n")
     assert jobs_of(snakemake(folder, *TARGETS, *OWN, "-n")) == {}, "a line of code fetches nothing anew"

@@ -1,4 +1,4 @@
-"""Transfers from a real server that cuts, drips, refuses and changes its files."""
+"""Downloads from a real server that cuts, drips, refuses and changes its files."""
 
 import os
 import shutil
@@ -36,7 +36,7 @@ def cut(host, kept):
     return lambda handler: host.serve(handler, keep=kept)
 
 
-def test_a_transfer_that_is_cut_again_and_again_goes_on_each_time(host, target):
+def test_a_download_that_is_cut_again_and_again_goes_on_each_time(host, target):
     host.plan[NAME] = [cut(host, 70_000)] * 4
     get(host, target)
     assert target.read_bytes() == CONTENT

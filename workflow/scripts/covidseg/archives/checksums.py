@@ -31,7 +31,7 @@ def verify(file: Path, expected: dict, path: Path, origin: str) -> None:
     for name, value in found.items():
         if value != expected[name]:
             raise InputError(
-                f"{path}: {name} of {origin} is {value}, expected {expected[name]}; the transfer was damaged "
+                f"{path}: {name} of {origin} is {value}, expected {expected[name]}; the download was damaged "
                 "or the host changed the file: run again, and if it stays so ask the host"
             )
 

@@ -15,13 +15,15 @@ class Entry:
     """What the configuration must know of a system.
 
     Attributes:
-        module: its file in this folder, which defines one subclass of System named `Chosen`.
+        module: its file in this folder.
+        class_name: of its subclass of System, in that file.
         maps: the kinds of heat map it gives; the first is its own.
         options: the keys that a model's `options` must have -> allowed values.
         needs_classifier: whether it learns from a trained classifier.
     """
 
     module: str
+    class_name: str
     maps: tuple[str, ...]
     options: dict[str, tuple] = field(default_factory=dict)
     needs_classifier: bool = False
@@ -31,16 +33,20 @@ ON_OFF = (True, False)
 SYSTEMS = {
     "decomposition": Entry(
         "decomposition",
+        "Decomposition",
         maps=("decoder", "difference"),
         options={"normal_fidelity": ON_OFF, "lesion_decoder": ON_OFF, "critic": ON_OFF},
     ),
-    "va-gan": Entry("va_gan", maps=("map",)),
-    "biomarker-localisation": Entry("biomarker_localisation", maps=("difference",), needs_classifier=True),
-    "classifier": Entry("classifier", maps=("cam", "grad-cam")),
+    "va-gan": Entry("va_gan", "VAGAN", maps=("map",)),
+    "biomarker-localisation": Entry(
+        "biomarker_localisation", "BiomarkerLocalisation", maps=("difference",), needs_classifier=True
+    ),
+    "classifier": Entry("classifier", "Classifier", maps=("cam", "grad-cam")),
 }
 
 
 def load_system(name: str, options: dict, settings: dict) -> System:
     """Import a system and make it with a model's options and the configuration's `weak`."""
-    module = importlib.import_module(f"covidseg.weak.{SYSTEMS[name].module}")
-    return module.Chosen(options, settings)
+    entry = SYSTEMS[name]
+    module = importlib.import_module(f"covidseg.weak.{entry.module}")
+    return getattr(module, entry.class_name)(options, settings)

@@ -11,7 +11,7 @@ from covidseg.weak.losses import adversarial_loss, distance, normal_fidelity_los
 from covidseg.weak.networks import Critic, Decomposer
 
 
-class Chosen(System):
+class BiomarkerLocalisation(System):
     """An encoder-decoder that removes what the classifier and the critic take for disease.
 
     A trained classifier, frozen, must call its output normal, and the critic must take it for a normal

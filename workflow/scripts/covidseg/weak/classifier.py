@@ -12,7 +12,7 @@ from covidseg.weak.base import Batch, System
 LESION = 1  # the class of slices with lesion
 
 
-class Chosen(System):
+class Classifier(System):
     """Normal or lesion, by cross entropy; the maps show what spoke for a lesion (yang2021 3.2)."""
 
     def build(self) -> nn.ModuleDict:

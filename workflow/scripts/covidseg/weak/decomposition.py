@@ -15,7 +15,7 @@ from covidseg.weak.losses import (
 from covidseg.weak.networks import Critic, Decomposer
 
 
-class Chosen(System):
+class Decomposition(System):
     """Encoder E, generator G1 (normal version), decoder G2 (lesion), critic D; options are its ablations.
 
     normal_fidelity: whether L_n counts.

@@ -10,7 +10,7 @@ from covidseg.weak.losses import adversarial_loss
 from covidseg.weak.networks import Critic, MapGenerator
 
 
-class Chosen(System):
+class VAGAN(System):
     """A generator M whose map makes a slice with lesion look normal: x + M(x), M small.
 
     Normal slices are only shown to the critic, which is updated several times an iteration. The sum is
