@@ -40,7 +40,7 @@ EPOCHS = 10
 TIMED = range(11, 17)  # iterations; VA-GAN's first ten take more steps of the critic
 
 
-def read_settings(size: int) -> tuple[dict, dict, dict]:
+def read_weak(size: int) -> tuple[dict, dict, dict]:
     """All systems, and the phantom's settings but for what so few real slices need.
 
     Learning rate and adversarial weight were the best of four tried on lesion slices 61 to 80, trained on the
@@ -51,12 +51,12 @@ def read_settings(size: int) -> tuple[dict, dict, dict]:
         name: yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
         for name in ("config", "experiments", "datasets")
     }
-    settings, weak = sheets["config"]["weak"], sheets["experiments"]["weak"]
-    settings |= {"size": size, "epochs": EPOCHS, "features": [8, 16, 32, 64]}
-    values = settings["settings"][settings["setting"]]
+    weak, sheet = sheets["config"]["weak"], sheets["experiments"]["weak"]
+    weak |= {"size": size, "epochs": EPOCHS, "features": [8, 16, 32, 64]}
+    values = weak["variants"][weak["variant"]]
     values["learning_rate"], values["weights"]["adversarial"] = 0.001, 0.3
-    models = read_models(weak, sheets["datasets"], ROOT)
-    return settings, models, read_localisers(weak, models, sheets["datasets"], settings, ROOT)
+    models = read_models(sheet, sheets["datasets"], ROOT)
+    return weak, models, read_localisers(sheet, models, sheets["datasets"], weak, ROOT)
 
 
 def prepare(source: Path, size: int, folder: Path) -> None:
@@ -91,7 +91,7 @@ def seconds_an_iteration(run) -> float:
     return (time.process_time() - start) / len(TIMED)
 
 
-def train(model, folder: Path, settings: dict, seconds: float) -> tuple[str, int, float]:
+def train(model, folder: Path, weak: dict, seconds: float) -> tuple[str, int, float]:
     """Train one system for about so many CPU seconds; returns its name, iterations and CPU seconds."""
     classifier = folder / model.classifier / "model.safetensors" if model.classifier else None
     make = partial(
@@ -103,8 +103,8 @@ def train(model, folder: Path, settings: dict, seconds: float) -> tuple[str, int
         code=[],
         threads=1,
     )
-    an_epoch = max(1, int(seconds / EPOCHS / seconds_an_iteration(make(settings=settings))))
-    run, start = make(settings=settings | {"iterations": an_epoch}), time.process_time()
+    an_epoch = max(1, int(seconds / EPOCHS / seconds_an_iteration(make(weak=weak))))
+    run, start = make(weak=weak | {"iterations": an_epoch}), time.process_time()
     output = folder / model.name
     train_weakly(
         run,
@@ -137,16 +137,16 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
-    settings, models, localisers = read_settings(arguments.size)
+    weak, models, localisers = read_weak(arguments.size)
     with tempfile.TemporaryDirectory() as temporary, ProcessPoolExecutor(arguments.processes) as pool:
         folder = Path(temporary)
         prepare(arguments.source, arguments.size, folder)
-        job = partial(train, folder=folder, settings=settings, seconds=60 * arguments.minutes / len(models))
+        job = partial(train, folder=folder, weak=weak, seconds=60 * arguments.minutes / len(models))
         ordered = sorted(models.values(), key=lambda model: model.classifier is not None)
         trained = list(pool.map(job, [model for model in ordered if not model.classifier]))
         trained += list(pool.map(job, [model for model in ordered if model.classifier]))
         effort = {name: {"iterations": count, "CPU s": seconds} for name, count, seconds in trained}
-        masks, limits = np.load(folder / "masks" / "test_lesion.npy"), tuple(settings["threshold_range"])
+        masks, limits = np.load(folder / "masks" / "test_lesion.npy"), tuple(weak["threshold_range"])
         bright = np.rint(np.load(folder / "images" / "test_lesion.npy") / 255 * LEVELS).astype(np.uint16)
         rows = {"brightness, nothing learnt": score(bright, masks, limits)}
         for name, localiser in localisers.items():

@@ -8,6 +8,7 @@ import yaml
 
 from conftest import ROOT
 from covidseg.config.artefacts import named
+from covidseg.config.checks import RENAMED
 from covidseg.config.configuration import first_cases, load_configuration
 from covidseg.config.experiments import expand_experiments
 from covidseg.errors import InputError
@@ -99,11 +100,11 @@ def set_key(path, value):
             set_key("weak.lungs", "scratch"),
             r"weak\.lungs: unknown segmentation of lungs 'scratch'; allowed: truth, task2-",
         ),
-        (set_key("weak.setting", "mine"), r"weak\.setting: .*'mine'.*; allowed: paper, code"),
+        (set_key("weak.variant", "mine"), r"weak\.variant: .*'mine'.*; allowed: paper, code"),
         (set_key("weak.size", 0), r"weak\.size: 0 is less than the minimum of"),
         (
-            set_key("weak.settings.paper.map", "sum"),
-            r"weak\.settings\.paper\.map: 'sum'; allowed: decoder, difference",
+            set_key("weak.variants.paper.map", "sum"),
+            r"weak\.variants\.paper\.map: 'sum'; allowed: decoder, difference",
         ),
     ],
 )
@@ -113,6 +114,15 @@ def test_a_wrong_setting_is_refused_with_file_key_and_remedy(settings, change, m
         load(settings)
     assert str(raised.value).startswith("config/config.yaml: ") or "artefacts.yaml" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("section", "old"), [(name, old) for name, keys in RENAMED.items() for old in keys])
+def test_a_key_of_a_former_name_is_refused_with_its_name_now(settings, section, old):
+    new = RENAMED[section][old]
+    settings[section][old] = settings[section].pop(new)
+    with pytest.raises(InputError) as raised:
+        load(settings)
+    assert str(raised.value) == f"config/config.yaml: {section}: '{old}' is now '{new}'; rename it"
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ rule train_weak:
     params:
         code=lambda wildcards: code("train_weak", system_module(wildcards.model)),
         model=lambda wildcards: WEAK_MODELS[wildcards.model].to_json(),
-        settings=config["weak"],
+        weak=config["weak"],
         seed=config["seed"],
         timed=config["timed"],
         # Not an output: a failed job's outputs are deleted, and this is what it goes on from.

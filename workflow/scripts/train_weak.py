@@ -12,7 +12,7 @@ if __name__ == "__main__":
             params.model,
             slices=Path(snakemake.input.slices),
             classifier=Path(snakemake.input.classifier) if snakemake.input.classifier else None,
-            settings=params.settings,
+            weak=params.weak,
             seed=params.seed,
             code=params.code,
             threads=snakemake.threads,

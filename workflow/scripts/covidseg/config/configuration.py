@@ -9,6 +9,7 @@ import yaml
 from covidseg.archives.origins import ARCHIVED, KINDS, Source, check_datasets, patterns, read_source
 from covidseg.cases.splits import describe_leaks, find_leaks, first_cases, patient_of, published_folds
 from covidseg.config.artefacts import TRAINING, check_artefacts, models, named, panels
+from covidseg.config.checks import check_renamed
 from covidseg.config.experiments import Experiment, expand_experiments
 from covidseg.config.schemas import check_schema
 from covidseg.config.series import Series
@@ -192,6 +193,7 @@ def load_configuration(settings: dict, name: str, folder: Path) -> Configuration
         InputError: names the file, the key, the value and what is allowed.
     """
     settings = extend(settings, Path(name))
+    check_renamed(settings, name)
     check_schema(settings, name, folder / "schemas" / "config.schema.yaml")
     sheets = {}
     for sheet in ("datasets", "experiments", "artefacts"):

@@ -82,7 +82,7 @@ def read_models(sheet: dict, datasets: dict, path: Path) -> dict[str, WeakModel]
 
 
 def read_localisers(
-    sheet: dict, models: dict[str, WeakModel], datasets: dict, settings: dict, path: Path
+    sheet: dict, models: dict[str, WeakModel], datasets: dict, weak: dict, path: Path
 ) -> dict[str, Localiser]:
     """Return the localisers of section `weak`; raises as `read_models`.
 
@@ -90,7 +90,7 @@ def read_localisers(
         sheet: section `weak` of experiments.yaml.
         models: of `read_models`.
         datasets: content of datasets.yaml.
-        settings: the configuration's `weak`.
+        weak: the configuration's `weak`.
         path: of experiments.yaml, for messages.
     """
     where, localisers = f"{path}: weak", {}
@@ -105,7 +105,7 @@ def read_localisers(
         check_known([row["model"]], models, f"{where}.localisers.{name}.model", "model")
         model = models[row["model"]]
         maps = SYSTEMS[model.system].maps
-        chosen = settings["settings"][settings["setting"]]["map"]
+        chosen = weak["variants"][weak["variant"]]["map"]
         kind = row.get("map", chosen if chosen in maps else maps[0])
         check_known([kind], dict.fromkeys(maps), f"{where}.localisers.{name}.map", "map")
         localisers[name] = Localiser(

@@ -45,8 +45,8 @@ SYSTEMS = {
 }
 
 
-def load_system(name: str, options: dict, settings: dict) -> System:
+def load_system(name: str, options: dict, weak: dict) -> System:
     """Import a system and make it with a model's options and the configuration's `weak`."""
     entry = SYSTEMS[name]
     module = importlib.import_module(f"covidseg.weak.{entry.module}")
-    return getattr(module, entry.class_name)(options, settings)
+    return getattr(module, entry.class_name)(options, weak)

@@ -17,7 +17,7 @@ class Classifier(System):
 
     def build(self) -> nn.ModuleDict:
         """Make the ResNet-18."""
-        features = self.settings["classifier"]["features"]
+        features = self.weak["classifier"]["features"]
         network = ResNet("basic", [2, 2, 2, 2], features, spatial_dims=2, n_input_channels=1, num_classes=2)
         return nn.ModuleDict({"classifier": network})
 
@@ -33,7 +33,7 @@ class Classifier(System):
         loss = functional.cross_entropy(scores, classes)
         optimisers["classifier"].zero_grad()
         loss.backward()
-        optimisers["classifier"].step(self.settings["classifier"]["learning_rate"])
+        optimisers["classifier"].step(self.weak["classifier"]["learning_rate"])
         return {"loss": loss, "accuracy": (scores.argmax(1) == classes).float().mean()}
 
     @torch.enable_grad()
