@@ -24,7 +24,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/weak.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/export.smk"
-include: "workflow/rules/plan.smk"
+include: "workflow/rules/workload.smk"
 include: "workflow/rules/stages.smk"
 
 
@@ -39,12 +39,12 @@ localrules:
     export_nnunet,
     fetched,
     ingested,
-    plan,
     preprocessed,
     split,
     summarise,
     tables_and_violins,
     trained,
+    workload,
 
 
 rule all:
@@ -69,7 +69,7 @@ rule tables_and_violins:
 
 
 onstart:
-    if not only_plans():
+    if not only_workload():
         claim_results()
         tell_licences()
         settle_leftovers()
@@ -77,7 +77,7 @@ onstart:
 
 
 onsuccess:
-    if not only_plans():
+    if not only_workload():
         forget_finished_trainings()
         write_provenance()
         print(where_results_are())

@@ -75,11 +75,11 @@ def test_a_wrong_checksum_leaves_nothing_and_a_later_start_completes(tmp_path, h
 
 
 def test_a_cut_download_leaves_no_archive_and_a_later_start_goes_on(tmp_path, host):
-    host.plan[NAME] = [lambda handler: host.serve(handler, keep=100_000), *[status(500)] * 10]
+    host.faults[NAME] = [lambda handler: host.serve(handler, keep=100_000), *[status(500)] * 10]
     with pytest.raises(InputError, match="100000 bytes are kept"):
         fetch(tmp_path, host.address + NAME, sha256=SHA256)
     assert not (tmp_path / "raw").exists()
-    host.plan.clear()
+    host.faults.clear()
     assert fetch(tmp_path, host.address + NAME, sha256=SHA256).read_bytes() == CONTENT
     assert host.asked[-1] == (NAME, "bytes=100000-")
 
@@ -94,7 +94,7 @@ def test_an_old_file_survives_a_failed_download(tmp_path, host):
 
 
 def test_two_runs_into_one_folder_fetch_once(tmp_path, host):
-    host.plan[NAME] = [lambda handler: host.serve(handler, drip=30_000)]
+    host.faults[NAME] = [lambda handler: host.serve(handler, drip=30_000)]
     runs = [threading.Thread(target=fetch, args=(tmp_path, host.address + NAME)) for _ in range(3)]
     for run in runs:
         run.start()

@@ -13,9 +13,9 @@ def results_owner():
     return MARK.read_text().strip() if MARK.exists() else None
 
 
-def only_plans():
-    """Whether nothing but `plan` was asked for, which makes no results."""
-    return {job.rule.name for job in workflow.dag.targetjobs} == {"plan"}
+def only_workload():
+    """Whether nothing but `workload` was asked for, which makes no results."""
+    return {job.rule.name for job in workflow.dag.targetjobs} == {"workload"}
 
 
 def claim_results():

@@ -1,4 +1,4 @@
-"""What `snakemake plan` counts and estimates."""
+"""What `snakemake workload` counts and estimates."""
 
 import csv
 import json
@@ -26,17 +26,17 @@ def clone(tmp_path_factory):
     return folder
 
 
-def planned(folder, name):
-    with open(folder / "results" / "plan" / f"{name}.csv", newline="") as file:
+def counted(folder, name):
+    with open(folder / "results" / "workload" / f"{name}.csv", newline="") as file:
         return {row["Rule"]: row for row in csv.DictReader(file)}
 
 
 @pytest.mark.parametrize("name", ["phantom", "paper", "public"])
 def test_a_fresh_clone_counts_the_jobs_of_a_dry_run(clone, name):
     arguments = [] if name == "phantom" else ["--configfile", f"config/{name}.yaml"]
-    output = snakemake(clone, "plan", *arguments)
+    output = snakemake(clone, "workload", *arguments)
     expected = jobs_of(snakemake(clone, "-n", "--forceall", *arguments))
-    table = planned(clone, name)
+    table = counted(clone, name)
     sums = {"all on CPUs", "all on GPUs"} & set(table)
     assert {rule: int(row["Jobs"]) for rule, row in table.items() if rule not in sums} | {
         "all": 1
@@ -44,7 +44,7 @@ def test_a_fresh_clone_counts_the_jobs_of_a_dry_run(clone, name):
     assert sum(int(table[rule]["Jobs"]) for rule in sums) + 1 == sum(expected.values())
     assert all(row["Jobs"] == row["To do"] for row in table.values())
     assert f"# What configuration {name} takes" in output
-    assert not (clone / "results" / "configuration.txt").exists(), "nothing is claimed by planning"
+    assert not (clone / "results" / "configuration.txt").exists(), "nothing is claimed by counting"
     if name == "paper":
         # 45 models of scratch, 20 of each of three strategies, 5 of two, 1000 epochs at the published seconds.
         seconds = 45 * 206 + 20 * (199 + 195 + 148) + 5 * (213 + 206)
@@ -58,7 +58,7 @@ def test_a_fresh_clone_counts_the_jobs_of_a_dry_run(clone, name):
         assert table["train"]["Hours"] == "–", "the papers' seconds are not a small network's"
 
 
-def test_planning_goes_on_beside_a_run_and_in_a_checkout_of_another_configuration(clone, tmp_path):
+def test_counting_goes_on_beside_a_run_and_in_a_checkout_of_another_configuration(clone, tmp_path):
     folder = tmp_path / "busy"
     folder.mkdir()
     copy_parts(clone, folder)
@@ -68,8 +68,8 @@ def test_planning_goes_on_beside_a_run_and_in_a_checkout_of_another_configuratio
     locks.mkdir(parents=True)
     for kind in ("input", "output"):
         (locks / f"0.{kind}.lock").write_text("results/scores.csv\n")
-    snakemake(folder, "plan", "--configfile", "config/public.yaml")
-    table = planned(folder, "public")
+    snakemake(folder, "workload", "--configfile", "config/public.yaml")
+    table = counted(folder, "public")
     assert table["pretrain"]["Jobs"] == table["pretrain"]["To do"] == "4"
 
 

@@ -1,10 +1,10 @@
-# How much there is to run, for `snakemake plan`.
+# How much there is to run, for `snakemake workload`.
 
 
 # No output: it runs whenever it is asked for, and beside another run, whose lock is one of files.
-rule plan:
+rule workload:
     log:
-        "logs/plan.log",
+        "logs/workload.log",
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -14,8 +14,8 @@ rule plan:
         rules=lambda wildcards: rules_asked(),
         hosts=hosts_in_use(),
         owner=results_owner(),
-        base=f"results/plan/{config['name']}",
+        base=f"results/workload/{config['name']}",
     message:
         "Count jobs, hours and gigabytes of configuration {config[name]}"
     script:
-        "../scripts/plan.py"
+        "../scripts/workload.py"
