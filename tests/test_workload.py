@@ -11,7 +11,7 @@ from conftest import ROOT
 from covidseg.errors import InputError
 from covidseg.runs.dag import Rule, list_jobs, read_summary
 from covidseg.runs.epoch_times import EpochTime, epoch_times, measured_times, published_times
-from covidseg.runs.grids import Cohort, Grid, on_plan, predicted_grids, read_cohort
+from covidseg.runs.grids import Cohort, Grid, at_target_spacing, predicted_grids, read_cohort
 from covidseg.runs.hours import count_tiles
 from covidseg.runs.network_sizes import plain_size
 from covidseg.runs.wall_times import wall_times
@@ -157,7 +157,7 @@ def test_cases_have_their_own_grids_once_they_are_ingested(configuration, tmp_pa
     (tmp_path / "covid20" / "cases.csv").write_text("case,shape,spacing_mm\nmine,30x20x10,5.0x1.0x2.0\n")
     cohort = read_cohort(configuration, "covid20", tmp_path)
     assert cohort == Cohort({"mine": Grid((30, 20, 10), (5.0, 1.0, 2.0))}, "cases.csv")
-    assert on_plan(cohort.grids["mine"], (2.5, 2.0, 2.0)) == (60, 10, 10)
+    assert at_target_spacing(cohort.grids["mine"], (2.5, 2.0, 2.0)) == (60, 10, 10)
     assert read_cohort(configuration, "covid20", None).grids == {}, "of a phantom nothing is known before"
 
 

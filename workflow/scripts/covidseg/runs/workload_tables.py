@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from covidseg.runs.grids import on_plan, predicted_grids
+from covidseg.runs.grids import at_target_spacing, predicted_grids
 from covidseg.runs.hours import WEIGHTS, Known, training_of
 from covidseg.runs.network_sizes import weak_parameters
 
@@ -112,12 +112,11 @@ def _volumes(known: Known) -> list[tuple]:
     ingested = [Path(file).parts[-2] for file in known.jobs[known.jobs.rule == "ingest"].file]
     grids = [grid for name in ingested for grid in known.cohorts[name].grids.values()]
     source = f"by {', '.join(sorted({known.cohorts[name].source for name in ingested}))}"
-    spacing = (
-        f"{source}, at {' x '.join(f'{mm:.3g}' for mm in known.spacing)} mm" if known.spacing else source
-    )
+    spacing = known.target_spacing
+    resampled = f"{source}, at {' x '.join(f'{mm:.3g}' for mm in spacing)} mm" if spacing else source
     shapes = {
         "cases": [grid.shape for grid in grids],
-        "preprocessed": [on_plan(grid, known.spacing) for grid in grids] if known.spacing else [],
+        "preprocessed": [at_target_spacing(grid, spacing) for grid in grids] if spacing else [],
         "predictions": [grid.shape for grid in _predicted(known)],
     }
     return [
@@ -125,7 +124,7 @@ def _volumes(known: Known) -> list[tuple]:
             f"results/{kind}",
             len(found),
             sum(map(math.prod, found)) * BYTES[kind] / 1e9 if found else math.nan,
-            spacing if kind == "preprocessed" else f"before compression, {source}",
+            resampled if kind == "preprocessed" else f"before compression, {source}",
         )
         for kind, found in shapes.items()
     ]
