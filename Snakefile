@@ -32,13 +32,13 @@ localrules:
     all,
     collect,
     collect_splits,
-    data_sources,
     download,
     errata,
     evaluated,
     export_nnunet,
     fetched,
     ingested,
+    licences,
     preprocessed,
     split,
     summarise,
@@ -51,7 +51,7 @@ rule all:
     default_target: True
     input:
         artefact_files(),
-        "results/paper/data_sources.md",
+        "results/paper/licences.md",
         "results/paper/errata.html",
         "results/splits.json",
         "results/scores.csv",

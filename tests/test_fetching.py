@@ -74,12 +74,12 @@ def test_from_hosts_to_cases(checkout, configuration, tmp_path):
     folder, archives, host = checkout
     code, output = snakemake(folder, *TARGETS, *OWN, check=False)
     assert code != 0
-    assert "accept_licences is false; read results/paper/data_sources.md" in output
+    assert "accept_licences is false; read results/paper/licences.md" in output
     assert host.asked == []
 
-    output = snakemake(folder, "data_sources", *OWN)
+    output = snakemake(folder, "licences", *OWN)
     assert "To be fetched" not in output, "this target fetches nothing"
-    listed = (folder / "results" / "paper" / "data_sources.md").read_text()
+    listed = (folder / "results" / "paper" / "licences.md").read_text()
     assert "CC BY-NC-ND 3.0" in listed
     assert "doi:10.5281/zenodo.3757476" in listed
 

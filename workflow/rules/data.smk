@@ -25,25 +25,25 @@ rule download:
         "../scripts/download.py"
 
 
-rule data_sources:
+rule licences:
     output:
-        multiext("results/paper/data_sources", ".csv", ".md", ".tex", ".html"),
+        multiext("results/paper/licences", ".csv", ".md", ".tex", ".html"),
     log:
-        "logs/data_sources.log",
+        "logs/licences.log",
     conda:
         "../../envs/environment.yaml"
     resources:
         mem_mb=rising(1000),
         runtime=rising(10),
     params:
-        code=code("data_sources"),
+        code=code("licences"),
         datasets={name: DATASETS[name] for name in hosts_in_use()},
         phantom=[name for name in hosts_in_use() if CONFIGURATION.is_phantom(name)],
         configuration=config["name"],
     message:
         "List data sets, licences and citations: {output[1]}"
     script:
-        "../scripts/data_sources.py"
+        "../scripts/licences.py"
 
 
 rule ingest:

@@ -24,7 +24,7 @@ def fetch_archive(path: Path) -> None:
     source = load_configuration(snakemake.config, "configuration", folder).source(*snakemake.wildcards)
     if not (source.is_local or snakemake.config["accept_licences"]):
         raise InputError(
-            f"{path}: accept_licences is false; read results/paper/data_sources.md (snakemake data_sources) "
+            f"{path}: accept_licences is false; read results/paper/licences.md (snakemake licences) "
             "and set it to true in the configuration"
         )
     lock = folder / "downloads.lock.json"
