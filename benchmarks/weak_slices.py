@@ -22,7 +22,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from covidseg.config.weak_models import read_localisers, read_models  # noqa: E402
+from covidseg.config.weak_models import read_localisers, read_weak_models  # noqa: E402
 from covidseg.device import choose_compute  # noqa: E402
 from covidseg.training.optimisers import Adam  # noqa: E402
 from covidseg.weak.evaluation import (  # noqa: E402
@@ -55,7 +55,7 @@ def read_weak(size: int) -> tuple[dict, dict, dict]:
     weak |= {"size": size, "epochs": EPOCHS, "features": [8, 16, 32, 64]}
     values = weak["variants"][weak["variant"]]
     values["learning_rate"], values["weights"]["adversarial"] = 0.001, 0.3
-    models = read_models(sheet, sheets["datasets"], ROOT)
+    models = read_weak_models(sheet, sheets["datasets"], ROOT)
     return weak, models, read_localisers(sheet, models, sheets["datasets"], weak, ROOT)
 
 

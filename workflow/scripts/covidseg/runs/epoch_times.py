@@ -21,15 +21,15 @@ class EpochTime:
     source: str
 
 
-def measured_times(models: Path, strategies: dict[str, str]) -> dict[str, EpochTime]:
+def measured_times(folder: Path, strategies: dict[str, str]) -> dict[str, EpochTime]:
     """Return strategy -> the median over its finished trainings of their epochs' median.
 
     Args:
-        models: results/models, of the configuration in question.
+        folder: results/models, of the configuration in question.
         strategies: name of a model's folder -> its strategy.
     """
     found = {}
-    for table in sorted(models.glob("*/fold*/log.csv")):
+    for table in sorted(folder.glob("*/fold*/log.csv")):
         if strategy := strategies.get(table.parts[-3]):
             found.setdefault(strategy, []).extend(time_scores(table, table.with_name("model.json")))
     return {
@@ -53,7 +53,7 @@ def published_times(configuration: Configuration) -> dict[str, EpochTime]:
             published = read_published(configuration.folder / "published.csv", paper, tables)
             for one in configuration.series(artefact):
                 key = (one.row, one.source, "avg", one.region, one.split, TIME, "seconds")
-                strategy = configuration.planned[one.experiment].strategy
+                strategy = configuration.all_experiments[one.experiment].strategy
                 if key in published.index and strategy not in found:
                     source = f"published ({paper} table {tables}), {PUBLISHED_ON}"
                     found[strategy] = EpochTime(float(published.loc[[key], "mean"].iloc[0]), source)

@@ -66,8 +66,8 @@ def _row(title: str, jobs: pd.DataFrame, source: str) -> dict:
 
 def epoch_table(known: Known, hours: pd.DataFrame) -> pd.DataFrame:
     """Return one row a strategy: its trainings, seconds per epoch and where these come from."""
-    models = [Path(file).parts[-3] for file in hours.file if file.endswith(WEIGHTS)]
-    counts = Counter(training_of(known.configuration, name) for name in models)
+    names = [Path(file).parts[-3] for file in hours.file if file.endswith(WEIGHTS)]
+    counts = Counter(training_of(known.configuration, name) for name in names)
     rows = []
     for (strategy, epochs), count in counts.items():
         time = known.epochs.get(strategy)
