@@ -293,22 +293,22 @@ def test_sources_of_the_papers_archives():
     assert load(read("config")).is_phantom("msd")
     paper = load(read("paper"))
     assert not paper.is_phantom("msd")
-    msd = paper.source("msd", "Task06_Lung.tar")
+    msd = paper.origin("msd", "Task06_Lung.tar")
     assert (msd.addresses[0][:8], msd.checksums["bytes"]) == ("https://", 9163696640)
     mask = "Infection_Mask.zip"
-    assert paper.source("covid20", mask).record == "https://zenodo.org/api/records/3757476"
-    scan = paper.source("nsclc", "LUNG1-001.zip")
+    assert paper.origin("covid20", mask).record == "https://zenodo.org/api/records/3757476"
+    scan = paper.origin("nsclc", "LUNG1-001.zip")
     assert scan.addresses == ["idc:nsclc_series.csv#LUNG1-001", "tcia:nsclc_series.csv#LUNG1-001"]
-    study, mask = (paper.source("mosmed", f"study_0304{kind}.nii.gz") for kind in ("", "_mask"))
+    study, mask = (paper.origin("mosmed", f"study_0304{kind}.nii.gz") for kind in ("", "_mask"))
     assert study.addresses[0].endswith("/studies/CT-1/study_0304.nii.gz")
     assert mask.addresses[0].endswith("/masks/study_0304_mask.nii.gz")
     assert study.checksums == {"git_blob": "3e4a038dad0cf31b1012f5508ff7ce6ffe235af1"}
     assert mask.checksums["sha256"].startswith("e0cc1c1cf0f24c")
-    lungs = paper.source("structseg", "Thoracic_OAR.zip")
+    lungs = paper.origin("structseg", "Thoracic_OAR.zip")
     assert lungs.addresses == []
     scans, labels = lungs.members.items()
     assert (scans[0], labels[0]) == ("Thoracic_OAR/{case}/data.nii.gz", "Thoracic_OAR/{case}/label.nii.gz")
-    slices = paper.source("cc-ccii", "ct_lesion_seg.zip")
+    slices = paper.origin("cc-ccii", "ct_lesion_seg.zip")
     assert slices.members == {"*image/{case}.jpg": None, "*mask/{case}.png": None}
     assert sorted(scans[1], key=int) == [str(number) for number in range(1, 51)]
 
@@ -327,8 +327,8 @@ def test_every_archive_of_the_papers_has_a_checksum_or_is_recorded(configuration
     paper = load(read("paper"))
     for name in paper.datasets:
         for path in paper.archives(name):
-            source = paper.source(*path.split("/"))
-            known = {"sha256", "md5", "git_blob"} & source.checksums.keys()
+            origin = paper.origin(*path.split("/"))
+            known = {"sha256", "md5", "git_blob"} & origin.checksums.keys()
             assert known or path.startswith(tuple(recorded)), path
 
 

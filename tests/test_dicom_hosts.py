@@ -13,7 +13,7 @@ from conftest import ROOT, make_volume
 from covidseg.archives import dicom_hosts, http
 from covidseg.archives.dicom_hosts import read_series_row
 from covidseg.archives.download import download
-from covidseg.archives.origins import Source
+from covidseg.archives.origins import Origin
 from covidseg.archives.phantom.dicom import series_files
 from covidseg.cases.readers import list_cases, load_case
 from covidseg.errors import InputError
@@ -64,8 +64,8 @@ def publish(host, files, case="P1", listed=None):
 def fetch(folder, table, *schemes, case="P1"):
     (folder / "series.csv").write_text(table)
     path = folder / "raw" / "nsclc" / f"{case}.zip"
-    source = Source([f"{scheme}:series.csv#{case}" for scheme in schemes], {})
-    download(source, path, partial=folder / "partial", tables=folder, lock=folder / "lock.json")
+    origin = Origin([f"{scheme}:series.csv#{case}" for scheme in schemes], {})
+    download(origin, path, partial=folder / "partial", tables=folder, lock=folder / "lock.json")
     return path
 
 

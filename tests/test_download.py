@@ -1,4 +1,4 @@
-"""From a description of a source to a verified archive under its name, against a real server."""
+"""From a description of an origin to a verified archive under its name, against a real server."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from conftest import ROOT
 from covidseg.archives.by_hand import find_by_hand
 from covidseg.archives.checksums import checksum, verify
 from covidseg.archives.download import download
-from covidseg.archives.origins import Source, read_source
+from covidseg.archives.origins import Origin, read_origin
 from covidseg.errors import InputError
 from faulty_host import status
 
@@ -31,8 +31,8 @@ def host(host):
 
 def fetch(folder, *addresses, record=None, **checksums):
     path = folder / "raw" / "set" / "x.zip"
-    source = Source([*addresses], checksums, record, "https://example.org", {"{case}.txt": ["a", "b"]})
-    download(source, path, partial=folder / "partial", tables=folder, lock=folder / "downloads.lock.json")
+    origin = Origin([*addresses], checksums, record, "https://example.org", {"{case}.txt": ["a", "b"]})
+    download(origin, path, partial=folder / "partial", tables=folder, lock=folder / "downloads.lock.json")
     return path
 
 
@@ -148,9 +148,9 @@ def test_the_next_address_serves_where_one_does_not(tmp_path, host, caplog):
 
 
 def test_a_file_address_and_a_folder_s(tmp_path):
-    source = tmp_path / "source.bin"
-    source.write_bytes(CONTENT)
-    assert fetch(tmp_path, source.as_uri()).read_bytes() == CONTENT
+    file = tmp_path / "file.bin"
+    file.write_bytes(CONTENT)
+    assert fetch(tmp_path, file.as_uri()).read_bytes() == CONTENT
     assert not (tmp_path / "downloads.lock.json").exists(), "a user's own file may change"
     folder = tmp_path / "own scans"
     (folder / "b").mkdir(parents=True)
@@ -229,6 +229,6 @@ def test_the_real_masks_have_the_listed_checksums(real_data, configuration):
     masks = sorted((real_data / "mosmed_masks").glob("*.nii.gz"))
     assert len(masks) == 5
     for mask in masks:
-        expected = read_source(configuration.datasets, "mosmed", mask.name, ROOT / "config").checksums
+        expected = read_origin(configuration.datasets, "mosmed", mask.name, ROOT / "config").checksums
         verify(mask, expected, mask, "the mirror")
         assert expected["sha256"]

@@ -109,8 +109,8 @@ def addresses_of(wildcards):
     """Return what, when it changes, makes another file of an archive."""
     if CONFIGURATION.is_phantom(wildcards.dataset):
         return None
-    source = CONFIGURATION.source(wildcards.dataset, wildcards.archive)
-    return {"addresses": source.addresses, "checksums": source.checksums}
+    origin = CONFIGURATION.origin(wildcards.dataset, wildcards.archive)
+    return {"addresses": origin.addresses, "checksums": origin.checksums}
 
 
 def plan_of(wildcards):

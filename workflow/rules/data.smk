@@ -17,7 +17,7 @@ rule download:
         code=lambda wildcards: (
             code("covidseg/archives/phantom/hosts") if phantom_of(wildcards) else None
         ),
-        source=addresses_of,
+        origin=addresses_of,
         phantom=phantom_of,
     message:
         "Fetch {output}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from covidseg.archives.origins import ARCHIVED, KINDS, Source, check_datasets, patterns, read_source
+from covidseg.archives.origins import ARCHIVED, KINDS, Origin, check_datasets, patterns, read_origin
 from covidseg.cases.splits import describe_leaks, find_leaks, first_cases, patient_of, published_folds
 from covidseg.config.artefacts import TRAINING, check_artefacts, named, panels, shown_rows
 from covidseg.config.checks import check_renamed
@@ -98,14 +98,14 @@ class Configuration:
         phantom = self.settings["phantom"]
         return phantom is not None and dataset in phantom["cases"]
 
-    def source(self, host: str, archive: str) -> Source:
+    def origin(self, host: str, archive: str) -> Origin:
         """Return where data/raw/<host>/<archive> comes from, with all that must lie in it."""
         members = {}
         for name, dataset in self.datasets.items():
             for kind in filter(dataset.get, KINDS):
                 if dataset[kind]["archive"] == f"{host}/{archive}":
                     members |= dict.fromkeys(patterns(dataset[kind]), self._own_names(name))
-        return replace(read_source(self.datasets, host, archive, self.folder), members=members)
+        return replace(read_origin(self.datasets, host, archive, self.folder), members=members)
 
     def _own_names(self, dataset: str) -> list[str] | None:
         """Return a data set's cases as its archives call them, where they are known beforehand."""

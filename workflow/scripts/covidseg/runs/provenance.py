@@ -112,7 +112,7 @@ def _verified(configuration: Configuration, archive: str) -> dict:
     host, name = archive.split("/")
     if configuration.is_phantom(host):
         return {}
-    checksums = configuration.source(host, name).checksums
+    checksums = configuration.origin(host, name).checksums
     return {kind: checksums[kind] for kind in ALGORITHMS if kind in checksums}
 
 
