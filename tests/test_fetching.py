@@ -55,12 +55,10 @@ def checkout(configuration, tmp_path):
                 "cases": [f"train_{c}" for c in cases] if name == BY_HAND else cases,
             }
             content[name].pop("record", None)
-            for archive, source in content[name]["archives"].items():
+            for archive, entry in content[name]["archives"].items():
                 served = host.files.get(f"/{name}/{archive}")
-                address = source["address"] and f"{host.address}/{name}/{archive}"
-                known = (
-                    {"sha256": hashlib.sha256(served).hexdigest()} if "sha256" in source and served else {}
-                )
+                address = entry["address"] and f"{host.address}/{name}/{archive}"
+                known = {"sha256": hashlib.sha256(served).hexdigest()} if "sha256" in entry and served else {}
                 content[name]["archives"][archive] = {"address": address, **known}
 
     change_yaml(folder / "config" / "datasets.yaml", datasets)
