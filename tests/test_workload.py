@@ -105,8 +105,8 @@ def test_published_seconds_scale_with_the_samples_of_an_epoch():
     assert {name: time.seconds for name, time in found.items()} == {
         "scratch": 100, "lesion-representations": 75, "collaborative": 150,
     }  # fmt: skip
-    assert found["lesion-representations"].source == "published"
-    assert found["collaborative"].source == "scratch, published, times 1.50 by operations"
+    assert found["lesion-representations"].basis == "published"
+    assert found["collaborative"].basis == "scratch, published, times 1.50 by operations"
 
 
 def test_what_was_measured_stands_and_carries_over_by_the_published_ratio():
@@ -118,8 +118,8 @@ def test_what_was_measured_stands_and_carries_over_by_the_published_ratio():
     assert {name: time.seconds for name, time in found.items()} == {
         "scratch": 40, "lesion-representations": 30, "collaborative": 99,
     }  # fmt: skip
-    source = found["lesion-representations"].source
-    assert source == "scratch, measured here on X, times 0.75 by published times"
+    basis = found["lesion-representations"].basis
+    assert basis == "scratch, measured here on X, times 0.75 by published times"
 
 
 def test_small_networks_have_no_time_until_one_is_measured():

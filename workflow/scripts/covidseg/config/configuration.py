@@ -14,7 +14,7 @@ from covidseg.config.experiments import Experiment, expand_experiments
 from covidseg.config.schemas import check_schema
 from covidseg.config.series import Series
 from covidseg.config.settings import check_lungs, check_settings, extend
-from covidseg.config.weak_models import SOURCE, Localiser, WeakModel, read_localisers, read_weak_models
+from covidseg.config.weak_models import WEAK_SOURCE, Localiser, WeakModel, read_localisers, read_weak_models
 from covidseg.config.without import (
     describe_left_out,
     left_out,
@@ -212,7 +212,7 @@ def load_configuration(settings: dict, name: str, folder: Path) -> Configuration
     reduced = reduce_experiments(sheets["experiments"], missing)
     experiments, weak_models, localisers = _read_experiments(reduced, datasets, settings, folder)
     check_lungs(settings["weak"]["lungs"], experiments, all_experiments, datasets, name)
-    titles = {"none": "none", SOURCE: "COVID-cell"} | {
+    titles = {"none": "none", WEAK_SOURCE: "COVID-cell"} | {
         key: value["title"] for key, value in sheets["experiments"]["sources"].items()
     }
     return Configuration(

@@ -8,7 +8,7 @@ from covidseg.config.experiments import Experiment
 from covidseg.errors import InputError
 from covidseg.weak import SYSTEMS
 
-SOURCE = "weak"  # the source of all localisers, for the tables
+WEAK_SOURCE = "weak"  # the source of all localisers, for the tables
 LESION = {1: "lesion"}
 
 
@@ -113,7 +113,7 @@ def read_localisers(
             row=name,
             paper="yang2021",
             strategy=model.system,
-            source=SOURCE,
+            source=WEAK_SOURCE,
             train=(model.train,),
             folds=1,
             evaluate=sheet["evaluate"],

@@ -18,7 +18,7 @@ class EpochTime:
     """Seconds of one epoch, and where the number comes from."""
 
     seconds: float
-    source: str
+    basis: str
 
 
 def measured_times(folder: Path, strategies: dict[str, str]) -> dict[str, EpochTime]:
@@ -55,8 +55,8 @@ def published_times(configuration: Configuration) -> dict[str, EpochTime]:
                 key = (one.row, one.source, "avg", one.region, one.split, TIME, "seconds")
                 strategy = configuration.all_experiments[one.experiment].strategy
                 if key in published.index and strategy not in found:
-                    source = f"published ({paper} table {tables}), {PUBLISHED_ON}"
-                    found[strategy] = EpochTime(float(published.loc[[key], "mean"].iloc[0]), source)
+                    basis = f"published ({paper} table {tables}), {PUBLISHED_ON}"
+                    found[strategy] = EpochTime(float(published.loc[[key], "mean"].iloc[0]), basis)
     return found
 
 
@@ -80,8 +80,8 @@ def epoch_times(
         samples: of an epoch, iterations by batch; a published time is scaled by it.
         comparable: whether network and patch are the papers', so that their seconds mean something.
     """
-    base = measured.get(REFERENCE) or (published.get(REFERENCE) if comparable else None)
-    if not base:
+    reference = measured.get(REFERENCE) or (published.get(REFERENCE) if comparable else None)
+    if not reference:
         return dict(measured)
     scale = 1 if REFERENCE in measured else samples / PUBLISHED_SAMPLES
     found = {}
@@ -89,8 +89,8 @@ def epoch_times(
         means = "operations"
         if strategy in published and REFERENCE in published:
             ratio, means = published[strategy].seconds / published[REFERENCE].seconds, "published times"
-        source = f"{REFERENCE}, {base.source}, times {ratio:.2f} by {means}"
+        basis = f"{REFERENCE}, {reference.basis}, times {ratio:.2f} by {means}"
         if strategy in published and REFERENCE not in measured:
-            source = published[strategy].source
-        found[strategy] = EpochTime(base.seconds * ratio * scale, source)
+            basis = published[strategy].basis
+        found[strategy] = EpochTime(reference.seconds * ratio * scale, basis)
     return found | measured

@@ -27,11 +27,11 @@ class Cohort:
 
     Attributes:
         grids: case -> its grid; empty where neither cases nor grids are known yet.
-        source: cases.csv, or what grids.csv says of the number.
+        basis: cases.csv, or what grids.csv says of the number.
     """
 
     grids: dict[str, Grid]
-    source: str
+    basis: str
 
 
 def read_cohort(configuration: Configuration, dataset: str, cases: Path | None) -> Cohort:

@@ -97,7 +97,7 @@ def gather(
 
 
 def job_hours(known: Known) -> pd.DataFrame:
-    """Return the jobs with the columns on, hours, at_most and source.
+    """Return the jobs with the columns on, hours, at_most and basis.
 
     Args:
         known: all that estimates go by.
@@ -116,7 +116,7 @@ def job_hours(known: Known) -> pd.DataFrame:
         on=on,
         hours=cores * [hours for hours, _ in found],
         at_most=(cores * rules.map(lambda rule: rule.minutes / 60)).mask(endless),
-        source=[source for _, source in found],
+        basis=[basis for _, basis in found],
     )
 
 
