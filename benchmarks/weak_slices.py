@@ -59,17 +59,17 @@ def read_weak(size: int) -> tuple[dict, dict, dict]:
     return weak, models, read_localisers(sheet, models, sheets["datasets"], weak, ROOT)
 
 
-def prepare(source: Path, size: int, folder: Path) -> None:
+def prepare(raw: Path, size: int, folder: Path) -> None:
     """Train on the first half of both kinds by number, test on the second half of the lesion slices."""
 
     def pictures(kind, names, how):
-        found = [Image.open(source / kind / name).convert("L").resize((size, size), how) for name in names]
+        found = [Image.open(raw / kind / name).convert("L").resize((size, size), how) for name in names]
         return np.stack([np.asarray(picture) for picture in found])
 
     slices = {}
     for kind in ("normal", "lesion"):
         names = sorted(
-            (path.name for path in (source / kind).glob("*.png")), key=lambda name: int(Path(name).stem)
+            (path.name for path in (raw / kind).glob("*.png")), key=lambda name: int(Path(name).stem)
         )
         half = len(names) // 2
         slices[f"train_{kind}"] = Slices(names[:half], pictures(kind, names[:half], Image.BILINEAR))
@@ -132,7 +132,7 @@ def score(heat: np.ndarray, masks: np.ndarray, limits: tuple) -> dict:
 def main() -> None:
     """Train all, score all, print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source", type=Path)
+    parser.add_argument("raw", type=Path)
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--processes", type=int, default=2)
@@ -140,7 +140,7 @@ def main() -> None:
     weak, models, localisers = read_weak(arguments.size)
     with tempfile.TemporaryDirectory() as temporary, ProcessPoolExecutor(arguments.processes) as pool:
         folder = Path(temporary)
-        prepare(arguments.source, arguments.size, folder)
+        prepare(arguments.raw, arguments.size, folder)
         job = partial(train, folder=folder, weak=weak, seconds=60 * arguments.minutes / len(models))
         ordered = sorted(models.values(), key=lambda model: model.classifier is not None)
         trained = list(pool.map(job, [model for model in ordered if not model.classifier]))

@@ -74,11 +74,11 @@ def test_a_missing_description_is_named(saved):
 
 
 def test_all_but_the_head_is_loaded_exactly(saved):
-    source, path = saved
+    saved_network, path = saved
     target = build_network(SMALL_NETWORK, classes=2, seed=9)
     before = {name: p.clone() for name, p in target.named_parameters()}
     weights = LoadedWeights.of(target, loaded=load_all_but_head(target, path))
-    original = dict(source.named_parameters())
+    original = dict(saved_network.named_parameters())
     for name, parameter in target.named_parameters():
         expected = before[name] if is_head(name) else original[name]
         assert torch.equal(parameter, expected), name

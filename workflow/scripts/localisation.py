@@ -11,19 +11,19 @@ from covidseg.weak.evaluation import read_curve
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        params, sources, artefact = snakemake.params, snakemake.input, snakemake.params.artefact
-        masks = np.load(Path(sources.masks, "test_lesion.npy")).astype(bool)
+        params, inputs, artefact = snakemake.params, snakemake.input, snakemake.params.artefact
+        masks = np.load(Path(inputs.masks, "test_lesion.npy")).astype(bool)
         shown, names = choose_slices(masks, artefact["cases"]), list(artefact["localisers"])
         figure = draw_localisation(
-            np.load(Path(sources.images, "test_lesion.npy"))[shown],
+            np.load(Path(inputs.images, "test_lesion.npy"))[shown],
             masks[shown],
             {
                 name: np.load(Path(folder, "heat.npy"))[shown]
-                for name, folder in zip(names, sources.heatmaps, strict=True)
+                for name, folder in zip(names, inputs.heatmaps, strict=True)
             },
             {
                 name: read_curve(Path(path), artefact["split"])
-                for name, path in zip(names, sources.curves, strict=True)
+                for name, path in zip(names, inputs.curves, strict=True)
             },
             artefact,
             threshold=params.threshold,

@@ -14,8 +14,8 @@ if __name__ == "__main__":
         params, artefact = snakemake.params, snakemake.params.artefact
         series = [Series(*fields) for fields in params.series]
         scores = read_scores(Path(snakemake.input.scores))
-        source, paper = Path(snakemake.input.published), snakemake.wildcards.paper
-        published = read_published(source, paper, artefact["published"])
+        path, paper = Path(snakemake.input.published), snakemake.wildcards.paper
+        published = read_published(path, paper, artefact["published"])
         cells = table_cells(series, artefact, scores, published)
         intervals = interval_rows(series, artefact, scores, params.evaluation, params.seed)
         write_csv(snakemake.output.csv, cells, digits=9)

@@ -76,8 +76,8 @@ def normalise_and_resample(
 
 def _moments(voxels: torch.Tensor, scale: partial) -> tuple[float, float]:
     total, squares = 0.0, 0.0
-    for source in voxels:
-        scaled = scale(source).double()
+    for plane in voxels:
+        scaled = scale(plane).double()
         total += scaled.sum().item()
         squares += scaled.square().sum().item()
     mean = total / voxels.numel()

@@ -76,7 +76,7 @@ def make_run(
         splits: files results/splits/<data set>.json of the same.
         pretrained: model.safetensors to start from, or None.
         settings: seed, timed, plan, network, training and augmentation of the configuration.
-        code: checksums of the source files, whose change makes a saved state worthless.
+        code: checksums of the code's files, whose change makes a saved state worthless.
         threads: of the processor.
     """
     folders = {folder.name: folder for folder in preprocessed}
