@@ -32,7 +32,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/weak.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/export.smk"
-include: "workflow/rules/plan.smk"
+include: "workflow/rules/workload.smk"
 include: "workflow/rules/stages.smk"
 
 
@@ -40,26 +40,26 @@ localrules:
     all,
     collect,
     collect_splits,
-    data_sources,
     download,
     errata,
     evaluated,
     export_nnunet,
     fetched,
     ingested,
-    plan,
+    licences,
     preprocessed,
     split,
     summarise,
     tables_and_violins,
     trained,
+    workload,
 
 
 rule all:
     default_target: True
     input:
         in_use.artefact_files(ARTEFACTS),
-        "results/paper/data_sources.md",
+        "results/paper/licences.md",
         "results/paper/errata.html",
         "results/splits.json",
         "results/scores.csv",
@@ -77,7 +77,7 @@ rule tables_and_violins:
 
 
 onstart:
-    if not internals.is_asked_for(workflow, "plan"):
+    if not internals.is_asked_for(workflow, "workload"):
         claim_results()
         tell_licences()
         settle_leftovers()
@@ -85,7 +85,7 @@ onstart:
 
 
 onsuccess:
-    if not internals.is_asked_for(workflow, "plan"):
+    if not internals.is_asked_for(workflow, "workload"):
         forget_finished_trainings()
         write_provenance()
         print(where_results_are())

@@ -36,7 +36,7 @@ def ours(cases: Path, output: Path) -> None:
     preprocess(
         {"intensity": {"*": "hounsfield"}, "regions": {1: "lesion"}},
         cases=cases,
-        spacing=TARGET,
+        target_spacing=TARGET,
         window=(-1250, 250),
         output=output,
         workers=1,

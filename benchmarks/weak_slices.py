@@ -22,7 +22,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from covidseg.config.weak_models import read_localisers, read_models  # noqa: E402
+from covidseg.config.weak_models import read_localisers, read_weak_models  # noqa: E402
 from covidseg.device import choose_compute  # noqa: E402
 from covidseg.training.optimisers import Adam  # noqa: E402
 from covidseg.weak.evaluation import (  # noqa: E402
@@ -40,7 +40,7 @@ EPOCHS = 10
 TIMED = range(11, 17)  # iterations; VA-GAN's first ten take more steps of the critic
 
 
-def read_settings(size: int) -> tuple[dict, dict, dict]:
+def read_weak(size: int) -> tuple[dict, dict, dict]:
     """All systems, and the phantom's settings but for what so few real slices need.
 
     Learning rate and adversarial weight were the best of four tried on lesion slices 61 to 80, trained on the
@@ -51,25 +51,25 @@ def read_settings(size: int) -> tuple[dict, dict, dict]:
         name: yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
         for name in ("config", "experiments", "datasets")
     }
-    settings, weak = sheets["config"]["weak"], sheets["experiments"]["weak"]
-    settings |= {"size": size, "epochs": EPOCHS, "features": [8, 16, 32, 64]}
-    values = settings["settings"][settings["setting"]]
+    weak, sheet = sheets["config"]["weak"], sheets["experiments"]["weak"]
+    weak |= {"size": size, "epochs": EPOCHS, "features": [8, 16, 32, 64]}
+    values = weak["variants"][weak["variant"]]
     values["learning_rate"], values["weights"]["adversarial"] = 0.001, 0.3
-    models = read_models(weak, sheets["datasets"], ROOT)
-    return settings, models, read_localisers(weak, models, sheets["datasets"], settings, ROOT)
+    models = read_weak_models(sheet, sheets["datasets"], ROOT)
+    return weak, models, read_localisers(sheet, models, sheets["datasets"], weak, ROOT)
 
 
-def prepare(source: Path, size: int, folder: Path) -> None:
+def prepare(raw: Path, size: int, folder: Path) -> None:
     """Train on the first half of both kinds by number, test on the second half of the lesion slices."""
 
     def pictures(kind, names, how):
-        found = [Image.open(source / kind / name).convert("L").resize((size, size), how) for name in names]
+        found = [Image.open(raw / kind / name).convert("L").resize((size, size), how) for name in names]
         return np.stack([np.asarray(picture) for picture in found])
 
     slices = {}
     for kind in ("normal", "lesion"):
         names = sorted(
-            (path.name for path in (source / kind).glob("*.png")), key=lambda name: int(Path(name).stem)
+            (path.name for path in (raw / kind).glob("*.png")), key=lambda name: int(Path(name).stem)
         )
         half = len(names) // 2
         slices[f"train_{kind}"] = Slices(names[:half], pictures(kind, names[:half], Image.BILINEAR))
@@ -91,7 +91,7 @@ def seconds_an_iteration(run) -> float:
     return (time.process_time() - start) / len(TIMED)
 
 
-def train(model, folder: Path, settings: dict, seconds: float) -> tuple[str, int, float]:
+def train(model, folder: Path, weak: dict, seconds: float) -> tuple[str, int, float]:
     """Train one system for about so many CPU seconds; returns its name, iterations and CPU seconds."""
     classifier = folder / model.classifier / "model.safetensors" if model.classifier else None
     make = partial(
@@ -103,8 +103,8 @@ def train(model, folder: Path, settings: dict, seconds: float) -> tuple[str, int
         code=[],
         threads=1,
     )
-    an_epoch = max(1, int(seconds / EPOCHS / seconds_an_iteration(make(settings=settings))))
-    run, start = make(settings=settings | {"iterations": an_epoch}), time.process_time()
+    an_epoch = max(1, int(seconds / EPOCHS / seconds_an_iteration(make(weak=weak))))
+    run, start = make(weak=weak | {"iterations": an_epoch}), time.process_time()
     output = folder / model.name
     train_weakly(
         run,
@@ -132,21 +132,21 @@ def score(heat: np.ndarray, masks: np.ndarray, limits: tuple) -> dict:
 def main() -> None:
     """Train all, score all, print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source", type=Path)
+    parser.add_argument("raw", type=Path)
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
-    settings, models, localisers = read_settings(arguments.size)
+    weak, models, localisers = read_weak(arguments.size)
     with tempfile.TemporaryDirectory() as temporary, ProcessPoolExecutor(arguments.processes) as pool:
         folder = Path(temporary)
-        prepare(arguments.source, arguments.size, folder)
-        job = partial(train, folder=folder, settings=settings, seconds=60 * arguments.minutes / len(models))
+        prepare(arguments.raw, arguments.size, folder)
+        job = partial(train, folder=folder, weak=weak, seconds=60 * arguments.minutes / len(models))
         ordered = sorted(models.values(), key=lambda model: model.classifier is not None)
         trained = list(pool.map(job, [model for model in ordered if not model.classifier]))
         trained += list(pool.map(job, [model for model in ordered if model.classifier]))
         effort = {name: {"iterations": count, "CPU s": seconds} for name, count, seconds in trained}
-        masks, limits = np.load(folder / "masks" / "test_lesion.npy"), tuple(settings["threshold_range"])
+        masks, limits = np.load(folder / "masks" / "test_lesion.npy"), tuple(weak["threshold_range"])
         bright = np.rint(np.load(folder / "images" / "test_lesion.npy") / 255 * LEVELS).astype(np.uint16)
         rows = {"brightness, nothing learnt": score(bright, masks, limits)}
         for name, localiser in localisers.items():

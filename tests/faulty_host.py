@@ -6,24 +6,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Host:
-    """Serves `files` by path with strong ETags and ranges; `plan` holds what the next answers do instead.
+    """Serves `files` by path with strong ETags and ranges; `faults` holds what the next answers do instead.
 
     Attributes:
         files: path -> content.
-        plan: path -> faults, used up one a request; a fault is a function of the handler.
+        faults: path -> those to come, used up one a request; a fault is a function of the handler.
         asked: (path, Range header) of every request.
     """
 
     def __init__(self):
         host = self
-        self.files, self.plan, self.asked, self.tags, self.ranges = {}, {}, [], True, True
+        self.files, self.faults, self.asked, self.tags, self.ranges = {}, {}, [], True, True
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
                 host.asked.append((self.path, self.headers.get("Range")))
-                faults = host.plan.get(self.path)
+                faults = host.faults.get(self.path)
                 if faults:
                     faults.pop(0)(self)
                 else:

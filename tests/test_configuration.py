@@ -8,6 +8,7 @@ import yaml
 
 from conftest import ROOT
 from covidseg.config.artefacts import named
+from covidseg.config.checks import RENAMED
 from covidseg.config.configuration import first_cases, load_configuration
 from covidseg.config.experiments import expand_experiments
 from covidseg.errors import InputError
@@ -99,11 +100,11 @@ def set_key(path, value):
             set_key("weak.lungs", "scratch"),
             r"weak\.lungs: unknown segmentation of lungs 'scratch'; allowed: truth, task2-",
         ),
-        (set_key("weak.setting", "mine"), r"weak\.setting: .*'mine'.*; allowed: paper, code"),
+        (set_key("weak.variant", "mine"), r"weak\.variant: .*'mine'.*; allowed: paper, code"),
         (set_key("weak.size", 0), r"weak\.size: 0 is less than the minimum of"),
         (
-            set_key("weak.settings.paper.map", "sum"),
-            r"weak\.settings\.paper\.map: 'sum'; allowed: decoder, difference",
+            set_key("weak.variants.paper.map", "sum"),
+            r"weak\.variants\.paper\.map: 'sum'; allowed: decoder, difference",
         ),
     ],
 )
@@ -113,6 +114,15 @@ def test_a_wrong_setting_is_refused_with_file_key_and_remedy(settings, change, m
         load(settings)
     assert str(raised.value).startswith("config/config.yaml: ") or "artefacts.yaml" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("section", "old"), [(name, old) for name, keys in RENAMED.items() for old in keys])
+def test_a_key_of_a_former_name_is_refused_with_its_name_now(settings, section, old):
+    new = RENAMED[section][old]
+    settings[section][old] = settings[section].pop(new)
+    with pytest.raises(InputError) as raised:
+        load(settings)
+    assert str(raised.value) == f"config/config.yaml: {section}: '{old}' is now '{new}'; rename it"
 
 
 @pytest.mark.parametrize(
@@ -283,22 +293,22 @@ def test_sources_of_the_papers_archives():
     assert load(read("config")).is_phantom("msd")
     paper = load(read("paper"))
     assert not paper.is_phantom("msd")
-    msd = paper.source("msd", "Task06_Lung.tar")
+    msd = paper.origin("msd", "Task06_Lung.tar")
     assert (msd.addresses[0][:8], msd.checksums["bytes"]) == ("https://", 9163696640)
     mask = "Infection_Mask.zip"
-    assert paper.source("covid20", mask).record == "https://zenodo.org/api/records/3757476"
-    scan = paper.source("nsclc", "LUNG1-001.zip")
+    assert paper.origin("covid20", mask).record == "https://zenodo.org/api/records/3757476"
+    scan = paper.origin("nsclc", "LUNG1-001.zip")
     assert scan.addresses == ["idc:nsclc_series.csv#LUNG1-001", "tcia:nsclc_series.csv#LUNG1-001"]
-    study, mask = (paper.source("mosmed", f"study_0304{kind}.nii.gz") for kind in ("", "_mask"))
+    study, mask = (paper.origin("mosmed", f"study_0304{kind}.nii.gz") for kind in ("", "_mask"))
     assert study.addresses[0].endswith("/studies/CT-1/study_0304.nii.gz")
     assert mask.addresses[0].endswith("/masks/study_0304_mask.nii.gz")
     assert study.checksums == {"git_blob": "3e4a038dad0cf31b1012f5508ff7ce6ffe235af1"}
     assert mask.checksums["sha256"].startswith("e0cc1c1cf0f24c")
-    lungs = paper.source("structseg", "Thoracic_OAR.zip")
+    lungs = paper.origin("structseg", "Thoracic_OAR.zip")
     assert lungs.addresses == []
     scans, labels = lungs.members.items()
     assert (scans[0], labels[0]) == ("Thoracic_OAR/{case}/data.nii.gz", "Thoracic_OAR/{case}/label.nii.gz")
-    slices = paper.source("cc-ccii", "ct_lesion_seg.zip")
+    slices = paper.origin("cc-ccii", "ct_lesion_seg.zip")
     assert slices.members == {"*image/{case}.jpg": None, "*mask/{case}.png": None}
     assert sorted(scans[1], key=int) == [str(number) for number in range(1, 51)]
 
@@ -317,8 +327,8 @@ def test_every_archive_of_the_papers_has_a_checksum_or_is_recorded(configuration
     paper = load(read("paper"))
     for name in paper.datasets:
         for path in paper.archives(name):
-            source = paper.source(*path.split("/"))
-            known = {"sha256", "md5", "git_blob"} & source.checksums.keys()
+            origin = paper.origin(*path.split("/"))
+            known = {"sha256", "md5", "git_blob"} & origin.checksums.keys()
             assert known or path.startswith(tuple(recorded)), path
 
 

@@ -13,7 +13,7 @@ from conftest import ROOT, make_volume
 from covidseg.archives import dicom_hosts, http
 from covidseg.archives.dicom_hosts import read_series_row
 from covidseg.archives.download import download
-from covidseg.archives.origins import Source
+from covidseg.archives.origins import Origin
 from covidseg.archives.phantom.dicom import series_files
 from covidseg.cases.readers import list_cases, load_case
 from covidseg.errors import InputError
@@ -64,8 +64,8 @@ def publish(host, files, case="P1", listed=None):
 def fetch(folder, table, *schemes, case="P1"):
     (folder / "series.csv").write_text(table)
     path = folder / "raw" / "nsclc" / f"{case}.zip"
-    source = Source([f"{scheme}:series.csv#{case}" for scheme in schemes], {})
-    download(source, path, partial=folder / "partial", tables=folder, lock=folder / "lock.json")
+    origin = Origin([f"{scheme}:series.csv#{case}" for scheme in schemes], {})
+    download(origin, path, partial=folder / "partial", tables=folder, lock=folder / "lock.json")
     return path
 
 
@@ -88,14 +88,14 @@ def test_both_hosts_give_the_same_bytes(host, scan, tmp_path):
 def test_the_other_host_serves_where_one_is_down(host, scan, tmp_path, monkeypatch):
     monkeypatch.setattr(http, "TRIES", 2)
     table = publish(host, dict(series_files(scan, patient="P1")))
-    host.plan["/bucket/?list-type=2&prefix=uuid/"] = [status(503)] * 2
+    host.faults["/bucket/?list-type=2&prefix=uuid/"] = [status(503)] * 2
     assert fetch(tmp_path, table, "idc", "tcia").exists()
 
 
 def test_files_that_came_are_not_fetched_again(host, scan, tmp_path, monkeypatch):
     monkeypatch.setattr(http, "TRIES", 1)
     table = publish(host, dict(series_files(scan, patient="P1")))
-    host.plan["/bucket/uuid/4.dcm"] = [status(500)]
+    host.faults["/bucket/uuid/4.dcm"] = [status(500)]
     with pytest.raises(InputError, match=r"uuid/4\.dcm: HTTP status 500"):
         fetch(tmp_path, table, "idc")
     host.asked.clear()

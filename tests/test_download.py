@@ -1,4 +1,4 @@
-"""From a description of a source to a verified archive under its name, against a real server."""
+"""From a description of an origin to a verified archive under its name, against a real server."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from conftest import ROOT
 from covidseg.archives.by_hand import find_by_hand
 from covidseg.archives.checksums import checksum, verify
 from covidseg.archives.download import download
-from covidseg.archives.origins import Source, read_source
+from covidseg.archives.origins import Origin, read_origin
 from covidseg.errors import InputError
 from faulty_host import status
 
@@ -31,8 +31,8 @@ def host(host):
 
 def fetch(folder, *addresses, record=None, **checksums):
     path = folder / "raw" / "set" / "x.zip"
-    source = Source([*addresses], checksums, record, "https://example.org", {"{case}.txt": ["a", "b"]})
-    download(source, path, partial=folder / "partial", tables=folder, lock=folder / "downloads.lock.json")
+    origin = Origin([*addresses], checksums, record, "https://example.org", {"{case}.txt": ["a", "b"]})
+    download(origin, path, partial=folder / "partial", tables=folder, lock=folder / "downloads.lock.json")
     return path
 
 
@@ -47,7 +47,7 @@ def blob_of(content):
 
 
 @pytest.mark.parametrize("names", [("sha256",), ("md5",), ("git_blob",), ("sha256", "md5"), ("bytes", "md5")])
-def test_a_whole_transfer_appears_under_its_name(tmp_path, host, names):
+def test_a_whole_download_appears_under_its_name(tmp_path, host, names):
     known = {"sha256": SHA256, "md5": MD5, "git_blob": blob_of(CONTENT), "bytes": len(CONTENT)}
     path = fetch(tmp_path, host.address + NAME, **{name: known[name] for name in names})
     assert path.read_bytes() == CONTENT
@@ -74,17 +74,17 @@ def test_a_wrong_checksum_leaves_nothing_and_a_later_start_completes(tmp_path, h
     assert fetch(tmp_path, host.address + NAME, sha256=SHA256).read_bytes() == CONTENT
 
 
-def test_a_cut_transfer_leaves_no_archive_and_a_later_start_goes_on(tmp_path, host):
-    host.plan[NAME] = [lambda handler: host.serve(handler, keep=100_000), *[status(500)] * 10]
+def test_a_cut_download_leaves_no_archive_and_a_later_start_goes_on(tmp_path, host):
+    host.faults[NAME] = [lambda handler: host.serve(handler, keep=100_000), *[status(500)] * 10]
     with pytest.raises(InputError, match="100000 bytes are kept"):
         fetch(tmp_path, host.address + NAME, sha256=SHA256)
     assert not (tmp_path / "raw").exists()
-    host.plan.clear()
+    host.faults.clear()
     assert fetch(tmp_path, host.address + NAME, sha256=SHA256).read_bytes() == CONTENT
     assert host.asked[-1] == (NAME, "bytes=100000-")
 
 
-def test_an_old_file_survives_a_failed_transfer(tmp_path, host):
+def test_an_old_file_survives_a_failed_download(tmp_path, host):
     path = tmp_path / "raw" / "set" / "x.zip"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"old")
@@ -94,7 +94,7 @@ def test_an_old_file_survives_a_failed_transfer(tmp_path, host):
 
 
 def test_two_runs_into_one_folder_fetch_once(tmp_path, host):
-    host.plan[NAME] = [lambda handler: host.serve(handler, drip=30_000)]
+    host.faults[NAME] = [lambda handler: host.serve(handler, drip=30_000)]
     runs = [threading.Thread(target=fetch, args=(tmp_path, host.address + NAME)) for _ in range(3)]
     for run in runs:
         run.start()
@@ -148,9 +148,9 @@ def test_the_next_address_serves_where_one_does_not(tmp_path, host, caplog):
 
 
 def test_a_file_address_and_a_folder_s(tmp_path):
-    source = tmp_path / "source.bin"
-    source.write_bytes(CONTENT)
-    assert fetch(tmp_path, source.as_uri()).read_bytes() == CONTENT
+    file = tmp_path / "file.bin"
+    file.write_bytes(CONTENT)
+    assert fetch(tmp_path, file.as_uri()).read_bytes() == CONTENT
     assert not (tmp_path / "downloads.lock.json").exists(), "a user's own file may change"
     folder = tmp_path / "own scans"
     (folder / "b").mkdir(parents=True)
@@ -229,6 +229,6 @@ def test_the_real_masks_have_the_listed_checksums(real_data, configuration):
     masks = sorted((real_data / "mosmed_masks").glob("*.nii.gz"))
     assert len(masks) == 5
     for mask in masks:
-        expected = read_source(configuration.datasets, "mosmed", mask.name, ROOT / "config").checksums
+        expected = read_origin(configuration.datasets, "mosmed", mask.name, ROOT / "config").checksums
         verify(mask, expected, mask, "the mirror")
         assert expected["sha256"]

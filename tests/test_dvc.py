@@ -107,7 +107,7 @@ def test_every_stage_lists_the_code_that_it_runs():
 def test_every_script_of_the_pipeline_belongs_to_a_stage():
     scripts = {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")}
     staged = {name for names in dvc_stages.SCRIPTS.values() for name in names if "/" not in name}
-    assert scripts - staged == {"export_nnunet", "plan"}, "which run by their names only"
+    assert scripts - staged == {"export_nnunet", "workload"}, "which run by their names only"
 
 
 def test_every_parameter_of_a_stage_is_one_of_the_configuration():

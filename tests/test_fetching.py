@@ -55,12 +55,10 @@ def checkout(configuration, tmp_path):
                 "cases": [f"train_{c}" for c in cases] if name == BY_HAND else cases,
             }
             content[name].pop("record", None)
-            for archive, source in content[name]["archives"].items():
+            for archive, entry in content[name]["archives"].items():
                 served = host.files.get(f"/{name}/{archive}")
-                address = source["address"] and f"{host.address}/{name}/{archive}"
-                known = (
-                    {"sha256": hashlib.sha256(served).hexdigest()} if "sha256" in source and served else {}
-                )
+                address = entry["address"] and f"{host.address}/{name}/{archive}"
+                known = {"sha256": hashlib.sha256(served).hexdigest()} if "sha256" in entry and served else {}
                 content[name]["archives"][archive] = {"address": address, **known}
 
     change_yaml(folder / "config" / "datasets.yaml", datasets)
@@ -74,12 +72,12 @@ def test_from_hosts_to_cases(checkout, configuration, tmp_path):
     folder, archives, host = checkout
     code, output = snakemake(folder, *TARGETS, *OWN, check=False)
     assert code != 0
-    assert "accept_licences is false; read results/paper/data_sources.md" in output
+    assert "accept_licences is false; read results/paper/licences.md" in output
     assert host.asked == []
 
-    output = snakemake(folder, "data_sources", *OWN)
+    output = snakemake(folder, "licences", *OWN)
     assert "To be fetched" not in output, "this target fetches nothing"
-    listed = (folder / "results" / "paper" / "data_sources.md").read_text()
+    listed = (folder / "results" / "paper" / "licences.md").read_text()
     assert "CC BY-NC-ND 3.0" in listed
     assert "doi:10.5281/zenodo.3757476" in listed
 
@@ -116,6 +114,6 @@ def test_from_hosts_to_cases(checkout, configuration, tmp_path):
     assert not {"msd/Task06_Lung.tar", "covid20/Infection_Mask.zip"} & recorded.keys()
     assert list((folder / "data" / "partial").rglob("*.*")) == []
 
-    module = folder / "workflow" / "scripts" / "covidseg" / "transfer.py"
+    module = folder / "workflow" / "scripts" / "covidseg" / "archives" / "http.py"
     module.write_text(module.read_text() + "\n# edited\n")
     assert jobs_of(snakemake(folder, *TARGETS, *OWN, "-n")) == {}, "a line of code fetches nothing anew"

@@ -1,4 +1,4 @@
-"""Transfers from a real server that cuts, drips, refuses and changes its files."""
+"""Downloads from a real server that cuts, drips, refuses and changes its files."""
 
 import os
 import shutil
@@ -36,21 +36,21 @@ def cut(host, kept):
     return lambda handler: host.serve(handler, keep=kept)
 
 
-def test_a_transfer_that_is_cut_again_and_again_goes_on_each_time(host, target):
-    host.plan[NAME] = [cut(host, 70_000)] * 4
+def test_a_download_that_is_cut_again_and_again_goes_on_each_time(host, target):
+    host.faults[NAME] = [cut(host, 70_000)] * 4
     get(host, target)
     assert target.read_bytes() == CONTENT
     assert [asked for _, asked in host.asked] == [None, *(f"bytes={70_000 * i}-" for i in range(1, 5))]
 
 
 def test_more_cuts_than_tries_are_borne_as_long_as_bytes_come(host, target):
-    host.plan[NAME] = [cut(host, 20_000)] * (http.TRIES + 3)
+    host.faults[NAME] = [cut(host, 20_000)] * (http.TRIES + 3)
     get(host, target)
     assert target.read_bytes() == CONTENT
 
 
 def test_a_later_start_goes_on(host, target):
-    host.plan[NAME] = [cut(host, 100_000), *[status(503)] * (http.TRIES - 1)]
+    host.faults[NAME] = [cut(host, 100_000), *[status(503)] * (http.TRIES - 1)]
     with pytest.raises(
         InputError,
         match=rf"x\.zip: HTTP status 503 .*, {http.TRIES} times; 100000 bytes are kept; run again",
@@ -65,7 +65,7 @@ def test_a_later_start_goes_on(host, target):
 
 @pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
 def test_a_busy_host_is_asked_again(host, target, code):
-    host.plan[NAME] = [status(code), status(code)]
+    host.faults[NAME] = [status(code), status(code)]
     get(host, target)
     assert target.read_bytes() == CONTENT
 
@@ -74,14 +74,14 @@ def test_pauses_grow_and_retry_after_is_obeyed(host, target, monkeypatch):
     pauses = []
     monkeypatch.setattr(http.time, "sleep", pauses.append)
     monkeypatch.setattr(http, "FIRST_PAUSE", 2.0)
-    host.plan[NAME] = [status(500), status(500), status(500), status(429, Retry_After="17")]
+    host.faults[NAME] = [status(500), status(500), status(500), status(429, Retry_After="17")]
     get(host, target)
     assert pauses == [2, 4, 8, 17]
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 410])
 def test_a_refusal_is_final(host, target, code):
-    host.plan[NAME] = [status(code)]
+    host.faults[NAME] = [status(code)]
     with pytest.raises(InputError, match=rf"x\.zip: HTTP status {code} "):
         get(host, target)
     assert len(host.asked) == 1
@@ -89,20 +89,20 @@ def test_a_refusal_is_final(host, target, code):
 
 
 def test_a_redirect_is_followed(host, target):
-    host.plan["/old.zip"] = [status(302, Location=NAME)]
+    host.faults["/old.zip"] = [status(302, Location=NAME)]
     get(host, target, "/old.zip")
     assert target.read_bytes() == CONTENT
 
 
 def test_a_redirect_loop_is_refused(host, target):
-    host.plan["/loop.zip"] = [status(302, Location="/loop.zip")] * 100
+    host.faults["/loop.zip"] = [status(302, Location="/loop.zip")] * 100
     with pytest.raises(InputError, match=r"loop\.zip: refused: Exceeded 30 redirects"):
         get(host, target, "/loop.zip")
 
 
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/x"])
 def test_a_redirect_to_anything_but_http_is_refused(host, target, location):
-    host.plan["/away.zip"] = [status(302, Location=location)]
+    host.faults["/away.zip"] = [status(302, Location=location)]
     with pytest.raises(InputError, match=r"away\.zip: refused: No connection adapters"):
         get(host, target, "/away.zip")
     assert not target.exists()
@@ -130,7 +130,7 @@ def test_a_file_that_changes_between_two_tries_comes_from_the_start(host, target
         host.serve(handler, keep=100_000)
         host.files[NAME] = other
 
-    host.plan[NAME] = [change]
+    host.faults[NAME] = [change]
     get(host, target)
     assert target.read_bytes() == other
 
@@ -147,27 +147,27 @@ def test_a_host_that_honours_no_if_range_is_seen_through(host, target):
         del handler.headers["If-Range"]
         host.serve(handler)
 
-    host.plan[NAME] = [change, end_of_the_other]
+    host.faults[NAME] = [change, end_of_the_other]
     get(host, target)
     assert target.read_bytes() == other
 
 
 def test_a_host_without_ranges_starts_over(host, target):
     host.ranges = False
-    host.plan[NAME] = [cut(host, 100_000)]
+    host.faults[NAME] = [cut(host, 100_000)]
     get(host, target)
     assert target.read_bytes() == CONTENT
 
 
 def test_a_length_that_never_comes_ends_in_an_error(host, target):
-    host.plan[NAME] = [lambda handler: host.serve(handler, length=400_000)] * (2 * http.TRIES)
+    host.faults[NAME] = [lambda handler: host.serve(handler, length=400_000)] * (2 * http.TRIES)
     with pytest.raises(InputError, match=rf"x\.zip: .*, {http.TRIES} times"):
         get(host, target)
 
 
 def test_a_drip_counts_as_a_stall_and_is_fetched_anew(host, target, monkeypatch):
     monkeypatch.setattr(http, "STALL_SECONDS", 0.3)
-    host.plan[NAME] = [lambda handler: host.serve(handler, drip=100, keep=3_000)]
+    host.faults[NAME] = [lambda handler: host.serve(handler, drip=100, keep=3_000)]
     get(host, target)
     assert target.read_bytes() == CONTENT
     assert host.asked[1][1] is not None, "went on from what had dripped in"
@@ -176,7 +176,7 @@ def test_a_drip_counts_as_a_stall_and_is_fetched_anew(host, target, monkeypatch)
 def test_a_silent_host_is_given_up(host, target, monkeypatch):
     monkeypatch.setattr(http, "TIMEOUT_SECONDS", 0.2)
     monkeypatch.setattr(http, "TRIES", 2)
-    host.plan[NAME] = [lambda handler: http.time.sleep(1)] * 5
+    host.faults[NAME] = [lambda handler: http.time.sleep(1)] * 5
     with pytest.raises(InputError, match=r"x\.zip: .*timed out.*, 2 times"):
         get(host, target)
 
@@ -219,7 +219,7 @@ def test_a_disk_that_fills_up_keeps_what_came(host, small_disk, monkeypatch):
 def test_progress_tells_rate_and_remaining_time(host, target, monkeypatch, caplog):
     caplog.set_level("INFO")
     monkeypatch.setattr(http, "PROGRESS_SECONDS", 0.1)
-    host.plan[NAME] = [lambda handler: host.serve(handler, drip=20_000)]
+    host.faults[NAME] = [lambda handler: host.serve(handler, drip=20_000)]
     get(host, target)
     assert "of 0 MB" in caplog.text
     assert "MB/s, 0:0" in caplog.text
@@ -238,6 +238,6 @@ def test_a_note_that_is_damaged_only_costs_a_new_start(host, target):
 
 def test_a_small_answer_is_asked_for_again(host):
     host.files["/list"] = b"[1]"
-    host.plan["/list"] = [status(503)]
+    host.faults["/list"] = [status(503)]
     with open_session() as session:
         assert ask(session, f"{host.address}/list").json() == [1]

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from covidseg.archives import licences
-from covidseg.archives.licences import describe_sources, source_table
+from covidseg.archives.licences import describe_licences, licence_table
 from covidseg.errors import InputError
 
 ENTRY = {"title": "Scans", "homepage": "https://example.org", "licence": "CC BY 4.0"}
@@ -25,7 +25,7 @@ def disk(monkeypatch):
 
 def test_every_data_set_is_told_of_with_its_licence(disk, tmp_path):
     disk(60)
-    first, *lines = describe_sources(DATASETS, tmp_path).splitlines()
+    first, *lines = describe_licences(DATASETS, tmp_path).splitlines()
     assert first == "To be fetched, about 50 GB (60 GB are free), under these licences:"
     assert lines == [
         "  Scans: CC BY 4.0. Cite One et al. 2020. https://example.org",
@@ -36,11 +36,11 @@ def test_every_data_set_is_told_of_with_its_licence(disk, tmp_path):
 def test_a_disk_that_cannot_hold_all_is_refused(disk, tmp_path):
     disk(49)
     with pytest.raises(InputError, match="50 GB of archives are to be fetched, 49 GB are free; free some"):
-        describe_sources(DATASETS, tmp_path)
+        describe_licences(DATASETS, tmp_path)
 
 
 def test_phantoms_are_not_taken_for_the_real_data():
-    table = source_table(DATASETS, ["two"])
+    table = licence_table(DATASETS, ["two"])
     assert table.used.tolist() == ["real", "phantom, nothing of it was fetched"]
     assert table.citation.tolist() == ["One et al. 2020", "none given in datasets.yaml"]
 

@@ -112,7 +112,7 @@ def test_left_and_right_are_exchanged_where_the_header_is_believed(tmp_path, cap
         found_image, found_label = read(output, case)
         np.testing.assert_array_equal(found_image, image.array)
         np.testing.assert_array_equal(found_label, label.array)
-    assert f"Ours: {EXCHANGED} in 1 of 2 cases, listed in cases.csv" in caplog.text
+    assert f"cases: {EXCHANGED} in 1 of 2 cases, listed in cases.csv" in caplog.text
     rows = (output / "cases.csv").read_text().splitlines()
     assert EXCHANGED in rows[1]
     assert EXCHANGED not in rows[2]
@@ -126,7 +126,7 @@ def test_scan_and_labels_are_mirrored_where_the_labels_are_believed(tmp_path, ca
     np.testing.assert_array_equal(found_image, image.array[:, :, ::-1])
     np.testing.assert_array_equal(found_label > 0, (lungs.array > 0)[:, :, ::-1])
     assert read_sides(np.where(found_label == 3, 1, found_label), "b1").agree
-    assert f"Ours: {MIRRORED} in 1 of 1 cases" in caplog.text
+    assert f"cases: {MIRRORED} in 1 of 1 cases" in caplog.text
 
 
 def test_a_contradiction_that_nobody_settles_is_refused(tmp_path):
@@ -162,7 +162,7 @@ def test_a_group_whose_left_lungs_are_the_larger_is_warned_of(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         run(tmp_path / "enough", cases | {"c4": files(left=large, right=small), "c5": files()})
     assert (
-        "out: the left lung is the larger one in 5 of 6 cases *, which the heart makes unlikely"
+        "cases: the left lung is the larger one in 5 of 6 cases *, which the heart makes unlikely"
         in caplog.text
     )
 

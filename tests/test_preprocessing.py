@@ -61,7 +61,12 @@ def test_a_data_set_is_written_to_be_read_in_part(cases, tmp_path, caplog):
     dataset = {"intensity": {"w": "windowed", "*": "hounsfield"}, "regions": {1: "lesion"}}
     with caplog.at_level(logging.INFO):
         preprocess(
-            dataset, cases=cases, spacing=(1.5, 3.0, 2.0), window=WINDOW, output=tmp_path / "out", workers=2
+            dataset,
+            cases=cases,
+            target_spacing=(1.5, 3.0, 2.0),
+            window=WINDOW,
+            output=tmp_path / "out",
+            workers=2,
         )
     assert caplog.text.count("preprocessed") == 2
     case = open_case(tmp_path / "out" / "a")
@@ -81,7 +86,7 @@ def test_a_failing_case_leaves_no_folder(cases, tmp_path):
     write_volume(cases / "labels" / "b.nii.gz", make_volume(np.zeros((3, 4, 5), np.uint8)))
     with pytest.raises(InputError, match=r"b\.nii\.gz: all voxels"):
         preprocess(
-            {"intensity": {"*": "hounsfield"}, "regions": {1: "lesion"}}, cases=cases, spacing=SPACING, window=WINDOW,
+            {"intensity": {"*": "hounsfield"}, "regions": {1: "lesion"}}, cases=cases, target_spacing=SPACING, window=WINDOW,
             output=tmp_path / "out", workers=2,
         )  # fmt: skip
     assert not (tmp_path / "out").exists()

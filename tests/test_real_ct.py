@@ -66,7 +66,7 @@ def test_preprocess_train_predict_and_score(cases, tmp_path):
     preprocess(
         dataset("GTV-1"),
         cases=cases,
-        spacing=SPACING,
+        target_spacing=SPACING,
         window=(-1250, 250),
         output=tmp_path / "nsclc",
         workers=1,

@@ -130,6 +130,6 @@ def test_a_process_whose_job_was_given_to_another_node_is_an_orphan(cluster, ans
 
 def test_the_profile_plans_the_papers_run_as_it_is():
     """In a fresh clone, by the literal name; what its jobs ask for is seen in tests/slurm."""
-    planned = jobs_of(snakemake(ROOT, "--profile", "slurm", "-n", "--forceall"))
-    assert planned == jobs_of(snakemake(ROOT, "--configfile", "config/paper.yaml", "-n", "--forceall"))
-    assert planned["train"] > 100
+    jobs = jobs_of(snakemake(ROOT, "--profile", "slurm", "-n", "--forceall"))
+    assert jobs == jobs_of(snakemake(ROOT, "--configfile", "config/paper.yaml", "-n", "--forceall"))
+    assert jobs["train"] > 100

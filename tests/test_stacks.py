@@ -157,7 +157,7 @@ def test_sixteen_bits_keep_their_values_up_to_the_arrays_trained_on(tmp_path):
     preprocess(
         DATASET,
         cases=tmp_path / "cases",
-        spacing=(5, 1.5, 0.75),
+        target_spacing=(5, 1.5, 0.75),
         window=(-1250, 250),
         output=tmp_path / "ready",
         workers=1,

@@ -55,7 +55,7 @@ EXPECTED = [  # strategy, options, prefixes loaded -> of the file, prefixes froz
 
 @pytest.mark.parametrize(("name", "options", "loaded", "frozen"), EXPECTED)
 def test_what_is_loaded_new_and_frozen(pretrained, name, options, loaded, frozen):
-    _, network, transfer, before = prepared(name, pretrained if loaded else None, options)
+    _, network, weights, before = prepared(name, pretrained if loaded else None, options)
     source = read_tensors(pretrained)
     seen = set()
     for key, parameter in network.named_parameters():
@@ -67,9 +67,9 @@ def test_what_is_loaded_new_and_frozen(pretrained, name, options, loaded, frozen
             assert torch.equal(parameter, source[loaded[prefix] + key.removeprefix(prefix)]), key
             seen.add(key)
         assert parameter.requires_grad == (not key.startswith(frozen)), key
-    assert set(transfer.loaded) == seen
-    assert set(transfer.loaded) | set(transfer.new) == set(before)
-    assert set(transfer.frozen) == {key for key in before if key.startswith(frozen)}
+    assert set(weights.loaded) == seen
+    assert set(weights.loaded) | set(weights.new) == set(before)
+    assert set(weights.frozen) == {key for key in before if key.startswith(frozen)}
     assert bool(loaded) == bool(seen)
 
 
@@ -129,8 +129,8 @@ def test_a_model_with_heads_serves_as_a_source(training_folders, tmp_path):
     run = make_run(training_folders[:2], training_folders[2:], "pretrain", {"lesions": "heads"})
     run.strategy.datasets = ["blobs", "others"]
     start(run, tmp_path)
-    _, _, transfer, _ = prepared("body-finetune", tmp_path / "model.safetensors")
-    assert len(transfer.new) == 2
+    _, _, weights, _ = prepared("body-finetune", tmp_path / "model.safetensors")
+    assert len(weights.new) == 2
 
 
 @pytest.mark.parametrize(

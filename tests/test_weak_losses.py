@@ -129,17 +129,17 @@ def test_the_critic_has_seven_layers_and_pools_three_scales():
     assert any(isinstance(m, nn.BatchNorm2d) for m in Critic([2] * 7, batch_norm=True).modules())
 
 
-def small(setting="paper", **changes):
-    """The phantom's settings, smaller still."""
-    settings = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["weak"]
-    settings |= {"features": [4, 8], "critic_features": [4] * 7, "setting": setting}
-    settings["classifier"]["features"] = [4, 4, 4, 4]
-    return settings | changes
+def small(variant="paper", **changes):
+    """The phantom's section `weak`, smaller still."""
+    weak = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["weak"]
+    weak |= {"features": [4, 8], "critic_features": [4] * 7, "variant": variant}
+    weak["classifier"]["features"] = [4, 4, 4, 4]
+    return weak | changes
 
 
-def make(name, options=None, settings=None):
+def make(name, options=None, weak=None):
     torch.manual_seed(0)
-    system = load_system(name, options or {}, settings or small())
+    system = load_system(name, options or {}, weak or small())
     networks = system.build()
     optimisers = {key: Adam(network, betas=system.betas()) for key, network in networks.items()}
     return system, networks, optimisers
@@ -169,11 +169,11 @@ def test_every_registered_system_is_tested_here():
     assert set(SYSTEMS) == {"decomposition", "va-gan", "biomarker-localisation", "classifier"}
 
 
-@pytest.mark.parametrize("setting", ["paper", "code"])
+@pytest.mark.parametrize("variant", ["paper", "code"])
 @pytest.mark.parametrize("without", [None, "normal_fidelity", "lesion_decoder", "critic"])
-def test_a_step_of_the_framework_and_of_its_ablations(setting, without):
+def test_a_step_of_the_framework_and_of_its_ablations(variant, without):
     options = PARTS | ({without: False} if without else {})
-    system, networks, optimisers = make("decomposition", options, small(setting))
+    system, networks, optimisers = make("decomposition", options, small(variant))
     before = copy.deepcopy(networks)
     values = system.step(networks, optimisers, make_batch(system), 0)
     assert changed(networks, before) == set(networks)
@@ -186,7 +186,7 @@ def test_a_step_of_the_framework_and_of_its_ablations(setting, without):
         "critic": {"adversarial_loss", "critic_loss"},
     }[without]
     assert set(values) == {"loss"} | losses - gone
-    weights = system.values["weights"]
+    weights = system.variant["weights"]
     expected = sum(
         weights[key] * values[f"{name}_loss"].item()
         for key, name in (("adversarial", "adversarial"), ("reconstruction", "reconstruction"), ("fidelity", "normal_fidelity"))
@@ -213,9 +213,9 @@ def test_the_critic_s_update_leaves_the_others_alone_and_theirs_the_critic(monke
 
 @pytest.mark.parametrize(("fakes", "count"), [("all", 4), ("lesion", 2)])
 def test_whose_normal_versions_the_critic_sees(fakes, count):
-    settings = small()
-    settings["settings"]["paper"]["fakes"] = fakes
-    system, networks, optimisers = make("decomposition", PARTS, settings)
+    weak = small()
+    weak["variants"]["paper"]["fakes"] = fakes
+    system, networks, optimisers = make("decomposition", PARTS, weak)
     seen = []
     networks["critic"].register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
     system.step(networks, optimisers, make_batch(system), 0)
@@ -223,9 +223,9 @@ def test_whose_normal_versions_the_critic_sees(fakes, count):
 
 
 def test_va_gan_updates_its_critic_more_often():
-    settings = small()
-    settings["va_gan"] |= {"critic_steps": 2, "often_steps": 5, "often_first": 3, "often_every": 10}
-    system, networks, optimisers = make("va-gan", settings=settings)
+    weak = small()
+    weak["va_gan"] |= {"critic_steps": 2, "often_steps": 5, "often_first": 3, "often_every": 10}
+    system, networks, optimisers = make("va-gan", weak=weak)
     steps = []
     for iteration in (0, 2, 3, 7, 20):
         critic = optimisers["critic"].step

@@ -15,7 +15,7 @@ from covidseg.device import choose_compute
 from covidseg.errors import InputError
 from covidseg.weak.heat import localise
 from covidseg.weak.training import draw_batch, load_networks
-from weak_program import assert_same, make, start, weak_settings
+from weak_program import assert_same, make, start, weak_section
 
 PROGRAM = ROOT / "tests" / "weak_program.py"
 SYSTEMS = ["decomposition", "va-gan", "biomarker-localisation", "classifier"]
@@ -128,7 +128,7 @@ def test_a_batch_is_half_normal_and_half_lesion(slices):
     run, _ = make(slices, "decomposition")
     kinds = [torch.zeros(3, 4, 4, dtype=torch.uint8), torch.full((2, 4, 4), 255, dtype=torch.uint8)]
     batch = draw_batch(run.system, kinds, 1, 0)
-    half = weak_settings()["settings"]["paper"]["batch"] // 2
+    half = weak_section()["variants"]["paper"]["batch"] // 2
     assert batch.normal.shape == batch.lesion.shape == (half, 1, 4, 4)
     assert batch.normal.max().item() == pytest.approx(-0.9)
     assert batch.lesion.min().item() == pytest.approx(0.9)

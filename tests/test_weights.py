@@ -9,10 +9,10 @@ from conftest import SMALL_NETWORK
 from covidseg.errors import InputError
 from covidseg.training.network import build_network, is_head
 from covidseg.training.weights import (
-    Transfer,
+    LoadedWeights,
     load_all_but_head,
     load_model,
-    log_transfer,
+    log_loaded_weights,
     read_tensors,
     save_model,
     write_tensors,
@@ -74,17 +74,17 @@ def test_a_missing_description_is_named(saved):
 
 
 def test_all_but_the_head_is_loaded_exactly(saved):
-    source, path = saved
+    saved_network, path = saved
     target = build_network(SMALL_NETWORK, classes=2, seed=9)
     before = {name: p.clone() for name, p in target.named_parameters()}
-    transfer = Transfer.of(target, loaded=load_all_but_head(target, path))
-    original = dict(source.named_parameters())
+    weights = LoadedWeights.of(target, loaded=load_all_but_head(target, path))
+    original = dict(saved_network.named_parameters())
     for name, parameter in target.named_parameters():
         expected = before[name] if is_head(name) else original[name]
         assert torch.equal(parameter, expected), name
     names = [name for name, _ in target.named_parameters()]
-    assert sorted(transfer.loaded + transfer.new) == sorted(names)
-    assert transfer.new == [name for name in names if is_head(name)]
+    assert sorted(weights.loaded + weights.new) == sorted(names)
+    assert weights.new == [name for name in names if is_head(name)]
 
 
 def test_a_head_of_other_size_may_differ(saved):
@@ -115,8 +115,8 @@ def test_another_architecture_is_refused_by_name(saved, change, message):
 def test_the_log_says_what_was_loaded_left_new_and_frozen(saved, caplog):
     network = build_network(SMALL_NETWORK, classes=2, seed=1)
     with caplog.at_level("INFO"):
-        transfer = Transfer.of(network, loaded=load_all_but_head(network, saved[1]))
-        log_transfer(transfer, network, saved[1])
+        weights = LoadedWeights.of(network, loaded=load_all_but_head(network, saved[1]))
+        log_loaded_weights(weights, network, saved[1])
     head = sum(p.numel() for name, p in network.named_parameters() if is_head(name))
     total = sum(p.numel() for p in network.parameters())
     assert f"loaded from {saved[1]}: " in caplog.text

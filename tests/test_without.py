@@ -34,7 +34,7 @@ def public():
 
 def left_out(configuration):
     there = configuration.experiments | configuration.localisers
-    return [name for name in configuration.planned if name not in there]
+    return [name for name in configuration.all_experiments if name not in there]
 
 
 def keys(content, prefix=""):
@@ -121,7 +121,7 @@ def test_nothing_of_structseg_is_left_in_the_public_configuration(public):
 def test_without_nothing_everything_is_as_it_was(configuration):
     assert left_out(configuration) == []
     assert configuration.shown() == configuration.artefacts
-    assert configuration.planned == configuration.experiments | configuration.localisers
+    assert configuration.all_experiments == configuration.experiments | configuration.localisers
 
 
 def test_evaluation_on_a_missing_data_set_is_dropped_and_trains_nothing_anew(configuration):

@@ -277,7 +277,7 @@ def test_a_data_set_of_one_s_own_gets_its_row_as_the_readme_says(toy, tmp_path):
     change_yaml(own / "config" / "experiments.yaml", learn)
     assert jobs_of(snakemake(own, "-n")) == {
         "download": 1, "ingest": 1, "preprocess": 1, "split": 1, "collect_splits": 1, "pretrain": 1, "train": 2,
-        "data_sources": 1, "predict": 2, "score": 2, "collect": 1, "summarise": 1, "table": 3, "violin": 2, "visual": 2, "all": 1,
+        "licences": 1, "predict": 2, "score": 2, "collect": 1, "summarise": 1, "table": 3, "violin": 2, "visual": 2, "all": 1,
     }  # fmt: skip
     snakemake(own, "results/paper/wang2021/table1.html")
     with open(own / "results" / "paper" / "wang2021" / "table1.csv", newline="") as file:

@@ -51,8 +51,8 @@ def copy_parts(source, target):
 def make_toy(folder):
     """Copy the workflow and cut it down: two folds, some seconds of training, six models.
 
-    One from scratch, one transfer, one network for lungs and infection, one trained on two data sets; two that
-    learn from image-level labels.
+    One from scratch, one transfer strategy, one network for lungs and infection, one trained on two data sets;
+    two that learn from image-level labels.
     """
     copy_parts(ROOT, folder)
 

@@ -18,13 +18,13 @@ from covidseg.weak.training import describe_weak_run, make_weak_run, train_weakl
 PARTS = {"normal_fidelity": True, "lesion_decoder": True, "critic": True}
 
 
-def weak_settings(**changes) -> dict:
-    """The phantom's settings, smaller still, with a state after every epoch."""
-    settings = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["weak"]
-    settings |= {"features": [4, 8], "critic_features": [4] * 7, "epochs": 4, "iterations": 3}
-    settings["classifier"]["features"] = [4, 4, 4, 4]
-    settings["va_gan"] |= {"critic_steps": 1, "often_steps": 2, "often_first": 2}
-    return settings | {"checkpoint_seconds": 0} | changes
+def weak_section(**changes) -> dict:
+    """The phantom's section `weak`, smaller still, with a state after every epoch."""
+    weak = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["weak"]
+    weak |= {"features": [4, 8], "critic_features": [4] * 7, "epochs": 4, "iterations": 3}
+    weak["classifier"]["features"] = [4, 4, 4, 4]
+    weak["va_gan"] |= {"critic_steps": 1, "often_steps": 2, "often_first": 2}
+    return weak | {"checkpoint_seconds": 0} | changes
 
 
 def make(
@@ -33,12 +33,12 @@ def make(
     """A run, and the row of its model."""
     options = PARTS if system == "decomposition" else {}
     model = {"name": system, "system": system, "options": options, "classifier": None, "train": "phantom"}
-    settings = weak_settings(**changes)
+    weak = weak_section(**changes)
     return make_weak_run(
         model,
         slices=slices,
         classifier=classifier,
-        settings=settings,
+        weak=weak,
         seed=5,
         code=list(code),
         threads=1,

@@ -25,7 +25,7 @@ SCRIPTS = {
     ],
     "evaluate": ["predict", "score", "localise", *WEAK, "score_weak", "collect", "summarise"],
     "paper": [
-        *("data_sources", "errata", "table", "violin", "visual", "relations", "examples", "describe"),
+        *("licences", "errata", "table", "violin", "visual", "relations", "examples", "describe"),
         *("localisation", "thresholds"),
     ],
 }

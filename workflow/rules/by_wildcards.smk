@@ -62,8 +62,8 @@ def addresses_of(wildcards):
     """Return what, when it changes, makes another file of an archive."""
     if CONFIG.is_phantom(wildcards.dataset):
         return None
-    source = CONFIG.source(wildcards.dataset, wildcards.archive)
-    return {"addresses": source.addresses, "checksums": source.checksums}
+    origin = CONFIG.origin(wildcards.dataset, wildcards.archive)
+    return {"addresses": origin.addresses, "checksums": origin.checksums}
 
 
 def published_split(wildcards):

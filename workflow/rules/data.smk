@@ -16,23 +16,23 @@ rule download:
         code=lambda wildcards: (
             code("covidseg/archives/phantom/hosts") if phantom_of(wildcards) else None
         ),
-        source=addresses_of,
+        origin=addresses_of,
         phantom=phantom_of,
     script:
         "../scripts/download.py"
 
 
-rule data_sources:
+rule licences:
     output:
-        multiext("results/paper/data_sources", ".csv", ".md", ".tex", ".html"),
+        multiext("results/paper/licences", ".csv", ".md", ".tex", ".html"),
     log:
-        "logs/data_sources.log",
+        "logs/licences.log",
     conda:
         ENVIRONMENT
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
-        code=code("data_sources"),
+        code=code("licences"),
         datasets={
             name: in_use.pick(
                 CONFIG.datasets[name],
@@ -43,7 +43,7 @@ rule data_sources:
         phantom=[name for name in in_use.hosts(CONFIG) if CONFIG.is_phantom(name)],
         config_name=config["name"],
     script:
-        "../scripts/data_sources.py"
+        "../scripts/licences.py"
 
 
 rule ingest:

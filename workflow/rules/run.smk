@@ -3,7 +3,7 @@
 import shutil
 
 from covidseg import slurm
-from covidseg.archives.licences import describe_sources
+from covidseg.archives.licences import describe_licences
 
 MARK = Path("results/configuration.txt")
 
@@ -34,7 +34,7 @@ def tell_licences():
         return
     folder = Path("data") if Path("data").exists() else Path()
     try:
-        print(describe_sources({name: CONFIG.datasets[name] for name in real}, folder))
+        print(describe_licences({name: CONFIG.datasets[name] for name in real}, folder))
     except InputError as error:
         raise WorkflowError(str(error))
 

@@ -16,19 +16,19 @@ def write_phantom(path: Path) -> None:
 
 
 def fetch_archive(path: Path) -> None:
-    """Find the archive's source in the configuration, and download it."""
+    """Find the archive's origin in the configuration, and download it."""
     from covidseg.archives.download import download
     from covidseg.config.configuration import load_configuration
 
     folder = Path(snakemake.scriptdir).resolve().parents[1] / "config"
-    source = load_configuration(snakemake.config, "configuration", folder).source(*snakemake.wildcards)
-    if not (source.is_local or snakemake.config["accept_licences"]):
+    origin = load_configuration(snakemake.config, "configuration", folder).origin(*snakemake.wildcards)
+    if not (origin.is_local or snakemake.config["accept_licences"]):
         raise InputError(
-            f"{path}: accept_licences is false; read results/paper/data_sources.md (snakemake data_sources) "
+            f"{path}: accept_licences is false; read results/paper/licences.md (snakemake licences) "
             "and set it to true in the configuration"
         )
     lock = folder / "downloads.lock.json"
-    download(source, path, partial=Path("data/partial"), tables=folder, lock=lock)
+    download(origin, path, partial=Path("data/partial"), tables=folder, lock=lock)
 
 
 if __name__ == "__main__":

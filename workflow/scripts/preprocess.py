@@ -1,4 +1,4 @@
-"""Bring a data set's cases to the plan."""
+"""Bring a data set's cases to the target spacing."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ if __name__ == "__main__":
         preprocess(
             snakemake.params.dataset,
             cases=Path(snakemake.input.table).parent,
-            spacing=tuple(plan["spacing"] or target_spacing(Path(snakemake.input.target))),
+            target_spacing=tuple(plan["spacing"] or target_spacing(Path(snakemake.input.target))),
             window=tuple(plan["window"]),
             output=Path(snakemake.output[0]),
             workers=snakemake.threads,

@@ -12,12 +12,12 @@ from covidseg.weak.evaluation import count_pixels, threshold_curve, weak_scores
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        localiser, params, sources = snakemake.params.localiser, snakemake.params, snakemake.input
+        localiser, params, inputs = snakemake.params.localiser, snakemake.params, snakemake.input
         identity = {key: localiser[key] for key in ("paper", "strategy", "source")}
         identity |= {"experiment": localiser["name"], "fold": 0, "region": "lesion"}
         rows, curves = [], []
         for (dataset, split), heat, images, masks in zip(
-            localiser["evaluate"].items(), sources.heatmaps, sources.images, sources.masks, strict=True
+            localiser["evaluate"].items(), inputs.heatmaps, inputs.images, inputs.masks, strict=True
         ):
             counts = count_pixels(
                 np.load(Path(heat, "heat.npy")), np.load(Path(masks, "test_lesion.npy")).astype(bool)

@@ -12,7 +12,7 @@ if __name__ == "__main__":
             params.model,
             slices=Path(snakemake.input.slices),
             classifier=Path(snakemake.input.classifier[0]) if snakemake.input.classifier else None,
-            settings=params.weak,
+            weak=params.weak,
             checkpoint_seconds=snakemake.config["weak"]["checkpoint_seconds"],
             seed=params.seed,
             code=params.code,

@@ -17,22 +17,22 @@ ALGORITHMS = ("sha256", "md5", "git_blob")
 CHUNK = 1 << 20
 
 
-def verify(file: Path, expected: dict, path: Path, origin: str) -> None:
+def verify(file: Path, expected: dict, path: Path, address: str) -> None:
     """Raise InputError if the file is not the expected one.
 
     Args:
         file: to look at.
         expected: any of sha256, md5, git_blob (a git repository's name of a file) and bytes.
         path: how messages call the file.
-        origin: where it comes from, for messages.
+        address: where it comes from, for messages.
     """
     found = {"bytes": file.stat().st_size} if "bytes" in expected else {}
     found |= {name: checksum(file, name) for name in ALGORITHMS if name in expected}
     for name, value in found.items():
         if value != expected[name]:
             raise InputError(
-                f"{path}: {name} of {origin} is {value}, expected {expected[name]}; the transfer was damaged "
-                "or the host changed the file: run again, and if it stays so ask the host"
+                f"{path}: {name} of {address} is {value}, expected {expected[name]}; the download was "
+                "damaged or the host changed the file: run again, and if it stays so ask the host"
             )
 
 
@@ -47,14 +47,14 @@ def checksum(file: Path, algorithm: str) -> str:
     return found.hexdigest()
 
 
-def verify_or_record(file: Path, lock: Path, path: Path, origin: str) -> None:
+def verify_or_record(file: Path, lock: Path, path: Path, address: str) -> None:
     """Compare a file with what its first download was, or record this one as the first.
 
     Args:
         file: to look at.
         lock: the table of first downloads, committed to the repository; made if it is not there.
         path: data/raw/<data set>/<archive>, the table's key.
-        origin: where the file comes from.
+        address: where the file comes from.
 
     Raises:
         InputError: it differs from the first.
@@ -65,11 +65,11 @@ def verify_or_record(file: Path, lock: Path, path: Path, origin: str) -> None:
         recorded = json.loads(lock.read_text(encoding="utf-8")) if lock.exists() else {}
         first = recorded.get(key)
         if first is None:
-            recorded[key] = found | {"origin": origin, "date": datetime.now(UTC).date().isoformat()}
+            recorded[key] = found | {"origin": address, "date": datetime.now(UTC).date().isoformat()}
             write_json(lock, dict(sorted(recorded.items())))
             log.info("%s: recorded in %s; commit it", key, lock)
     if first and {name: first[name] for name in found} != found:
         raise InputError(
-            f"{path}: sha256 of {origin} is {found['sha256']}, was {first['sha256']} on {first['date']}: the "
-            f"host changed the file; ask why, and if it is right remove {key} from {lock}"
+            f"{path}: sha256 of {address} is {found['sha256']}, was {first['sha256']} on {first['date']}: "
+            f"the host changed the file; ask why, and if it is right remove {key} from {lock}"
         )

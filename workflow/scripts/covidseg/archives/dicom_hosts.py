@@ -109,21 +109,21 @@ def _list_bucket(session: requests.Session, address: str, series: Series) -> dic
     }
 
 
-def _pack(target: Path, files: dict[str, bytes], series: Series, origin: str) -> None:
+def _pack(target: Path, files: dict[str, bytes], series: Series, address: str) -> None:
     instances = {}
     for name, content in files.items():
         try:
             header = pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True)
         except pydicom.errors.InvalidDicomError as error:
-            raise InputError(f"{origin}: {name} of {series.case} is no DICOM file ({error})") from error
+            raise InputError(f"{address}: {name} of {series.case} is no DICOM file ({error})") from error
         if header.SeriesInstanceUID != series.series:
             raise InputError(
-                f"{origin}: {name} is of series {header.SeriesInstanceUID}, expected {series.series}"
+                f"{address}: {name} is of series {header.SeriesInstanceUID}, expected {series.series}"
             )
         instances[f"{header.SOPInstanceUID}.dcm"] = content
     if len(instances) != series.slices:
         raise InputError(
-            f"{origin}: {len(instances)} slices of {series.case} came, expected {series.slices}; run again"
+            f"{address}: {len(instances)} slices of {series.case} came, expected {series.slices}; run again"
         )
     with atomic_path(target) as temporary:
         write_zip(temporary, sorted(instances.items()))

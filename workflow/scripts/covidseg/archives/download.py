@@ -14,18 +14,18 @@ from covidseg.archives.by_hand import find_by_hand
 from covidseg.archives.checksums import ALGORITHMS, verify, verify_or_record
 from covidseg.archives.dicom_hosts import fetch_from_idc, fetch_from_tcia, read_series_row
 from covidseg.archives.http import ask, discard, fetch, open_session
-from covidseg.archives.origins import Source
+from covidseg.archives.origins import Origin
 from covidseg.errors import InputError
 from covidseg.files import atomic_path
 
 log = logging.getLogger(__name__)
 
 
-def download(source: Source, path: Path, *, partial: Path, tables: Path, lock: Path) -> None:
+def download(origin: Origin, path: Path, *, partial: Path, tables: Path, lock: Path) -> None:
     """Fetch one archive to `path`, which appears only when it is complete and verified.
 
     Args:
-        source: where from, and what it must be.
+        origin: where from, and what it must be.
         path: data/raw/<data set>/<archive>.
         partial: folder for what has come so far; a later call goes on from it.
         tables: folder of the tables of series.
@@ -40,11 +40,11 @@ def download(source: Source, path: Path, *, partial: Path, tables: Path, lock: P
         if path.exists() and path.stat().st_ctime > begun:
             log.info("%s: fetched by another run meanwhile", path)
             return
-        origin = _fetch_from_any(source, path, part, tables)
+        address = _fetch_from_any(origin, path, part, tables)
         try:
-            verify(part, source.checksums, path, origin)
-            if not (source.is_local or set(ALGORITHMS) & set(source.checksums)):
-                verify_or_record(part, lock, path, origin)
+            verify(part, origin.checksums, path, address)
+            if not (origin.is_local or set(ALGORITHMS) & set(origin.checksums)):
+                verify_or_record(part, lock, path, address)
         except InputError:
             discard(part)
             raise
@@ -53,25 +53,25 @@ def download(source: Source, path: Path, *, partial: Path, tables: Path, lock: P
             shutil.move(part, temporary)
         discard(part)
         Path(f"{part}.lock").unlink()
-    log.info("%s: %d bytes from %s", path, path.stat().st_size, origin)
+    log.info("%s: %d bytes from %s", path, path.stat().st_size, address)
 
 
-def _fetch_from_any(source: Source, path: Path, part: Path, tables: Path) -> str:
+def _fetch_from_any(origin: Origin, path: Path, part: Path, tables: Path) -> str:
     """Fetch from the first address that serves; returns it."""
-    if not source.addresses:
-        found = find_by_hand(path, source.homepage, source.members)
+    if not origin.addresses:
+        found = find_by_hand(path, origin.homepage, origin.members)
         _copy(found, part)
         return str(found)
-    for number, address in enumerate(source.addresses, 1):
+    for number, address in enumerate(origin.addresses, 1):
         try:
-            _fetch(address, source.record, part, tables)
+            _fetch(address, origin.record, part, tables)
         except InputError as error:
-            if number == len(source.addresses):
+            if number == len(origin.addresses):
                 raise
-            log.warning("%s; trying %s", error, source.addresses[number])
+            log.warning("%s; trying %s", error, origin.addresses[number])
         else:
             return address
-    raise AssertionError("a source without address is put there by hand")
+    raise AssertionError("an origin without address is put there by hand")
 
 
 def _fetch(address: str, record: str | None, part: Path, tables: Path) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from covidseg.errors import InputError
 
 
-def source_table(datasets: dict, phantom: list[str]) -> pd.DataFrame:
+def licence_table(datasets: dict, phantom: list[str]) -> pd.DataFrame:
     """Return one row a data set that archives are fetched of.
 
     Args:
@@ -29,13 +29,13 @@ def source_table(datasets: dict, phantom: list[str]) -> pd.DataFrame:
     )
 
 
-def describe_sources(datasets: dict, folder: Path) -> str:
+def describe_licences(datasets: dict, folder: Path) -> str:
     """Return what is printed before real data sets are fetched into a folder, a line each.
 
     Raises:
         InputError: the disk cannot hold them.
     """
-    table = source_table(datasets, [])
+    table = licence_table(datasets, [])
     total, free = table["gigabytes"].sum(), shutil.disk_usage(folder).free / 1e9
     if total > free:
         raise InputError(

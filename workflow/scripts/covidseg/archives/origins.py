@@ -13,7 +13,7 @@ KINDS = ("images", "labels", "lungs", "slices")  # and those whose members have 
 
 
 @dataclass(frozen=True)
-class Source:
+class Origin:
     """One archive.
 
     Attributes:
@@ -37,8 +37,8 @@ class Source:
         return bool(self.addresses) and all(address.startswith("file:") for address in self.addresses)
 
 
-def read_source(datasets: dict, host: str, archive: str, folder: Path) -> Source:
-    """Return the source of data/raw/<host>/<archive>.
+def read_origin(datasets: dict, host: str, archive: str, folder: Path) -> Origin:
+    """Return the origin of data/raw/<host>/<archive>.
 
     Args:
         datasets: content of datasets.yaml.
@@ -56,7 +56,7 @@ def read_source(datasets: dict, host: str, archive: str, folder: Path) -> Source
     checksums = {name: entry[name] for name in (*ALGORITHMS, "bytes") if name in entry}
     if "checksums" in entry:
         checksums |= _row(folder / entry["checksums"], archive)
-    return Source(
+    return Origin(
         [address.format(case=case) for address in addresses],
         checksums,
         datasets[host].get("record"),

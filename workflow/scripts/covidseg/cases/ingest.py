@@ -118,13 +118,13 @@ def remap(label: np.ndarray, ids: dict[int, int], name: str) -> np.ndarray:
         InputError: an id outside the map.
     """
     mapped, rounded = np.zeros(label.shape, np.uint8), 0
-    for source, target, place in zip(label, mapped, range(len(label)), strict=True):
-        for found in np.unique(source):
+    for plane, target, place in zip(label, mapped, range(len(label)), strict=True):
+        for found in np.unique(plane):
             nearest = round(float(found))
             if nearest not in ids or abs(found - nearest) > ROUNDING:
                 raise InputError(f"{name}: label id {found:g} in slice {place}; the map has {sorted(ids)}")
-            target[source == found] = ids[nearest]
-            rounded += found != nearest and np.count_nonzero(source == found)
+            target[plane == found] = ids[nearest]
+            rounded += found != nearest and np.count_nonzero(plane == found)
     if rounded:
         log.warning(
             "%s: %d voxels of the label are not whole numbers, but within %g", name, rounded, ROUNDING

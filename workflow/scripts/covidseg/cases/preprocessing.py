@@ -19,14 +19,14 @@ log = logging.getLogger(__name__)
 
 
 def preprocess(
-    dataset: dict, *, cases: Path, spacing: tuple, window: tuple, output: Path, workers: int
+    dataset: dict, *, cases: Path, target_spacing: tuple, window: tuple, output: Path, workers: int
 ) -> None:
     """Preprocess every case of a data set into `output`, all of it or nothing.
 
     Args:
         dataset: entry of config/datasets.yaml.
         cases: the ingested data set (images/, labels/, cases.csv).
-        spacing: the plan's (z, y, x) in mm.
+        target_spacing: (z, y, x) in mm.
         window: HU that become 0 and 255; grey levels that are no HU are taken as they are.
         output: folder with one subfolder a case.
         workers: cases at the same time.
@@ -39,21 +39,23 @@ def preprocess(
             files = [cases / kind / f"{name}.nii.gz" for kind in ("images", "labels")]
             image, label = read_volume(files[0]), read_volume(files[1]).array
             own_window = window_of(dataset, name, image.array, window)
-            array = normalise_and_resample(image, spacing, window=own_window, name=str(files[0]))
+            array = normalise_and_resample(image, target_spacing, window=own_window, name=str(files[0]))
             description = {
                 "geometry": image.geometry.to_json(),
-                "spacing_mm": list(spacing),
+                "spacing_mm": list(target_spacing),
                 "sha256": [digest(file) for file in files],
             }
-            resampled = _label_on_plan(image, label, spacing, list(dataset["regions"]))
+            resampled = _resample_label(image, label, target_spacing, list(dataset["regions"]))
             save_case(partial_output / name, array, resampled, description)
-            log.info("preprocessed %s: %s voxels of %s mm", name, array.shape, spacing)
+            log.info("preprocessed %s: %s voxels of %s mm", name, array.shape, target_spacing)
 
         in_parallel(one, names, workers)
 
 
-def normalise_and_resample(image: Volume, spacing: tuple, *, window: tuple | None, name: str) -> np.ndarray:
-    """Return a scan as float16 (z, y, x) on the plan's spacing with mean 0 and standard deviation 1.
+def normalise_and_resample(
+    image: Volume, target_spacing: tuple, *, window: tuple | None, name: str
+) -> np.ndarray:
+    """Return a scan as float16 (z, y, x) on the target spacing with mean 0 and standard deviation 1.
 
     The scan is windowed to [0, 255] first, unless it came so (`window` None); z-score over the whole
     scan (ma2021 III). `name` is how messages call the scan.
@@ -67,23 +69,23 @@ def normalise_and_resample(image: Volume, spacing: tuple, *, window: tuple | Non
     if deviation == 0:
         raise InputError(f"{name}: all voxels are equal within the window {window} HU")
     geometry = image.geometry
-    orders = spline_orders(geometry.spacing, spacing, order=3)
-    shape = new_shape(geometry.shape, geometry.spacing, spacing)
+    orders = spline_orders(geometry.spacing, target_spacing, order=3)
+    shape = new_shape(geometry.shape, geometry.spacing, target_spacing)
     return resample(voxels, shape, orders, lambda slice_: (scale(slice_) - mean) / deviation).half().numpy()
 
 
 def _moments(voxels: torch.Tensor, scale: partial) -> tuple[float, float]:
     total, squares = 0.0, 0.0
-    for source in voxels:
-        scaled = scale(source).double()
+    for plane in voxels:
+        scaled = scale(plane).double()
         total += scaled.sum().item()
         squares += scaled.square().sum().item()
     mean = total / voxels.numel()
     return mean, max(0.0, squares / voxels.numel() - mean**2) ** 0.5
 
 
-def _label_on_plan(image: Volume, label: np.ndarray, spacing: tuple, ids: list[int]) -> np.ndarray:
+def _resample_label(image: Volume, label: np.ndarray, target_spacing: tuple, ids: list[int]) -> np.ndarray:
     geometry = image.geometry
-    orders = spline_orders(geometry.spacing, spacing, order=1)
-    shape = new_shape(geometry.shape, geometry.spacing, spacing)
+    orders = spline_orders(geometry.spacing, target_spacing, order=1)
+    shape = new_shape(geometry.shape, geometry.spacing, target_spacing)
     return resample_label(torch.from_numpy(label), shape, orders, ids).numpy()

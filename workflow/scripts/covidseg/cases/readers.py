@@ -37,16 +37,16 @@ def list_cases(dataset: dict, raw: Path, names: list[str] | None) -> list[str]:
     return sorted(labelled)
 
 
-def _compare_with_registry(source: dict, raw: Path, labelled: set[str]) -> None:
-    path = raw / source["archive"]
+def _compare_with_registry(entry: dict, raw: Path, labelled: set[str]) -> None:
+    path = raw / entry["archive"]
     with Archive(path) as archive:
         rows = list(csv.DictReader(archive.read(archive.names[0]).decode("utf-8-sig").splitlines()))
-    missing = {source["case"], source["mask"]} - (rows[0].keys() if rows else set())
+    missing = {entry["case"], entry["mask"]} - (rows[0].keys() if rows else set())
     if missing:
         raise InputError(
             f"{path}: no column {', '.join(sorted(missing))}; correct `registry` in datasets.yaml"
         )
-    registered = {row[source["case"]] for row in rows if row[source["mask"]]}
+    registered = {row[entry["case"]] for row in rows if row[entry["mask"]]}
     if registered != labelled:
         raise InputError(
             f"{path}: {len(registered)} cases have masks by the registry, {len(labelled)} are there; "
@@ -72,14 +72,14 @@ def load_case(dataset: dict, raw: Path, case: str) -> tuple[Volume, Volume, Volu
 
 
 def _cases_of(dataset: dict, kind: str, raw: Path, names: list[str] | None) -> set[str]:
-    source = dataset[kind]
-    if "{case}" in source["archive"]:
+    entry = dataset[kind]
+    if "{case}" in entry["archive"]:
         return set(names)
-    expression = _expression(source, "(?P<case>[^/]+)")
-    with Archive(raw / source["archive"]) as archive:
+    expression = _expression(entry, "(?P<case>[^/]+)")
+    with Archive(raw / entry["archive"]) as archive:
         found = {match["case"] for name in archive.names if (match := expression.fullmatch(name))}
     if not found:
-        raise InputError(f"{archive.path}: no file matches {source['member']!r}{_near(archive, expression)}")
+        raise InputError(f"{archive.path}: no file matches {entry['member']!r}{_near(archive, expression)}")
     return {dataset["case_name"].format(case=case) for case in found}
 
 
@@ -92,25 +92,25 @@ def _near(archive: Archive, expression: re.Pattern) -> str:
 
 
 def _load(dataset: dict, kind: str, raw: Path, case: str, image: Volume | None) -> Volume:
-    source = dataset[kind]
+    entry = dataset[kind]
     prefix, suffix = dataset["case_name"].split("{case}")
     own_name = case.removeprefix(prefix).removesuffix(suffix)
-    path = raw / source["archive"].format(case=case)
-    expression = _expression(source, re.escape(own_name))
+    path = raw / entry["archive"].format(case=case)
+    expression = _expression(entry, re.escape(own_name))
     with Archive(path) as archive:
         members = {name: archive.read(name) for name in archive.names if expression.fullmatch(name)}
     if not members:
         raise InputError(
-            f"{path}: no file matches {source['member']!r} for case {case}{_near(archive, expression)}"
+            f"{path}: no file matches {entry['member']!r} for case {case}{_near(archive, expression)}"
         )
-    if source["format"] == "dicom":
+    if entry["format"] == "dicom":
         return _dicom_series(members, f"{path}:{case}")
-    if source["format"] == "slices":
-        return read_stack(members, expression, spacing=source.get("spacing"), image=image, name=str(path))
+    if entry["format"] == "slices":
+        return read_stack(members, expression, spacing=entry.get("spacing"), image=image, name=str(path))
     name, content = _only(members, path, case)
-    if source["format"] == "nifti":
+    if entry["format"] == "nifti":
         return parse_volume(content, f"{path}:{name}")
-    return rasterise(pydicom.dcmread(io.BytesIO(content)), source["roi"], image.geometry, f"{path}:{name}")
+    return rasterise(pydicom.dcmread(io.BytesIO(content)), entry["roi"], image.geometry, f"{path}:{name}")
 
 
 def _dicom_series(members: dict[str, bytes], name: str) -> Volume:
@@ -128,5 +128,5 @@ def _only(members: dict[str, bytes], path: Path, case: str) -> tuple[str, bytes]
     return next(iter(members.items()))
 
 
-def _expression(source: dict, case: str) -> re.Pattern:
-    return re.compile(member_expression(source["member"], case, stack=source["format"] == "slices"))
+def _expression(entry: dict, case: str) -> re.Pattern:
+    return re.compile(member_expression(entry["member"], case, stack=entry["format"] == "slices"))

@@ -73,8 +73,8 @@ def resample(
         for old, new, order in zip(volume.shape, shape, orders, strict=True)
     )
     planes = torch.empty((volume.shape[0], *shape[1:]), device=volume.device)
-    for source, plane in zip(volume, planes, strict=True):
-        torch.matmul(y @ prepare(source), x.T, out=plane)
+    for slice_, plane in zip(volume, planes, strict=True):
+        torch.matmul(y @ prepare(slice_), x.T, out=plane)
     if volume.shape[0] == shape[0]:
         return planes
     return (z @ planes.flatten(1)).reshape(tuple(shape))

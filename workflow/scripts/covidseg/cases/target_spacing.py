@@ -1,4 +1,4 @@
-"""The plan that all data share: the spacing every scan is brought to."""
+"""The spacing that every scan is brought to."""
 
 import csv
 from pathlib import Path

@@ -28,7 +28,7 @@ def named(
     }
 
 
-def models(artefact: dict) -> dict[str, str | list[str]]:
+def shown_rows(artefact: dict) -> dict[str, str | list[str]]:
     """Return printed name -> experiments of the rows, columns or localisers; of data sets there are none."""
     if "experiment" in artefact:
         return {artefact["experiment"]: artefact["experiment"]}

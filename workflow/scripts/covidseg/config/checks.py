@@ -2,6 +2,17 @@
 
 from covidseg.errors import InputError
 
+# Section -> its former key -> the key's name now: a configuration of one's own may be older than a name.
+RENAMED = {"weak": {"setting": "variant", "settings": "variants"}}
+
+
+def check_renamed(config: dict, name: str) -> None:
+    """Raise InputError, which calls the configuration `name`, at the first key that has another name now."""
+    for section, keys in RENAMED.items():
+        for old, new in keys.items():
+            if isinstance(config.get(section), dict) and old in config[section]:
+                raise InputError(f"{name}: {section}: {old!r} is now {new!r}; rename it")
+
 
 def check_options(options: dict, allowed: dict, where: str) -> None:
     """Raise InputError unless the options are those allowed: key -> tuple of values, or a type."""

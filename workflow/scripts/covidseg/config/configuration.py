@@ -6,14 +6,15 @@ from pathlib import Path
 
 import yaml
 
-from covidseg.archives.origins import ARCHIVED, KINDS, Source, check_datasets, patterns, read_source
+from covidseg.archives.origins import ARCHIVED, KINDS, Origin, check_datasets, patterns, read_origin
 from covidseg.cases.splits import describe_leaks, find_leaks, first_cases, patient_of, published_folds
-from covidseg.config.artefacts import TRAINING, check_artefacts, models, named, panels
+from covidseg.config.artefacts import TRAINING, check_artefacts, named, panels, shown_rows
+from covidseg.config.checks import check_renamed
 from covidseg.config.experiments import Experiment, expand_experiments
 from covidseg.config.schemas import check_schema
 from covidseg.config.series import Series
 from covidseg.config.settings import check_lungs, check_settings, extend
-from covidseg.config.weak_models import SOURCE, Localiser, WeakModel, read_localisers, read_models
+from covidseg.config.weak_models import WEAK_SOURCE, Localiser, WeakModel, read_localisers, read_weak_models
 from covidseg.config.without import (
     describe_left_out,
     left_out,
@@ -33,7 +34,7 @@ class Configuration:
         settings: the chosen configuration (config.yaml, paper.yaml, public.yaml), complete.
         datasets: datasets.yaml.
         missing: the data sets that `without` leaves out -> its entry that does.
-        planned: experiments.yaml with its sources, expanded, and all localisers; by name.
+        all_experiments: experiments.yaml with its sources, expanded, and all localisers; by name.
         experiments: those that need no missing data set, of sources reduced to what is there.
         weak_models: section weak of experiments.yaml: what is trained on image-level labels.
         localisers: likewise: what is scored.
@@ -46,7 +47,7 @@ class Configuration:
     settings: dict
     datasets: dict[str, dict]
     missing: dict[str, str]
-    planned: dict[str, Experiment]
+    all_experiments: dict[str, Experiment]
     experiments: dict[str, Experiment]
     weak_models: dict[str, WeakModel]
     localisers: dict[str, Localiser]
@@ -103,14 +104,14 @@ class Configuration:
         phantom = self.settings["phantom"]
         return phantom is not None and dataset in phantom["cases"]
 
-    def source(self, host: str, archive: str) -> Source:
+    def origin(self, host: str, archive: str) -> Origin:
         """Return where data/raw/<host>/<archive> comes from, with all that must lie in it."""
         members = {}
         for name, dataset in self.datasets.items():
             for kind in filter(dataset.get, KINDS):
                 if dataset[kind]["archive"] == f"{host}/{archive}":
                     members |= dict.fromkeys(patterns(dataset[kind]), self._own_names(name))
-        return replace(read_source(self.datasets, host, archive, self.folder), members=members)
+        return replace(read_origin(self.datasets, host, archive, self.folder), members=members)
 
     def _own_names(self, dataset: str) -> list[str] | None:
         """Return a data set's cases as its archives call them, where they are known beforehand."""
@@ -128,7 +129,7 @@ class Configuration:
         return [*describe_left_out(shown, self.settings["name"]), *leaks]
 
     def _leak_remarks(self, series: list[Series]) -> list[str]:
-        trained = {name for one in series if one.runs for name in self.planned[one.experiment].train}
+        trained = {name for one in series if one.runs for name in self.all_experiments[one.experiment].train}
         leaks = set()
         for name in trained if self.settings["splits"] == "published" else ():
             if published := self.splits.get(self.datasets[name].get("split")):
@@ -140,7 +141,7 @@ class Configuration:
         """Return the scores behind a table or figure, in the paper's words and order."""
         return [
             self._series(row, experiment, panel)
-            for row, experiments in named(models(artefact), self.planned).items()
+            for row, experiments in named(shown_rows(artefact), self.all_experiments).items()
             for experiment in experiments
             for panel in panels(artefact)
             if panel in self._places(experiment)
@@ -149,7 +150,9 @@ class Configuration:
     def _series(self, row: str, experiment: Experiment, panel: tuple[str, str]) -> Series:
         run = (self.experiments | self.localisers).get(experiment.name)
         tested = self.missing.keys() & {self._places(experiment)[panel]}
-        needed = {self.missing[name] for name in left_out(experiment, self.planned, self.missing) | tested}
+        needed = {
+            self.missing[name] for name in left_out(experiment, self.all_experiments, self.missing) | tested
+        }
         return Series(
             row,
             self.source_titles[experiment.source],
@@ -198,6 +201,7 @@ def load_configuration(settings: dict, name: str, folder: Path) -> Configuration
         InputError: names the file, the key, the value and what is allowed.
     """
     settings = extend(settings, Path(name))
+    check_renamed(settings, name)
     check_schema(settings, name, folder / "schemas" / "config.schema.yaml")
     sheets = {}
     for sheet in ("datasets", "experiments", "artefacts"):
@@ -208,20 +212,20 @@ def load_configuration(settings: dict, name: str, folder: Path) -> Configuration
     check_settings(settings, name, datasets)
     check_datasets(datasets, splits, folder / "datasets.yaml")
     missing = missing_datasets(settings["without"], datasets)
-    experiments, _, localisers = _read_models(sheets["experiments"], datasets, settings, folder)
-    planned = experiments | localisers
-    check_artefacts(sheets["artefacts"], planned, datasets, settings, folder / "artefacts.yaml")
+    experiments, _, localisers = _read_experiments(sheets["experiments"], datasets, settings, folder)
+    all_experiments = experiments | localisers
+    check_artefacts(sheets["artefacts"], all_experiments, datasets, settings, folder / "artefacts.yaml")
     reduced = reduce_experiments(sheets["experiments"], missing)
-    experiments, weak_models, localisers = _read_models(reduced, datasets, settings, folder)
-    check_lungs(settings["weak"]["lungs"], experiments, planned, datasets, name)
-    titles = {"none": "none", SOURCE: "COVID-cell"} | {
+    experiments, weak_models, localisers = _read_experiments(reduced, datasets, settings, folder)
+    check_lungs(settings["weak"]["lungs"], experiments, all_experiments, datasets, name)
+    titles = {"none": "none", WEAK_SOURCE: "COVID-cell"} | {
         key: value["title"] for key, value in sheets["experiments"]["sources"].items()
     }
     return Configuration(
         settings=settings,
         datasets=datasets,
         missing=missing,
-        planned=planned,
+        all_experiments=all_experiments,
         experiments=experiments,
         weak_models=weak_models,
         localisers=localisers,
@@ -232,8 +236,8 @@ def load_configuration(settings: dict, name: str, folder: Path) -> Configuration
     )
 
 
-def _read_models(sheet: dict, datasets: dict, settings: dict, folder: Path) -> tuple[dict, dict, dict]:
+def _read_experiments(sheet: dict, datasets: dict, settings: dict, folder: Path) -> tuple[dict, dict, dict]:
     path, weak = folder / "experiments.yaml", sheet["weak"]
     experiments = expand_experiments(sheet, datasets, settings["plan"]["target"], path)
-    weak_models = read_models(weak, datasets, path)
+    weak_models = read_weak_models(weak, datasets, path)
     return experiments, weak_models, read_localisers(weak, weak_models, datasets, settings["weak"], path)

@@ -110,8 +110,8 @@ def training_parameters(config: Configuration, experiment: str) -> dict:
 def weak_parameters(config: Configuration, model: str) -> dict:
     """Return what decides the training of a weakly supervised system, of the section `weak`."""
     weak, system = config.settings["weak"], SYSTEMS[config.weak_models[model].system]
-    return pick(weak, "epochs", "iterations", "device", "setting", *system.sections) | {
-        "settings": pick(weak["settings"], weak["setting"])
+    return pick(weak, "epochs", "iterations", "device", "variant", *system.sections) | {
+        "variants": pick(weak["variants"], weak["variant"])
     }
 
 

@@ -72,7 +72,11 @@ def check_settings(settings: dict, name: str, datasets: dict) -> None:
 
 
 def check_lungs(
-    chosen: str, experiments: dict[str, Experiment], planned: dict[str, Experiment], datasets: dict, name: str
+    chosen: str,
+    experiments: dict[str, Experiment],
+    all_experiments: dict[str, Experiment],
+    datasets: dict,
+    name: str,
 ) -> None:
     """Raise InputError unless volumes' lungs are cut out by the truth or by one model, which saw none."""
     able = [
@@ -81,7 +85,7 @@ def check_lungs(
         if experiment.folds == 1 and ("left_lung", "test") in experiment.places(datasets)
     ]
     where, allowed = f"{name}: weak.lungs", dict.fromkeys(["truth", *able])
-    if chosen in planned.keys() - experiments.keys():
+    if chosen in all_experiments.keys() - experiments.keys():
         raise InputError(
             f"{where}: {chosen} learns from a data set in without; allowed: {', '.join(allowed)}"
         )

@@ -8,7 +8,7 @@ from covidseg.config.experiments import Experiment
 from covidseg.errors import InputError
 from covidseg.weak import SYSTEMS
 
-SOURCE = "weak"  # the source of all localisers, for the tables
+WEAK_SOURCE = "weak"  # the source of all localisers, for the tables
 LESION = {1: "lesion"}
 
 
@@ -56,13 +56,13 @@ class Localiser(Experiment):
         return {("lesion", split): (dataset, 1) for dataset, split in self.evaluate.items()}
 
 
-def read_models(sheet: dict, datasets: dict, path: Path) -> dict[str, WeakModel]:
+def read_weak_models(sheet: dict, datasets: dict, path: Path) -> dict[str, WeakModel]:
     """Return the models of section `weak`; raises InputError with file, key, value and what is allowed."""
     where = f"{path}: weak"
     check_known([sheet["train"]], datasets, f"{where}.train", "data set")
     if "slices" not in datasets[sheet["train"]]:
         raise InputError(f"{where}.train: {sheet['train']} has no slices; name a data set of slices")
-    models = {}
+    weak_models = {}
     for name, row in sheet["models"].items():
         key = f"{where}.models.{name}"
         check_known([row["system"]], SYSTEMS, f"{key}.system", "system")
@@ -75,22 +75,22 @@ def read_models(sheet: dict, datasets: dict, path: Path) -> dict[str, WeakModel]
             name: None for name, other in sheet["models"].items() if other["system"] == "classifier"
         }
         check_known(filter(None, [row.get("classifier")]), classifiers, f"{key}.classifier", "classifier")
-        models[name] = WeakModel(
+        weak_models[name] = WeakModel(
             name, row["system"], row.get("options", {}), row.get("classifier"), sheet["train"]
         )
-    return models
+    return weak_models
 
 
 def read_localisers(
-    sheet: dict, models: dict[str, WeakModel], datasets: dict, settings: dict, path: Path
+    sheet: dict, weak_models: dict[str, WeakModel], datasets: dict, weak: dict, path: Path
 ) -> dict[str, Localiser]:
-    """Return the localisers of section `weak`; raises as `read_models`.
+    """Return the localisers of section `weak`; raises as `read_weak_models`.
 
     Args:
         sheet: section `weak` of experiments.yaml.
-        models: of `read_models`.
+        weak_models: of `read_weak_models`.
         datasets: content of datasets.yaml.
-        settings: the configuration's `weak`.
+        weak: the configuration's `weak`.
         path: of experiments.yaml, for messages.
     """
     where, localisers = f"{path}: weak", {}
@@ -102,10 +102,10 @@ def read_localisers(
                 f"{where}.evaluate: {name} labels {', '.join(regions)}; lungs and infection are needed"
             )
     for name, row in sheet["localisers"].items():
-        check_known([row["model"]], models, f"{where}.localisers.{name}.model", "model")
-        model = models[row["model"]]
+        check_known([row["model"]], weak_models, f"{where}.localisers.{name}.model", "model")
+        model = weak_models[row["model"]]
         maps = SYSTEMS[model.system].maps
-        chosen = settings["settings"][settings["setting"]]["map"]
+        chosen = weak["variants"][weak["variant"]]["map"]
         kind = row.get("map", chosen if chosen in maps else maps[0])
         check_known([kind], dict.fromkeys(maps), f"{where}.localisers.{name}.map", "map")
         localisers[name] = Localiser(
@@ -113,7 +113,7 @@ def read_localisers(
             row=name,
             paper="yang2021",
             strategy=model.system,
-            source=SOURCE,
+            source=WEAK_SOURCE,
             train=(model.train,),
             folds=1,
             evaluate=sheet["evaluate"],

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from covidseg.archives.origins import ARCHIVED
-from covidseg.config.artefacts import models
+from covidseg.config.artefacts import shown_rows
 from covidseg.config.experiments import Experiment
 from covidseg.config.series import Series
 
@@ -55,15 +55,17 @@ def _without(row: dict, missing: dict[str, str]) -> dict:
     return row | {"evaluate": evaluate}
 
 
-def left_out(experiment: Experiment, planned: dict[str, Experiment], missing: dict[str, str]) -> set[str]:
+def left_out(
+    experiment: Experiment, all_experiments: dict[str, Experiment], missing: dict[str, str]
+) -> set[str]:
     """Return the missing data sets that an experiment would learn from, its source's too.
 
     Args:
         experiment: as experiments.yaml has it.
-        planned: all experiments, as experiments.yaml has them.
+        all_experiments: all experiments, as experiments.yaml has them.
         missing: of `missing_datasets`.
     """
-    pretrained = planned[experiment.pretraining].train if experiment.pretraining else ()
+    pretrained = all_experiments[experiment.pretraining].train if experiment.pretraining else ()
     return missing.keys() & {*experiment.train, *experiment.source_datasets, *pretrained}
 
 
@@ -83,7 +85,7 @@ def reduce_artefact(artefact: dict, series: list[Series], missing: dict[str, str
         kept = {title: names for title, names in kept.items() if names}
     else:
         running = {one.row for one in series if one.runs}
-        kept = {row: names for row, names in models(artefact).items() if row in running}
+        kept = {row: names for row, names in shown_rows(artefact).items() if row in running}
     if not kept or artefact.get("truth") in missing:
         return None
     return artefact if key == "experiment" else artefact | {key: kept}

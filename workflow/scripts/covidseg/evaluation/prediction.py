@@ -63,8 +63,8 @@ def predict_cases(
             settings=settings,
             compute=compute,
         )
-        spacing = tuple(description["plan"]["spacing"])
-        labels = labels_on_grid(probabilities, geometry.shape, geometry.spacing, spacing)
+        target_spacing = tuple(description["plan"]["spacing"])
+        labels = labels_on_grid(probabilities, geometry.shape, geometry.spacing, target_spacing)
         write_volume(path, Volume(labels, geometry))
         log.info("%d of %d: %s, %d voxels labelled", number, len(folders), name, np.count_nonzero(labels))
     replace_directory(gathered, output)

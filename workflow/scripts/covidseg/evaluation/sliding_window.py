@@ -96,10 +96,10 @@ def _mirrored(network: nn.Module, tiles: torch.Tensor, axes: list[int], compute:
 
 
 def labels_on_grid(
-    probabilities: torch.Tensor, shape: tuple, spacing: tuple, plan_spacing: tuple
+    probabilities: torch.Tensor, shape: tuple, spacing: tuple, target_spacing: tuple
 ) -> np.ndarray:
     """Return the likeliest label, uint8, on a scan's grid; probabilities (classes, z, y, x) are resampled."""
-    orders = spline_orders(spacing, plan_spacing, order=1)
+    orders = spline_orders(spacing, target_spacing, order=1)
     best = torch.zeros(tuple(shape), dtype=torch.uint8, device=probabilities.device)
     highest = resample(probabilities[0], shape, orders)
     for label in range(1, len(probabilities)):

@@ -18,18 +18,18 @@ class EpochTime:
     """Seconds of one epoch, and where the number comes from."""
 
     seconds: float
-    source: str
+    basis: str
 
 
-def measured_times(models: Path, strategies: dict[str, str]) -> dict[str, EpochTime]:
+def measured_times(folder: Path, strategies: dict[str, str]) -> dict[str, EpochTime]:
     """Return strategy -> the median over its finished trainings of their epochs' median.
 
     Args:
-        models: results/models, of the configuration in question.
+        folder: results/models, of the configuration in question.
         strategies: name of a model's folder -> its strategy.
     """
     found = {}
-    for table in sorted(models.glob("*/fold*/log.csv")):
+    for table in sorted(folder.glob("*/fold*/log.csv")):
         if strategy := strategies.get(table.parts[-3]):
             found.setdefault(strategy, []).extend(time_scores(table, table.with_name("model.json")))
     return {
@@ -53,10 +53,10 @@ def published_times(configuration: Configuration) -> dict[str, EpochTime]:
             published = read_published(configuration.folder / "published.csv", paper, tables)
             for one in configuration.series(artefact):
                 key = (one.row, one.source, "avg", one.region, one.split, TIME, "seconds")
-                strategy = configuration.planned[one.experiment].strategy
+                strategy = configuration.all_experiments[one.experiment].strategy
                 if key in published.index and strategy not in found:
-                    source = f"published ({paper} table {tables}), {PUBLISHED_ON}"
-                    found[strategy] = EpochTime(float(published.loc[[key], "mean"].iloc[0]), source)
+                    basis = f"published ({paper} table {tables}), {PUBLISHED_ON}"
+                    found[strategy] = EpochTime(float(published.loc[[key], "mean"].iloc[0]), basis)
     return found
 
 
@@ -80,8 +80,8 @@ def epoch_times(
         samples: of an epoch, iterations by batch; a published time is scaled by it.
         comparable: whether network and patch are the papers', so that their seconds mean something.
     """
-    base = measured.get(REFERENCE) or (published.get(REFERENCE) if comparable else None)
-    if not base:
+    reference = measured.get(REFERENCE) or (published.get(REFERENCE) if comparable else None)
+    if not reference:
         return dict(measured)
     scale = 1 if REFERENCE in measured else samples / PUBLISHED_SAMPLES
     found = {}
@@ -89,8 +89,8 @@ def epoch_times(
         means = "operations"
         if strategy in published and REFERENCE in published:
             ratio, means = published[strategy].seconds / published[REFERENCE].seconds, "published times"
-        source = f"{REFERENCE}, {base.source}, times {ratio:.2f} by {means}"
+        basis = f"{REFERENCE}, {reference.basis}, times {ratio:.2f} by {means}"
         if strategy in published and REFERENCE not in measured:
-            source = published[strategy].source
-        found[strategy] = EpochTime(base.seconds * ratio * scale, source)
+            basis = published[strategy].basis
+        found[strategy] = EpochTime(reference.seconds * ratio * scale, basis)
     return found | measured

@@ -27,11 +27,11 @@ class Cohort:
 
     Attributes:
         grids: case -> its grid; empty where neither cases nor grids are known yet.
-        source: cases.csv, or what grids.csv says of the number.
+        basis: cases.csv, or what grids.csv says of the number.
     """
 
     grids: dict[str, Grid]
-    source: str
+    basis: str
 
 
 def read_cohort(configuration: Configuration, dataset: str, cases: Path | None) -> Cohort:
@@ -70,8 +70,8 @@ def _read_grids(table: Path, key: str = "dataset") -> dict[str, Grid]:
         }
 
 
-def plan_spacing(configuration: Configuration, cases: Path | None) -> tuple[float, ...] | None:
-    """Return the plan's spacing in mm: configured, or by the target's cases; None while these are unknown."""
+def known_target_spacing(configuration: Configuration, cases: Path | None) -> tuple[float, ...] | None:
+    """Return the target spacing in mm: configured, or by the target's cases; None while these are unknown."""
     plan = configuration.settings["plan"]
     if plan["spacing"]:
         return tuple(plan["spacing"])
@@ -82,9 +82,9 @@ def plan_spacing(configuration: Configuration, cases: Path | None) -> tuple[floa
     return next(iter(grids.values())).spacing if grids else None  # all the same: no median is needed
 
 
-def on_plan(grid: Grid, spacing: tuple[float, ...]) -> tuple[int, int, int]:
+def at_target_spacing(grid: Grid, target_spacing: tuple[float, ...]) -> tuple[int, int, int]:
     """Return the voxels (z, y, x) of a preprocessed case."""
-    return new_shape(grid.shape, grid.spacing, spacing)
+    return new_shape(grid.shape, grid.spacing, target_spacing)
 
 
 def predicted_grids(

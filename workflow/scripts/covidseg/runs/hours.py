@@ -10,7 +10,7 @@ from covidseg.config.configuration import Configuration
 from covidseg.evaluation.sliding_window import tile_starts
 from covidseg.runs.dag import Rule
 from covidseg.runs.epoch_times import REFERENCE, EpochTime, epoch_times, measured_times, published_times
-from covidseg.runs.grids import Cohort, on_plan, plan_spacing, predicted_grids, read_cohort
+from covidseg.runs.grids import Cohort, at_target_spacing, known_target_spacing, predicted_grids, read_cohort
 from covidseg.runs.network_sizes import NetworkSize, network_size, plain_size
 from covidseg.runs.wall_times import wall_times
 from covidseg.training.strategies import STRATEGIES
@@ -30,7 +30,7 @@ class Known:
         epochs: strategy or system -> seconds per epoch.
         walls: rule -> seconds of the jobs that ran in this checkout.
         cohorts: data set -> its cases.
-        spacing: the plan's, or None.
+        target_spacing: (z, y, x) in mm, or None while the target's cases are unknown.
         sizes: experiment -> its network's.
     """
 
@@ -40,7 +40,7 @@ class Known:
     epochs: dict[str, EpochTime]
     walls: dict[str, list[float]]
     cohorts: dict[str, Cohort]
-    spacing: tuple[float, ...] | None
+    target_spacing: tuple[float, ...] | None
     sizes: dict[str, NetworkSize]
 
 
@@ -91,13 +91,13 @@ def gather(
             for name, dataset in configuration.datasets.items()
             if "images" in dataset
         },
-        spacing=plan_spacing(configuration, cases),
+        target_spacing=known_target_spacing(configuration, cases),
         sizes=sizes,
     )
 
 
 def job_hours(known: Known) -> pd.DataFrame:
-    """Return the jobs with the columns on, hours, at_most and source.
+    """Return the jobs with the columns on, hours, at_most and basis.
 
     Args:
         known: all that estimates go by.
@@ -116,7 +116,7 @@ def job_hours(known: Known) -> pd.DataFrame:
         on=on,
         hours=cores * [hours for hours, _ in found],
         at_most=(cores * rules.map(lambda rule: rule.minutes / 60)).mask(endless),
-        source=[source for _, source in found],
+        basis=[basis for _, basis in found],
     )
 
 
@@ -158,9 +158,10 @@ def _prediction(known: Known, name: str, fold: int) -> tuple[float, str]:
             known.configuration, known.cohorts[dataset], dataset, trained_on=experiment.train, fold=fold
         )
     ]
-    if REFERENCE not in known.epochs or not (grids and known.spacing):
+    if REFERENCE not in known.epochs or not (grids and known.target_spacing):
         return float("nan"), "no estimate"
-    tiles = sum(count_tiles(on_plan(g, known.spacing), settings["plan"]["patch"], inference) for g in grids)
+    shapes = [at_target_spacing(grid, known.target_spacing) for grid in grids]
+    tiles = sum(count_tiles(shape, settings["plan"]["patch"], inference) for shape in shapes)
     passes = tiles * 2 ** len(inference["mirror_axes"])
     seconds = known.epochs[REFERENCE].seconds / (PASSES * training["iterations"] * training["batch"])
     relative = known.sizes[name].forward / plain_size(settings).forward

@@ -55,8 +55,8 @@ def _measure(architecture: str, classes: int, patch: tuple[int, int, int]) -> Ne
     return NetworkSize(sum(p.numel() for p in network.parameters()), *counted)
 
 
-def weak_parameters(model: WeakModel, settings: dict) -> int:
-    """Return the parameters of all networks of a system; `settings` is the configuration's `weak`."""
+def weak_parameters(model: WeakModel, weak: dict) -> int:
+    """Return the parameters of all networks of a system by the configuration's `weak`."""
     with torch.device("meta"):
-        networks = load_system(model.system, model.options, settings).build()
+        networks = load_system(model.system, model.options, weak).build()
     return sum(parameter.numel() for parameter in networks.parameters())

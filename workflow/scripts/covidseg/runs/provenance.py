@@ -112,7 +112,7 @@ def _verified(configuration: Configuration, archive: str) -> dict:
     host, name = archive.split("/")
     if configuration.is_phantom(host):
         return {}
-    checksums = configuration.source(host, name).checksums
+    checksums = configuration.origin(host, name).checksums
     return {kind: checksums[kind] for kind in ALGORITHMS if kind in checksums}
 
 
@@ -127,9 +127,9 @@ def package_versions(requirements: Path) -> dict[str, str | None]:
     return found
 
 
-def _devices(models: Path) -> dict[str, int]:
+def _devices(folder: Path) -> dict[str, int]:
     """Return device and precision -> the models trained so, as their model.json says."""
-    descriptions = sorted(models.glob("*/fold*/model.json"))
+    descriptions = sorted(folder.glob("*/fold*/model.json"))
     return dict(Counter(json.loads(path.read_text(encoding="utf-8"))["device"] for path in descriptions))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from covidseg.runs.grids import on_plan, predicted_grids
+from covidseg.runs.grids import at_target_spacing, predicted_grids
 from covidseg.runs.hours import WEIGHTS, Known, training_of
 from covidseg.runs.network_sizes import weak_parameters
 
@@ -40,7 +40,7 @@ def rule_table(hours: pd.DataFrame, order: list[str]) -> pd.DataFrame:
     """
     groups = dict(iter(hours.groupby("rule")))
     rows = [
-        _row(rule, groups[rule], "; ".join(sorted(set(groups[rule].source))))
+        _row(rule, groups[rule], "; ".join(sorted(set(groups[rule].basis))))
         for rule in order
         if rule in groups
     ]
@@ -48,7 +48,7 @@ def rule_table(hours: pd.DataFrame, order: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _row(title: str, jobs: pd.DataFrame, source: str) -> dict:
+def _row(title: str, jobs: pd.DataFrame, basis: str) -> dict:
     pending = jobs[jobs.to_do]
     return {
         "Rule": title,
@@ -60,14 +60,14 @@ def _row(title: str, jobs: pd.DataFrame, source: str) -> dict:
         "Longest job": _number(jobs.hours.max()),
         "Limit of a job": _number(jobs.at_most.max()),
         "Limit of all": _number(jobs.at_most.sum(min_count=1)),
-        "Hours from": source,
+        "Hours from": basis,
     }
 
 
 def epoch_table(known: Known, hours: pd.DataFrame) -> pd.DataFrame:
     """Return one row a strategy: its trainings, seconds per epoch and where these come from."""
-    models = [Path(file).parts[-3] for file in hours.file if file.endswith(WEIGHTS)]
-    counts = Counter(training_of(known.configuration, name) for name in models)
+    names = [Path(file).parts[-3] for file in hours.file if file.endswith(WEIGHTS)]
+    counts = Counter(training_of(known.configuration, name) for name in names)
     rows = []
     for (strategy, epochs), count in counts.items():
         time = known.epochs.get(strategy)
@@ -78,7 +78,7 @@ def epoch_table(known: Known, hours: pd.DataFrame) -> pd.DataFrame:
                 "Epochs": epochs,
                 "Seconds an epoch": _number(time.seconds) if time else NOTHING,
                 "Hours": _number(count * epochs * time.seconds / 3600) if time else NOTHING,
-                "From": time.source if time else "neither measured nor published",
+                "From": time.basis if time else "neither measured nor published",
             }
         )
     return pd.DataFrame(rows)
@@ -96,28 +96,27 @@ def size_table(known: Known, hosts: list[str]) -> pd.DataFrame:
     total = sum(size for _, _, size, _ in rows if not math.isnan(size))
     rows.append(("all of these", NOTHING, total, "what can be told"))
     return pd.DataFrame(
-        [(what, number, _number(size), source) for what, number, size, source in rows], columns=columns
+        [(what, number, _number(size), basis) for what, number, size, basis in rows], columns=columns
     )
 
 
 def _archives(known: Known, hosts: list[str]) -> tuple:
     real = [name for name in hosts if not known.configuration.is_phantom(name)]
     size = sum(known.configuration.datasets[name].get("gigabytes", math.nan) for name in real)
-    source = "config/datasets.yaml" if real else "phantom, generated"
-    return "data/raw", int((known.jobs.rule == "download").sum()), size if real else math.nan, source
+    basis = "config/datasets.yaml" if real else "phantom, generated"
+    return "data/raw", int((known.jobs.rule == "download").sum()), size if real else math.nan, basis
 
 
 def _volumes(known: Known) -> list[tuple]:
     """Return cases, preprocessed cases and predictions; the first and the last before compression."""
     ingested = [Path(file).parts[-2] for file in known.jobs[known.jobs.rule == "ingest"].file]
     grids = [grid for name in ingested for grid in known.cohorts[name].grids.values()]
-    source = f"by {', '.join(sorted({known.cohorts[name].source for name in ingested}))}"
-    spacing = (
-        f"{source}, at {' x '.join(f'{mm:.3g}' for mm in known.spacing)} mm" if known.spacing else source
-    )
+    basis = f"by {', '.join(sorted({known.cohorts[name].basis for name in ingested}))}"
+    spacing = known.target_spacing
+    resampled = f"{basis}, at {' x '.join(f'{mm:.3g}' for mm in spacing)} mm" if spacing else basis
     shapes = {
         "cases": [grid.shape for grid in grids],
-        "preprocessed": [on_plan(grid, known.spacing) for grid in grids] if known.spacing else [],
+        "preprocessed": [at_target_spacing(grid, spacing) for grid in grids] if spacing else [],
         "predictions": [grid.shape for grid in _predicted(known)],
     }
     return [
@@ -125,7 +124,7 @@ def _volumes(known: Known) -> list[tuple]:
             f"results/{kind}",
             len(found),
             sum(map(math.prod, found)) * BYTES[kind] / 1e9 if found else math.nan,
-            spacing if kind == "preprocessed" else f"before compression, {source}",
+            resampled if kind == "preprocessed" else f"before compression, {basis}",
         )
         for kind, found in shapes.items()
     ]

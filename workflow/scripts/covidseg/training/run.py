@@ -79,7 +79,7 @@ def make_run(
         sections: what decides the model: seed, timed, and of plan, network, training and augmentation in
             the configuration the keys that count.
         training: this section of the configuration as a whole, with what only says how a training runs.
-        code: checksums of the source files, whose change makes a saved state worthless.
+        code: checksums of the code's files, whose change makes a saved state worthless.
         threads: of the processor.
     """
     folders = {folder.name: folder for folder in preprocessed}

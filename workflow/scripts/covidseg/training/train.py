@@ -22,7 +22,7 @@ from covidseg.training.patches import TrainingCase, load_cases
 from covidseg.training.run import Run
 from covidseg.training.state import Progress, State, network_tensors, open_state, restore_network
 from covidseg.training.validation import validation_dice
-from covidseg.training.weights import log_transfer, save_model, weights_digest, write_tensors
+from covidseg.training.weights import log_loaded_weights, save_model, weights_digest, write_tensors
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +69,12 @@ def train(
         log.info("training on %s", compute)
         architecture = run.strategy.architecture(run.network)
         network = build_network(architecture, classes=run.classes, seed=run.seed)
-        transfer = run.strategy.prepare(network, run.pretrained)
-        log_transfer(transfer, network, run.pretrained)
-        frozen = weights_digest(network, transfer.frozen)
+        weights = run.strategy.prepare(network, run.pretrained)
+        log_loaded_weights(weights, network, run.pretrained)
+        frozen = weights_digest(network, weights.frozen)
         network = network.to(compute.device, memory_format=torch.channels_last_3d)
         progress = _epochs(run, network, compute, kept)
-        _check_frozen(network, transfer.frozen, frozen)
+        _check_frozen(network, weights.frozen, frozen)
         kept.lease.check()
         save_model(model, network, {**description, "architecture": architecture, "device": str(compute)})
         write_csv(log_table, progress.rows)

@@ -22,7 +22,7 @@ VERSIONS = ("torch", "numpy", "dynamic-network-architectures", "safetensors")
 
 
 @dataclass(frozen=True)
-class Transfer:
+class LoadedWeights:
     """What a network took from a model file: names of the parameters loaded, left new, and frozen."""
 
     loaded: list[str]
@@ -30,7 +30,7 @@ class Transfer:
     frozen: list[str]
 
     @classmethod
-    def of(cls, network: nn.Module, *, loaded: list[str]) -> "Transfer":
+    def of(cls, network: nn.Module, *, loaded: list[str]) -> "LoadedWeights":
         """Describe a prepared network: what was not loaded is new, what takes no gradient is frozen."""
         parameters = dict(network.named_parameters())
         return cls(
@@ -124,9 +124,9 @@ def load_parts(
     """
     tensors, parameters = read_tensors(weights), dict(network.named_parameters())
     loaded = []
-    for source, target in parts:
-        renamed = {target + name.removeprefix(source): name for name in tensors if name.startswith(source)}
-        wanted = {name: p for name, p in parameters.items() if name.startswith(target)}
+    for theirs, ours in parts:
+        renamed = {ours + name.removeprefix(theirs): name for name in tensors if name.startswith(theirs)}
+        wanted = {name: p for name, p in parameters.items() if name.startswith(ours)}
         left = {name for name in renamed.keys() | wanted.keys() if is_head(name) or name in new}
         copy_weights(
             {name: tensors[original] for name, original in renamed.items() if name not in left},
@@ -137,18 +137,18 @@ def load_parts(
     return loaded
 
 
-def copy_weights(source: dict[str, torch.Tensor], target: dict[str, torch.Tensor], path: Path) -> None:
-    """Copy tensors by name; raises InputError, which names the file, unless names and shapes agree."""
-    for name in sorted(source.keys() ^ target.keys()):
-        where = "the file" if name in source else "the network"
+def copy_weights(tensors: dict[str, torch.Tensor], parameters: dict[str, torch.Tensor], path: Path) -> None:
+    """Copy tensors into parameters; raises InputError with the file unless names and shapes agree."""
+    for name in sorted(tensors.keys() ^ parameters.keys()):
+        where = "the file" if name in tensors else "the network"
         raise InputError(f"{path}: another architecture: {name} is only in {where}")
-    for name, parameter in target.items():
-        if source[name].shape != parameter.shape:
-            shapes = f"{tuple(source[name].shape)} in the file and {tuple(parameter.shape)} in the network"
+    for name, parameter in parameters.items():
+        if tensors[name].shape != parameter.shape:
+            shapes = f"{tuple(tensors[name].shape)} in the file and {tuple(parameter.shape)} in the network"
             raise InputError(f"{path}: another architecture: {name} has shape {shapes}")
     with torch.no_grad():
-        for name, parameter in target.items():
-            parameter.copy_(source[name])
+        for name, parameter in parameters.items():
+            parameter.copy_(tensors[name])
 
 
 def weights_digest(network: nn.Module, names: list[str]) -> str:
@@ -159,11 +159,11 @@ def weights_digest(network: nn.Module, names: list[str]) -> str:
     return checksum.hexdigest()
 
 
-def log_transfer(transfer: Transfer, network: nn.Module, source: Path | None) -> None:
+def log_loaded_weights(weights: LoadedWeights, network: nn.Module, pretrained: Path | None) -> None:
     """Log how many tensors and parameters were loaded, left new, and frozen."""
     parameters = dict(network.named_parameters())
     for verb in ("loaded", "new", "frozen"):
-        names = getattr(transfer, verb)
+        names = getattr(weights, verb)
         count = sum(parameters[name].numel() for name in names)
-        origin = f" from {source}" if verb == "loaded" and names else ""
-        log.info("%s%s: %d tensors, %d parameters", verb, origin, len(names), count)
+        where = f" from {pretrained}" if verb == "loaded" and names else ""
+        log.info("%s%s: %d tensors, %d parameters", verb, where, len(names), count)

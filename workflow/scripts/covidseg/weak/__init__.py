@@ -15,7 +15,8 @@ class Entry:
     """What the configuration must know of a system.
 
     Attributes:
-        module: its file in this folder, which defines one subclass of System named `Chosen`.
+        module: its file in this folder.
+        class_name: of its subclass of System, in that file.
         maps: the kinds of heat map it gives; the first is its own.
         sections: keys of the configuration's `weak` that it reads beside the chosen variant.
         options: the keys that a model's `options` must have -> allowed values.
@@ -23,6 +24,7 @@ class Entry:
     """
 
     module: str
+    class_name: str
     maps: tuple[str, ...]
     sections: tuple[str, ...]
     options: dict[str, tuple] = field(default_factory=dict)
@@ -33,22 +35,25 @@ ON_OFF = (True, False)
 SYSTEMS = {
     "decomposition": Entry(
         "decomposition",
+        "Decomposition",
         maps=("decoder", "difference"),
         sections=("features", "critic_features"),
         options={"normal_fidelity": ON_OFF, "lesion_decoder": ON_OFF, "critic": ON_OFF},
     ),
-    "va-gan": Entry("va_gan", maps=("map",), sections=("features", "critic_features", "va_gan")),
+    "va-gan": Entry("va_gan", "VAGAN", maps=("map",), sections=("features", "critic_features", "va_gan")),
     "biomarker-localisation": Entry(
         "biomarker_localisation",
+        "BiomarkerLocalisation",
         maps=("difference",),
         sections=("features", "critic_features", "biomarker_localisation"),
         needs_classifier=True,
     ),
-    "classifier": Entry("classifier", maps=("cam", "grad-cam"), sections=("classifier",)),
+    "classifier": Entry("classifier", "Classifier", maps=("cam", "grad-cam"), sections=("classifier",)),
 }
 
 
-def load_system(name: str, options: dict, settings: dict) -> System:
+def load_system(name: str, options: dict, weak: dict) -> System:
     """Import a system and make it with a model's options and the configuration's `weak`."""
-    module = importlib.import_module(f"covidseg.weak.{SYSTEMS[name].module}")
-    return module.Chosen(options, settings)
+    entry = SYSTEMS[name]
+    module = importlib.import_module(f"covidseg.weak.{entry.module}")
+    return getattr(module, entry.class_name)(options, weak)

@@ -28,22 +28,22 @@ class System:
 
     Attributes:
         options: of the model in experiments.yaml.
-        settings: the configuration's `weak`.
-        values: those of the setting chosen there, "paper" or "code".
+        weak: the configuration's `weak`.
+        variant: the values of the framework's variant chosen there, "paper" or "code".
     """
 
-    def __init__(self, options: dict, settings: dict) -> None:
+    def __init__(self, options: dict, weak: dict) -> None:
         self.options = options
-        self.settings = settings
-        self.values = settings["settings"][settings["setting"]]
+        self.weak = weak
+        self.variant = weak["variants"][weak["variant"]]
 
     def scale(self, slices: torch.Tensor) -> torch.Tensor:
         """Return slices, uint8 (n, y, x), as images float32 (n, 1, y, x) from -range to range."""
-        return (slices.float()[:, None] / 127.5 - 1) * self.values["range"]
+        return (slices.float()[:, None] / 127.5 - 1) * self.variant["range"]
 
     def change(self, images: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
         """Return how much two images differ, by the length of their range: (n, y, x), 0 to 1."""
-        return ((images - others)[:, 0].abs() / (2 * self.values["range"])).clamp(max=1)
+        return ((images - others)[:, 0].abs() / (2 * self.variant["range"])).clamp(max=1)
 
     def build(self) -> nn.ModuleDict:
         """Return the networks to train, weights drawn from torch's generator as it is seeded."""
@@ -54,7 +54,7 @@ class System:
 
     def betas(self) -> tuple[float, float]:
         """Return Adam's."""
-        return tuple(self.values["betas"])
+        return tuple(self.variant["betas"])
 
     def step(
         self, networks: nn.ModuleDict, optimisers: dict[str, Adam], batch: Batch, iteration: int

@@ -11,7 +11,7 @@ from covidseg.weak.losses import adversarial_loss, distance, normal_fidelity_los
 from covidseg.weak.networks import Critic, Decomposer
 
 
-class Chosen(System):
+class BiomarkerLocalisation(System):
     """An encoder-decoder that removes what the classifier and the critic take for disease.
 
     A trained classifier, frozen, must call its output normal, and the critic must take it for a normal
@@ -23,8 +23,8 @@ class Chosen(System):
         """Make the encoder-decoder and the critic."""
         return nn.ModuleDict(
             {
-                "generator": Decomposer(self.settings["features"], lesion=False, shared=False),
-                "critic": Critic(self.settings["critic_features"], batch_norm=False),
+                "generator": Decomposer(self.weak["features"], lesion=False, shared=False),
+                "critic": Critic(self.weak["critic_features"], batch_norm=False),
             }
         )
 
@@ -36,7 +36,7 @@ class Chosen(System):
         self, networks: nn.ModuleDict, optimisers: dict[str, Adam], batch: Batch, iteration: int
     ) -> dict[str, torch.Tensor]:
         """Update the critic, then the encoder-decoder."""
-        weights, count = self.settings["biomarker_localisation"]["weights"], len(batch.normal)
+        weights, count = self.weak["biomarker_localisation"]["weights"], len(batch.normal)
         cleaned, _ = networks["generator"](torch.cat([batch.normal, batch.lesion]))
         fake = cleaned[count:]
         values = {
@@ -46,7 +46,7 @@ class Chosen(System):
                 real=batch.normal,
                 fake=fake.detach(),
                 share=batch.share,
-                values=self.values,
+                values=self.variant,
             ),
             "adversarial_loss": adversarial_loss(networks["critic"](fake)),
             "classification_loss": functional.cross_entropy(
@@ -58,7 +58,7 @@ class Chosen(System):
         loss = sum(weights[name] * values[f"{name}_loss"] for name in weights)
         optimisers["generator"].zero_grad()
         loss.backward()
-        optimisers["generator"].step(self.values["learning_rate"])
+        optimisers["generator"].step(self.variant["learning_rate"])
         return {"loss": loss, **values}
 
     def heat(self, networks: nn.ModuleDict, images: torch.Tensor, kind: str) -> torch.Tensor:

@@ -12,12 +12,12 @@ from covidseg.weak.base import Batch, System
 LESION = 1  # the class of slices with lesion
 
 
-class Chosen(System):
+class Classifier(System):
     """Normal or lesion, by cross entropy; the maps show what spoke for a lesion (yang2021 3.2)."""
 
     def build(self) -> nn.ModuleDict:
         """Make the ResNet-18."""
-        features = self.settings["classifier"]["features"]
+        features = self.weak["classifier"]["features"]
         network = ResNet("basic", [2, 2, 2, 2], features, spatial_dims=2, n_input_channels=1, num_classes=2)
         return nn.ModuleDict({"classifier": network})
 
@@ -33,7 +33,7 @@ class Chosen(System):
         loss = functional.cross_entropy(scores, classes)
         optimisers["classifier"].zero_grad()
         loss.backward()
-        optimisers["classifier"].step(self.settings["classifier"]["learning_rate"])
+        optimisers["classifier"].step(self.weak["classifier"]["learning_rate"])
         return {"loss": loss, "accuracy": (scores.argmax(1) == classes).float().mean()}
 
     @torch.enable_grad()

@@ -24,7 +24,7 @@ def update_critic(
         real: normal images (batch, 1, y, x).
         fake: normal versions, without gradients; the last of them are mixed with the real ones.
         share: of the real images in the mixtures.
-        values: of the setting: penalty_weight, critic_weight, learning_rate.
+        values: of the variant: penalty_weight, critic_weight, learning_rate.
     """
     critic.requires_grad_(True)
     penalty = gradient_penalty(critic, real, fake[-len(real) :], share)

@@ -15,7 +15,7 @@ from covidseg.weak.losses import (
 from covidseg.weak.networks import Critic, Decomposer
 
 
-class Chosen(System):
+class Decomposition(System):
     """Encoder E, generator G1 (normal version), decoder G2 (lesion), critic D; options are its ablations.
 
     normal_fidelity: whether L_n counts.
@@ -26,14 +26,14 @@ class Chosen(System):
     def build(self) -> nn.ModuleDict:
         """Make E, G1, G2 and D."""
         decomposer = Decomposer(
-            self.settings["features"],
+            self.weak["features"],
             lesion=self.options["lesion_decoder"],
-            shared=self.values["shared_decoders"],
+            shared=self.variant["shared_decoders"],
         )
         networks = nn.ModuleDict({"decomposer": decomposer})
         if self.options["critic"]:
-            batch_norm = self.values["critic_norm"] == "batch"
-            networks["critic"] = Critic(self.settings["critic_features"], batch_norm=batch_norm)
+            batch_norm = self.variant["critic_norm"] == "batch"
+            networks["critic"] = Critic(self.weak["critic_features"], batch_norm=batch_norm)
         return networks
 
     def step(
@@ -42,8 +42,8 @@ class Chosen(System):
         """Update the critic, then the other networks (equations 3 and 5)."""
         images, count = torch.cat([batch.normal, batch.lesion]), len(batch.normal)
         normal, lesion = networks["decomposer"](images)
-        fakes = normal[count:] if self.values["fakes"] == "lesion" else normal
-        values, weights = {}, self.values["weights"]
+        fakes = normal[count:] if self.variant["fakes"] == "lesion" else normal
+        values, weights = {}, self.variant["weights"]
         loss = torch.zeros((), device=images.device)
         if self.options["critic"]:
             values["critic_loss"] = update_critic(
@@ -52,11 +52,11 @@ class Chosen(System):
                 real=batch.normal,
                 fake=fakes.detach(),
                 share=batch.share,
-                values=self.values,
+                values=self.variant,
             )
             values["adversarial_loss"] = adversarial_loss(networks["critic"](fakes))
             loss = loss + weights["adversarial"] * values["adversarial_loss"]
-        edges = edge_weights(images / self.values["range"], self.values["edge_power"])
+        edges = edge_weights(images / self.variant["range"], self.variant["edge_power"])
         if self.options["lesion_decoder"]:
             values["reconstruction_loss"] = reconstruction_loss(images, normal, lesion, edges)
             loss = loss + weights["reconstruction"] * values["reconstruction_loss"]
@@ -66,7 +66,7 @@ class Chosen(System):
             loss = loss + weights["fidelity"] * values["normal_fidelity_loss"]
         optimisers["decomposer"].zero_grad()
         loss.backward()
-        optimisers["decomposer"].step(self.values["learning_rate"])
+        optimisers["decomposer"].step(self.variant["learning_rate"])
         return {"loss": loss, **values}
 
     def heat(self, networks: nn.ModuleDict, images: torch.Tensor, kind: str) -> torch.Tensor:

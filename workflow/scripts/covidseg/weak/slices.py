@@ -67,9 +67,9 @@ def read_slices(dataset: dict, raw: Path, *, size: int) -> dict[str, Slices]:
     }
 
 
-def _labelled_by_folder(archive: Archive, source: dict, size: int) -> tuple[Slices, Slices]:
+def _labelled_by_folder(archive: Archive, entry: dict, size: int) -> tuple[Slices, Slices]:
     """Read slices whose folder tells their kind; lungs are cut out already."""
-    members = {kind: _members(archive, source[kind]) for kind in ("normal", "lesion", "masks")}
+    members = {kind: _members(archive, entry[kind]) for kind in ("normal", "lesion", "masks")}
     missing = [name for name in members["lesion"] if name not in members["masks"]]
     if missing:
         raise InputError(f"{archive.path}: no mask of {len(missing)} lesion slices, {missing[0]} among them")
@@ -81,14 +81,14 @@ def _labelled_by_folder(archive: Archive, source: dict, size: int) -> tuple[Slic
     return normal, Slices(lesion.names, lesion.images, masks)
 
 
-def _labelled_by_mask(archive: Archive, source: dict, size: int) -> tuple[Slices, Slices]:
+def _labelled_by_mask(archive: Archive, entry: dict, size: int) -> tuple[Slices, Slices]:
     """Read slices whose mask has ids of lung and lesion: without lesion they are normal."""
-    images, masks = (_members(archive, source[kind]) for kind in ("images", "masks"))
+    images, masks = (_members(archive, entry[kind]) for kind in ("images", "masks"))
     names = [name for name in masks if name in images]
     pictures = _stack(archive, [images[name] for name in names], size)
     ids = _stack(archive, [masks[name] for name in names], size, mask=True)
-    pictures[~np.isin(ids, source["lungs"])] = 0
-    lesions = np.isin(ids, source["lesions"])
+    pictures[~np.isin(ids, entry["lungs"])] = 0
+    lesions = np.isin(ids, entry["lesions"])
     kinds = lesions.any((1, 2))
     return tuple(
         Slices(

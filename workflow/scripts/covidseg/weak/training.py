@@ -37,7 +37,7 @@ class WeakRun:
         system: what is trained, and how.
         slices: folder with train_normal.npy and train_lesion.npy; there is no lesion mask in it.
         classifier: model.safetensors of a trained classifier, or None.
-        settings: of the configuration's `weak`, what decides the system.
+        weak: of the configuration's `weak`, what decides the system.
         checkpoint_seconds: between two states.
         seed: of weights and batches.
         threads: of the processor.
@@ -48,7 +48,7 @@ class WeakRun:
     system: System
     slices: Path
     classifier: Path | None
-    settings: dict
+    weak: dict
     checkpoint_seconds: float
     seed: int
     threads: int
@@ -67,7 +67,7 @@ def train_weakly(run: WeakRun, *, model: Path, log_table: Path, state: Path, des
     with open_state(state, run.fingerprint) as kept:
         if kept.restore(outputs):
             return
-        compute = choose_compute(run.settings["device"], "float32", threads=run.threads)
+        compute = choose_compute(run.weak["device"], "float32", threads=run.threads)
         log.info("training on %s", compute)
         networks = build(run.system, run.classifier, run.seed, compute)
         optimisers = {name: Adam(network, betas=run.system.betas()) for name, network in networks.items()}
@@ -90,7 +90,7 @@ def build(system: System, classifier: Path | None, seed: int, compute: Compute) 
 def load_networks(path: Path, compute: Compute) -> tuple[System, nn.ModuleDict, dict]:
     """Rebuild a trained system; returns it, its networks in evaluation mode, and its description."""
     description = read_description(path)
-    system = load_system(description["system"], description["options"], description["settings"])
+    system = load_system(description["system"], description["options"], description["weak"])
     networks = system.build()
     copy_weights(read_tensors(path), weights(networks), path)
     return system, networks.to(compute.device).eval(), description
@@ -109,23 +109,21 @@ def _epochs(
         for kind in ("normal", "lesion")
     ]
     networks.train()
-    settings = run.settings
+    weak = run.weak
 
     def step(progress: Progress) -> Tensors:
-        iteration = progress.epoch * settings["iterations"] + progress.iteration
+        iteration = progress.epoch * weak["iterations"] + progress.iteration
         batch = draw_batch(run.system, slices, run.seed, iteration)
         return run.system.step(networks, optimisers, batch, iteration)
 
     def finish(progress: Progress, means: dict[str, float]) -> dict:
         listed = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
-        log.info(
-            "epoch %d of %d: %s, %.1f s", progress.epoch + 1, settings["epochs"], listed, progress.seconds
-        )
+        log.info("epoch %d of %d: %s, %.1f s", progress.epoch + 1, weak["epochs"], listed, progress.seconds)
         return {"epoch": progress.epoch, "seconds": progress.seconds if run.timed else None, **means}
 
     loop = Loop(
-        epochs=settings["epochs"],
-        iterations=settings["iterations"],
+        epochs=weak["epochs"],
+        iterations=weak["iterations"],
         checkpoint_seconds=run.checkpoint_seconds,
         device=compute.device,
         step=step,
@@ -138,7 +136,7 @@ def _epochs(
 
 def draw_batch(system: System, slices: list[torch.Tensor], seed: int, iteration: int) -> Batch:
     """Draw half a batch of normal and half of lesion slices, uint8 (n, y, x), scaled for the system."""
-    generator, half = np.random.default_rng([seed, iteration]), system.values["batch"] // 2
+    generator, half = np.random.default_rng([seed, iteration]), system.variant["batch"] // 2
     normal, lesion = (
         system.scale(part[torch.from_numpy(generator.integers(len(part), size=half))]) for part in slices
     )
@@ -173,7 +171,7 @@ def make_weak_run(
     *,
     slices: Path,
     classifier: Path | None,
-    settings: dict,
+    weak: dict,
     checkpoint_seconds: float,
     seed: int,
     code: list[str],
@@ -183,15 +181,15 @@ def make_weak_run(
     """Collect what one system is trained on and with; `model` as WeakModel.to_json gives it."""
     files = [slices / "train_normal.npy", slices / "train_lesion.npy", *filter(None, [classifier])]
     return WeakRun(
-        system=load_system(model["system"], model["options"], settings),
+        system=load_system(model["system"], model["options"], weak),
         slices=slices,
         classifier=classifier,
-        settings=settings,
+        weak=weak,
         checkpoint_seconds=checkpoint_seconds,
         seed=seed,
         threads=threads,
         timed=timed,
-        fingerprint=fingerprint([model, settings, seed, code, threads, timed], files),
+        fingerprint=fingerprint([model, weak, seed, code, threads, timed], files),
     )
 
 
@@ -206,7 +204,7 @@ def describe_weak_run(run: WeakRun, model: dict) -> dict:
     return {
         "system": model["system"],
         "options": model["options"],
-        "settings": run.settings,
+        "weak": run.weak,
         "lineage": lineage,
         "fingerprint": run.fingerprint,
     }

@@ -10,7 +10,7 @@ from covidseg.weak.losses import adversarial_loss
 from covidseg.weak.networks import Critic, MapGenerator
 
 
-class Chosen(System):
+class VAGAN(System):
     """A generator M whose map makes a slice with lesion look normal: x + M(x), M small.
 
     Normal slices are only shown to the critic, which is updated several times an iteration. The sum is
@@ -21,25 +21,25 @@ class Chosen(System):
         """Make M and the critic."""
         return nn.ModuleDict(
             {
-                "generator": MapGenerator(self.settings["features"]),
-                "critic": Critic(self.settings["critic_features"], batch_norm=False),
+                "generator": MapGenerator(self.weak["features"]),
+                "critic": Critic(self.weak["critic_features"], batch_norm=False),
             }
         )
 
     def betas(self) -> tuple[float, float]:
         """Return Adam's, of the authors' code."""
-        return tuple(self.settings["va_gan"]["betas"])
+        return tuple(self.weak["va_gan"]["betas"])
 
     def step(
         self, networks: nn.ModuleDict, optimisers: dict[str, Adam], batch: Batch, iteration: int
     ) -> dict[str, torch.Tensor]:
         """Update the critic `critic_steps` times, then the generator."""
-        settings = self.settings["va_gan"]
-        values = {"penalty_weight": 10, "critic_weight": 1, "learning_rate": settings["learning_rate"]}
+        va_gan = self.weak["va_gan"]
+        values = {"penalty_weight": 10, "critic_weight": 1, "learning_rate": va_gan["learning_rate"]}
         maps = networks["generator"](batch.lesion)
-        fake = (batch.lesion + maps).clamp(-self.values["range"], self.values["range"])
-        often = iteration < settings["often_first"] or iteration % settings["often_every"] == 0
-        for _ in range(settings["often_steps"] if often else settings["critic_steps"]):
+        fake = (batch.lesion + maps).clamp(-self.variant["range"], self.variant["range"])
+        often = iteration < va_gan["often_first"] or iteration % va_gan["often_every"] == 0
+        for _ in range(va_gan["often_steps"] if often else va_gan["critic_steps"]):
             critic_loss = update_critic(
                 networks["critic"],
                 optimisers["critic"],
@@ -49,10 +49,10 @@ class Chosen(System):
                 values=values,
             )
         adversarial, size = adversarial_loss(networks["critic"](fake)), maps.abs().mean()
-        loss = adversarial + settings["map_weight"] * size
+        loss = adversarial + va_gan["map_weight"] * size
         optimisers["generator"].zero_grad()
         loss.backward()
-        optimisers["generator"].step(settings["learning_rate"])
+        optimisers["generator"].step(va_gan["learning_rate"])
         return {"loss": loss, "critic_loss": critic_loss, "adversarial_loss": adversarial, "map_size": size}
 
     def heat(self, networks: nn.ModuleDict, images: torch.Tensor, kind: str) -> torch.Tensor:

@@ -13,11 +13,11 @@ from covidseg.volumes import Geometry, Volume
 
 @dataclass(frozen=True)
 class Scanner:
-    """How a source's scans look.
+    """How a data set's scans look.
 
     Attributes:
         slices: range of the number of slices; the scan always spans about 290 mm unless `thickness`.
-        thickness: slice spacing in mm where the source has a fixed one.
+        thickness: slice spacing in mm where the data set has a fixed one.
         blur: range of the kernel's Gaussian sigma in mm.
         noise: range of the noise's standard deviation in HU.
         vessel_hu: density of blood; about 45 without and 150 with contrast agent.

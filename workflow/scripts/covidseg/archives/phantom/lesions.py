@@ -1,4 +1,4 @@
-"""Lesions of each source's kind, drawn into a thorax; every function returns the label it drew.
+"""Lesions of each data set's kind, drawn into a thorax; every function returns the label it drew.
 
 The radiological patterns follow the data descriptions in wang2021 4.1 and ma2021 II: ground glass and
 consolidation, peripheral and bilateral (COVID-19); solid tumours (MSD); gross target volumes at the

@@ -20,28 +20,31 @@ class Entry:
     """What the configuration must know of a strategy.
 
     Attributes:
-        module: its file in this folder, which defines one subclass of Strategy named `Chosen`.
+        module: its file in this folder.
+        class_name: of its subclass of Strategy, in that file.
         needs_source: whether experiments must name `sources`.
         options: the keys that an experiment's `options` must have -> allowed values, or a type.
         trains_on_source: whether the source's own cases are seen in training too.
     """
 
     module: str
+    class_name: str
     needs_source: bool = True
     options: dict[str, tuple | type] = field(default_factory=dict)
     trains_on_source: bool = False
 
 
 STRATEGIES = {
-    "pretrain": Entry("pretrain", needs_source=False, options={"lesions": ("union", "heads")}),
-    "scratch": Entry("scratch", needs_source=False),
-    "continual": Entry("continual"),
-    "body-finetune": Entry("body_finetune"),
-    "lesion-representations": Entry("lesion_representations"),
-    "hybrid": Entry("hybrid", options={"decoder": ("new", "pretrained"), "reduction": int}),
-    "multi-encoder": Entry("multi_encoder", options={"decoder": ("new", "pretrained")}),
+    "pretrain": Entry("pretrain", "Pretraining", needs_source=False, options={"lesions": ("union", "heads")}),
+    "scratch": Entry("scratch", "Scratch", needs_source=False),
+    "continual": Entry("continual", "ContinualLearning"),
+    "body-finetune": Entry("body_finetune", "BodyFinetuning"),
+    "lesion-representations": Entry("lesion_representations", "LesionRepresentations"),
+    "hybrid": Entry("hybrid", "HybridEncoder", options={"decoder": ("new", "pretrained"), "reduction": int}),
+    "multi-encoder": Entry("multi_encoder", "MultiEncoder", options={"decoder": ("new", "pretrained")}),
     "collaborative": Entry(
         "collaborative",
+        "CollaborativeLearning",
         options={
             "relations": ("none", "general", "both"),
             "general_encoder": ("random", "pretrained"),
@@ -56,5 +59,6 @@ STRATEGIES = {
 
 def load_strategy(name: str, options: dict, datasets: list[str]) -> Strategy:
     """Import a strategy and make it for an experiment with these options and training data sets."""
-    module = importlib.import_module(f"covidseg.training.strategies.{STRATEGIES[name].module}")
-    return module.Chosen(options, datasets)
+    entry = STRATEGIES[name]
+    module = importlib.import_module(f"covidseg.training.strategies.{entry.module}")
+    return getattr(module, entry.class_name)(options, datasets)

@@ -8,7 +8,7 @@ from torch import nn
 
 from covidseg.device import Compute
 from covidseg.training.losses import deep_supervision_loss
-from covidseg.training.weights import Transfer
+from covidseg.training.weights import LoadedWeights
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class Strategy:
         """Return what `build_network` builds: the configuration's network and the strategy's design."""
         return {**network, "design": "unet"}
 
-    def prepare(self, network: nn.Module, pretrained: Path | None) -> Transfer:
+    def prepare(self, network: nn.Module, pretrained: Path | None) -> LoadedWeights:
         """Load and freeze; the segmentation heads always stay new."""
-        return Transfer.of(network, loaded=[])
+        return LoadedWeights.of(network, loaded=[])
 
     def schedule(self, settings: dict, pretrained: Path | None) -> Schedule:
         """Return the learning rate's schedule: a fresh one."""

@@ -5,12 +5,12 @@ from pathlib import Path
 from torch import nn
 
 from covidseg.training.strategies.base import Strategy
-from covidseg.training.weights import Transfer, load_all_but_head
+from covidseg.training.weights import LoadedWeights, load_all_but_head
 
 
-class Chosen(Strategy):
+class BodyFinetuning(Strategy):
     """Start from all pre-trained weights but the heads', and train everything with a fresh schedule."""
 
-    def prepare(self, network: nn.Module, pretrained: Path | None) -> Transfer:
+    def prepare(self, network: nn.Module, pretrained: Path | None) -> LoadedWeights:
         """Load encoder and decoder."""
-        return Transfer.of(network, loaded=load_all_but_head(network, pretrained))
+        return LoadedWeights.of(network, loaded=load_all_but_head(network, pretrained))

@@ -10,10 +10,10 @@ from covidseg.device import Compute
 from covidseg.training.losses import deep_supervision_loss
 from covidseg.training.relations import ramp_up, relation_loss, relation_matrix
 from covidseg.training.strategies.base import Batch, Strategy
-from covidseg.training.weights import Transfer, load_parts
+from covidseg.training.weights import LoadedWeights, load_parts
 
 
-class Chosen(Strategy):
+class CollaborativeLearning(Strategy):
     """Two encoders trained together; options:
 
     relations: none (the paper's backbone: the general encoder G is frozen), general (L_rc^G), or both
@@ -33,11 +33,11 @@ class Chosen(Strategy):
         """Add the second encoder: G is `general_encoder`, T is `encoder`."""
         return {**network, "design": "concatenation"}
 
-    def prepare(self, network: nn.Module, pretrained: Path | None) -> Transfer:
+    def prepare(self, network: nn.Module, pretrained: Path | None) -> LoadedWeights:
         """Load G, unless it starts random, and freeze it in the backbone."""
         loaded = load_parts(network, pretrained, [("encoder.", "general_encoder.")]) if pretrained else []
         network.general_encoder.requires_grad_(self.options["relations"] != "none")
-        return Transfer.of(network, loaded=loaded)
+        return LoadedWeights.of(network, loaded=loaded)
 
     def losses(
         self, network: nn.Module, batch: Batch, *, settings: dict, compute: Compute, progress: float

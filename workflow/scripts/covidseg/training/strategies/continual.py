@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from covidseg.training.strategies.base import Schedule
-from covidseg.training.strategies.body_finetune import Chosen as BodyFinetuning
+from covidseg.training.strategies.body_finetune import BodyFinetuning
 from covidseg.training.weights import read_description
 
 
-class Chosen(BodyFinetuning):
+class ContinualLearning(BodyFinetuning):
     """Body fine-tuning whose learning rate goes on falling from where pre-training left it."""
 
     def schedule(self, settings: dict, pretrained: Path | None) -> Schedule:

@@ -5,10 +5,10 @@ from pathlib import Path
 from torch import nn
 
 from covidseg.training.strategies.base import Strategy
-from covidseg.training.weights import Transfer, load_parts
+from covidseg.training.weights import LoadedWeights, load_parts
 
 
-class Chosen(Strategy):
+class HybridEncoder(Strategy):
     """A dedicated encoder from random, an adapted encoder pre-trained and frozen, fused by attention.
 
     Whether the decoder starts new or pre-trained, which the paper does not say, is option `decoder`.
@@ -18,11 +18,11 @@ class Chosen(Strategy):
         """Add the second encoder and Selective Fusion."""
         return {**network, "design": "selective-fusion", "reduction": self.options["reduction"]}
 
-    def prepare(self, network: nn.Module, pretrained: Path | None) -> Transfer:
+    def prepare(self, network: nn.Module, pretrained: Path | None) -> LoadedWeights:
         """Load and freeze the adapted encoder, which is the network's `general_encoder`."""
         parts = [("encoder.", "general_encoder.")]
         if self.options["decoder"] == "pretrained":
             parts.append(("decoder.", "decoder."))
         loaded = load_parts(network, pretrained, parts)
         network.general_encoder.requires_grad_(False)
-        return Transfer.of(network, loaded=loaded)
+        return LoadedWeights.of(network, loaded=loaded)

@@ -5,17 +5,17 @@ from pathlib import Path
 from torch import nn
 
 from covidseg.training.strategies.base import Strategy
-from covidseg.training.weights import Transfer, load_all_but_head
+from covidseg.training.weights import LoadedWeights, load_all_but_head
 
 
-class Chosen(Strategy):
+class LesionRepresentations(Strategy):
     """Start from all pre-trained weights but the heads', freeze the encoder, train the decoder.
 
     No gradient is computed for a frozen encoder: neither its input nor its weights ask for one.
     """
 
-    def prepare(self, network: nn.Module, pretrained: Path | None) -> Transfer:
+    def prepare(self, network: nn.Module, pretrained: Path | None) -> LoadedWeights:
         """Load encoder and decoder, freeze the encoder."""
         loaded = load_all_but_head(network, pretrained)
         network.encoder.requires_grad_(False)
-        return Transfer.of(network, loaded=loaded)
+        return LoadedWeights.of(network, loaded=loaded)

@@ -5,13 +5,13 @@ from pathlib import Path
 from torch import nn
 
 from covidseg.training.strategies.base import Strategy
-from covidseg.training.weights import Transfer, load_parts
+from covidseg.training.weights import LoadedWeights, load_parts
 
 # The first layer of the decoder takes twice the channels: there is nothing of its shape to load.
 WIDENED = ("decoder.transpconvs.0.weight", "decoder.transpconvs.0.bias")
 
 
-class Chosen(Strategy):
+class MultiEncoder(Strategy):
     """A self-encoder that starts pre-trained, an adapted encoder pre-trained and frozen, concatenated.
 
     Whether the decoder starts new or pre-trained, which the paper does not say, is option `decoder`.
@@ -21,11 +21,11 @@ class Chosen(Strategy):
         """Add the second encoder."""
         return {**network, "design": "concatenation"}
 
-    def prepare(self, network: nn.Module, pretrained: Path | None) -> Transfer:
+    def prepare(self, network: nn.Module, pretrained: Path | None) -> LoadedWeights:
         """Load both encoders and freeze the adapted one, which is the network's `general_encoder`."""
         parts = [("encoder.", "encoder."), ("encoder.", "general_encoder.")]
         if self.options["decoder"] == "pretrained":
             parts.append(("decoder.", "decoder."))
         loaded = load_parts(network, pretrained, parts, new=WIDENED)
         network.general_encoder.requires_grad_(False)
-        return Transfer.of(network, loaded=loaded)
+        return LoadedWeights.of(network, loaded=loaded)

@@ -7,7 +7,7 @@ import torch
 from covidseg.training.strategies.base import Schedule, Strategy
 
 
-class Chosen(Strategy):
+class Pretraining(Strategy):
     """All weights random; option `lesions` is how the lesions of several data sets are told apart.
 
     union: they are not, one lesion class. heads: one segmentation head a data set, side by side in the

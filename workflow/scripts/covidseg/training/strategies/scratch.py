@@ -3,5 +3,5 @@
 from covidseg.training.strategies.base import Strategy
 
 
-class Chosen(Strategy):
+class Scratch(Strategy):
     """The base strategy as it is."""

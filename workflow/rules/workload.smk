@@ -1,10 +1,10 @@
-# How much there is to run, for `snakemake plan`.
+# How much there is to run, for `snakemake workload`.
 
 
 # No output: it runs whenever it is asked for, and beside another run, whose lock is one of files.
-rule plan:
+rule workload:
     log:
-        "logs/plan.log",
+        "logs/workload.log",
     conda:
         ENVIRONMENT
     resources:
@@ -13,6 +13,6 @@ rule plan:
         rules=lambda wildcards: internals.rules_asked(workflow),
         hosts=in_use.hosts(CONFIG),
         owner=results_owner(),
-        base=f"results/plan/{config['name']}",
+        base=f"results/workload/{config['name']}",
     script:
-        "../scripts/plan.py"
+        "../scripts/workload.py"

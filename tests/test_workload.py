@@ -1,4 +1,4 @@
-"""What `snakemake plan` counts and estimates."""
+"""What `snakemake workload` counts and estimates."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ from conftest import ROOT
 from covidseg.errors import InputError
 from covidseg.runs.dag import Rule, list_jobs, read_summary
 from covidseg.runs.epoch_times import EpochTime, epoch_times, measured_times, published_times
-from covidseg.runs.grids import Cohort, Grid, on_plan, predicted_grids, read_cohort
+from covidseg.runs.grids import Cohort, Grid, at_target_spacing, predicted_grids, read_cohort
 from covidseg.runs.hours import count_tiles
 from covidseg.runs.network_sizes import plain_size
 from covidseg.runs.wall_times import wall_times
@@ -26,17 +26,17 @@ def clone(tmp_path_factory):
     return folder
 
 
-def planned(folder, name):
-    with open(folder / "results" / "plan" / f"{name}.csv", newline="") as file:
+def counted(folder, name):
+    with open(folder / "results" / "workload" / f"{name}.csv", newline="") as file:
         return {row["Rule"]: row for row in csv.DictReader(file)}
 
 
 @pytest.mark.parametrize("name", ["phantom", "paper", "public"])
 def test_a_fresh_clone_counts_the_jobs_of_a_dry_run(clone, name):
     arguments = [] if name == "phantom" else ["--configfile", f"config/{name}.yaml"]
-    output = snakemake(clone, "plan", *arguments)
+    output = snakemake(clone, "workload", *arguments)
     expected = jobs_of(snakemake(clone, "-n", "--forceall", *arguments))
-    table = planned(clone, name)
+    table = counted(clone, name)
     sums = {"all on CPUs", "all on GPUs"} & set(table)
     assert {rule: int(row["Jobs"]) for rule, row in table.items() if rule not in sums} | {
         "all": 1
@@ -44,7 +44,7 @@ def test_a_fresh_clone_counts_the_jobs_of_a_dry_run(clone, name):
     assert sum(int(table[rule]["Jobs"]) for rule in sums) + 1 == sum(expected.values())
     assert all(row["Jobs"] == row["To do"] for row in table.values())
     assert f"# What configuration {name} takes" in output
-    assert not (clone / "results" / "configuration.txt").exists(), "nothing is claimed by planning"
+    assert not (clone / "results" / "configuration.txt").exists(), "nothing is claimed by counting"
     if name == "paper":
         # 45 models of scratch, 20 of each of three strategies, 5 of two, 1000 epochs at the published seconds.
         seconds = 45 * 206 + 20 * (199 + 195 + 148) + 5 * (213 + 206)
@@ -58,7 +58,7 @@ def test_a_fresh_clone_counts_the_jobs_of_a_dry_run(clone, name):
         assert table["train"]["Hours"] == "–", "the papers' seconds are not a small network's"
 
 
-def test_planning_goes_on_beside_a_run_and_in_a_checkout_of_another_configuration(clone, tmp_path):
+def test_counting_goes_on_beside_a_run_and_in_a_checkout_of_another_configuration(clone, tmp_path):
     folder = tmp_path / "busy"
     folder.mkdir()
     copy_parts(clone, folder)
@@ -68,8 +68,8 @@ def test_planning_goes_on_beside_a_run_and_in_a_checkout_of_another_configuratio
     locks.mkdir(parents=True)
     for kind in ("input", "output"):
         (locks / f"0.{kind}.lock").write_text("results/scores.csv\n")
-    snakemake(folder, "plan", "--configfile", "config/public.yaml")
-    table = planned(folder, "public")
+    snakemake(folder, "workload", "--configfile", "config/public.yaml")
+    table = counted(folder, "public")
     assert table["pretrain"]["Jobs"] == table["pretrain"]["To do"] == "4"
 
 
@@ -105,8 +105,8 @@ def test_published_seconds_scale_with_the_samples_of_an_epoch():
     assert {name: time.seconds for name, time in found.items()} == {
         "scratch": 100, "lesion-representations": 75, "collaborative": 150,
     }  # fmt: skip
-    assert found["lesion-representations"].source == "published"
-    assert found["collaborative"].source == "scratch, published, times 1.50 by operations"
+    assert found["lesion-representations"].basis == "published"
+    assert found["collaborative"].basis == "scratch, published, times 1.50 by operations"
 
 
 def test_what_was_measured_stands_and_carries_over_by_the_published_ratio():
@@ -118,8 +118,8 @@ def test_what_was_measured_stands_and_carries_over_by_the_published_ratio():
     assert {name: time.seconds for name, time in found.items()} == {
         "scratch": 40, "lesion-representations": 30, "collaborative": 99,
     }  # fmt: skip
-    source = found["lesion-representations"].source
-    assert source == "scratch, measured here on X, times 0.75 by published times"
+    basis = found["lesion-representations"].basis
+    assert basis == "scratch, measured here on X, times 0.75 by published times"
 
 
 def test_small_networks_have_no_time_until_one_is_measured():
@@ -157,7 +157,7 @@ def test_cases_have_their_own_grids_once_they_are_ingested(configuration, tmp_pa
     (tmp_path / "covid20" / "cases.csv").write_text("case,shape,spacing_mm\nmine,30x20x10,5.0x1.0x2.0\n")
     cohort = read_cohort(configuration, "covid20", tmp_path)
     assert cohort == Cohort({"mine": Grid((30, 20, 10), (5.0, 1.0, 2.0))}, "cases.csv")
-    assert on_plan(cohort.grids["mine"], (2.5, 2.0, 2.0)) == (60, 10, 10)
+    assert at_target_spacing(cohort.grids["mine"], (2.5, 2.0, 2.0)) == (60, 10, 10)
     assert read_cohort(configuration, "covid20", None).grids == {}, "of a phantom nothing is known before"
 
 

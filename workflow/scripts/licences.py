@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from covidseg.archives.licences import source_table
+from covidseg.archives.licences import licence_table
 from covidseg.files import write_csv
 from covidseg.job import job
 from covidseg.paper.formats import write_pages
@@ -10,11 +10,11 @@ from covidseg.paper.formats import write_pages
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         params = snakemake.params
-        table = source_table(params.datasets, params.phantom)
+        table = licence_table(params.datasets, params.phantom)
         write_csv(snakemake.output[0], table, digits=9)
         write_pages(
             Path(snakemake.output[0]).with_suffix(""),
-            "Data sources",
+            "Licences of the data sets",
             [f"Configuration: {params.config_name}. Gigabytes: of all archives, about."],
             {"Licences and citations": table.fillna("–")},
         )
