@@ -1,6 +1,5 @@
 # make demo     set up, then run the phantom pipeline to its tables and figures
 # make test     set up, then run every test and check
-# make stages   list in dvc.yaml the code that each stage runs, after a change of what modules import
 #
 # make slurm-up     start a SLURM cluster of two nodes on this machine, to try `snakemake --profile slurm` on
 #                   (Debian or Ubuntu, root; the packages it needs are installed)
@@ -11,7 +10,7 @@
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3))
 BIN := .venv/bin
 
-.PHONY: demo test stages slurm-up slurm-down
+.PHONY: demo test slurm-up slurm-down
 
 demo: .venv/installed
 	$(BIN)/snakemake
@@ -31,9 +30,6 @@ slurm-up:
 
 slurm-down:
 	@$(PYTHON) tests/slurm/cluster.py down
-
-stages: .venv/installed
-	$(BIN)/python tools/dvc_stages.py
 
 .venv/installed: envs/requirements.txt envs/setup.sh
 	sh envs/setup.sh "$(PYTHON)"

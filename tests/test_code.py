@@ -1,0 +1,185 @@
+"""The house: the order of its rooms, and the code behind each job."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+from covidseg.config.kinds import KINDS
+from covidseg.runs.code import WITHOUT_EFFECT, code_of, imported, imports_of
+from covidseg.training.strategies import STRATEGIES
+from covidseg.weak import SYSTEMS
+
+SCRIPTS = ROOT / "workflow" / "scripts"
+LIBRARY = SCRIPTS / "covidseg"
+ROOMS = ["archives", "cases", "training", "weak", "evaluation", "config", "paper", "runs"]
+# A registry of room `training` or `weak` that the room `config` reads. It imports its own room's modules only
+# where a network is trained.
+FILES = sorted(SCRIPTS.rglob("*.py"))
+
+
+def room_of(path):
+    """The place of a file in the order of the rooms; the hall is the ground floor."""
+    parts = path.relative_to(LIBRARY).parts
+    return 0 if len(parts) == 1 else 1 + ROOMS.index(parts[0])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SCRIPTS)))
+def test_every_import_is_a_tracked_file_or_a_packages_own_file(path):
+    for module in imports_of(path, SCRIPTS):
+        assert module.is_file()
+
+
+def test_a_module_imports_its_own_room_and_those_before_it():
+    wrong = [
+        (path.relative_to(LIBRARY), module.relative_to(LIBRARY))
+        for path in LIBRARY.rglob("*.py")
+        for module in imports_of(path, SCRIPTS)
+        if room_of(module) > room_of(path)
+    ]
+    assert wrong == []
+    assert {path.name for path in LIBRARY.iterdir() if path.is_dir()} - {"__pycache__"} == set(ROOMS)
+
+
+def test_no_import_leads_in_a_circle_not_even_for_type_checkers():
+    arrows = {path: every_import(path) for path in LIBRARY.rglob("*.py")}
+    while leaves := [path for path, modules in arrows.items() if not modules & arrows.keys()]:
+        for path in leaves:
+            del arrows[path]
+    assert sorted(str(path.relative_to(LIBRARY)) for path in arrows) == []
+
+
+def every_import(path):
+    """What a file imports, anywhere in it, but a registry's own strategies in annotations."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("covidseg"):
+            for alias in node.names:
+                place = SCRIPTS.joinpath(*node.module.split("."), alias.name)
+                near = [
+                    place.with_suffix(".py"),
+                    place.parent.with_suffix(".py"),
+                    place.parent / "__init__.py",
+                ]
+                names.add(next(file for file in near if file.is_file()))
+    return names - {path}
+
+
+def test_the_hall_has_nine_modules_at_most():
+    assert len(list(LIBRARY.glob("*.py"))) <= 9
+
+
+def behind(*scripts):
+    return {str(path.relative_to(SCRIPTS).with_suffix("")) for path in imported(SCRIPTS, scripts)}
+
+
+def test_a_figure_of_cases_and_preprocessing_run_little_code():
+    assert len(behind("artefact", "covidseg/paper/cases_figure")) <= 14
+    assert len(behind("preprocess")) <= 13
+
+
+def test_a_module_named_in_a_from_import_is_among_the_code():
+    assert (
+        "from covidseg.archives.phantom import lesions"
+        in (LIBRARY / "archives/phantom/cohort.py").read_text()
+    )
+    assert "covidseg/archives/phantom/lesions" in behind("covidseg/archives/phantom/hosts")
+
+
+def test_all_code_is_behind_a_script_a_registry_or_the_workflow_itself():
+    scripts = [path.stem for path in SCRIPTS.glob("*.py")]
+    registered = [
+        *(f"covidseg/training/strategies/{entry.module}" for entry in STRATEGIES.values()),
+        *(f"covidseg/weak/{entry.module}" for entry in SYSTEMS.values()),
+        *(f"covidseg/paper/{kind.module}" for kind in KINDS.values()),
+    ]
+    text = "".join(
+        path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
+    )
+    rules = [name.replace(".", "/") for name in re.findall(r"from (covidseg[\w.]*\w) import \w", text)]
+    rules += [
+        f"covidseg/{room}/{name}" for room, name in re.findall(r"from covidseg\.(\w+) import (\w+)", text)
+    ]
+    known = [name for name in rules if (SCRIPTS / f"{name}.py").exists()]
+    found = behind(*scripts, *registered, *known) | set(WITHOUT_EFFECT)
+    modules = {str(path.relative_to(SCRIPTS).with_suffix("")) for path in FILES if path.name != "__init__.py"}
+    assert modules - found == set()
+
+
+def test_modules_without_effect_write_no_result():
+    """They import each other and `files`, and no module that a result comes from imports what they compute."""
+    for name in WITHOUT_EFFECT:
+        allowed = {*WITHOUT_EFFECT, "covidseg/files"}
+        assert {
+            str(path.relative_to(SCRIPTS).with_suffix(""))
+            for path in imports_of(SCRIPTS / f"{name}.py", SCRIPTS)
+        } <= allowed
+        assert name not in behind(*(path.stem for path in SCRIPTS.glob("*.py")))
+
+
+def checksum(folder, text):
+    (folder / "covidseg").mkdir(exist_ok=True)
+    (folder / "covidseg" / "module.py").write_text(text)
+    (folder / "script.py").write_text("from covidseg.module import f\n")
+    return code_of(folder, ["script"])
+
+
+CODE = '"""A module."""\n\nX = 1  # why\n\n\ndef f(a):\n    """Return."""\n    return a + X\n'
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        CODE.replace("# why", "# another reason"),
+        CODE.replace("A module.", "The module."),
+        CODE.replace('    """Return."""\n', ""),
+        CODE.replace("a + X", "(a  +\n            X)"),
+        "# licence\n" + CODE + "\n# end\n",
+    ],
+)
+def test_comments_docstrings_and_layout_do_not_count(tmp_path, same):
+    assert same != CODE
+    assert checksum(tmp_path, same) == checksum(tmp_path, CODE)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        CODE.replace("X = 1", "X = 2"),
+        CODE.replace("X = 1", "X = 1.0"),
+        CODE.replace("a + X", "a - X"),
+        CODE.replace("a + X", "X + a"),
+        CODE.replace("X = 1", "X = None"),
+        CODE.replace("X = 1", "X = True"),
+        CODE.replace("X = 1", 'X = "1"'),
+        CODE.replace('    """Return."""\n', '    x = """Return."""\n'),
+    ],
+)
+def test_everything_else_counts(tmp_path, other):
+    before, after = checksum(tmp_path, CODE), checksum(tmp_path, other)
+    assert [line.split()[0] for line in before] == ["covidseg/module.py", "script.py"]
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("from covidseg.missing import f", "no file for its import of covidseg.missing.f"),
+        ("import covidseg.missing", "no file for its import of covidseg.missing"),
+        ("from . import module", "a relative import"),
+    ],
+)
+def test_an_import_that_is_no_file_is_refused(tmp_path, line, message):
+    (tmp_path / "script.py").write_text(line + "\n")
+    with pytest.raises(LookupError, match=re.escape(message)):
+        imported(tmp_path, ["script"])
+
+
+def test_imports_for_type_checkers_alone_do_not_count(tmp_path):
+    Path(tmp_path, "script.py").write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from covidseg.missing import f\n"
+    )
+    assert imported(tmp_path, ["script"]) == [tmp_path / "script.py"]

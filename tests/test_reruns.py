@@ -1,0 +1,248 @@
+"""What an edit reruns: of the code and of the configuration, no more than it can change."""
+
+import ast
+import os
+import re
+import signal
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+
+import pytest
+import yaml
+
+from covidseg.runs.code import WITHOUT_EFFECT
+from toy_workflow import SNAKEMAKE, copy_toy, finished_toy, jobs_of, snakemake
+
+pytestmark = pytest.mark.slow
+
+SCRIPTS = "workflow/scripts"
+STRATEGIES = f"{SCRIPTS}/covidseg/training/strategies"
+# What follows once a score is another.
+SHOWN = {"collect", "summarise", "table", "violin", "visual"}
+TRAINED = {"train", "predict", "score"} | SHOWN
+FOUND = {"localise", "score_weak", "localisation", "thresholds"} | SHOWN
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """The toy, for dry runs alone: every test puts back what it edits."""
+    return copy_toy(finished_toy(tmp_path_factory), tmp_path_factory.mktemp("reruns") / "toy")
+
+
+@contextmanager
+def edited(folder, path, change):
+    """Change a file's text for a while."""
+    file = folder / path
+    original, stat = file.read_text(), file.stat()
+    text = change(original)
+    assert text != original
+    file.write_text(text)
+    try:
+        yield
+    finally:
+        file.write_text(original)
+        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def due(toy):
+    return {name: count for name, count in jobs_of(snakemake(toy, "-n")).items() if name != "all"}
+
+
+def yaml_edit(change):
+    def apply(text):
+        content = yaml.safe_load(text)
+        change(content)
+        return yaml.safe_dump(content, sort_keys=False)
+
+    return apply
+
+
+def other_constant(text):
+    """The code with its first number another, by the syntax tree."""
+    tree = ast.parse(text)
+    number = next(
+        node for node in ast.walk(tree) if isinstance(node, ast.Constant) and type(node.value) in (int, float)
+    )
+    number.value += 1
+    return ast.unparse(tree)
+
+
+def more(text):
+    """The code with one statement more."""
+    return text + "\nADDED = 1\n"
+
+
+def comment_everywhere(toy):
+    """Add a comment to every module and script, and a sentence to every docstring at their heads."""
+    for path in (toy / SCRIPTS).rglob("*.py"):
+        text = path.read_text()
+        path.write_text(text.replace('"""', '"""Edited. ', 1) + "\n# edited\n")
+
+
+def test_a_comment_in_every_module_reruns_nothing(tmp_path, toy):
+    own = copy_toy(toy, tmp_path / "toy")
+    comment_everywhere(own)
+    assert due(own) == {}
+
+
+def test_a_training_in_flight_goes_on_after_a_comment_and_after_an_edit_of_what_has_no_effect(tmp_path, toy):
+    own = copy_toy(toy, tmp_path / "toy")
+    config, target = own / "config/config.yaml", "results/models/scratch/fold1/model.safetensors"
+    config.write_text(yaml_edit(lambda content: content["training"].update(epochs=60))(config.read_text()))
+    log = own / "logs/train/scratch/fold1.log"
+    log.unlink()
+    process = subprocess.Popen(
+        [SNAKEMAKE, target],
+        cwd=own,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not (log.exists() and "epoch 3 of 60" in log.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+    comment_everywhere(own)
+    for name in WITHOUT_EFFECT:
+        path = own / SCRIPTS / f"{name}.py"
+        path.write_text(more(path.read_text()))
+    change = yaml_edit(lambda content: content["training"].update(checkpoint_seconds=59, device_memory_gib=2))
+    config.write_text(change(config.read_text()))
+    snakemake(own, target)
+    assert re.search(r"resumed at epoch \d+", log.read_text())
+    assert "of another configuration, code or data" not in log.read_text()
+
+
+def put(path, value):
+    """An edit of YAML: the value at a dotted path."""
+
+    def change(content):
+        *parents, last = path.split(".")
+        for parent in parents:
+            content = content[parent]
+        content[last] = value
+
+    return yaml_edit(change)
+
+
+NEW_STRATEGY = """
+from covidseg.training.strategies.base import Strategy
+
+
+class MyStrategy(Strategy):
+    pass
+"""
+WITHOUT_A_RERUN = [
+    *((f"{SCRIPTS}/{name}.py", more) for name in WITHOUT_EFFECT),
+    (f"{STRATEGIES}/hybrid.py", more),  # no experiment of the toy has it
+    (f"{SCRIPTS}/covidseg/weak/va_gan.py", more),
+    (f"{SCRIPTS}/covidseg/cases/nnunet.py", more),
+    (f"{SCRIPTS}/covidseg/archives/http.py", more),  # nothing is fetched
+    (
+        f"{STRATEGIES}/__init__.py",
+        lambda text: text.replace(
+            "STRATEGIES = {\n", 'STRATEGIES = {\n    "my-strategy": Entry("my_strategy", "MyStrategy"),\n'
+        ),
+    ),
+    ("config/config.yaml", put("training.checkpoint_seconds", 59)),
+    ("config/config.yaml", put("training.device_memory_gib", 2)),
+    ("config/config.yaml", put("weak.checkpoint_seconds", 59)),
+    ("config/config.yaml", put("weak.variants.code.range", 0.7)),  # variant paper is chosen
+    ("config/config.yaml", put("weak.va_gan.map_weight", 7)),
+    ("config/config.yaml", put("accept_licences", True)),
+    ("config/datasets.yaml", put("nsclc.licence", "CC0")),  # not in use
+    ("config/splits.json", lambda text: '{"mine": [{"train": ["a"], "val": ["b"]}], ' + text.lstrip()[1:]),
+]
+
+
+def test_edits_that_can_change_nothing_rerun_nothing(toy):
+    module = toy / STRATEGIES / "my_strategy.py"
+    with ExitStack() as edits:
+        for path, change in WITHOUT_A_RERUN:
+            edits.enter_context(edited(toy, path, change))
+        module.write_text(NEW_STRATEGY)
+        edits.callback(module.unlink)
+        assert due(toy) == {}
+
+
+def test_another_constant_of_the_phantoms_lesions_makes_all_phantoms_anew(toy):
+    archives = len([path for path in (toy / "data/raw").glob("*/*") if path.is_file()])
+    with edited(toy, f"{SCRIPTS}/covidseg/archives/phantom/lesions.py", other_constant):
+        jobs = due(toy)
+    assert jobs["download"] == archives
+    assert jobs["ingest"] == len(list((toy / "results/cases").iterdir()))
+    assert jobs["train"] == 8
+
+
+@pytest.mark.parametrize(
+    ("module", "change", "rules"),
+    [
+        ("covidseg/paper/violin", more, {"violin"}),
+        ("covidseg/paper/cases_figure", more, {"visual", "examples"}),
+        ("covidseg/evaluation/metrics", more, {"score", "score_weak", "localisation", "thresholds"} | SHOWN),
+        ("covidseg/training/losses", more, {"pretrain"} | TRAINED),
+        ("covidseg/weak/decomposition", more, {"train_weak"} | FOUND),
+    ],
+)
+def test_an_edit_of_code_reruns_what_runs_it(toy, module, change, rules):
+    with edited(toy, f"{SCRIPTS}/{module}.py", change):
+        assert set(due(toy)) == rules
+
+
+def trained_again(toy):
+    """The names of the models that a dry run trains."""
+    output = snakemake(toy, "-n")
+    return sorted(
+        set(re.findall(r"results/models/([\w-]+)/fold\d/model\.safetensors", output_of_jobs(output)))
+    )
+
+
+def output_of_jobs(output):
+    """The outputs of trainings in a dry run, without what other jobs read of them."""
+    return "\n".join(line for line in output.splitlines() if line.strip().startswith("output:"))
+
+
+def test_another_constant_in_a_strategy_trains_that_strategy_alone(toy):
+    with edited(toy, f"{STRATEGIES}/body_finetune.py", more):
+        assert trained_again(toy) == ["body-finetune-msd"]
+        assert set(due(toy)) == TRAINED
+
+
+def description_of_msd(text):
+    for key in ("licence", "title", "citation", "homepage"):
+        text = put(f"msd.{key}", "https://example.org/new")(text)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("sheet", "change", "rules"),
+    [
+        ("config", put("weak.threshold", 0.3), {"score_weak", "localisation", "thresholds"} | SHOWN),
+        ("config", put("evaluation.tolerance_mm.infection", 2), {"score"} | SHOWN),
+        ("datasets", description_of_msd, {"licences"}),
+        ("config", put("evaluation.bootstrap", 200), {"table"}),
+        ("datasets", put("mosmed.split", "random"), {"split", "collect_splits", "predict", "score"} | SHOWN),
+    ],
+)
+def test_an_edit_of_the_configuration_reruns_what_reads_the_key(toy, sheet, change, rules):
+    with edited(toy, f"config/{sheet}.yaml", change):
+        found = set(due(toy))
+    assert found == rules
+
+
+def test_keys_that_some_trainings_read_rerun_these(toy):
+    with edited(toy, "config/config.yaml", put("training.validation_patches", 3)):
+        assert trained_again(toy) == ["body-finetune-msd", "pretrain-msd", "task3-msd"]
+    with edited(toy, "config/config.yaml", put("weak.classifier.learning_rate", 0.01)):
+        assert trained_again(toy) == ["classifier"]
+
+
+def test_another_split_trains_on_it_and_ingests_nothing(toy):
+    with edited(toy, "config/datasets.yaml", put("msd.split", "random")):
+        jobs = due(toy)
+        assert trained_again(toy) == ["body-finetune-msd", "pretrain-msd", "task3-msd"]
+    assert "ingest" not in jobs
+    assert jobs["split"] == 1
