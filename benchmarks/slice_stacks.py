@@ -62,10 +62,10 @@ def add_configuration(config: Path, slices: Path, cases: list[str]) -> None:
     experiment = {"paper": "ma2021", "strategy": "scratch", "train": [NAME], "evaluate": {NAME: "test"}}
     sheet["experiments"][NAME] = experiment | {"folds": len(cases)}
     (config / "experiments.yaml").write_text(yaml.safe_dump(sheet))
-    settings = yaml.safe_load((config / "config.yaml").read_text()) | {"name": NAME, "phantom": None}
+    sections = yaml.safe_load((config / "config.yaml").read_text()) | {"name": NAME, "phantom": None}
     for section, changes in SETTINGS.items():
-        settings[section] |= changes
-    (config / "slices.yaml").write_text(yaml.safe_dump(settings))
+        sections[section] |= changes
+    (config / "slices.yaml").write_text(yaml.safe_dump(sections))
 
 
 def main() -> None:

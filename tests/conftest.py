@@ -38,7 +38,7 @@ def real_data() -> Path:
 
 
 @pytest.fixture
-def settings() -> dict:
+def sections() -> dict:
     """The default configuration, free to be changed."""
     return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 

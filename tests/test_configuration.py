@@ -22,14 +22,14 @@ def read(name):
     return yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
 
 
-def load(settings):
-    return load_configuration(settings, "config/config.yaml", ROOT / "config")
+def load(sections):
+    return load_configuration(sections, "config/config.yaml", ROOT / "config")
 
 
 @pytest.mark.parametrize("name", ["config", "paper"])
 def test_both_configurations_are_valid(name):
     configuration = load(read(name))
-    assert configuration.settings["name"] == ("phantom" if name == "config" else "paper")
+    assert configuration.sections["name"] == ("phantom" if name == "config" else "paper")
 
 
 def test_both_configurations_have_the_same_keys():
@@ -55,11 +55,11 @@ def test_every_setting_of_the_paper_has_a_reason():
 
 
 def set_key(path, value):
-    def change(settings):
+    def change(sections):
         *parents, last = path.split(".")
         for parent in parents:
-            settings = settings[parent]
-        settings[last] = value
+            sections = sections[parent]
+        sections[last] = value
 
     return change
 
@@ -95,7 +95,7 @@ def set_key(path, value):
             r"without: unknown data set 'strutseg'; allowed: covid20, .*structseg",
         ),
         (set_key("without", ["covid20"]), r"without: covid20 is plan\.target"),
-        (lambda settings: settings.pop("seed"), r"top level: 'seed' is a required property"),
+        (lambda sections: sections.pop("seed"), r"top level: 'seed' is a required property"),
         (
             set_key("weak.lungs", "scratch"),
             r"weak\.lungs: unknown segmentation of lungs 'scratch'; allowed: truth, task2-",
@@ -108,20 +108,20 @@ def set_key(path, value):
         ),
     ],
 )
-def test_a_wrong_setting_is_refused_with_file_key_and_remedy(settings, change, message):
-    change(settings)
+def test_a_wrong_setting_is_refused_with_file_key_and_remedy(sections, change, message):
+    change(sections)
     with pytest.raises(InputError, match=message) as raised:
-        load(settings)
+        load(sections)
     assert str(raised.value).startswith("config/config.yaml: ") or "artefacts.yaml" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(("section", "old"), [(name, old) for name, keys in RENAMED.items() for old in keys])
-def test_a_key_of_a_former_name_is_refused_with_its_name_now(settings, section, old):
+def test_a_key_of_a_former_name_is_refused_with_its_name_now(sections, section, old):
     new = RENAMED[section][old]
-    settings[section][old] = settings[section].pop(new)
+    sections[section][old] = sections[section].pop(new)
     with pytest.raises(InputError) as raised:
-        load(settings)
+        load(sections)
     assert str(raised.value) == f"config/config.yaml: {section}: '{old}' is now '{new}'; rename it"
 
 
@@ -207,7 +207,7 @@ def test_a_key_of_a_former_name_is_refused_with_its_name_now(settings, section, 
         ("artefacts", set_key("wang2022", {}), r"unknown key 'wang2022'; allowed: wang2021, wang2020"),
     ],
 )  # fmt: skip
-def test_a_wrong_sheet_is_refused_with_file_key_and_remedy(settings, tmp_path, sheet, change, message):
+def test_a_wrong_sheet_is_refused_with_file_key_and_remedy(sections, tmp_path, sheet, change, message):
     folder = tmp_path / "config"
     folder.mkdir()
     (folder / "schemas").symlink_to(ROOT / "config" / "schemas")
@@ -218,7 +218,7 @@ def test_a_wrong_sheet_is_refused_with_file_key_and_remedy(settings, tmp_path, s
             change(content)
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     with pytest.raises(InputError, match=message) as raised:
-        load_configuration(settings, "config/config.yaml", folder)
+        load_configuration(sections, "config/config.yaml", folder)
     assert f"{sheet}.yaml: " in str(raised.value)
 
 
@@ -286,7 +286,7 @@ def test_archives_of_a_data_set(configuration):
         "covid20/Lung_Mask.zip",
         "covid20/Lung_and_Infection_Mask.zip",
     ]
-    assert len(configuration.archives("nsclc")) == configuration.settings["phantom"]["cases"]["nsclc"] + 1
+    assert len(configuration.archives("nsclc")) == configuration.sections["phantom"]["cases"]["nsclc"] + 1
 
 
 def test_sources_of_the_papers_archives():
@@ -397,9 +397,9 @@ def test_another_test_set_trains_nothing_anew(configuration):
     assert fewer.for_training() == configuration.experiments["scratch"].for_training()
 
 
-def test_a_phantom_archive_holds_the_cases_of_all_its_data_sets(configuration, settings):
-    settings["phantom"]["cases"] |= {"covid20-lung": 5, "nsclc-lung": ["LUNG1-001", "LUNG1-004"]}
-    fewer = load(settings)
+def test_a_phantom_archive_holds_the_cases_of_all_its_data_sets(configuration, sections):
+    sections["phantom"]["cases"] |= {"covid20-lung": 5, "nsclc-lung": ["LUNG1-001", "LUNG1-004"]}
+    fewer = load(sections)
     lungs = fewer.phantom_cases("covid20", "Lung_Mask.zip")
     assert len(lungs["cases"]) == len(lungs["cohort"]) == 20, (
         "the infection's data set verifies its sides by them"
@@ -410,11 +410,11 @@ def test_a_phantom_archive_holds_the_cases_of_all_its_data_sets(configuration, s
     assert "LUNG1-004" in fewer.phantom_cases("nsclc", "LUNG1-004.zip")["cases"]
 
 
-def test_tables_tell_of_the_patient_who_trains_and_tests(configuration, settings):
+def test_tables_tell_of_the_patient_who_trains_and_tests(configuration, sections):
     """And not where the data set is another, or the split is by patient."""
     (remark,) = configuration.remarks(configuration.artefacts["ma2021"]["table9"])
     assert "patient radiopaedia_10_85902 is in training and test of folds 2 and 4" in remark
     assert configuration.remarks(configuration.artefacts["wang2021"]["table1"]) == [remark]
     assert configuration.remarks(configuration.artefacts["ma2021"]["table6"]) == []
-    settings["splits"] = "patient"
-    assert load(settings).remarks(configuration.artefacts["ma2021"]["table9"]) == []
+    sections["splits"] = "patient"
+    assert load(sections).remarks(configuration.artefacts["ma2021"]["table9"]) == []

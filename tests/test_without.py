@@ -7,8 +7,8 @@ import yaml
 
 from conftest import ROOT
 from covidseg.config.configuration import load_configuration
+from covidseg.config.sections import extend
 from covidseg.config.series import Series
-from covidseg.config.settings import extend
 from covidseg.config.without import missing_datasets, reduce_experiments
 from covidseg.errors import InputError
 from covidseg.files import write_csv
@@ -23,8 +23,8 @@ PUBLISHED = CONFIG / "published.csv"
 
 
 def load(name="config", **changes):
-    settings = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
-    return load_configuration(settings | changes, str(CONFIG / f"{name}.yaml"), CONFIG)
+    sections = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
+    return load_configuration(sections | changes, str(CONFIG / f"{name}.yaml"), CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +46,15 @@ def keys(content, prefix=""):
 def test_the_public_configuration_is_the_paper_s_but_for_what_it_says(public):
     paper = yaml.safe_load((CONFIG / "paper.yaml").read_text())
     own = yaml.safe_load((CONFIG / "public.yaml").read_text())
-    assert keys(public.settings) - {".extends"} == keys(paper)
-    differing = {key for key in paper if public.settings[key] != paper[key]}
+    assert keys(public.sections) - {".extends"} == keys(paper)
+    differing = {key for key in paper if public.sections[key] != paper[key]}
     assert differing == own.keys() - {"extends"} == {"name", "without", "weak"}
-    assert public.settings["weak"] | {"lungs": paper["weak"]["lungs"]} == paper["weak"]
+    assert public.sections["weak"] | {"lungs": paper["weak"]["lungs"]} == paper["weak"]
 
 
 def test_settings_given_beside_it_win_over_what_it_extends():
     """As `--config training={epochs: 5}` does: the other keys of the section stay the paper's."""
-    training = load("public", training={"epochs": 5}).settings["training"]
+    training = load("public", training={"epochs": 5}).sections["training"]
     assert (training["epochs"], training["iterations"]) == (5, 250)
 
 
@@ -196,9 +196,9 @@ def test_misspellings_of_what_is_left_out_are_still_refused(configuration, tmp_p
     sheet = yaml.safe_load((CONFIG / "experiments.yaml").read_text())
     sheet["experiments"]["task2-structseg"]["evaluate"] = {"covid19": "test"}
     (tmp_path / "experiments.yaml").write_text(yaml.safe_dump(sheet))
-    settings = configuration.settings | {"without": ["structseg"]}
+    sections = configuration.sections | {"without": ["structseg"]}
     with pytest.raises(InputError, match=r"task2-structseg\.evaluate: unknown data set 'covid19'"):
-        load_configuration(settings, "config.yaml", tmp_path)
+        load_configuration(sections, "config.yaml", tmp_path)
 
 
 def test_figures_show_what_is_there_and_tell_of_the_rest(public):

@@ -171,7 +171,8 @@ def test_a_model_predicts_its_folds_test_cases_and_all_that_it_never_saw(configu
 
 
 def test_the_papers_network_has_30_million_parameters_and_a_teraflop_a_patch():
-    size = plain_size(yaml.safe_load((ROOT / "config" / "paper.yaml").read_text()))
+    paper = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
+    size = plain_size(paper["network"], paper["plan"])
     assert size.parameters / 1e6 == pytest.approx(30.7, abs=0.05)
     assert size.forward / 1e12 == pytest.approx(0.92, abs=0.005)
     assert 0 < size.encoder < size.forward / 2

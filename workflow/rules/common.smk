@@ -29,7 +29,7 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 config.pop("extends", None)
-config.update(CONFIGURATION.settings)  # with what the chosen file leaves to another
+config.update(CONFIGURATION.sections)  # with what the chosen file leaves to another
 EXPERIMENTS = CONFIGURATION.experiments
 WEAK_MODELS = CONFIGURATION.weak_models
 LOCALISERS = CONFIGURATION.localisers

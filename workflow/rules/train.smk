@@ -23,7 +23,7 @@ rule train:
     params:
         code=strategy_code,
         experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment].for_training(),
-        settings={
+        sections={
             key: config[key]
             for key in (
                 "seed",

@@ -15,7 +15,7 @@ if __name__ == "__main__":
             preprocessed=[Path(folder) for folder in snakemake.input.cases],
             splits=snakemake.input.splits,
             pretrained=Path(snakemake.input.pretrained) if snakemake.input.pretrained else None,
-            settings=params.settings,
+            sections=params.sections,
             code=params.code,
             threads=snakemake.threads,
         )
@@ -24,6 +24,6 @@ if __name__ == "__main__":
             model=Path(snakemake.output.model),
             log_table=Path(snakemake.output.log),
             state=Path(params.state),
-            description=describe_run(run, params.experiment, params.settings),
+            description=describe_run(run, params.experiment, params.sections),
             snapshots=snakemake.output.get("snapshots"),
         )

@@ -72,7 +72,7 @@ def _read_grids(table: Path, key: str = "dataset") -> dict[str, Grid]:
 
 def known_target_spacing(configuration: Configuration, cases: Path | None) -> tuple[float, ...] | None:
     """Return the target spacing in mm: configured, or by the target's cases; None while these are unknown."""
-    plan = configuration.settings["plan"]
+    plan = configuration.sections["plan"]
     if plan["spacing"]:
         return tuple(plan["spacing"])
     table = _table(cases, plan["target"])

@@ -61,9 +61,9 @@ def gather(
         results: this checkout's, or None if they are another configuration's or none's.
         logs: of the same runs.
     """
-    settings = configuration.settings
-    sizes = {name: network_size(one, settings) for name, one in configuration.experiments.items()}
-    plain = plain_size(settings)
+    training, network, plan = (configuration.sections[name] for name in ("training", "network", "plan"))
+    sizes = {name: network_size(one, network, plan) for name, one in configuration.experiments.items()}
+    plain = plain_size(network, plan)
     # Three encoder passes and one through a decoder, where scratch has one of each (zhang2021, Algorithm 1).
     operations = {
         name: 1 + 2 * plain.encoder / plain.forward * entry.trains_on_source
@@ -82,8 +82,8 @@ def gather(
             measured_times(results / "models", strategies) if results else {},
             published_times(configuration),
             operations,
-            samples=settings["training"]["iterations"] * settings["training"]["batch"],
-            comparable=settings["phantom"] is None,
+            samples=training["iterations"] * training["batch"],
+            comparable=configuration.sections["phantom"] is None,
         ),
         walls=wall_times(logs) if results else {},
         cohorts={
@@ -107,7 +107,7 @@ def job_hours(known: Known) -> pd.DataFrame:
         by the limit of the rule, NaN for a training, which takes as many jobs of a scheduler as it needs.
     """
     found = [_estimate(known, job.rule, Path(job.file)) for job in known.jobs.itertuples()]
-    without_gpu = known.configuration.settings["training"]["device"] == "cpu"
+    without_gpu = known.configuration.sections["training"]["device"] == "cpu"
     rules = known.jobs["rule"].map(known.rules)
     on = rules.map(lambda rule: "CPU" if without_gpu or not rule.gpu else "GPU")
     endless = known.jobs["file"].str.endswith(WEIGHTS)
@@ -140,8 +140,8 @@ def _training(known: Known, name: str) -> tuple[float, str]:
 def training_of(configuration: Configuration, name: str) -> tuple[str, int]:
     """Return the strategy or system of a model, and its number of epochs."""
     if name in configuration.weak_models:
-        return configuration.weak_models[name].system, configuration.settings["weak"]["epochs"]
-    return configuration.experiments[name].strategy, configuration.settings["training"]["epochs"]
+        return configuration.weak_models[name].system, configuration.sections["weak"]["epochs"]
+    return configuration.experiments[name].strategy, configuration.sections["training"]["epochs"]
 
 
 def _prediction(known: Known, name: str, fold: int) -> tuple[float, str]:
@@ -149,8 +149,8 @@ def _prediction(known: Known, name: str, fold: int) -> tuple[float, str]:
 
     Reading, resampling and writing are not in it.
     """
-    experiment, settings = known.configuration.experiments[name], known.configuration.settings
-    training, inference = settings["training"], settings["inference"]
+    experiment, sections = known.configuration.experiments[name], known.configuration.sections
+    training, inference, plan = (sections[name] for name in ("training", "inference", "plan"))
     grids = [
         grid
         for dataset in experiment.evaluate
@@ -161,10 +161,10 @@ def _prediction(known: Known, name: str, fold: int) -> tuple[float, str]:
     if REFERENCE not in known.epochs or not (grids and known.target_spacing):
         return float("nan"), "no estimate"
     shapes = [at_target_spacing(grid, known.target_spacing) for grid in grids]
-    tiles = sum(count_tiles(shape, settings["plan"]["patch"], inference) for shape in shapes)
+    tiles = sum(count_tiles(shape, plan["patch"], inference) for shape in shapes)
     passes = tiles * 2 ** len(inference["mirror_axes"])
     seconds = known.epochs[REFERENCE].seconds / (PASSES * training["iterations"] * training["batch"])
-    relative = known.sizes[name].forward / plain_size(settings).forward
+    relative = known.sizes[name].forward / plain_size(sections["network"], plan).forward
     return passes * seconds * relative / 3600, "tiles, each a third of a training sample's time"
 
 

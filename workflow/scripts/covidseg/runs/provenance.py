@@ -48,8 +48,8 @@ def collect_provenance(configuration: Configuration, *, root: Path, data: Path, 
     return {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "configuration": {
-            "name": configuration.settings["name"],
-            "fingerprint": fingerprint([configuration.settings], sheets),
+            "name": configuration.sections["name"],
+            "fingerprint": fingerprint([configuration.sections], sheets),
         },
         "commit": commit_of(root),
         "data": data_checksums(data / "raw", configuration, previous.get("data", {})),

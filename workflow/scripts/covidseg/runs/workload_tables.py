@@ -152,7 +152,7 @@ def _models(known: Known) -> list[tuple]:
     A state holds weights and momenta, of a weak system's Adam three moments; it is deleted with success.
     """
     weak = {
-        name: weak_parameters(model, known.configuration.settings["weak"])
+        name: weak_parameters(model, known.configuration.sections["weak"])
         for name, model in known.configuration.weak_models.items()
     }
     trained = [Path(file).parts[-3] for file in known.jobs.file if file.endswith(WEIGHTS)]

@@ -63,7 +63,7 @@ def make_run(
     preprocessed: list[Path],
     splits: list[str],
     pretrained: Path | None,
-    settings: dict,
+    sections: dict,
     code: list[str],
     threads: int,
 ) -> Run:
@@ -75,7 +75,7 @@ def make_run(
         preprocessed: folders results/preprocessed/<data set> of the training data sets.
         splits: files results/splits/<data set>.json of the same.
         pretrained: model.safetensors to start from, or None.
-        settings: seed, timed, plan, network, training and augmentation of the configuration.
+        sections: seed, timed, plan, network, training and augmentation of the configuration.
         code: checksums of the code's files, whose change makes a saved state worthless.
         threads: of the processor.
     """
@@ -99,21 +99,21 @@ def make_run(
         labels=experiment["labels"],
         classes=1 + len(experiment["classes"]),
         fold=fold,
-        seed=settings["seed"],
-        patch=tuple(settings["plan"]["patch"]),
-        network=settings["network"],
-        training=settings["training"],
-        augmentation=settings["augmentation"],
+        seed=sections["seed"],
+        patch=tuple(sections["plan"]["patch"]),
+        network=sections["network"],
+        training=sections["training"],
+        augmentation=sections["augmentation"],
         threads=threads,
-        timed=settings["timed"],
+        timed=sections["timed"],
         fingerprint=fingerprint(
-            [experiment, fold, settings, threads, code],
+            [experiment, fold, sections, threads, code],
             [*filter(None, [pretrained]), *(case / "case.json" for case in [*cases, *source_cases])],
         ),
     )
 
 
-def describe_run(run: Run, experiment: dict, settings: dict) -> dict:
+def describe_run(run: Run, experiment: dict, sections: dict) -> dict:
     """Return what model.json says of a run, but its architecture: plan, normalisation, labels, lineage."""
     spacing = json.loads((run.cases[0] / "case.json").read_text(encoding="utf-8"))["spacing_mm"]
     lineage = {
@@ -129,7 +129,7 @@ def describe_run(run: Run, experiment: dict, settings: dict) -> dict:
     schedule = run.schedule
     return {
         "plan": {"spacing": spacing, "patch": list(run.patch)},
-        "normalisation": {"window_hu": settings["plan"]["window"], "scheme": "z-score over the scan"},
+        "normalisation": {"window_hu": sections["plan"]["window"], "scheme": "z-score over the scan"},
         "labels": {str(channel): region for channel, region in experiment["classes"].items()},
         "schedule": {
             "epochs": run.training["epochs"],
