@@ -44,7 +44,7 @@ def sections() -> dict:
 
 
 @pytest.fixture(scope="session")
-def configuration():
+def config():
     """The default configuration, checked, with its sheets."""
     path = ROOT / "config" / "config.yaml"
     return load_configuration(yaml.safe_load(path.read_text()), str(path), ROOT / "config")

@@ -143,7 +143,7 @@ def test_times_that_the_configuration_leaves_out_are_said_to_be_left_out(tmp_pat
     assert table["Fold 0"].tolist() == ["not timed [224]", "not timed [194]"]
     assert table["Avg"][0] == "not timed [206 ± 16]"
     assert table["Ratio"].tolist() == ["not timed [1.00]", "not timed [0.97]"]
-    shown = {"configuration": "toy", "phantom": True, "confidence": 0.95, "remarks": []}
+    shown = {"config_name": "toy", "phantom": True, "confidence": 0.95, "remarks": []}
     write_score_pages(tmp_path / "t", artefact, cells, intervals, devices=devices_of(rows, scores), **shown)
     for suffix in ("md", "tex", "html"):
         assert (
@@ -162,7 +162,7 @@ def test_the_three_formats_hold_the_same_and_escape_names(tmp_path):
         artefact,
         cells,
         intervals,
-        configuration="toy",
+        config_name="toy",
         phantom=True,
         confidence=0.95,
         devices=["CPU, float32"],
@@ -195,7 +195,7 @@ def test_numbers_keep_their_sign_and_their_zeros(tmp_path):
         artefact,
         cells,
         intervals,
-        configuration="toy",
+        config_name="toy",
         phantom=True,
         confidence=0.95,
         devices=[],
@@ -297,7 +297,7 @@ def test_panels_stand_above_their_metrics_in_every_format(tmp_path, suffix):
         PANELS,
         cells,
         intervals,
-        configuration="toy",
+        config_name="toy",
         phantom=True,
         confidence=0.95,
         devices=[],

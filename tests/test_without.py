@@ -32,9 +32,9 @@ def public():
     return load("public")
 
 
-def left_out(configuration):
-    there = configuration.experiments | configuration.localisers
-    return [name for name in configuration.all_experiments if name not in there]
+def left_out(config):
+    there = config.experiments | config.localisers
+    return [name for name in config.all_experiments if name not in there]
 
 
 def keys(content, prefix=""):
@@ -84,9 +84,9 @@ def test_a_chain_of_configurations(tmp_path):
     assert extended == {"x": [3], "y": {"p": 1, "q": 2}, "z": None}
 
 
-def test_who_reads_a_missing_archive_is_missing_too(configuration):
+def test_who_reads_a_missing_archive_is_missing_too(config):
     def missing(*without):
-        return missing_datasets(without, configuration.datasets)
+        return missing_datasets(without, config.datasets)
 
     assert missing("structseg", "cc-ccii") == {
         "structseg": "structseg", "structseg-lung": "structseg", "cc-ccii": "cc-ccii",
@@ -118,16 +118,16 @@ def test_nothing_of_structseg_is_left_in_the_public_configuration(public):
     assert all(public.experiments[name] == whole.experiments[name] for name in unchanged)
 
 
-def test_without_nothing_everything_is_as_it_was(configuration):
-    assert left_out(configuration) == []
-    assert configuration.shown() == configuration.artefacts
-    assert configuration.all_experiments == configuration.experiments | configuration.localisers
+def test_without_nothing_everything_is_as_it_was(config):
+    assert left_out(config) == []
+    assert config.shown() == config.artefacts
+    assert config.all_experiments == config.experiments | config.localisers
 
 
-def test_evaluation_on_a_missing_data_set_is_dropped_and_trains_nothing_anew(configuration):
+def test_evaluation_on_a_missing_data_set_is_dropped_and_trains_nothing_anew(config):
     without = load(without=["mosmed"])
     assert left_out(without) == []
-    scratch, before = without.experiments["scratch"], configuration.experiments["scratch"]
+    scratch, before = without.experiments["scratch"], config.experiments["scratch"]
     assert scratch.evaluate == {"covid20": "test"}
     assert scratch.for_training() == before.for_training()
     series = without.series(without.artefacts["ma2021"]["table9"])
@@ -189,14 +189,14 @@ def test_lungs_of_a_model_that_is_left_out_are_refused():
         load(without=["structseg"], weak=weak)
 
 
-def test_misspellings_of_what_is_left_out_are_still_refused(configuration, tmp_path):
+def test_misspellings_of_what_is_left_out_are_still_refused(config, tmp_path):
     """The sheets are checked whole: a wrong row is wrong whether it is run or not."""
     for part in ("schemas", "splits.json", "datasets.yaml", "artefacts.yaml"):
         (tmp_path / part).symlink_to(CONFIG / part)
     sheet = yaml.safe_load((CONFIG / "experiments.yaml").read_text())
     sheet["experiments"]["task2-structseg"]["evaluate"] = {"covid19": "test"}
     (tmp_path / "experiments.yaml").write_text(yaml.safe_dump(sheet))
-    sections = configuration.sections | {"without": ["structseg"]}
+    sections = config.sections | {"without": ["structseg"]}
     with pytest.raises(InputError, match=r"task2-structseg\.evaluate: unknown data set 'covid19'"):
         load_configuration(sections, "config.yaml", tmp_path)
 
@@ -338,7 +338,7 @@ def test_printed_tables_say_not_run_and_why(scores, cells, public, tmp_path, suf
     remarks = public.remarks(public.artefacts["wang2021"]["table1"])
     write_score_pages(
         tmp_path / "t", ARTEFACT, cells, intervals,
-        configuration="public", phantom=False, confidence=0.95, devices=devices_of(SERIES, scores), remarks=remarks,
+        config_name="public", phantom=False, confidence=0.95, devices=devices_of(SERIES, scores), remarks=remarks,
     )  # fmt: skip
     text = (tmp_path / f"t.{suffix}").read_text()
     assert text.count("not run") == (3 + 3) + (3 + 1), "folds, Avg and what follows it; in two tables"
@@ -355,7 +355,7 @@ def test_a_violin_figure_has_no_place_for_a_row_not_run(scores):
     violin = ARTEFACT | {"metrics": ["DSC"]}
     violin["panels"] = [*ARTEFACT["panels"], {"region": "infection", "split": "mosmed"}]
     series = [*SERIES, Series("Train from scratch", "none", "infection", "mosmed", "scratch", 2, runs=False)]
-    figure = draw_violins(series, violin, scores, configuration="public", remarks=["Not run: some. " * 20])
+    figure = draw_violins(series, violin, scores, config_name="public", remarks=["Not run: some. " * 20])
     (axis,) = figure.axes
     assert [label.get_text() for label in axis.get_xticklabels()] == ["none", "Multi-lesion"]
     assert len(figure.get_supxlabel().splitlines()) > 2, "a long remark is broken into lines"

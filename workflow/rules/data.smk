@@ -39,7 +39,7 @@ rule licences:
         code=code("licences"),
         datasets={name: DATASETS[name] for name in hosts_in_use()},
         phantom=[name for name in hosts_in_use() if CONFIGURATION.is_phantom(name)],
-        configuration=config["name"],
+        config_name=config["name"],
     message:
         "List data sets, licences and citations: {output[1]}"
     script:

@@ -22,7 +22,7 @@ rule nnunet_dataset:
         code=code("export_nnunet"),
         dataset=lambda wildcards: DATASETS[NNUNET[wildcards.folder]],
         window=config["plan"]["window"],
-        configuration=config["name"],
+        config_name=config["name"],
     message:
         "Export {output}"
     script:

@@ -32,7 +32,7 @@ rule table:
         remarks=remarks_of,
         evaluation=config["evaluation"],
         seed=config["seed"],
-        configuration=config["name"],
+        config_name=config["name"],
         phantom=config["phantom"] is not None,
     message:
         "Write {output.md}"
@@ -64,7 +64,7 @@ rule violin:
         artefact=artefact_of,
         series=series_of,
         remarks=remarks_of,
-        configuration=config["name"],
+        config_name=config["name"],
     message:
         "Draw {output.png}"
     script:
@@ -101,7 +101,7 @@ rule visual:
         dataset=lambda wildcards: DATASETS[artefact_of(wildcards)["truth"]],
         window=config["plan"]["window"],
         remarks=remarks_of,
-        configuration=config["name"],
+        config_name=config["name"],
     message:
         "Draw {output.png}"
     script:
@@ -132,7 +132,7 @@ rule relations:
         code=code("relations"),
         artefact=artefact_of,
         remarks=remarks_of,
-        configuration=config["name"],
+        config_name=config["name"],
     message:
         "Draw {output.png}"
     script:
@@ -168,7 +168,7 @@ rule examples:
         },
         window=config["plan"]["window"],
         remarks=remarks_of,
-        configuration=config["name"],
+        config_name=config["name"],
     message:
         "Draw {output.png}"
     script:
@@ -204,7 +204,7 @@ rule describe:
         },
         missing=CONFIGURATION.missing,
         remarks=remarks_of,
-        configuration=config["name"],
+        config_name=config["name"],
     message:
         "Write {output.md}"
     script:
@@ -237,7 +237,7 @@ rule localisation:
         code=code("localisation"),
         artefact=artefact_of,
         threshold=config["weak"]["threshold"],
-        configuration=config["name"],
+        config_name=config["name"],
     message:
         "Draw {output.png}"
     script:
@@ -267,7 +267,7 @@ rule thresholds:
         code=code("thresholds"),
         artefact=artefact_of,
         threshold_range=config["weak"]["threshold_range"],
-        configuration=config["name"],
+        config_name=config["name"],
     message:
         "Draw {output.png}"
     script:

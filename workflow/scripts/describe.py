@@ -25,7 +25,7 @@ if __name__ == "__main__":
             Path(snakemake.output.csv).with_suffix(""),
             params.artefact["title"],
             [
-                f"Configuration: {params.configuration}. Numbers: median (least to most).",
+                f"Configuration: {params.config_name}. Numbers: median (least to most).",
                 *params.remarks,
             ],
             {"Cases, grids and lesions": as_text(described)},

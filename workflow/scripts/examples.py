@@ -18,6 +18,6 @@ if __name__ == "__main__":
             entries = [params.datasets[name] for name in names]
             examples[title] = read_example(case, [folders[name] for name in names], entries, params.window)
         figure = draw_examples(
-            examples, params.artefact, configuration=params.configuration, remarks=params.remarks
+            examples, params.artefact, config_name=params.config_name, remarks=params.remarks
         )
         save_figure(figure, Path(snakemake.output.png).with_suffix(""))

@@ -15,6 +15,6 @@ if __name__ == "__main__":
         write_pages(
             Path(snakemake.output[0]).with_suffix(""),
             "Licences of the data sets",
-            [f"Configuration: {params.configuration}. Gigabytes: of all archives, about."],
+            [f"Configuration: {params.config_name}. Gigabytes: of all archives, about."],
             {"Licences and citations": table.fillna("–")},
         )

@@ -27,6 +27,6 @@ if __name__ == "__main__":
             },
             artefact,
             threshold=params.threshold,
-            configuration=params.configuration,
+            config_name=params.config_name,
         )
         save_figure(figure, Path(snakemake.output.png).with_suffix(""))

@@ -14,7 +14,7 @@ if __name__ == "__main__":
             read_matrices(Path(snakemake.input.relations)),
             pd.read_csv(snakemake.input.log),
             snakemake.params.artefact,
-            configuration=snakemake.params.configuration,
+            config_name=snakemake.params.config_name,
             remarks=snakemake.params.remarks,
         )
         save_figure(figure, Path(snakemake.output.png).with_suffix(""))

@@ -26,7 +26,7 @@ if __name__ == "__main__":
             artefact,
             cells,
             intervals,
-            configuration=params.configuration,
+            config_name=params.config_name,
             phantom=params.phantom,
             confidence=params.evaluation["confidence"],
             devices=devices_of(series, scores),

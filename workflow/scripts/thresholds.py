@@ -15,6 +15,6 @@ if __name__ == "__main__":
             {name: read_curve(Path(path), artefact["split"]) for name, path in paths},
             artefact,
             limits=tuple(params.threshold_range),
-            configuration=params.configuration,
+            config_name=params.config_name,
         )
         save_figure(figure, Path(snakemake.output.png).with_suffix(""))

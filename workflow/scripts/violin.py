@@ -14,7 +14,7 @@ if __name__ == "__main__":
             [Series(*fields) for fields in snakemake.params.series],
             snakemake.params.artefact,
             read_scores(Path(snakemake.input.scores)),
-            configuration=snakemake.params.configuration,
+            config_name=snakemake.params.config_name,
             remarks=snakemake.params.remarks,
         )
         save_figure(figure, Path(snakemake.output.png).with_suffix(""))

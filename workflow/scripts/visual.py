@@ -28,5 +28,5 @@ if __name__ == "__main__":
             )
             for case, dsc in chosen.iterrows()
         ]
-        figure = draw_visual(views, artefact, configuration=params.configuration, remarks=params.remarks)
+        figure = draw_visual(views, artefact, config_name=params.config_name, remarks=params.remarks)
         save_figure(figure, Path(snakemake.output.png).with_suffix(""))

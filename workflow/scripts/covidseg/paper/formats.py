@@ -62,7 +62,7 @@ def write_score_pages(
     cells: pd.DataFrame,
     intervals: pd.DataFrame,
     *,
-    configuration: str,
+    config_name: str,
     phantom: bool,
     confidence: float,
     devices: list[str],
@@ -71,7 +71,7 @@ def write_score_pages(
     """Write <base>.md, .tex and .html; a note names configuration and marks, and has the remarks."""
     for suffix, (markup, write) in FORMATS.items():
         tables = lay_out(Printer.of(cells, intervals, markup), artefact)
-        notes = [_note(configuration, phantom, confidence, markup), *remarks]
+        notes = [_note(config_name, phantom, confidence, markup), *remarks]
         if TIME in artefact["metrics"]:
             notes.append(_time_note(devices))
         write_text(base.with_suffix(suffix), write(artefact["title"], [*notes, MISPRINTS], tables))
@@ -83,9 +83,9 @@ def write_pages(base: Path, title: str, notes: list[str], tables: dict[str, pd.D
         write_text(base.with_suffix(suffix), write(title, notes, tables))
 
 
-def _note(configuration: str, phantom: bool, confidence: float, markup: Markup) -> str:
+def _note(config_name: str, phantom: bool, confidence: float, markup: Markup) -> str:
     note = (
-        f"Configuration: {configuration}. Each cell: ours, mean ± standard deviation over cases [published]; "
+        f"Configuration: {config_name}. Each cell: ours, mean ± standard deviation over cases [published]; "
         f"{markup.legend} of our means in the column. Avg pools the cases of all folds; Difference is ours "
         f"minus published; CI is the {confidence:.0%} bootstrap interval of our mean; n counts the cases "
         "whose value is defined."

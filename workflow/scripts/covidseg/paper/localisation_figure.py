@@ -29,7 +29,7 @@ def draw_localisation(
     artefact: dict,
     *,
     threshold: float,
-    configuration: str,
+    config_name: str,
 ) -> plt.Figure:
     """Draw one row a slice, and the precision-recall curves beside them.
 
@@ -40,7 +40,7 @@ def draw_localisation(
         curves: printed name -> of `threshold_curve`, of all slices.
         artefact: entry of artefacts.yaml.
         threshold: of the segmentation, 0 to 1.
-        configuration: its name.
+        config_name: its name.
     """
     titles = ["CT", "Ground truth", *heat, f"{artefact['segmented']}, segmented"]
     width, height = PANEL_INCHES * len(titles), PANEL_INCHES * len(images) + 0.4
@@ -66,7 +66,7 @@ def draw_localisation(
                 axis.contour(found[crop], levels=[0.5], colors=colour, linewidths=1)
     _draw_curves(right.subplots(), curves)
     bottom = (
-        f"Configuration: {configuration}. Warmer: more lesion, by each method's hottest pixel. Blue: ground "
+        f"Configuration: {config_name}. Warmer: more lesion, by each method's hottest pixel. Blue: ground "
         f"truth; green: heat of at least {threshold:g}. Curves: all pixels of all slices."
     )
     caption(figure, artefact["title"], bottom)
@@ -94,7 +94,7 @@ def _draw_curves(axis: plt.Axes, curves: dict[str, pd.DataFrame]) -> None:
 
 
 def draw_thresholds(
-    curves: dict[str, pd.DataFrame], artefact: dict, *, limits: tuple[float, float], configuration: str
+    curves: dict[str, pd.DataFrame], artefact: dict, *, limits: tuple[float, float], config_name: str
 ) -> plt.Figure:
     """Draw the mean Dice of the slices against the threshold, the paper's range of it shaded."""
     figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
@@ -104,7 +104,5 @@ def draw_thresholds(
     axis.set(xlabel="threshold of the heat map", ylabel="mean DSC of the slices", xlim=(0, 1), ylim=(0, 1))
     axis.legend(fontsize=9, frameon=False)
     axis.spines[["top", "right"]].set_visible(False)
-    caption(
-        figure, fill(artefact["title"], 60), f"Configuration: {configuration}. Split: {artefact['split']}."
-    )
+    caption(figure, fill(artefact["title"], 60), f"Configuration: {config_name}. Split: {artefact['split']}.")
     return figure

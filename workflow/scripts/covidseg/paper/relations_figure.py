@@ -27,7 +27,7 @@ def draw_relations(
     log: pd.DataFrame,
     artefact: dict,
     *,
-    configuration: str,
+    config_name: str,
     remarks: list[str],
 ) -> plt.Figure:
     """Draw one row an epoch: both matrices and their absolute difference; below, the mean of all epochs."""
@@ -37,7 +37,7 @@ def draw_relations(
     above, below = figure.subfigures(2, 1, height_ratios=[PANEL_INCHES * len(matrices) + 0.6, 2.2])
     _draw_matrices(above, matrices, artefact["left"], artefact["right"])
     _draw_curve(below.subplots(), log, artefact["curve"], list(matrices))
-    bottom = f"Configuration: {configuration}. {artefact['experiment']}, fold {artefact['fold']}."
+    bottom = f"Configuration: {config_name}. {artefact['experiment']}, fold {artefact['fold']}."
     caption(figure, artefact["title"], bottom, remarks)
     return figure
 
