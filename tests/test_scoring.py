@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from covidseg.evaluation.scoring import COLUMNS, collect, round_values, score_ca
 from covidseg.evaluation.summary import read_scores
 from covidseg.files import write_csv
 from covidseg.paper.figures import save_figure
-from covidseg.paper.formats import MARKDOWN, write_score_pages
+from covidseg.paper.formats import MARKDOWN, score_page, write_pages
 from covidseg.paper.layout import Printer
 from covidseg.paper.tables import comparison_rows, interval_rows, read_published, table_cells
 from covidseg.paper.violin import draw_violins
@@ -292,8 +293,8 @@ def test_printed_table_is_laid_out_as_the_paper_s(scores):
 def test_files_name_the_configuration(scores, tmp_path, name):
     cells = table_cells(ROWS, ARTEFACT, scores, read_published(PUBLISHED, "wang2021", "1"))
     intervals = interval_rows(ROWS, ARTEFACT, scores, EVALUATION, seed=1)
-    write_score_pages(
-        tmp_path / "table1",
+    page = partial(
+        score_page,
         ARTEFACT,
         cells,
         intervals,
@@ -303,6 +304,8 @@ def test_files_name_the_configuration(scores, tmp_path, name):
         devices=[],
         remarks=[],
     )
+    write_pages(tmp_path / "table1", ARTEFACT["title"], page)
+
     for suffix in (".md", ".tex", ".html"):
         text = (tmp_path / f"table1{suffix}").read_text()
         assert f"Configuration: {name}." in text

@@ -1,5 +1,7 @@
 """Without a source: what is left of experiments, tables and figures, and how they tell of the rest."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ from covidseg.config.without import missing_datasets, reduce_experiments
 from covidseg.errors import InputError
 from covidseg.files import write_csv
 from covidseg.paper.datasets_table import as_csv, as_text
-from covidseg.paper.formats import MARKDOWN, write_score_pages
+from covidseg.paper.formats import MARKDOWN, score_page, write_pages
 from covidseg.paper.layout import Printer
 from covidseg.paper.tables import comparison_rows, devices_of, interval_rows, read_published, table_cells
 from covidseg.paper.violin import draw_violins
@@ -336,10 +338,18 @@ def test_a_row_not_run_in_panels():
 def test_printed_tables_say_not_run_and_why(scores, cells, public, tmp_path, suffix):
     intervals = interval_rows(SERIES, ARTEFACT, scores, EVALUATION, seed=1)
     remarks = public.remarks(public.artefacts["wang2021"]["table1"])
-    write_score_pages(
-        tmp_path / "t", ARTEFACT, cells, intervals,
-        config_name="public", phantom=False, confidence=0.95, devices=devices_of(SERIES, scores), remarks=remarks,
-    )  # fmt: skip
+    page = partial(
+        score_page,
+        ARTEFACT,
+        cells,
+        intervals,
+        config_name="public",
+        phantom=False,
+        confidence=0.95,
+        devices=devices_of(SERIES, scores),
+        remarks=remarks,
+    )
+    write_pages(tmp_path / "t", ARTEFACT["title"], page)
     text = (tmp_path / f"t.{suffix}").read_text()
     assert text.count("not run") == (3 + 3) + (3 + 1), "folds, Avg and what follows it; in two tables"
     assert (

@@ -21,12 +21,7 @@ if __name__ == "__main__":
             for name in names
         }
         write_csv(snakemake.output.csv, as_csv(described, params.missing), digits=9)
-        write_pages(
-            Path(snakemake.output.csv).with_suffix(""),
-            params.artefact["title"],
-            [
-                f"Configuration: {params.config_name}. Numbers: median (least to most).",
-                *params.remarks,
-            ],
-            {"Cases, grids and lesions": as_text(described)},
-        )
+        notes = [f"Configuration: {params.config_name}. Numbers: median (least to most).", *params.remarks]
+        tables = {"Cases, grids and lesions": as_text(described)}
+        base = Path(snakemake.output.csv).with_suffix("")
+        write_pages(base, params.artefact["title"], lambda markup: (notes, tables))

@@ -1,12 +1,13 @@
 """Write one table of a paper."""
 
+from functools import partial
 from pathlib import Path
 
 from covidseg.config.series import Series
 from covidseg.evaluation.summary import read_scores
 from covidseg.files import write_csv
 from covidseg.job import job
-from covidseg.paper.formats import write_score_pages
+from covidseg.paper.formats import score_page, write_pages
 from covidseg.paper.tables import comparison_rows, devices_of, interval_rows, read_published, table_cells
 
 if __name__ == "__main__":
@@ -21,8 +22,8 @@ if __name__ == "__main__":
         write_csv(snakemake.output.csv, cells, digits=9)
         write_csv(snakemake.output.intervals, intervals, digits=9)
         write_csv(snakemake.output.tests, comparison_rows(series, artefact, scores), digits=9)
-        write_score_pages(
-            Path(snakemake.output.csv).with_suffix(""),
+        page = partial(
+            score_page,
             artefact,
             cells,
             intervals,
@@ -32,3 +33,4 @@ if __name__ == "__main__":
             devices=devices_of(series, scores),
             remarks=params.remarks,
         )
+        write_pages(Path(snakemake.output.csv).with_suffix(""), artefact["title"], page)
