@@ -305,7 +305,6 @@ def test_files_name_the_configuration(scores, tmp_path, name):
         remarks=[],
     )
     write_pages(tmp_path / "table1", ARTEFACT["title"], page)
-
     for suffix in (".md", ".tex", ".html"):
         text = (tmp_path / f"table1{suffix}").read_text()
         assert f"Configuration: {name}." in text

@@ -147,7 +147,6 @@ def test_times_that_the_configuration_leaves_out_are_said_to_be_left_out(tmp_pat
     shown = {"config_name": "toy", "phantom": True, "confidence": 0.95, "remarks": []}
     page = partial(score_page, artefact, cells, intervals, devices=devices_of(rows, scores), **shown)
     write_pages(tmp_path / "t", artefact["title"], page)
-
     for suffix in ("md", "tex", "html"):
         assert (
             "No training was timed: a configuration with timed: false"
@@ -172,7 +171,6 @@ def test_the_three_formats_hold_the_same_and_escape_names(tmp_path):
         remarks=["One patient is everywhere."],
     )
     write_pages(tmp_path / "t", artefact["title"], page)
-
     texts = {suffix: (tmp_path / f"t.{suffix}").read_text() for suffix in ("md", "tex", "html")}
     for text in texts.values():
         assert "Configuration: toy." in text
@@ -207,7 +205,6 @@ def test_numbers_keep_their_sign_and_their_zeros(tmp_path):
         remarks=[],
     )
     write_pages(tmp_path / "t", artefact["title"], page)
-
     assert "| +0.010 " in (tmp_path / "t.md").read_text()
 
 
@@ -311,7 +308,6 @@ def test_panels_stand_above_their_metrics_in_every_format(tmp_path, suffix):
         remarks=[],
     )
     write_pages(tmp_path / "t", PANELS["title"], page)
-
     text = (tmp_path / f"t.{suffix}").read_text()
     expected = {
         "md": ["| Method ", "| Left lung (test): DSC ", "| Infection (MosMed): Recall "],
