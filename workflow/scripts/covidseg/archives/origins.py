@@ -65,7 +65,7 @@ def read_origin(datasets: dict, host: str, archive: str, folder: Path) -> Origin
 
 
 def patterns(entry: dict) -> list[str]:
-    """Return the patterns of members in a entry of a data set's entry."""
+    """Return the patterns of members in an entry."""
     return [entry[key] for key in ("member", "images", "normal", "lesion", "masks") if key in entry]
 
 
