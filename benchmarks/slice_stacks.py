@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
 NAME = "slice-stacks"
 SPACING = [1.5, 1.5, 1.5]  # mm; not recorded, about right in plane, a guess along z
-SETTINGS = {
+SECTIONS = {
     "plan": {"target": NAME, "spacing": [3.0, 3.0, 3.0], "patch": [16, 64, 64]},
     "network": {
         "features": [8, 16, 32, 64],
@@ -62,10 +62,10 @@ def add_configuration(config: Path, slices: Path, cases: list[str]) -> None:
     experiment = {"paper": "ma2021", "strategy": "scratch", "train": [NAME], "evaluate": {NAME: "test"}}
     sheet["experiments"][NAME] = experiment | {"folds": len(cases)}
     (config / "experiments.yaml").write_text(yaml.safe_dump(sheet))
-    settings = yaml.safe_load((config / "config.yaml").read_text()) | {"name": NAME, "phantom": None}
-    for section, changes in SETTINGS.items():
-        settings[section] |= changes
-    (config / "slices.yaml").write_text(yaml.safe_dump(settings))
+    sections = yaml.safe_load((config / "config.yaml").read_text()) | {"name": NAME, "phantom": None}
+    for section, changes in SECTIONS.items():
+        sections[section] |= changes
+    (config / "slices.yaml").write_text(yaml.safe_dump(sections))
 
 
 def main() -> None:

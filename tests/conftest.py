@@ -10,7 +10,7 @@ import yaml
 
 from covidseg.archives import http
 from covidseg.cases.arrays import save_case
-from covidseg.config.configuration import load_configuration
+from covidseg.config.loading import load_configuration
 from covidseg.volumes import Geometry, Volume
 from faulty_host import Host
 
@@ -38,13 +38,13 @@ def real_data() -> Path:
 
 
 @pytest.fixture
-def settings() -> dict:
+def sections() -> dict:
     """The default configuration, free to be changed."""
     return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 
 
 @pytest.fixture(scope="session")
-def configuration():
+def config():
     """The default configuration, checked, with its sheets."""
     path = ROOT / "config" / "config.yaml"
     return load_configuration(yaml.safe_load(path.read_text()), str(path), ROOT / "config")

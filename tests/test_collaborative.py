@@ -13,7 +13,7 @@ from covidseg.training.strategies import load_strategy
 from covidseg.training.weights import read_tensors
 from training_program import COLLABORATIVE, assert_same_model, interrupt, make_batch, prepared, trained
 
-SETTINGS = {"batch_dice": True}
+TRAINING = {"batch_dice": True}
 FLOAT32 = choose_compute("cpu", "float32", threads=1)
 
 
@@ -40,7 +40,7 @@ def losses_of(strategy, network, monkeypatch, progress=0.5):
 
     monkeypatch.setattr(strategy, "_relation_losses", keep)
     values = strategy.losses(
-        network, make_batch(source=True), settings=SETTINGS, compute=FLOAT32, progress=progress
+        network, make_batch(source=True), training=TRAINING, compute=FLOAT32, progress=progress
     )
     return values, kept
 

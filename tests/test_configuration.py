@@ -7,10 +7,11 @@ import pytest
 import yaml
 
 from conftest import ROOT
+from covidseg.cases.splits import first_cases
 from covidseg.config.artefacts import named
 from covidseg.config.checks import RENAMED
-from covidseg.config.configuration import first_cases, load_configuration
 from covidseg.config.experiments import expand_experiments
+from covidseg.config.loading import load_configuration
 from covidseg.errors import InputError
 from covidseg.training.strategies import STRATEGIES
 
@@ -22,14 +23,14 @@ def read(name):
     return yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
 
 
-def load(settings):
-    return load_configuration(settings, "config/config.yaml", ROOT / "config")
+def load(sections):
+    return load_configuration(sections, "config/config.yaml", ROOT / "config")
 
 
 @pytest.mark.parametrize("name", ["config", "paper"])
 def test_both_configurations_are_valid(name):
-    configuration = load(read(name))
-    assert configuration.settings["name"] == ("phantom" if name == "config" else "paper")
+    config = load(read(name))
+    assert config.sections["name"] == ("phantom" if name == "config" else "paper")
 
 
 def test_both_configurations_have_the_same_keys():
@@ -55,11 +56,11 @@ def test_every_setting_of_the_paper_has_a_reason():
 
 
 def set_key(path, value):
-    def change(settings):
+    def change(sections):
         *parents, last = path.split(".")
         for parent in parents:
-            settings = settings[parent]
-        settings[last] = value
+            sections = sections[parent]
+        sections[last] = value
 
     return change
 
@@ -95,7 +96,7 @@ def set_key(path, value):
             r"without: unknown data set 'strutseg'; allowed: covid20, .*structseg",
         ),
         (set_key("without", ["covid20"]), r"without: covid20 is plan\.target"),
-        (lambda settings: settings.pop("seed"), r"top level: 'seed' is a required property"),
+        (lambda sections: sections.pop("seed"), r"top level: 'seed' is a required property"),
         (
             set_key("weak.lungs", "scratch"),
             r"weak\.lungs: unknown segmentation of lungs 'scratch'; allowed: truth, task2-",
@@ -108,20 +109,20 @@ def set_key(path, value):
         ),
     ],
 )
-def test_a_wrong_setting_is_refused_with_file_key_and_remedy(settings, change, message):
-    change(settings)
+def test_a_wrong_setting_is_refused_with_file_key_and_remedy(sections, change, message):
+    change(sections)
     with pytest.raises(InputError, match=message) as raised:
-        load(settings)
+        load(sections)
     assert str(raised.value).startswith("config/config.yaml: ") or "artefacts.yaml" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(("section", "old"), [(name, old) for name, keys in RENAMED.items() for old in keys])
-def test_a_key_of_a_former_name_is_refused_with_its_name_now(settings, section, old):
+def test_a_key_of_a_former_name_is_refused_with_its_name_now(sections, section, old):
     new = RENAMED[section][old]
-    settings[section][old] = settings[section].pop(new)
+    sections[section][old] = sections[section].pop(new)
     with pytest.raises(InputError) as raised:
-        load(settings)
+        load(sections)
     assert str(raised.value) == f"config/config.yaml: {section}: '{old}' is now '{new}'; rename it"
 
 
@@ -207,7 +208,7 @@ def test_a_key_of_a_former_name_is_refused_with_its_name_now(settings, section, 
         ("artefacts", set_key("wang2022", {}), r"unknown key 'wang2022'; allowed: wang2021, wang2020"),
     ],
 )  # fmt: skip
-def test_a_wrong_sheet_is_refused_with_file_key_and_remedy(settings, tmp_path, sheet, change, message):
+def test_a_wrong_sheet_is_refused_with_file_key_and_remedy(sections, tmp_path, sheet, change, message):
     folder = tmp_path / "config"
     folder.mkdir()
     (folder / "schemas").symlink_to(ROOT / "config" / "schemas")
@@ -218,12 +219,12 @@ def test_a_wrong_sheet_is_refused_with_file_key_and_remedy(settings, tmp_path, s
             change(content)
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     with pytest.raises(InputError, match=message) as raised:
-        load_configuration(settings, "config/config.yaml", folder)
+        load_configuration(sections, "config/config.yaml", folder)
     assert f"{sheet}.yaml: " in str(raised.value)
 
 
-def test_data_sets_with_different_labels_are_not_pooled(configuration):
-    datasets = copy.deepcopy(configuration.datasets)
+def test_data_sets_with_different_labels_are_not_pooled(config):
+    datasets = copy.deepcopy(config.datasets)
     datasets["msd"]["regions"] = {1: "left_lung", 2: "right_lung"}
     with pytest.raises(
         InputError,
@@ -232,8 +233,8 @@ def test_data_sets_with_different_labels_are_not_pooled(configuration):
         expand_experiments(read("experiments"), datasets, "covid20", ROOT)
 
 
-def test_experiments_of_this_pipeline(configuration):
-    names = list(configuration.experiments)
+def test_experiments_of_this_pipeline(config):
+    names = list(config.experiments)
     sources = ["msd", "structseg", "nsclc", "multi"]
     strategies = ["continual", "body-finetune", "lesion-representations"]
     expected = [f"pretrain-{s}" for s in [*sources, "multi2"]] + ["scratch"]
@@ -243,26 +244,24 @@ def test_experiments_of_this_pipeline(configuration):
     learned = ["structseg-lung", "nsclc-lung", "msd", "structseg", "nsclc"]
     expected += ["task1-lung", "task1-union"] + [f"task{task}-{data}" for task in (2, 3) for data in learned]
     assert names == expected
-    multi = configuration.experiments["pretrain-multi"]
+    multi = config.experiments["pretrain-multi"]
     assert multi.train == ("msd", "structseg", "nsclc")
     assert multi.pretraining is None
-    assert configuration.experiments["body-finetune-multi"].pretraining == "pretrain-multi"
+    assert config.experiments["body-finetune-multi"].pretraining == "pretrain-multi"
     rows = {"a": "body-finetune", "b": ["scratch", "task1-lung"], "c": "task2-msd"}
-    assert {
-        row: [e.name for e in found] for row, found in named(rows, configuration.experiments).items()
-    } == {
+    assert {row: [e.name for e in found] for row, found in named(rows, config.experiments).items()} == {
         "a": [f"body-finetune-{s}" for s in sources],
         "b": ["scratch", "task1-lung"],
         "c": ["task2-msd"],
     }
     assert all(
         STRATEGIES[e.strategy].needs_source == (e.source != "none")
-        for e in configuration.experiments.values()
+        for e in config.experiments.values()
         if e.paper != "ma2021"
     )
 
 
-def test_a_new_row_needs_nothing_but_the_sheet(configuration):
+def test_a_new_row_needs_nothing_but_the_sheet(config):
     sheet = read("experiments")
     sheet["sources"]["mosmed"] = {
         "paper": "ma2021",
@@ -272,21 +271,21 @@ def test_a_new_row_needs_nothing_but_the_sheet(configuration):
         "evaluate": {},
     }
     sheet["experiments"]["body-finetune"]["sources"].append("mosmed")
-    experiments = expand_experiments(sheet, configuration.datasets, "covid20", ROOT)
+    experiments = expand_experiments(sheet, config.datasets, "covid20", ROOT)
     assert experiments["body-finetune-mosmed"].pretraining == "pretrain-mosmed"
 
 
-def test_archives_of_a_data_set(configuration):
-    assert configuration.archives("covid20") == [
+def test_archives_of_a_data_set(config):
+    assert config.archives("covid20") == [
         "covid20/COVID-19-CT-Seg_20cases.zip",
         "covid20/Infection_Mask.zip",
         "covid20/Lung_Mask.zip",
     ]
-    assert configuration.archives("covid20-union")[-2:] == [
+    assert config.archives("covid20-union")[-2:] == [
         "covid20/Lung_Mask.zip",
         "covid20/Lung_and_Infection_Mask.zip",
     ]
-    assert len(configuration.archives("nsclc")) == configuration.settings["phantom"]["cases"]["nsclc"] + 1
+    assert len(config.archives("nsclc")) == config.sections["phantom"]["cases"]["nsclc"] + 1
 
 
 def test_sources_of_the_papers_archives():
@@ -321,7 +320,7 @@ def test_fifty_studies_of_mosmed_are_fetched_and_no_more():
     }
 
 
-def test_every_archive_of_the_papers_has_a_checksum_or_is_recorded(configuration):
+def test_every_archive_of_the_papers_has_a_checksum_or_is_recorded(config):
     """Recorded at the first download: a mirror's registry, archives packed on demand or got by hand."""
     recorded = {"mosmed/dataset_registry.csv", "capepoint/", "nsclc/LUNG1", "structseg/"}
     paper = load(read("paper"))
@@ -339,27 +338,25 @@ def test_first_cases_keep_the_published_roles():
     assert first_cases(folds, 4) == ["a", "b", "c", "d"]
 
 
-def test_a_whole_number_serves_where_a_float_is_expected(configuration):
+def test_a_whole_number_serves_where_a_float_is_expected(config):
     sheet = read("experiments")
     sheet["experiments"]["collaborative-rc-g"]["options"]["weight"] = 1
-    assert "collaborative-rc-g-multi2" in expand_experiments(sheet, configuration.datasets, "covid20", ROOT)
+    assert "collaborative-rc-g-multi2" in expand_experiments(sheet, config.datasets, "covid20", ROOT)
 
 
-def test_a_general_encoder_that_starts_random_waits_for_no_pretraining(configuration):
+def test_a_general_encoder_that_starts_random_waits_for_no_pretraining(config):
     sheet = read("experiments")
     sheet["experiments"]["collaborative-rc-g"]["options"]["general_encoder"] = "random"
-    experiment = expand_experiments(sheet, configuration.datasets, "covid20", ROOT)[
-        "collaborative-rc-g-multi2"
-    ]
+    experiment = expand_experiments(sheet, config.datasets, "covid20", ROOT)["collaborative-rc-g-multi2"]
     assert experiment.pretraining is None
     assert experiment.source_datasets == ("msd", "nsclc")
-    assert configuration.experiments["collaborative-rc-g-multi2"].pretraining == "pretrain-multi2"
-    assert configuration.experiments["body-finetune-multi"].source_datasets == ()
+    assert config.experiments["collaborative-rc-g-multi2"].pretraining == "pretrain-multi2"
+    assert config.experiments["body-finetune-multi"].source_datasets == ()
 
 
-def test_classes_and_labels_of_the_joint_tasks(configuration):
+def test_classes_and_labels_of_the_joint_tasks(config):
     """One lesion class for all, or an infection apart; a union network is scored on MosMed's one region."""
-    experiments = configuration.experiments
+    experiments = config.experiments
     assert experiments["scratch"].classes == {1: "infection"}
     assert experiments["task2-msd"].classes == {1: "lesion"}
     assert experiments["task2-msd"].labels == {"msd": {1: 1}, "covid20": {1: 1}, "mosmed": {1: 1}}
@@ -368,7 +365,7 @@ def test_classes_and_labels_of_the_joint_tasks(configuration):
     union = experiments["task1-union"]
     assert union.classes == {1: "left_lung", 2: "right_lung", 3: "infection"}
     assert union.labels == {"covid20-union": {1: 1, 2: 2, 3: 3}, "mosmed": {1: 3}}
-    assert union.places(configuration.datasets) == {
+    assert union.places(config.datasets) == {
         ("left_lung", "test"): ("covid20-union", 1),
         ("right_lung", "test"): ("covid20-union", 2),
         ("infection", "test"): ("covid20-union", 3),
@@ -376,30 +373,30 @@ def test_classes_and_labels_of_the_joint_tasks(configuration):
     }
     sheet = read("experiments")
     sheet["experiments"]["task3-msd"]["lesions"] = "classes"
-    apart = expand_experiments(sheet, configuration.datasets, "covid20", ROOT)["task3-msd"]
+    apart = expand_experiments(sheet, config.datasets, "covid20", ROOT)["task3-msd"]
     assert apart.classes == {1: "lesion", 2: "infection"}
     assert apart.labels == {"msd": {1: 1}, "covid20": {1: 2}, "mosmed": {1: 2}}
 
 
-def test_only_other_people_s_cases_are_watched_while_training(configuration):
-    watched = {name: experiment.watched for name, experiment in configuration.experiments.items()}
+def test_only_other_people_s_cases_are_watched_while_training(config):
+    watched = {name: experiment.watched for name, experiment in config.experiments.items()}
     assert watched["scratch"] == watched["task1-lung"] == watched["task1-union"] == ()
     assert watched["task2-nsclc-lung"] == ("nsclc-lung",)
     assert watched["task3-msd"] == ("msd",)
     assert watched["pretrain-multi"] == ("msd", "structseg", "nsclc")
 
 
-def test_another_test_set_trains_nothing_anew(configuration):
+def test_another_test_set_trains_nothing_anew(config):
     sheet = read("experiments")
     del sheet["experiments"]["scratch"]["evaluate"]["mosmed"]
-    fewer = expand_experiments(sheet, configuration.datasets, "covid20", ROOT)["scratch"]
-    assert fewer.to_json() != configuration.experiments["scratch"].to_json()
-    assert fewer.for_training() == configuration.experiments["scratch"].for_training()
+    fewer = expand_experiments(sheet, config.datasets, "covid20", ROOT)["scratch"]
+    assert fewer.for_scoring() != config.experiments["scratch"].for_scoring()
+    assert fewer.for_training() == config.experiments["scratch"].for_training()
 
 
-def test_a_phantom_archive_holds_the_cases_of_all_its_data_sets(configuration, settings):
-    settings["phantom"]["cases"] |= {"covid20-lung": 5, "nsclc-lung": ["LUNG1-001", "LUNG1-004"]}
-    fewer = load(settings)
+def test_a_phantom_archive_holds_the_cases_of_all_its_data_sets(config, sections):
+    sections["phantom"]["cases"] |= {"covid20-lung": 5, "nsclc-lung": ["LUNG1-001", "LUNG1-004"]}
+    fewer = load(sections)
     lungs = fewer.phantom_cases("covid20", "Lung_Mask.zip")
     assert len(lungs["cases"]) == len(lungs["cohort"]) == 20, (
         "the infection's data set verifies its sides by them"
@@ -410,11 +407,11 @@ def test_a_phantom_archive_holds_the_cases_of_all_its_data_sets(configuration, s
     assert "LUNG1-004" in fewer.phantom_cases("nsclc", "LUNG1-004.zip")["cases"]
 
 
-def test_tables_tell_of_the_patient_who_trains_and_tests(configuration, settings):
+def test_tables_tell_of_the_patient_who_trains_and_tests(config, sections):
     """And not where the data set is another, or the split is by patient."""
-    (remark,) = configuration.remarks(configuration.artefacts["ma2021"]["table9"])
+    (remark,) = config.remarks(config.artefacts["ma2021"]["table9"])
     assert "patient radiopaedia_10_85902 is in training and test of folds 2 and 4" in remark
-    assert configuration.remarks(configuration.artefacts["wang2021"]["table1"]) == [remark]
-    assert configuration.remarks(configuration.artefacts["ma2021"]["table6"]) == []
-    settings["splits"] = "patient"
-    assert load(settings).remarks(configuration.artefacts["ma2021"]["table9"]) == []
+    assert config.remarks(config.artefacts["wang2021"]["table1"]) == [remark]
+    assert config.remarks(config.artefacts["ma2021"]["table6"]) == []
+    sections["splits"] = "patient"
+    assert load(sections).remarks(config.artefacts["ma2021"]["table9"]) == []

@@ -137,11 +137,11 @@ def test_a_case_without_row_is_named(tmp_path):
         read_series_row(tmp_path / "series.csv", "P9")
 
 
-def test_every_patient_of_the_splits_has_a_row(configuration):
+def test_every_patient_of_the_splits_has_a_row(config):
     cases = {
         case
         for name in ("nsclc", "nsclc-lung")
-        for fold in configuration.splits[configuration.datasets[name]["split"]]
+        for fold in config.splits[config.datasets[name]["split"]]
         for part in ("train", "val")
         for case in fold[part]
     }

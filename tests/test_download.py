@@ -225,10 +225,10 @@ def test_a_full_disk_names_the_file_and_a_later_start_completes(small_disk, tmp_
     assert fetch(small_disk, host.address + NAME).read_bytes() == host.files[NAME]
 
 
-def test_the_real_masks_have_the_listed_checksums(real_data, configuration):
+def test_the_real_masks_have_the_listed_checksums(real_data, config):
     masks = sorted((real_data / "mosmed_masks").glob("*.nii.gz"))
     assert len(masks) == 5
     for mask in masks:
-        expected = read_origin(configuration.datasets, "mosmed", mask.name, ROOT / "config").checksums
+        expected = read_origin(config.datasets, "mosmed", mask.name, ROOT / "config").checksums
         verify(mask, expected, mask, "the mirror")
         assert expected["sha256"]

@@ -111,10 +111,10 @@ def test_every_script_of_the_pipeline_belongs_to_a_stage():
 
 
 def test_every_parameter_of_a_stage_is_one_of_the_configuration():
-    configuration = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    sections = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values():
         for key in stage["params"][0]["config/config.yaml"]:
-            value = configuration
+            value = sections
             for part in key.split("."):
                 value = value[part]
 

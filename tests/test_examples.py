@@ -113,7 +113,7 @@ def test_a_column_a_data_set_and_the_same_bytes(example, tmp_path):
         "Lesion": read_example("a", example[1:], [LESION], (-1250, 250)),
     }
     for name in ("one", "two"):
-        figure = draw_examples(examples, artefact, configuration="toy", remarks=[])
+        figure = draw_examples(examples, artefact, config_name="toy", remarks=[])
         assert [axis.get_title() for axis in figure.axes if axis.get_title()] == ["Both", "Lesion"]
         assert "Configuration: toy." in figure.get_supxlabel()
         assert len(figure.axes) == 2 * 3

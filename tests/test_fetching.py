@@ -24,11 +24,11 @@ OWN = ("--configfile", "config/own.yaml")
 TARGETS = [f"results/cases/{name}/cases.csv" for name in CASES]
 
 
-def write_archives(configuration, folder):
+def write_archives(config, folder):
     """Every archive that the data sets above need, below `folder`."""
     for host, cases in CASES.items():
         (folder / host).mkdir(parents=True)
-        names = {path.format(case=case) for path in paths_of(configuration.datasets[host]) for case in cases}
+        names = {path.format(case=case) for path in paths_of(config.datasets[host]) for case in cases}
         own = [f"train_{case}" for case in cases] if host == BY_HAND else cases
         for name in names:
             write_archive(folder / name, host, name.split("/")[1], cases=own, cohort=own, seed=3)
@@ -39,10 +39,10 @@ def paths_of(dataset):
 
 
 @pytest.fixture
-def checkout(configuration, tmp_path):
+def checkout(config, tmp_path):
     """A checkout that fetches from a local host, the archives there, and the host."""
     archives, folder, host = tmp_path / "archives", tmp_path / "checkout", Host()
-    write_archives(configuration, archives)
+    write_archives(config, archives)
     for file in archives.rglob("*.*"):
         host.files[f"/{file.relative_to(archives)}"] = file.read_bytes()
     folder.mkdir()
@@ -68,7 +68,7 @@ def checkout(configuration, tmp_path):
     host.close()
 
 
-def test_from_hosts_to_cases(checkout, configuration, tmp_path):
+def test_from_hosts_to_cases(checkout, config, tmp_path):
     folder, archives, host = checkout
     code, output = snakemake(folder, *TARGETS, *OWN, check=False)
     assert code != 0
@@ -101,7 +101,7 @@ def test_from_hosts_to_cases(checkout, configuration, tmp_path):
     for name, cases in CASES.items():
         own = [f"train_{case}" for case in cases] if name == BY_HAND else cases
         direct = tmp_path / "direct" / name
-        ingest(configuration.datasets[name], raw=archives, names=own, output=direct, workers=1)
+        ingest(config.datasets[name], raw=archives, names=own, output=direct, workers=1)
         for file in (
             "cases.csv",
             *(f"{kind}/{case}.nii.gz" for kind in ("images", "labels") for case in own),

@@ -176,7 +176,7 @@ def make_view(case, shape, seed):
 
 def test_a_row_a_case_and_a_column_a_method():
     views = [make_view("case_a", (30, 20), 0), make_view("case_b", (40, 20), 1)]
-    figure = draw_visual(views, VISUAL, configuration="toy", remarks=[])
+    figure = draw_visual(views, VISUAL, config_name="toy", remarks=[])
     axes = figure.axes
     assert [axis.get_title() for axis in axes[:4]] == ["CT", "Ground truth", "From scratch", "MSD"]
     assert len(axes) == 2 * 4
@@ -207,7 +207,7 @@ def test_several_regions_have_a_colour_each_and_a_method_may_lack_some():
     predictions = {"Joint": truth, "Lesion alone": {"infection": infection}}
     view = View("case_a", 3, 9, (2.0, 4.0), np.zeros(shape), truth, predictions, dsc)
     artefact = VISUAL | {"columns": dict.fromkeys(dsc, "x"), "regions": list(truth)}
-    figure = draw_visual([view], artefact, configuration="toy", remarks=[])
+    figure = draw_visual([view], artefact, config_name="toy", remarks=[])
     joint = figure.axes[2].images[1].get_array()
     for pixel, region in (((0, 4), "left_lung"), ((0, 1), "right_lung"), ((1, 1), "infection")):
         assert tuple(joint[pixel][:3]) == to_rgb(REGION_COLOURS[region])
@@ -223,7 +223,7 @@ def test_several_regions_have_a_colour_each_and_a_method_may_lack_some():
 
 def test_slices_give_the_same_bytes(tmp_path):
     view = make_view("case_a", (30, 20), 0)
-    assert same_bytes(lambda: draw_visual([view], VISUAL, configuration="toy", remarks=[]), tmp_path)
+    assert same_bytes(lambda: draw_visual([view], VISUAL, config_name="toy", remarks=[]), tmp_path)
 
 
 @pytest.fixture
@@ -246,7 +246,7 @@ LOG = pd.DataFrame(
 
 def test_relation_matrices_and_their_difference_by_epoch(matrices):
     assert list(matrices) == [1, 4, 12]
-    figure = draw_relations(matrices, LOG, RELATIONS, configuration="toy", remarks=[])
+    figure = draw_relations(matrices, LOG, RELATIONS, config_name="toy", remarks=[])
     panels = [axis for axis in figure.axes if axis.images]
     assert len(panels) == 3 * 3
     titles = [axis.get_title() for axis in panels if axis.get_title()]
@@ -268,7 +268,7 @@ def test_relation_matrices_and_their_difference_by_epoch(matrices):
 def test_relations_give_the_same_bytes(matrices, tmp_path):
     artefact = RELATIONS | {"left": "general_covid", "right": "target_covid", "curve": "target_difference"}
     assert same_bytes(
-        lambda: draw_relations(matrices, LOG, artefact, configuration="toy", remarks=[]), tmp_path
+        lambda: draw_relations(matrices, LOG, artefact, config_name="toy", remarks=[]), tmp_path
     )
 
 

@@ -229,11 +229,9 @@ COVID = ["coronacases_001", "radiopaedia_10_85902_3", "radiopaedia_7_85703_0"]
         ("mosmed", "mosmed", ["study_0255", "study_0256"], ["", ""]),
     ],
 )
-def test_each_host_s_phantom_archives_give_the_drawn_cases(
-    configuration, tmp_path, name, host, cases, corrections
-):
+def test_each_host_s_phantom_archives_give_the_drawn_cases(config, tmp_path, name, host, cases, corrections):
     """Whatever header or label ids the host's files have: scan and labels end up as they were drawn."""
-    dataset, seed = configuration.datasets[name], 5
+    dataset, seed = config.datasets[name], 5
     raw = tmp_path / "raw"
     (raw / host).mkdir(parents=True)
     for kind in set(ARCHIVED) & dataset.keys():

@@ -45,7 +45,7 @@ def test_phantoms_are_not_taken_for_the_real_data():
     assert table.citation.tolist() == ["One et al. 2020", "none given in datasets.yaml"]
 
 
-def test_every_data_set_that_is_fetched_has_licence_citation_and_size(configuration):
-    for name, entry in configuration.datasets.items():
+def test_every_data_set_that_is_fetched_has_licence_citation_and_size(config):
+    for name, entry in config.datasets.items():
         if entry["archives"]:
             assert {"licence", "citation", "gigabytes"} <= entry.keys(), name

@@ -51,7 +51,7 @@ def cases(tmp_path):
 
 def run(cases, folds=FOLDS, dataset=DATASET, name="Dataset501_Scans"):
     output = cases.parent / "nnunet_raw" / name
-    export(dataset, folds, cases=cases, window=WINDOW, configuration="toy", output=output, workers=2)
+    export(dataset, folds, cases=cases, window=WINDOW, config_name="toy", output=output, workers=2)
     return output
 
 
@@ -205,13 +205,13 @@ def test_nnunet_gets_the_voxels_that_the_networks_see(workflow, folder, name):
         np.testing.assert_allclose(to_window(torch.from_numpy(exported), WINDOW), seen, atol=0.086)
 
 
-def test_the_folds_are_those_of_the_pipeline(workflow, configuration):
+def test_the_folds_are_those_of_the_pipeline(workflow, config):
     results = workflow / "results"
     for folder, name in ((UNION, "covid20-union"), (MSD, "msd")):
         folds = read_json(results / "splits" / f"{name}.json")[name]
         expected = [{"train": fold["train"], "val": fold["test"]} for fold in folds]
         assert read_json(results / "nnunet_raw" / folder / "splits_final.json") == expected
-    published = configuration.splits["Task1_COVID_datasplit.pkl"]
+    published = config.splits["Task1_COVID_datasplit.pkl"]
     written = read_json(results / "nnunet_raw" / UNION / "splits_final.json")
     for fold, truth in zip(written, published, strict=True):
         assert set(fold["train"]) == set(truth["train"])

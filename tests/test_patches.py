@@ -123,13 +123,13 @@ def test_streamed_cases_give_the_same_patches(training_folders):
         assert torch.equal(pair[0][1], pair[1][1])
 
 
-SETTINGS = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())["augmentation"]
+AUGMENTATION = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())["augmentation"]
 
 
 def always(name):
-    settings = {key: value | {"probability": 0.0} for key, value in SETTINGS.items()}
-    settings[name]["probability"] = 1.0
-    return settings
+    augmentation = {key: value | {"probability": 0.0} for key, value in AUGMENTATION.items()}
+    augmentation[name]["probability"] = 1.0
+    return augmentation
 
 
 def run(name, seed=0, image=None):
@@ -151,12 +151,12 @@ def test_every_transform_changes_the_image_alone_and_by_the_seed(name):
 
 
 def test_no_transform_at_probability_zero():
-    settings = {key: value | {"probability": 0.0} for key, value in SETTINGS.items()}
+    augmentation = {key: value | {"probability": 0.0} for key, value in AUGMENTATION.items()}
     image, label = torch.randn(3, 4, 5), torch.ones(3, 4, 5, dtype=torch.uint8)
-    unchanged = augment(image, label, settings, np.random.default_rng(0))
+    unchanged = augment(image, label, augmentation, np.random.default_rng(0))
     assert torch.equal(unchanged[0], image)
     assert torch.equal(unchanged[1], label)
-    assert spatial_parameters(settings, np.random.default_rng(0)) == (0.0, 1.0)
+    assert spatial_parameters(augmentation, np.random.default_rng(0)) == (0.0, 1.0)
 
 
 def test_mirroring_moves_image_and_label_together():
@@ -226,7 +226,7 @@ def test_factors_fall_below_one_as_often_as_above():
 
 def test_spatial_parameters_have_the_papers_frequencies_and_ranges():
     generator = np.random.default_rng(0)
-    angles, scales = np.array([spatial_parameters(SETTINGS, generator) for _ in range(2000)]).T
+    angles, scales = np.array([spatial_parameters(AUGMENTATION, generator) for _ in range(2000)]).T
     assert 0.17 < (angles != 0).mean() < 0.23
     assert 0.17 < (scales != 1).mean() < 0.23
     assert np.abs(angles).max() <= math.pi

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from covidseg.config.configuration import load_configuration
+from covidseg.config.loading import load_configuration
 from covidseg.runs.provenance import commit_of, data_checksums, package_versions, write_provenance
 
 
@@ -98,10 +98,10 @@ def test_every_pinned_package_has_its_installed_version(tmp_path):
     }
 
 
-def test_a_damaged_file_of_the_last_run_is_replaced(configuration, tmp_path, monkeypatch):
+def test_a_damaged_file_of_the_last_run_is_replaced(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "provenance.json").write_text("{")
-    write_provenance(tmp_path / "provenance.json", configuration, root=ROOT)
+    write_provenance(tmp_path / "provenance.json", config, root=ROOT)
     found = json.loads((tmp_path / "provenance.json").read_text())
     assert (found["configuration"]["name"], found["data"], found["devices"]) == ("phantom", {}, {})
     assert found["packages"]["torch"] in (tmp_path / "provenance.html").read_text()

@@ -86,7 +86,7 @@ def test_preprocess_train_predict_and_score(cases, tmp_path):
     train(run, model=model, log_table=tmp_path / "log.csv", state=tmp_path / "state", description=description)
     predict_cases(
         model, [folder], output=tmp_path / "predictions", partial=tmp_path / "partial",
-        settings={"step": 1.0, "mirror_axes": [], "tiles": 16}, device="cpu", precision="float32", threads=2,
+        inference={"step": 1.0, "mirror_axes": [], "tiles": 16}, device="cpu", precision="float32", threads=2,
     )  # fmt: skip
     prediction = read_volume(tmp_path / "predictions" / "nsclc" / f"{CASE}.nii.gz")
     image = read_volume(cases / "images" / f"{CASE}.nii.gz")

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from covidseg.evaluation.scoring import COLUMNS, collect, round_values, score_ca
 from covidseg.evaluation.summary import read_scores
 from covidseg.files import write_csv
 from covidseg.paper.figures import save_figure
-from covidseg.paper.formats import MARKDOWN, write_score_pages
+from covidseg.paper.formats import MARKDOWN, score_page, write_pages
 from covidseg.paper.layout import Printer
 from covidseg.paper.tables import comparison_rows, interval_rows, read_published, table_cells
 from covidseg.paper.violin import draw_violins
@@ -228,16 +229,16 @@ LOST = {
         ("ma2021", "table10", (8 * 2 + 6 * 2) * 4),
     ],
 )
-def test_every_published_cell_has_its_place(configuration, paper, table, count):
+def test_every_published_cell_has_its_place(config, paper, table, count):
     """Series x folds (and their average) x metrics: ours are the published ones, no more and no fewer."""
-    artefact = configuration.artefacts[paper][table]
+    artefact = config.artefacts[paper][table]
     folds = ["avg"] if artefact.get("folds") == "average" else ["0", "1", "2", "3", "4", "avg"]
     places = [
         (
             one.row, one.source, fold, one.region, one.split, metric,
             "seconds" if metric == "time" else artefact["unit"],
         )
-        for one in configuration.series(artefact)
+        for one in config.series(artefact)
         for metric in artefact["metrics"]
         for fold in folds
         if (table, one.row, one.split, metric) not in (LOST if paper == "ma2021" else ())
@@ -247,12 +248,12 @@ def test_every_published_cell_has_its_place(configuration, paper, table, count):
     assert sorted(places) == sorted(read_published(PUBLISHED, paper, artefact["published"]).index)
 
 
-def test_every_published_number_of_the_localisers_has_its_place(configuration):
+def test_every_published_number_of_the_localisers_has_its_place(config):
     """The text prints five; ours are more: VA-GAN has no printed number, nor has Dice at one threshold."""
-    artefact = configuration.artefacts["yang2021"]["numbers"]
+    artefact = config.artefacts["yang2021"]["numbers"]
     places = {
         (one.row, one.source, "avg", one.region, one.split, metric, artefact["unit"])
-        for one in configuration.series(artefact)
+        for one in config.series(artefact)
         for metric in artefact["metrics"]
     }
     published = read_published(PUBLISHED, "yang2021", artefact["published"])
@@ -292,17 +293,18 @@ def test_printed_table_is_laid_out_as_the_paper_s(scores):
 def test_files_name_the_configuration(scores, tmp_path, name):
     cells = table_cells(ROWS, ARTEFACT, scores, read_published(PUBLISHED, "wang2021", "1"))
     intervals = interval_rows(ROWS, ARTEFACT, scores, EVALUATION, seed=1)
-    write_score_pages(
-        tmp_path / "table1",
+    page = partial(
+        score_page,
         ARTEFACT,
         cells,
         intervals,
-        configuration=name,
+        config_name=name,
         phantom=name == "phantom",
         confidence=0.95,
         devices=[],
         remarks=[],
     )
+    write_pages(tmp_path / "table1", ARTEFACT["title"], page)
     for suffix in (".md", ".tex", ".html"):
         text = (tmp_path / f"table1{suffix}").read_text()
         assert f"Configuration: {name}." in text
@@ -329,7 +331,7 @@ def test_paired_tests_use_pairs_defined_in_both(scores):
 def test_violins_show_every_case_and_give_the_same_bytes(scores, tmp_path):
     artefact = ARTEFACT | {"title": "Violins"}
     for name in ("one", "two"):
-        figure = draw_violins(ROWS, artefact, scores, configuration="phantom", remarks=[])
+        figure = draw_violins(ROWS, artefact, scores, config_name="phantom", remarks=[])
         dots = [
             len(collection.get_offsets())
             for axis in figure.axes

@@ -63,8 +63,8 @@ def test_weights_are_nnunet_s():
 @pytest.mark.parametrize("axes", [[], [2], [0, 1, 2]])
 def test_a_pointwise_network_is_blended_without_a_seam(shape, axes):
     image = torch.randn(shape)
-    settings = {"step": 0.5, "mirror_axes": axes, "tiles": 4}
-    found = predict_probabilities(Pointwise(), image, (4, 8, 8), settings=settings, compute=FLOAT32)
+    inference = {"step": 0.5, "mirror_axes": axes, "tiles": 4}
+    found = predict_probabilities(Pointwise(), image, (4, 8, 8), inference=inference, compute=FLOAT32)
     expected = Pointwise()(image[None, None])[0].softmax(0)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
     assert found.dtype == torch.float32
@@ -77,7 +77,7 @@ def test_equals_monai_with_the_same_tiles_and_weights():
     network.decoder.deep_supervision = False
     # A length at which nnU-Net's even spacing and MONAI's fixed one give the same tiles.
     image, tile = torch.randn(8, 32, 24), (4, 16, 16)
-    ours = predict_probabilities(network, image, tile, settings=PLAIN, compute=FLOAT32)
+    ours = predict_probabilities(network, image, tile, inference=PLAIN, compute=FLOAT32)
     with torch.inference_mode():
         theirs = sliding_window_inference(
             image[None, None], tile, 4, lambda tiles: network(tiles).softmax(1), overlap=0.5,
@@ -91,7 +91,9 @@ def test_the_number_of_tiles_a_pass_changes_nothing():
     network.decoder.deep_supervision = False
     image = torch.randn(9, 30, 26)
     results = [
-        predict_probabilities(network, image, (4, 16, 16), settings=PLAIN | {"tiles": tiles}, compute=FLOAT32)
+        predict_probabilities(
+            network, image, (4, 16, 16), inference=PLAIN | {"tiles": tiles}, compute=FLOAT32
+        )
         for tiles in (1, 2, 7)
     ]
     torch.testing.assert_close(results[0], results[1], atol=1e-6, rtol=0)
@@ -104,9 +106,9 @@ def test_mirroring_averages_all_flips():
             ramp = torch.linspace(-1, 1, tiles.shape[-1]).expand_as(tiles)
             return torch.cat([tiles * 0, ramp], 1)
 
-    settings = {"step": 0.5, "mirror_axes": [2], "tiles": 1}
+    inference = {"step": 0.5, "mirror_axes": [2], "tiles": 1}
     found = predict_probabilities(
-        Sided(), torch.zeros(4, 8, 8), (4, 8, 8), settings=settings, compute=FLOAT32
+        Sided(), torch.zeros(4, 8, 8), (4, 8, 8), inference=inference, compute=FLOAT32
     )
     ramp = torch.linspace(-1, 1, 8)
     expected = (ramp.sigmoid() + (-ramp).sigmoid()) / 2
@@ -142,7 +144,7 @@ def run(model, folders, output, partial):
         folders,
         output=output,
         partial=partial,
-        settings=PLAIN,
+        inference=PLAIN,
         device="cpu",
         precision="float32",
         threads=1,

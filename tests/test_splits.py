@@ -101,20 +101,20 @@ def test_the_split_by_patient_leaves_the_leaking_test_cases_out(tmp_path, caplog
     ],
 )
 def test_task_3_trains_validates_and_tests_on_the_published_cases(
-    configuration, experiment, split_of_task2, split_of_task3
+    config, experiment, split_of_task2, split_of_task3
 ):
     """Published apart for Task 3, made here of Task 2's and Task 1's."""
-    joint = configuration.experiments[experiment]
+    joint = config.experiments[experiment]
     source, target = joint.train
-    assert configuration.datasets[source]["split"] == f"{split_of_task2}_datasplit.pkl"
-    assert configuration.datasets[target]["split"] == COVID
-    alone = configuration.experiments[experiment.replace("task3", "task2")]
+    assert config.datasets[source]["split"] == f"{split_of_task2}_datasplit.pkl"
+    assert config.datasets[target]["split"] == COVID
+    alone = config.experiments[experiment.replace("task3", "task2")]
     assert alone.train == (source,)
     splits = {
         name: published_folds(
             PUBLISHED[kind], {case for fold in PUBLISHED[kind] for case in fold["train"] + fold["val"]}
         )
-        for name, kind in ((source, configuration.datasets[source]["split"]), (target, COVID))
+        for name, kind in ((source, config.datasets[source]["split"]), (target, COVID))
     }
     assert joint.folds == len(PUBLISHED[f"{split_of_task3}_datasplit.pkl"])
     for number, fold in enumerate(PUBLISHED[f"{split_of_task3}_datasplit.pkl"]):

@@ -16,7 +16,7 @@ from covidseg.cases.intensity import window_of
 from covidseg.cases.pictures import numbers
 from covidseg.cases.preprocessing import preprocess
 from covidseg.cases.readers import list_cases, load_case
-from covidseg.config.schemas import check_schema
+from covidseg.config.schemas import check_schema, read_schema
 from covidseg.errors import InputError
 from covidseg.paper.cases_figure import show_slice
 from covidseg.volumes import Volume, read_volume
@@ -71,9 +71,8 @@ def test_the_schema_takes_it():
         "archives": {"slices.zip": {"address": None}},
         "split": "random",
     }
-    check_schema(
-        {"own": DATASET | described}, "datasets.yaml", ROOT / "config" / "schemas" / "datasets.schema.yaml"
-    )
+    schema = read_schema(ROOT / "config" / "schemas" / "datasets.schema.yaml")
+    check_schema({"own": DATASET | described}, "datasets.yaml", schema)
 
 
 def test_slices_are_stacked_by_number_on_an_lps_grid(tmp_path):

@@ -15,7 +15,7 @@ from covidseg.training.strategies import STRATEGIES, load_strategy
 from covidseg.training.weights import load_model, read_tensors
 from training_program import COLLABORATIVE, make_batch, make_run, prepared, start, trained
 
-SETTINGS = {"epochs": 6, "learning_rate": 0.01, "learning_rate_power": 0.9, "batch_dice": True}
+TRAINING = {"epochs": 6, "learning_rate": 0.01, "learning_rate_power": 0.9, "batch_dice": True}
 FLOAT32 = choose_compute("cpu", "float32", threads=1)
 
 
@@ -90,31 +90,31 @@ def test_both_encoders_start_apart_and_are_listed_once():
 
 def test_a_fresh_schedule_starts_at_the_full_learning_rate(pretrained):
     for name in ("scratch", "body-finetune", "lesion-representations"):
-        schedule = load_strategy(name, {}, []).schedule(SETTINGS, pretrained)
+        schedule = load_strategy(name, {}, []).schedule(TRAINING, pretrained)
         assert (schedule.first_epoch, schedule.epoch_max) == (0, 6)
-        assert schedule.learning_rate(SETTINGS, 0) == 0.01
+        assert schedule.learning_rate(TRAINING, 0) == 0.01
 
 
 def test_continual_learning_goes_on_where_pretraining_ended(pretrained):
     """Four epochs of pre-training, then as many: the learning rate is one poly schedule over eight."""
-    settings = SETTINGS | {"epochs": 4, "pretraining_schedule": "both phases"}
-    first = load_strategy("pretrain", {"lesions": "union"}, []).schedule(settings, None)
-    second = load_strategy("continual", {}, []).schedule(settings, pretrained)
-    assert second.learning_rate(settings, 0) == first.learning_rate(settings, 4)
-    rates = [part.learning_rate(settings, epoch) for part in (first, second) for epoch in range(4)]
+    training = TRAINING | {"epochs": 4, "pretraining_schedule": "both phases"}
+    first = load_strategy("pretrain", {"lesions": "union"}, []).schedule(training, None)
+    second = load_strategy("continual", {}, []).schedule(training, pretrained)
+    assert second.learning_rate(training, 0) == first.learning_rate(training, 4)
+    rates = [part.learning_rate(training, epoch) for part in (first, second) for epoch in range(4)]
     assert rates == pytest.approx([0.01 * (1 - epoch / 8) ** 0.9 for epoch in range(8)])
 
 
 def test_pretraining_may_use_up_a_schedule_of_its_own():
-    settings = SETTINGS | {"pretraining_schedule": "own"}
-    assert load_strategy("pretrain", {"lesions": "union"}, []).schedule(settings, None).epoch_max == 6
+    training = TRAINING | {"pretraining_schedule": "own"}
+    assert load_strategy("pretrain", {"lesions": "union"}, []).schedule(training, None).epoch_max == 6
 
 
 def test_heads_see_the_cases_of_their_own_data_set_alone():
     strategy = load_strategy("pretrain", {"lesions": "heads"}, ["msd", "nsclc"])
     network = build_network(strategy.architecture(SMALL_NETWORK), classes=2, seed=0)
     samples = dataclasses.replace(make_batch(), datasets=["nsclc", "nsclc"])
-    values = strategy.losses(network, samples, settings=SETTINGS, compute=FLOAT32, progress=0)
+    values = strategy.losses(network, samples, training=TRAINING, compute=FLOAT32, progress=0)
     values["loss"].backward()
     head = network.decoder.seg_layers[-1].weight.grad
     assert head.shape[0] == 4
@@ -166,10 +166,10 @@ def test_a_frozen_parameter_that_changes_ends_the_run(training_folders, pretrain
     run = make_run(training_folders[:2], [], "lesion-representations", {}, pretrained)
     original = run.strategy.losses
 
-    def unfreezing(network, *arguments, **settings):
+    def unfreezing(network, *arguments, **keywords):
         with torch.no_grad():
             next(network.encoder.parameters()).add_(1)
-        return original(network, *arguments, **settings)
+        return original(network, *arguments, **keywords)
 
     monkeypatch.setattr(run.strategy, "losses", unfreezing)
     with pytest.raises(RuntimeError, match="frozen parameters have changed"):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from conftest import ROOT
 from covidseg.config.series import Series
 from covidseg.evaluation.summary import read_scores
-from covidseg.paper.formats import HTML, LATEX, MARKDOWN, write_score_pages
+from covidseg.paper.formats import HTML, LATEX, MARKDOWN, score_page, write_pages
 from covidseg.paper.layout import Printer, lay_out
 from covidseg.paper.tables import comparison_rows, devices_of, interval_rows, read_published, table_cells
 
@@ -143,8 +144,9 @@ def test_times_that_the_configuration_leaves_out_are_said_to_be_left_out(tmp_pat
     assert table["Fold 0"].tolist() == ["not timed [224]", "not timed [194]"]
     assert table["Avg"][0] == "not timed [206 ± 16]"
     assert table["Ratio"].tolist() == ["not timed [1.00]", "not timed [0.97]"]
-    shown = {"configuration": "toy", "phantom": True, "confidence": 0.95, "remarks": []}
-    write_score_pages(tmp_path / "t", artefact, cells, intervals, devices=devices_of(rows, scores), **shown)
+    shown = {"config_name": "toy", "phantom": True, "confidence": 0.95, "remarks": []}
+    page = partial(score_page, artefact, cells, intervals, devices=devices_of(rows, scores), **shown)
+    write_pages(tmp_path / "t", artefact["title"], page)
     for suffix in ("md", "tex", "html"):
         assert (
             "No training was timed: a configuration with timed: false"
@@ -157,17 +159,18 @@ def test_the_three_formats_hold_the_same_and_escape_names(tmp_path):
     artefact = ARTEFACT | {"metrics": ["DSC", "time"]}
     cells = table_cells(ROWS, artefact, scores, read_published(PUBLISHED, "wang2021", "3"))
     intervals = interval_rows(ROWS, artefact, scores, EVALUATION, seed=1)
-    write_score_pages(
-        tmp_path / "t",
+    page = partial(
+        score_page,
         artefact,
         cells,
         intervals,
-        configuration="toy",
+        config_name="toy",
         phantom=True,
         confidence=0.95,
         devices=["CPU, float32"],
         remarks=["One patient is everywhere."],
     )
+    write_pages(tmp_path / "t", artefact["title"], page)
     texts = {suffix: (tmp_path / f"t.{suffix}").read_text() for suffix in ("md", "tex", "html")}
     for text in texts.values():
         assert "Configuration: toy." in text
@@ -190,17 +193,18 @@ def test_numbers_keep_their_sign_and_their_zeros(tmp_path):
     artefact = ARTEFACT | {"folds": "average"}
     cells = table_cells(ROWS[:1], artefact, scores, read_published(PUBLISHED, "wang2021", "3"))
     intervals = interval_rows(ROWS[:1], artefact, scores, EVALUATION, seed=1)
-    write_score_pages(
-        tmp_path / "t",
+    page = partial(
+        score_page,
         artefact,
         cells,
         intervals,
-        configuration="toy",
+        config_name="toy",
         phantom=True,
         confidence=0.95,
         devices=[],
         remarks=[],
     )
+    write_pages(tmp_path / "t", artefact["title"], page)
     assert "| +0.010 " in (tmp_path / "t.md").read_text()
 
 
@@ -292,17 +296,18 @@ def test_panels_stand_above_their_metrics_in_every_format(tmp_path, suffix):
     scores = panel_scores(PANEL_SCORES)
     cells = table_cells(PANEL_SERIES, PANELS, scores, read_published(PUBLISHED, "ma2021", "IX"))
     intervals = interval_rows(PANEL_SERIES, PANELS, scores, EVALUATION, seed=1)
-    write_score_pages(
-        tmp_path / "t",
+    page = partial(
+        score_page,
         PANELS,
         cells,
         intervals,
-        configuration="toy",
+        config_name="toy",
         phantom=True,
         confidence=0.95,
         devices=[],
         remarks=[],
     )
+    write_pages(tmp_path / "t", PANELS["title"], page)
     text = (tmp_path / f"t.{suffix}").read_text()
     expected = {
         "md": ["| Method ", "| Left lung (test): DSC ", "| Infection (MosMed): Recall "],

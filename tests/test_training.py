@@ -155,11 +155,11 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(training_folders, tmp
 
 
 def test_learning_rate_is_the_published_poly_schedule():
-    settings = {"learning_rate": 0.01, "learning_rate_power": 0.9, "epochs": 1000}
+    training = {"learning_rate": 0.01, "learning_rate_power": 0.9, "epochs": 1000}
     schedule = Schedule(0, 1000)
-    assert schedule.learning_rate(settings, 0) == 0.01
-    assert schedule.learning_rate(settings, 500) == pytest.approx(0.01 * 0.5**0.9)
-    assert schedule.learning_rate(settings, 999) == pytest.approx(0.01 * 0.001**0.9)
+    assert schedule.learning_rate(training, 0) == 0.01
+    assert schedule.learning_rate(training, 500) == pytest.approx(0.01 * 0.5**0.9)
+    assert schedule.learning_rate(training, 999) == pytest.approx(0.01 * 0.001**0.9)
 
 
 @pytest.mark.gpu

@@ -117,8 +117,8 @@ def test_masks_lie_apart_from_the_images(tmp_path):
     assert names.tolist() == ["9", "10"]
 
 
-def test_the_phantom_of_the_authors_repository(configuration, tmp_path):
-    dataset = configuration.datasets["capepoint"]
+def test_the_phantom_of_the_authors_repository(config, tmp_path):
+    dataset = config.datasets["capepoint"]
     (name,) = dataset["archives"]
     (tmp_path / "capepoint").mkdir()
     write_archive(tmp_path / "capepoint" / name, "capepoint", name, cases=SCANS, cohort=SCANS, seed=3)

@@ -1,19 +1,22 @@
 """Without a source: what is left of experiments, tables and figures, and how they tell of the rest."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from conftest import ROOT
-from covidseg.config.configuration import load_configuration
+from covidseg.config.in_use import shown_artefacts
+from covidseg.config.loading import load_configuration
+from covidseg.config.sections import extend
 from covidseg.config.series import Series
-from covidseg.config.settings import extend
 from covidseg.config.without import missing_datasets, reduce_experiments
 from covidseg.errors import InputError
 from covidseg.files import write_csv
 from covidseg.paper.datasets_table import as_csv, as_text
-from covidseg.paper.formats import MARKDOWN, write_score_pages
+from covidseg.paper.formats import MARKDOWN, score_page, write_pages
 from covidseg.paper.layout import Printer
 from covidseg.paper.tables import comparison_rows, devices_of, interval_rows, read_published, table_cells
 from covidseg.paper.violin import draw_violins
@@ -23,8 +26,8 @@ PUBLISHED = CONFIG / "published.csv"
 
 
 def load(name="config", **changes):
-    settings = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
-    return load_configuration(settings | changes, str(CONFIG / f"{name}.yaml"), CONFIG)
+    sections = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
+    return load_configuration(sections | changes, str(CONFIG / f"{name}.yaml"), CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +35,9 @@ def public():
     return load("public")
 
 
-def left_out(configuration):
-    there = configuration.experiments | configuration.localisers
-    return [name for name in configuration.all_experiments if name not in there]
+def left_out(config):
+    there = config.experiments | config.localisers
+    return [name for name in config.all_experiments if name not in there]
 
 
 def keys(content, prefix=""):
@@ -46,15 +49,15 @@ def keys(content, prefix=""):
 def test_the_public_configuration_is_the_paper_s_but_for_what_it_says(public):
     paper = yaml.safe_load((CONFIG / "paper.yaml").read_text())
     own = yaml.safe_load((CONFIG / "public.yaml").read_text())
-    assert keys(public.settings) - {".extends"} == keys(paper)
-    differing = {key for key in paper if public.settings[key] != paper[key]}
+    assert keys(public.sections) - {".extends"} == keys(paper)
+    differing = {key for key in paper if public.sections[key] != paper[key]}
     assert differing == own.keys() - {"extends"} == {"name", "without", "weak"}
-    assert public.settings["weak"] | {"lungs": paper["weak"]["lungs"]} == paper["weak"]
+    assert public.sections["weak"] | {"lungs": paper["weak"]["lungs"]} == paper["weak"]
 
 
 def test_settings_given_beside_it_win_over_what_it_extends():
     """As `--config training={epochs: 5}` does: the other keys of the section stay the paper's."""
-    training = load("public", training={"epochs": 5}).settings["training"]
+    training = load("public", training={"epochs": 5}).sections["training"]
     assert (training["epochs"], training["iterations"]) == (5, 250)
 
 
@@ -84,9 +87,9 @@ def test_a_chain_of_configurations(tmp_path):
     assert extended == {"x": [3], "y": {"p": 1, "q": 2}, "z": None}
 
 
-def test_who_reads_a_missing_archive_is_missing_too(configuration):
+def test_who_reads_a_missing_archive_is_missing_too(config):
     def missing(*without):
-        return missing_datasets(without, configuration.datasets)
+        return missing_datasets(without, config.datasets)
 
     assert missing("structseg", "cc-ccii") == {
         "structseg": "structseg", "structseg-lung": "structseg", "cc-ccii": "cc-ccii",
@@ -118,16 +121,16 @@ def test_nothing_of_structseg_is_left_in_the_public_configuration(public):
     assert all(public.experiments[name] == whole.experiments[name] for name in unchanged)
 
 
-def test_without_nothing_everything_is_as_it_was(configuration):
-    assert left_out(configuration) == []
-    assert configuration.shown() == configuration.artefacts
-    assert configuration.all_experiments == configuration.experiments | configuration.localisers
+def test_without_nothing_everything_is_as_it_was(config):
+    assert left_out(config) == []
+    assert shown_artefacts(config) == config.artefacts
+    assert config.all_experiments == config.experiments | config.localisers
 
 
-def test_evaluation_on_a_missing_data_set_is_dropped_and_trains_nothing_anew(configuration):
+def test_evaluation_on_a_missing_data_set_is_dropped_and_trains_nothing_anew(config):
     without = load(without=["mosmed"])
     assert left_out(without) == []
-    scratch, before = without.experiments["scratch"], configuration.experiments["scratch"]
+    scratch, before = without.experiments["scratch"], config.experiments["scratch"]
     assert scratch.evaluate == {"covid20": "test"}
     assert scratch.for_training() == before.for_training()
     series = without.series(without.artefacts["ma2021"]["table9"])
@@ -152,20 +155,22 @@ def test_the_source_s_own_cases_are_those_that_are_there():
 def test_image_level_labels_without_slices_or_without_volumes():
     without = load(without=["capepoint"])
     assert (without.weak_models, without.localisers) == ({}, {})
-    assert list(without.shown()["yang2021"]) == ["numbers"], "figures of nothing are not made, tables are"
+    assert list(shown_artefacts(without)["yang2021"]) == ["numbers"], (
+        "figures of nothing are not made, tables are"
+    )
     assert not any(one.runs for one in without.series(without.artefacts["yang2021"]["numbers"]))
     without = load(without=["covid20-union"])
     assert without.localisers["cam"].evaluate == {"capepoint": "test_covid_cell"}
-    assert list(without.shown()["yang2021"]) == ["numbers", "figure3", "figure4"]
-    assert list(without.shown()["ma2021"]).count("figure3") == 0, "whose truth is missing"
+    assert list(shown_artefacts(without)["yang2021"]) == ["numbers", "figure3", "figure4"]
+    assert list(shown_artefacts(without)["ma2021"]).count("figure3") == 0, "whose truth is missing"
 
 
 def test_a_source_that_is_gone_altogether_takes_what_starts_from_it():
     without = load(without=["msd", "nsclc"])
     assert "pretrain-multi2" not in without.experiments
     assert without.experiments["pretrain-multi"].train == ("structseg",)
-    assert list(without.shown()["zhang2021"]) == ["table2", "table3", "figure3", "violin"]
-    assert list(without.shown()["zhang2021"]["figure3"]["columns"]) == [
+    assert list(shown_artefacts(without)["zhang2021"]) == ["table2", "table3", "figure3", "violin"]
+    assert list(shown_artefacts(without)["zhang2021"]["figure3"]["columns"]) == [
         "nnUNet baseline", "Pre-train on Multi-lesion", "Multi-encoder",
     ]  # fmt: skip
 
@@ -189,20 +194,20 @@ def test_lungs_of_a_model_that_is_left_out_are_refused():
         load(without=["structseg"], weak=weak)
 
 
-def test_misspellings_of_what_is_left_out_are_still_refused(configuration, tmp_path):
+def test_misspellings_of_what_is_left_out_are_still_refused(config, tmp_path):
     """The sheets are checked whole: a wrong row is wrong whether it is run or not."""
     for part in ("schemas", "splits.json", "datasets.yaml", "artefacts.yaml"):
         (tmp_path / part).symlink_to(CONFIG / part)
     sheet = yaml.safe_load((CONFIG / "experiments.yaml").read_text())
     sheet["experiments"]["task2-structseg"]["evaluate"] = {"covid19": "test"}
     (tmp_path / "experiments.yaml").write_text(yaml.safe_dump(sheet))
-    settings = configuration.settings | {"without": ["structseg"]}
+    sections = config.sections | {"without": ["structseg"]}
     with pytest.raises(InputError, match=r"task2-structseg\.evaluate: unknown data set 'covid19'"):
-        load_configuration(settings, "config.yaml", tmp_path)
+        load_configuration(sections, "config.yaml", tmp_path)
 
 
 def test_figures_show_what_is_there_and_tell_of_the_rest(public):
-    shown, whole = public.shown(), public.artefacts
+    shown, whole = shown_artefacts(public), public.artefacts
     assert [(paper, name) for paper in whole for name in whole[paper] if name not in shown[paper]] == []
     columns = shown["wang2021"]["figure2"]["columns"]
     assert list(columns) == ["Train from scratch", "MSD", "NSCLC", "Multi-lesion"]
@@ -227,7 +232,7 @@ def test_figures_show_what_is_there_and_tell_of_the_rest(public):
 
 def test_a_column_of_two_models_keeps_the_one_that_is_run():
     without = load(without=["structseg-lung"])
-    shown = without.shown()["ma2021"]["figure5"]
+    shown = shown_artefacts(without)["ma2021"]["figure5"]
     assert list(without.predictions(shown)["Task2-StructSeg"]) == ["infection"]
     assert without.remarks(without.artefacts["ma2021"]["figure5"]) == [
         "Not run, as configuration phantom is without structseg-lung: "
@@ -336,10 +341,18 @@ def test_a_row_not_run_in_panels():
 def test_printed_tables_say_not_run_and_why(scores, cells, public, tmp_path, suffix):
     intervals = interval_rows(SERIES, ARTEFACT, scores, EVALUATION, seed=1)
     remarks = public.remarks(public.artefacts["wang2021"]["table1"])
-    write_score_pages(
-        tmp_path / "t", ARTEFACT, cells, intervals,
-        configuration="public", phantom=False, confidence=0.95, devices=devices_of(SERIES, scores), remarks=remarks,
-    )  # fmt: skip
+    page = partial(
+        score_page,
+        ARTEFACT,
+        cells,
+        intervals,
+        config_name="public",
+        phantom=False,
+        confidence=0.95,
+        devices=devices_of(SERIES, scores),
+        remarks=remarks,
+    )
+    write_pages(tmp_path / "t", ARTEFACT["title"], page)
     text = (tmp_path / f"t.{suffix}").read_text()
     assert text.count("not run") == (3 + 3) + (3 + 1), "folds, Avg and what follows it; in two tables"
     assert (
@@ -355,7 +368,7 @@ def test_a_violin_figure_has_no_place_for_a_row_not_run(scores):
     violin = ARTEFACT | {"metrics": ["DSC"]}
     violin["panels"] = [*ARTEFACT["panels"], {"region": "infection", "split": "mosmed"}]
     series = [*SERIES, Series("Train from scratch", "none", "infection", "mosmed", "scratch", 2, runs=False)]
-    figure = draw_violins(series, violin, scores, configuration="public", remarks=["Not run: some. " * 20])
+    figure = draw_violins(series, violin, scores, config_name="public", remarks=["Not run: some. " * 20])
     (axis,) = figure.axes
     assert [label.get_text() for label in axis.get_xticklabels()] == ["none", "Multi-lesion"]
     assert len(figure.get_supxlabel().splitlines()) > 2, "a long remark is broken into lines"

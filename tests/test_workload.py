@@ -138,8 +138,8 @@ def test_measured_is_the_median_over_a_strategys_trainings(tmp_path):
     assert found == {"scratch": EpochTime(15, "measured here on NVIDIA H100, bfloat16")}
 
 
-def test_every_strategy_of_the_papers_tables_has_its_published_seconds(configuration):
-    found = published_times(configuration)
+def test_every_strategy_of_the_papers_tables_has_its_published_seconds(config):
+    found = published_times(config)
     assert {name: time.seconds for name, time in found.items()} == {
         "scratch": 206, "continual": 199, "body-finetune": 195, "lesion-representations": 148, "hybrid": 213,
         "multi-encoder": 206,
@@ -152,26 +152,27 @@ def test_tiles_overlap_by_half():
     assert count_tiles((40, 160, 192), [56, 160, 192], {"step": 0.5}) == 1
 
 
-def test_cases_have_their_own_grids_once_they_are_ingested(configuration, tmp_path):
+def test_cases_have_their_own_grids_once_they_are_ingested(config, tmp_path):
     (tmp_path / "covid20").mkdir()
     (tmp_path / "covid20" / "cases.csv").write_text("case,shape,spacing_mm\nmine,30x20x10,5.0x1.0x2.0\n")
-    cohort = read_cohort(configuration, "covid20", tmp_path)
+    cohort = read_cohort(config, "covid20", tmp_path)
     assert cohort == Cohort({"mine": Grid((30, 20, 10), (5.0, 1.0, 2.0))}, "cases.csv")
     assert at_target_spacing(cohort.grids["mine"], (2.5, 2.0, 2.0)) == (60, 10, 10)
-    assert read_cohort(configuration, "covid20", None).grids == {}, "of a phantom nothing is known before"
+    assert read_cohort(config, "covid20", None).grids == {}, "of a phantom nothing is known before"
 
 
-def test_a_model_predicts_its_folds_test_cases_and_all_that_it_never_saw(configuration):
-    names = configuration.case_names("covid20")
+def test_a_model_predicts_its_folds_test_cases_and_all_that_it_never_saw(config):
+    names = config.case_names("covid20")
     cohort = Cohort({name: Grid((1, 1, number), (1, 1, 1)) for number, name in enumerate(names)}, "")
-    own = predicted_grids(configuration, cohort, "covid20", trained_on=("covid20",), fold=1)
-    fold = configuration.splits["Task1_COVID_datasplit.pkl"][1]
+    own = predicted_grids(config, cohort, "covid20", trained_on=("covid20",), fold=1)
+    fold = config.splits["Task1_COVID_datasplit.pkl"][1]
     assert {names[grid.shape[2]] for grid in own} == set(fold["val"])
-    assert len(predicted_grids(configuration, cohort, "covid20", trained_on=("msd",), fold=1)) == 20
+    assert len(predicted_grids(config, cohort, "covid20", trained_on=("msd",), fold=1)) == 20
 
 
 def test_the_papers_network_has_30_million_parameters_and_a_teraflop_a_patch():
-    size = plain_size(yaml.safe_load((ROOT / "config" / "paper.yaml").read_text()))
+    paper = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
+    size = plain_size(paper["network"], paper["plan"])
     assert size.parameters / 1e6 == pytest.approx(30.7, abs=0.05)
     assert size.forward / 1e12 == pytest.approx(0.92, abs=0.005)
     assert 0 < size.encoder < size.forward / 2

@@ -56,7 +56,7 @@ def make_toy(folder):
     """
     copy_parts(ROOT, folder)
 
-    def settings(content):
+    def sections(content):
         content["name"] = "toy"
         content["phantom"]["cases"] = {
             "covid20": 8, "covid20-union": 8, "msd": 5, "mosmed": ["study_0255"], "capepoint": 3,
@@ -95,7 +95,7 @@ def make_toy(folder):
             wang[name]["rows"] = {"Train from scratch": "scratch", "Body Fine-tuning": "body-finetune"}
         wang["figure2"]["columns"] = {"Train from scratch": "scratch", "MSD": "body-finetune-msd"}
 
-    change_yaml(folder / "config" / "config.yaml", settings)
+    change_yaml(folder / "config" / "config.yaml", sections)
     change_yaml(folder / "config" / "experiments.yaml", experiments)
     change_yaml(folder / "config" / "artefacts.yaml", artefacts)
     return folder

@@ -40,8 +40,8 @@ def make_run(
     timed: bool = True,
     **changes,
 ) -> training.Run:
-    """A run over small blobs; `changes` go into the training settings."""
-    settings = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
+    """A run over small blobs; `changes` go into section `training`."""
+    sections = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
     small = {"epochs": 4, "iterations": 5, "validation_every": 2, "validation_patches": 4, "device": "cpu"}
     exact = {"precision": "float32", "checkpoint_seconds": 0, "device_memory_gib": 1, "learning_rate": 0.05}
     return training.Run(
@@ -56,8 +56,8 @@ def make_run(
         seed=3,
         patch=(4, 16, 16),
         network=NETWORK,
-        training=settings["training"] | small | exact | changes,
-        augmentation=settings["augmentation"],
+        training=sections["training"] | small | exact | changes,
+        augmentation=sections["augmentation"],
         threads=1,
         timed=timed,
         fingerprint="as it is",

@@ -6,7 +6,7 @@ import os
 from snakemake.exceptions import WorkflowError
 
 from covidseg.config import in_use
-from covidseg.config.configuration import load_configuration
+from covidseg.config.loading import load_configuration
 from covidseg.config.kinds import KINDS
 from covidseg.errors import InputError
 from covidseg.runs.code import code_of
@@ -18,8 +18,8 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 config.pop("extends", None)
-config.update(CONFIG.settings)  # with what the chosen file leaves to another
-ARTEFACTS = CONFIG.shown()
+config.update(CONFIG.sections)  # with what the chosen file leaves to another
+ARTEFACTS = in_use.shown_artefacts(CONFIG)
 TARGET = config["plan"]["target"]
 ENVIRONMENT = "../../envs/environment.yaml"
 DAY = 1440  # minutes: of a training, which goes on in as many jobs as it needs

@@ -18,7 +18,7 @@ def write_phantom(path: Path) -> None:
 def fetch_archive(path: Path) -> None:
     """Find the archive's origin in the configuration, and download it."""
     from covidseg.archives.download import download
-    from covidseg.config.configuration import load_configuration
+    from covidseg.config.loading import load_configuration
 
     folder = Path(snakemake.scriptdir).resolve().parents[1] / "config"
     origin = load_configuration(snakemake.config, "configuration", folder).origin(*snakemake.wildcards)

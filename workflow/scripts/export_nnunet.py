@@ -14,7 +14,7 @@ if __name__ == "__main__":
             folds,
             cases=Path(snakemake.input.images).parent,
             window=tuple(snakemake.params.window),
-            configuration=snakemake.params.config_name,
+            config_name=snakemake.params.config_name,
             output=Path(snakemake.output[0]),
             workers=snakemake.threads,
         )

@@ -12,9 +12,7 @@ if __name__ == "__main__":
         params = snakemake.params
         table = licence_table(params.datasets, params.phantom)
         write_csv(snakemake.output[0], table, digits=9)
-        write_pages(
-            Path(snakemake.output[0]).with_suffix(""),
-            "Licences of the data sets",
-            [f"Configuration: {params.config_name}. Gigabytes: of all archives, about."],
-            {"Licences and citations": table.fillna("–")},
-        )
+        notes = [f"Configuration: {params.config_name}. Gigabytes: of all archives, about."]
+        tables = {"Licences and citations": table.fillna("–")}
+        base = Path(snakemake.output[0]).with_suffix("")
+        write_pages(base, "Licences of the data sets", lambda markup: (notes, tables))

@@ -19,7 +19,7 @@ if __name__ == "__main__":
             ],
             output=Path(snakemake.output[0]),
             partial=Path(snakemake.params.partial),
-            settings=snakemake.params.inference,
+            inference=snakemake.params.inference,
             device=snakemake.params.device,
             precision=snakemake.params.precision,
             threads=snakemake.threads,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from covidseg.config.configuration import load_configuration
+from covidseg.config.loading import load_configuration
 from covidseg.files import write_csv, write_text
 from covidseg.job import job
 from covidseg.paper.formats import FORMATS
@@ -18,9 +18,9 @@ if __name__ == "__main__":
         jobs = list_jobs(root / "Snakefile", snakemake.config, rules)
         if params.owner not in (None, name):
             jobs["to_do"] = True  # in a checkout of its own
-        configuration = load_configuration(snakemake.config, "configuration", root / "config")
+        config = load_configuration(snakemake.config, "configuration", root / "config")
         results = Path("results") if params.owner == name else None
-        known = gather(configuration, rules, jobs, results=results, logs=Path("logs"))
+        known = gather(config, rules, jobs, results=results, logs=Path("logs"))
         tables = workload_tables(known, job_hours(known), params.hosts)
         text = FORMATS[".md"][1](f"What configuration {name} takes", NOTES, tables)
         write_text(f"{params.base}.md", text)

@@ -125,7 +125,7 @@ def digest(path: str | Path, algorithm: str = "sha256") -> str:
 
 
 def fingerprint(content: list, files: list[Path]) -> str:
-    """Return a checksum of settings, code and data: what, if it is the same, gives the same model."""
+    """Return a checksum of configuration, code and data: what, if it is the same, gives the same model."""
     text = json.dumps([content, [digest(file) for file in files]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

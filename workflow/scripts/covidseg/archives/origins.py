@@ -64,9 +64,9 @@ def read_origin(datasets: dict, host: str, archive: str, folder: Path) -> Origin
     )
 
 
-def patterns(part: dict) -> list[str]:
-    """Return the patterns of members in a part of a data set's entry."""
-    return [part[key] for key in ("member", "images", "normal", "lesion", "masks") if key in part]
+def patterns(entry: dict) -> list[str]:
+    """Return the patterns of members in an entry."""
+    return [entry[key] for key in ("member", "images", "normal", "lesion", "masks") if key in entry]
 
 
 def _entry_of(archives: dict, archive: str) -> tuple[str, str]:

@@ -28,7 +28,7 @@ def export(
     *,
     cases: Path,
     window: tuple[int, int],
-    configuration: str,
+    config_name: str,
     output: Path,
     workers: int,
 ) -> None:
@@ -43,7 +43,7 @@ def export(
         folds: of `results/splits/<data set>.json`.
         cases: the ingested data set (images/, labels/).
         window: HU that the networks see; the scans are clipped to it.
-        configuration: name of the configuration, for the description.
+        config_name: name of the configuration, for the description.
         output: nnU-Net's folder of the data set, Dataset<number>_<name>.
         workers: cases at the same time.
 
@@ -54,7 +54,7 @@ def export(
     trained = any(fold["train"] for fold in folds)
     with atomic_directory(output) as partial:
         counted = {"name": output.name, "numTraining": len(names) if trained else 0}
-        write_json(partial / "dataset.json", counted | describe(dataset, folds, window, configuration))
+        write_json(partial / "dataset.json", counted | describe(dataset, folds, window, config_name))
         if trained:
             splits = [{"train": fold["train"], "val": fold["test"]} for fold in folds]
             write_json(partial / "splits_final.json", splits)
@@ -83,7 +83,7 @@ def to_hounsfield(image: np.ndarray, window: tuple[int, int], *, windowed: bool)
     return np.clip(image, low, high).round().astype(np.int16)
 
 
-def describe(dataset: dict, folds: Folds, window: tuple[int, int], configuration: str) -> dict:
+def describe(dataset: dict, folds: Folds, window: tuple[int, int], config_name: str) -> dict:
     """Return what dataset.json says of a data set whatever its number of cases; raises InputError."""
     regions, (low, high) = dataset["regions"], window
     if sorted(regions) != list(range(1, len(regions) + 1)):
@@ -97,7 +97,7 @@ def describe(dataset: dict, folds: Folds, window: tuple[int, int], configuration
             "for which nnU-Net would take them: export data sets that are hounsfield or windowed"
         )
     sentences = [
-        f"{dataset['title']}, written by covidseg, configuration '{configuration}'.",
+        f"{dataset['title']}, written by covidseg, configuration '{config_name}'.",
         f"Whole HU, clipped to {low} to {high}.",
     ]
     if "windowed" in dataset["intensity"].values():

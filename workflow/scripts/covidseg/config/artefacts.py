@@ -45,7 +45,7 @@ def panels(artefact: dict) -> list[tuple[str, str]]:
 
 
 def check_artefacts(
-    artefacts: dict, experiments: dict[str, Experiment], datasets: dict, settings: dict, path: Path
+    artefacts: dict, experiments: dict[str, Experiment], datasets: dict, sections: dict, path: Path
 ) -> None:
     """Raise InputError for the first artefact that shows what there is not, with what there is."""
     known = dict.fromkeys(sorted({*experiments, *(experiment.row for experiment in experiments.values())}))
@@ -62,7 +62,7 @@ def check_artefacts(
         for group in artefact.get("datasets", {}).values():
             check_known(group, datasets, f"{where}.datasets", "data set")
         if "panels" in artefact:
-            _check_rows(artefact, experiments, datasets, settings, where)
+            _check_rows(artefact, experiments, datasets, sections, where)
         if artefact["kind"] == "visual":
             _check_columns(artefact, experiments, datasets, where)
         if "localisers" in artefact:
@@ -73,13 +73,13 @@ def check_artefacts(
 
 
 def _check_rows(
-    artefact: dict, experiments: dict[str, Experiment], datasets: dict, settings: dict, where: str
+    artefact: dict, experiments: dict[str, Experiment], datasets: dict, sections: dict, where: str
 ) -> None:
     if artefact.get("across") == "folds" and len(artefact["panels"]) > 1:
         raise InputError(f"{where}.across: folds, with {len(artefact['panels'])} panels; set it to panels")
     check_known(
         [region for region, _ in panels(artefact)],
-        settings["evaluation"]["tolerance_mm"],
+        sections["evaluation"]["tolerance_mm"],
         f"{where}.panels",
         "region",
     )

@@ -6,11 +6,11 @@ from covidseg.errors import InputError
 RENAMED = {"weak": {"setting": "variant", "settings": "variants"}}
 
 
-def check_renamed(config: dict, name: str) -> None:
+def check_renamed(sections: dict, name: str) -> None:
     """Raise InputError, which calls the configuration `name`, at the first key that has another name now."""
     for section, keys in RENAMED.items():
         for old, new in keys.items():
-            if isinstance(config.get(section), dict) and old in config[section]:
+            if isinstance(sections.get(section), dict) and old in sections[section]:
                 raise InputError(f"{name}: {section}: {old!r} is now {new!r}; rename it")
 
 

@@ -1,26 +1,17 @@
-"""The configuration, read and checked as a whole before any job starts."""
+"""The checked configuration, and what follows from several of its sheets together."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import yaml
-
-from covidseg.archives.origins import ARCHIVED, KINDS, Origin, check_datasets, patterns, read_origin
+from covidseg.archives.origins import ARCHIVED, KINDS, Origin, patterns, read_origin
 from covidseg.cases.splits import describe_leaks, find_leaks, first_cases, patient_of, published_folds
-from covidseg.config.artefacts import TRAINING, check_artefacts, named, panels, shown_rows
-from covidseg.config.checks import check_renamed
-from covidseg.config.experiments import Experiment, expand_experiments
-from covidseg.config.schemas import check_schema
+from covidseg.config.artefacts import TRAINING, named, panels, shown_rows
+from covidseg.config.experiments import Experiment
 from covidseg.config.series import Series
-from covidseg.config.settings import check_lungs, check_settings, extend
-from covidseg.config.weak_models import WEAK_SOURCE, Localiser, WeakModel, read_localisers, read_weak_models
+from covidseg.config.weak_models import Localiser, WeakModel
 from covidseg.config.without import (
     describe_left_out,
     left_out,
-    missing_datasets,
-    reduce_artefact,
-    reduce_experiments,
     rows_needing,
     titles_needing,
 )
@@ -31,7 +22,8 @@ class Configuration:
     """Everything under config/, checked.
 
     Attributes:
-        settings: the chosen configuration (config.yaml, paper.yaml, public.yaml), complete.
+        sections: content of the chosen configuration (config.yaml, paper.yaml, public.yaml), complete: key ->
+            a section such as `plan` and `training`, or a single value such as `name` and `seed`.
         datasets: datasets.yaml.
         missing: the data sets that `without` leaves out -> its entry that does.
         all_experiments: experiments.yaml with its sources, expanded, and all localisers; by name.
@@ -44,7 +36,7 @@ class Configuration:
         folder: config/.
     """
 
-    settings: dict
+    sections: dict
     datasets: dict[str, dict]
     missing: dict[str, str]
     all_experiments: dict[str, Experiment]
@@ -64,7 +56,7 @@ class Configuration:
             if "cases" in self.datasets[dataset]:
                 return self.datasets[dataset]["cases"]
             return published and sorted({case for fold in published for case in fold["train"] + fold["val"]})
-        wanted = self.settings["phantom"]["cases"][dataset]
+        wanted = self.sections["phantom"]["cases"][dataset]
         if isinstance(wanted, list):
             return wanted
         return first_cases(published, wanted) if published else [f"scan_{i + 1:03d}" for i in range(wanted)]
@@ -88,7 +80,7 @@ class Configuration:
 
         Several data sets may use one archive, as scans and lungs of the same patients do.
         """
-        users = [name for name in self.settings["phantom"]["cases"] if self._uses_host(name, host)]
+        users = [name for name in self.sections["phantom"]["cases"] if self._uses_host(name, host)]
         cases = {name: self.case_names(name) for name in users}
         holders = [name for name in users if f"{host}/{archive}" in self.archives(name)] or users
         return {
@@ -101,7 +93,7 @@ class Configuration:
 
     def is_phantom(self, dataset: str) -> bool:
         """Return whether a data set's archives are generated instead of fetched."""
-        phantom = self.settings["phantom"]
+        phantom = self.sections["phantom"]
         return phantom is not None and dataset in phantom["cases"]
 
     def origin(self, host: str, archive: str) -> Origin:
@@ -126,12 +118,12 @@ class Configuration:
         series = self.series(artefact)
         shown = titles_needing(artefact, self.missing) if "datasets" in artefact else rows_needing(series)
         leaks = self._leak_remarks(series) if "rows" in artefact else []
-        return [*describe_left_out(shown, self.settings["name"]), *leaks]
+        return [*describe_left_out(shown, self.sections["name"]), *leaks]
 
     def _leak_remarks(self, series: list[Series]) -> list[str]:
         trained = {name for one in series if one.runs for name in self.all_experiments[one.experiment].train}
         leaks = set()
-        for name in trained if self.settings["splits"] == "published" else ():
+        for name in trained if self.sections["splits"] == "published" else ():
             if published := self.splits.get(self.datasets[name].get("split")):
                 patients = {case: patient_of(self.datasets[name], case) for case in self.case_names(name)}
                 leaks |= set(find_leaks(published_folds(published, set(patients)), patients))
@@ -168,17 +160,6 @@ class Configuration:
         places = experiment.places(self.datasets)
         return {TRAINING: ""} | {panel: dataset for panel, (dataset, _) in places.items()}
 
-    def shown(self) -> dict[str, dict[str, dict]]:
-        """Return the artefacts that are made, by paper and name, figures without what is not run."""
-        return {
-            paper: {
-                name: shown
-                for name, artefact in group.items()
-                if (shown := reduce_artefact(artefact, self.series(artefact), self.missing))
-            }
-            for paper, group in self.artefacts.items()
-        }
-
     def predictions(self, artefact: dict) -> dict[str, dict[str, dict]]:
         """Return what a visual artefact shows: column -> region -> experiment, data set and class."""
         shown = {column: {} for column in artefact["columns"]}
@@ -187,57 +168,3 @@ class Configuration:
             dataset, number = places[one.region, one.split]
             shown[one.row][one.region] = {"experiment": one.experiment, "dataset": dataset, "class": number}
         return shown
-
-
-def load_configuration(settings: dict, name: str, folder: Path) -> Configuration:
-    """Check the chosen configuration together with the sheets beside it.
-
-    Args:
-        settings: content of the chosen configuration, command-line overrides included.
-        name: how messages call it.
-        folder: config/.
-
-    Raises:
-        InputError: names the file, the key, the value and what is allowed.
-    """
-    settings = extend(settings, Path(name))
-    check_renamed(settings, name)
-    check_schema(settings, name, folder / "schemas" / "config.schema.yaml")
-    sheets = {}
-    for sheet in ("datasets", "experiments", "artefacts"):
-        path = folder / f"{sheet}.yaml"
-        sheets[sheet] = yaml.safe_load(path.read_text(encoding="utf-8"))
-        check_schema(sheets[sheet], str(path), folder / "schemas" / f"{sheet}.schema.yaml")
-    datasets, splits = sheets["datasets"], json.loads((folder / "splits.json").read_text(encoding="utf-8"))
-    check_settings(settings, name, datasets)
-    check_datasets(datasets, splits, folder / "datasets.yaml")
-    missing = missing_datasets(settings["without"], datasets)
-    experiments, _, localisers = _read_experiments(sheets["experiments"], datasets, settings, folder)
-    all_experiments = experiments | localisers
-    check_artefacts(sheets["artefacts"], all_experiments, datasets, settings, folder / "artefacts.yaml")
-    reduced = reduce_experiments(sheets["experiments"], missing)
-    experiments, weak_models, localisers = _read_experiments(reduced, datasets, settings, folder)
-    check_lungs(settings["weak"]["lungs"], experiments, all_experiments, datasets, name)
-    titles = {"none": "none", WEAK_SOURCE: "COVID-cell"} | {
-        key: value["title"] for key, value in sheets["experiments"]["sources"].items()
-    }
-    return Configuration(
-        settings=settings,
-        datasets=datasets,
-        missing=missing,
-        all_experiments=all_experiments,
-        experiments=experiments,
-        weak_models=weak_models,
-        localisers=localisers,
-        artefacts=sheets["artefacts"],
-        source_titles=titles,
-        splits=splits,
-        folder=folder,
-    )
-
-
-def _read_experiments(sheet: dict, datasets: dict, settings: dict, folder: Path) -> tuple[dict, dict, dict]:
-    path, weak = folder / "experiments.yaml", sheet["weak"]
-    experiments = expand_experiments(sheet, datasets, settings["plan"]["target"], path)
-    weak_models = read_weak_models(weak, datasets, path)
-    return experiments, weak_models, read_localisers(weak, weak_models, datasets, settings["weak"], path)

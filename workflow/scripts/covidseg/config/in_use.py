@@ -7,6 +7,7 @@ import re
 
 from covidseg.config.configuration import Configuration
 from covidseg.config.kinds import KINDS
+from covidseg.config.without import reduce_artefact
 from covidseg.training.strategies import STRATEGIES
 from covidseg.weak import SYSTEMS
 
@@ -97,19 +98,19 @@ def predicted_datasets(config: Configuration, experiment: str) -> list[str]:
 
 def training_parameters(config: Configuration, experiment: str) -> dict:
     """Return what decides a training, of the configuration's sections."""
-    found, training = config.experiments[experiment], dict(config.settings["training"])
+    found, training = config.experiments[experiment], dict(config.sections["training"])
     unread = [*WITHOUT_EFFECT, *([] if found.watched else OF_WATCHED)]
     if found.strategy != "pretrain":
         unread.append("pretraining_schedule")
-    return pick(config.settings, "seed", "timed", "network", "augmentation") | {
-        "plan": pick(config.settings["plan"], "patch", "window"),
+    return pick(config.sections, "seed", "timed", "network", "augmentation") | {
+        "plan": pick(config.sections["plan"], "patch", "window"),
         "training": {key: value for key, value in training.items() if key not in unread},
     }
 
 
 def weak_parameters(config: Configuration, model: str) -> dict:
     """Return what decides the training of a weakly supervised system, of the section `weak`."""
-    weak, system = config.settings["weak"], SYSTEMS[config.weak_models[model].system]
+    weak, system = config.sections["weak"], SYSTEMS[config.weak_models[model].system]
     return pick(weak, "epochs", "iterations", "device", "variant", *system.sections) | {
         "variants": pick(weak["variants"], weak["variant"])
     }
@@ -127,10 +128,25 @@ def system_module(config: Configuration, model: str) -> str:
 
 def lung_folder(config: Configuration) -> str | None:
     """Return the folder, in the predictions of the model that cuts out lungs, that has the volumes."""
-    name = config.settings["weak"]["lungs"]
+    name = config.sections["weak"]["lungs"]
     if name == "truth":
         return None
     return config.experiments[name].places(config.datasets)["left_lung", "test"][0]
+
+
+def shown_artefacts(config: Configuration) -> dict[str, dict[str, dict]]:
+    """Return the artefacts that are made, by paper and name, figures without what is not run."""
+    found: dict[str, dict[str, dict]] = {}
+    for paper, group in config.artefacts.items():
+        found[paper] = {}
+        for name, artefact in group.items():
+            keeps_rows = KINDS[artefact["kind"]].keeps_rows
+            kept = (
+                artefact if keeps_rows else reduce_artefact(artefact, config.series(artefact), config.missing)
+            )
+            if kept:
+                found[paper][name] = kept
+    return found
 
 
 def artefact_files(shown: dict[str, dict[str, dict]], *kinds: str) -> list[str]:

@@ -11,7 +11,6 @@ from dataclasses import astuple, dataclass
 from covidseg.config.configuration import Configuration
 
 Inputs = dict[str, str | list[str]]
-METRICS = ["DSC", "NSD", "Sensitivity", "Specificity", "Precision", "F1", "Accuracy"]
 PAGES = (".csv", ".md", ".tex", ".html")
 PICTURES = (".svg", ".png")
 
@@ -66,13 +65,13 @@ def _table_inputs(config: Configuration, artefact: dict) -> Inputs:
 
 
 def _table_parameters(config: Configuration, artefact: dict) -> dict:
-    evaluation = config.settings["evaluation"]
+    evaluation = config.sections["evaluation"]
     return {
         "series": _series(config, artefact),
         "bootstrap": evaluation["bootstrap"],
         "confidence": evaluation["confidence"],
-        "seed": config.settings["seed"],
-        "phantom": config.settings["phantom"] is not None,
+        "seed": config.sections["seed"],
+        "phantom": config.sections["phantom"] is not None,
     }
 
 
@@ -93,7 +92,7 @@ def _visual_parameters(config: Configuration, artefact: dict) -> dict:
     return {
         "shown": config.predictions(artefact),
         "dataset": _parts(config, artefact["truth"], "regions", "intensity"),
-        "window": config.settings["plan"]["window"],
+        "window": config.sections["plan"]["window"],
     }
 
 
@@ -119,7 +118,7 @@ def _examples_parameters(config: Configuration, artefact: dict) -> dict:
     names = _datasets_shown(config, artefact)
     return {
         "datasets": {name: _parts(config, name, "regions", "intensity") for name in names},
-        "window": config.settings["plan"]["window"],
+        "window": config.sections["plan"]["window"],
     }
 
 
@@ -231,7 +230,7 @@ KINDS = {
             "cases": _ref("some"),
         },
         inputs=_localisation_inputs,
-        parameters=lambda config, artefact: {"threshold": config.settings["weak"]["threshold"]},
+        parameters=lambda config, artefact: {"threshold": config.sections["weak"]["threshold"]},
         memory_mb=4000,
     ),
     "thresholds": Kind(
@@ -239,6 +238,27 @@ KINDS = {
         rule="thresholds",
         keys={"localisers": _ref("localisers"), "split": _ref("split")},
         inputs=_curves,
-        parameters=lambda config, artefact: {"limits": config.settings["weak"]["threshold_range"]},
+        parameters=lambda config, artefact: {"limits": config.sections["weak"]["threshold_range"]},
     ),
 }
+
+
+def with_kinds(schema: dict) -> dict:
+    """Return the schema of artefacts.yaml with the kinds of the registry."""
+    kinds = {
+        name: {
+            "additionalProperties": False,
+            "required": ["kind", "title", *(key for key in kind.keys if key not in kind.optional)],
+            "properties": {"kind": True, "title": {"type": "string"}} | kind.keys,
+        }
+        for name, kind in KINDS.items()
+    }
+    artefact = {
+        "type": "object",
+        "required": ["kind"],
+        "properties": {"kind": {"enum": list(KINDS)}},
+        "allOf": [
+            {"if": {"properties": {"kind": {"const": name}}}, "then": keys} for name, keys in kinds.items()
+        ],
+    }
+    return schema | {"$defs": schema["$defs"] | {"artefact": artefact}}

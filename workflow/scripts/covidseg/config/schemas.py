@@ -9,9 +9,14 @@ from jsonschema.exceptions import ValidationError
 from covidseg.errors import InputError
 
 
-def check_schema(content: object, name: str, schema: Path) -> None:
+def read_schema(path: Path) -> dict:
+    """Return a JSON schema that is written as YAML."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def check_schema(content: object, name: str, schema: dict) -> None:
     """Check content against a JSON schema; raises InputError for the first violation."""
-    validator = Draft202012Validator(yaml.safe_load(schema.read_text(encoding="utf-8")))
+    validator = Draft202012Validator(schema)
     errors = sorted(
         validator.iter_errors(content), key=lambda error: [str(part) for part in error.absolute_path]
     )

@@ -70,15 +70,13 @@ def left_out(
 
 
 def reduce_artefact(artefact: dict, series: list[Series], missing: dict[str, str]) -> dict | None:
-    """Return a figure without what is not run, or None if nothing is left; a table keeps all of its rows.
+    """Return a figure without what is not run, or None if nothing is left.
 
     Args:
         artefact: entry of artefacts.yaml.
         series: what it shows.
         missing: of `missing_datasets`.
     """
-    if artefact["kind"] in ("table", "datasets"):
-        return artefact
     key = next(key for key in ("rows", "columns", "localisers", "experiment", "datasets") if key in artefact)
     if key == "datasets":
         kept = {title: present(names, missing) for title, names in artefact[key].items()}
@@ -91,17 +89,17 @@ def reduce_artefact(artefact: dict, series: list[Series], missing: dict[str, str
     return artefact if key == "experiment" else artefact | {key: kept}
 
 
-def describe_left_out(shown: list[tuple[str, bool, str]], configuration: str) -> list[str]:
+def describe_left_out(shown: list[tuple[str, bool, str]], config_name: str) -> list[str]:
     """Return what must be said below a table or figure: what is not run, and what learned from less.
 
     Args:
         shown: printed name, whether it is run, and the names in `without` that it would need.
-        configuration: its name.
+        config_name: its name.
     """
     groups = {}
     for name, runs, needed in shown:
         if needed:
-            start = "Learned without" if runs else f"Not run, as configuration {configuration} is without"
+            start = "Learned without" if runs else f"Not run, as configuration {config_name} is without"
             end = ", unlike the published" if runs else ""
             groups.setdefault(f"{start} {needed}{end}", {})[name] = None
     return [f"{reason}: {'; '.join(names)}." for reason, names in groups.items()]

@@ -22,7 +22,7 @@ def predict_cases(
     *,
     output: Path,
     partial: Path,
-    settings: dict,
+    inference: dict,
     device: str,
     precision: str,
     threads: int,
@@ -35,7 +35,7 @@ def predict_cases(
         output: folder of <data set>/<case>.nii.gz (uint8, the model's classes); appears when all are written.
         partial: folder where they gather until then, apart for each model, so that a restart repeats
             none of them.
-        settings: the configuration's `inference`.
+        inference: the configuration's `inference`.
         device: the configuration's training.device, and precision likewise.
         threads: of the processor.
 
@@ -60,7 +60,7 @@ def predict_cases(
             network,
             torch.from_numpy(np.array(case.image)).to(compute.device),
             tuple(description["plan"]["patch"]),
-            settings=settings,
+            inference=inference,
             compute=compute,
         )
         target_spacing = tuple(description["plan"]["spacing"])

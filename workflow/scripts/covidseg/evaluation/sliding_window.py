@@ -43,7 +43,7 @@ def predict_probabilities(
     image: torch.Tensor,
     tile: tuple[int, int, int],
     *,
-    settings: dict,
+    inference: dict,
     compute: Compute,
 ) -> torch.Tensor:
     """Return class probabilities of a preprocessed scan.
@@ -52,7 +52,7 @@ def predict_probabilities(
         network: gives logits (batch, classes, z, y, x) for (batch, 1, z, y, x).
         image: (z, y, x), z-score, on the network's device.
         tile: the training patch.
-        settings: the configuration's `inference`: step, mirror_axes, tiles a forward pass.
+        inference: the configuration's `inference`: step, mirror_axes, tiles a forward pass.
         compute: where and in which precision the network runs; sums are float32 always.
 
     Returns:
@@ -63,10 +63,10 @@ def predict_probabilities(
     padded = functional.pad(image.float(), sides)
     weights = gaussian_weights(tile).to(image.device)
     total = norm = None
-    positions = _tiles(padded.shape, tile, settings["step"])
-    while boxes := list(islice(positions, settings["tiles"])):
+    positions = _tiles(padded.shape, tile, inference["step"])
+    while boxes := list(islice(positions, inference["tiles"])):
         tiles = torch.stack([padded[box] for box in boxes])[:, None]
-        probabilities = _mirrored(network, tiles, settings["mirror_axes"], compute)
+        probabilities = _mirrored(network, tiles, inference["mirror_axes"], compute)
         if total is None:
             total = torch.zeros((probabilities.shape[1], *padded.shape), device=image.device)
             norm = torch.zeros(padded.shape, device=image.device)

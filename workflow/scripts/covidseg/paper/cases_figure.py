@@ -79,7 +79,7 @@ def make(artefact: Artefact) -> None:
         )
         for case, dsc in choose_cases(scores, cases, entry, shown).iterrows()
     ]
-    figure = draw_visual(views, entry, configuration=artefact.config_name, remarks=artefact.remarks)
+    figure = draw_visual(views, entry, config_name=artefact.config_name, remarks=artefact.remarks)
     save_figure(figure, artefact.base)
 
 
@@ -207,7 +207,7 @@ def paint(masks: dict[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
     return overlay
 
 
-def draw_visual(views: list[View], artefact: dict, *, configuration: str, remarks: list[str]) -> plt.Figure:
+def draw_visual(views: list[View], artefact: dict, *, config_name: str, remarks: list[str]) -> plt.Figure:
     """Draw one row a case: CT, ground truth, then one column a method.
 
     A single region is drawn with its errors in colour, several each in a colour of its own.
@@ -230,7 +230,7 @@ def draw_visual(views: list[View], artefact: dict, *, configuration: str, remark
     patches = [Patch(color=to_rgba(colour, 0.8), label=name) for colour, name in legend.items()]
     below.legend(handles=patches, loc="center", ncols=len(patches), frameon=False, fontsize=9)
     bottom = (
-        f"Configuration: {configuration}. Fold {artefact['fold']}. DSC of the whole case; the slice is the "
+        f"Configuration: {config_name}. Fold {artefact['fold']}. DSC of the whole case; the slice is the "
         f"one with the largest {TITLES[artefact['regions'][-1]].lower()}. R: the patient's right."
     )
     caption(figure, artefact["title"], bottom, remarks)

@@ -20,8 +20,8 @@ def make(artefact: Artefact) -> None:
     }
     write_csv(f"{artefact.base}.csv", as_csv(described, artefact.parameters["missing"]), digits=9)
     note = f"Configuration: {artefact.config_name}. Numbers: median (least to most)."
-    tables = {"Cases, grids and lesions": as_text(described)}
-    write_pages(artefact.base, artefact.entry["title"], [note, *artefact.remarks], tables)
+    page = ([note, *artefact.remarks], {"Cases, grids and lesions": as_text(described)})
+    write_pages(artefact.base, artefact.entry["title"], lambda markup: page)
 
 
 def describe_cases(cases: pd.DataFrame, dataset: dict) -> dict[str, tuple | int | str]:

@@ -55,7 +55,7 @@ def make(artefact: Artefact) -> None:
             artefact.parameters["window"],
         )
     figure = draw_examples(
-        examples, artefact.entry, configuration=artefact.config_name, remarks=artefact.remarks
+        examples, artefact.entry, config_name=artefact.config_name, remarks=artefact.remarks
     )
     save_figure(figure, artefact.base)
 
@@ -106,7 +106,7 @@ def read_example(case: str, folders: list[Path], datasets: list[dict], window: t
 
 
 def draw_examples(
-    examples: dict[str, Example], artefact: dict, *, configuration: str, remarks: list[str]
+    examples: dict[str, Example], artefact: dict, *, config_name: str, remarks: list[str]
 ) -> plt.Figure:
     """Draw one column a data set: CT, CT with labels, labels in 3D."""
     figure = plt.figure(figsize=(PANEL_INCHES * len(examples), PANEL_INCHES * 3), layout="constrained")
@@ -126,7 +126,7 @@ def draw_examples(
     ]
     below.legend(handles=patches, loc="center", ncols=len(patches), frameon=False, fontsize=9)
     bottom_line = (
-        f"Configuration: {configuration}. The case of median lesion volume, the slice with most of it. "
+        f"Configuration: {config_name}. The case of median lesion volume, the slice with most of it. "
         "The patient's right is on the left."
     )
     caption(figure, artefact["title"], bottom_line, remarks)

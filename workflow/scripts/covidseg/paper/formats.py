@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -56,36 +57,37 @@ tr:hover td {{ background: #f3f3f3; }}
 """
 
 
-def write_score_pages(
-    base: Path,
+Page = tuple[list[str], dict[str, pd.DataFrame]]  # notes, the first above the tables; tables by heading
+
+
+def write_pages(base: Path, title: str, page: Callable[[Markup], Page]) -> None:
+    """Write <base>.md, .tex and .html; `page` returns what a page with a format's marks holds."""
+    for suffix, (markup, write) in FORMATS.items():
+        write_text(base.with_suffix(suffix), write(title, *page(markup)))
+
+
+def score_page(
     artefact: dict,
     cells: pd.DataFrame,
     intervals: pd.DataFrame,
+    markup: Markup,
     *,
-    configuration: str,
+    config_name: str,
     phantom: bool,
     confidence: float,
     devices: list[str],
     remarks: list[str],
-) -> None:
-    """Write <base>.md, .tex and .html; a note names configuration and marks, and has the remarks."""
-    for suffix, (markup, write) in FORMATS.items():
-        tables = lay_out(Printer.of(cells, intervals, markup), artefact)
-        notes = [_note(configuration, phantom, confidence, markup), *remarks]
-        if TIME in artefact["metrics"]:
-            notes.append(_time_note(devices))
-        write_text(base.with_suffix(suffix), write(artefact["title"], [*notes, MISPRINTS], tables))
+) -> Page:
+    """Return the page of a table of scores; a note names configuration and marks, and has the remarks."""
+    notes = [_note(config_name, phantom, confidence, markup), *remarks]
+    if TIME in artefact["metrics"]:
+        notes.append(_time_note(devices))
+    return [*notes, MISPRINTS], lay_out(Printer.of(cells, intervals, markup), artefact)
 
 
-def write_pages(base: Path, title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> None:
-    """Write <base>.md, .tex and .html of finished tables by heading, the first note above them."""
-    for suffix, (_, write) in FORMATS.items():
-        write_text(base.with_suffix(suffix), write(title, notes, tables))
-
-
-def _note(configuration: str, phantom: bool, confidence: float, markup: Markup) -> str:
+def _note(config_name: str, phantom: bool, confidence: float, markup: Markup) -> str:
     note = (
-        f"Configuration: {configuration}. Each cell: ours, mean ± standard deviation over cases [published]; "
+        f"Configuration: {config_name}. Each cell: ours, mean ± standard deviation over cases [published]; "
         f"{markup.legend} of our means in the column. Avg pools the cases of all folds; Difference is ours "
         f"minus published; CI is the {confidence:.0%} bootstrap interval of our mean; n counts the cases "
         "whose value is defined."

@@ -35,7 +35,7 @@ def make(artefact: Artefact) -> None:
         curves,
         entry,
         threshold=artefact.parameters["threshold"],
-        configuration=artefact.config_name,
+        config_name=artefact.config_name,
         remarks=artefact.remarks,
     )
     save_figure(figure, artefact.base)
@@ -56,7 +56,7 @@ def draw_localisation(
     artefact: dict,
     *,
     threshold: float,
-    configuration: str,
+    config_name: str,
     remarks: list[str],
 ) -> plt.Figure:
     """Draw one row a slice, and the precision-recall curves beside them.
@@ -68,7 +68,7 @@ def draw_localisation(
         curves: printed name -> of `threshold_curve`, of all slices.
         artefact: entry of artefacts.yaml.
         threshold: of the segmentation, 0 to 1.
-        configuration: its name.
+        config_name: its name.
         remarks: sentences to print below.
     """
     titles = ["CT", "Ground truth", *heat, f"{artefact['segmented']}, segmented"]
@@ -95,7 +95,7 @@ def draw_localisation(
                 axis.contour(found[crop], levels=[0.5], colors=colour, linewidths=1)
     _draw_curves(right.subplots(), curves)
     bottom = (
-        f"Configuration: {configuration}. Warmer: more lesion, by each method's hottest pixel. Blue: ground "
+        f"Configuration: {config_name}. Warmer: more lesion, by each method's hottest pixel. Blue: ground "
         f"truth; green: heat of at least {threshold:g}. Curves: all pixels of all slices."
     )
     caption(figure, artefact["title"], bottom, remarks)

@@ -20,7 +20,7 @@ def make(artefact: Artefact) -> None:
         read_matrices(artefact.input("relations")),
         pd.read_csv(artefact.input("log")),
         artefact.entry,
-        configuration=artefact.config_name,
+        config_name=artefact.config_name,
         remarks=artefact.remarks,
     )
     save_figure(figure, artefact.base)
@@ -40,7 +40,7 @@ def draw_relations(
     log: pd.DataFrame,
     artefact: dict,
     *,
-    configuration: str,
+    config_name: str,
     remarks: list[str],
 ) -> plt.Figure:
     """Draw one row an epoch: both matrices and their absolute difference; below, the mean of all epochs."""
@@ -50,7 +50,7 @@ def draw_relations(
     above, below = figure.subfigures(2, 1, height_ratios=[PANEL_INCHES * len(matrices) + 0.6, 2.2])
     _draw_matrices(above, matrices, artefact["left"], artefact["right"])
     _draw_curve(below.subplots(), log, artefact["curve"], list(matrices))
-    bottom = f"Configuration: {configuration}. {artefact['experiment']}, fold {artefact['fold']}."
+    bottom = f"Configuration: {config_name}. {artefact['experiment']}, fold {artefact['fold']}."
     caption(figure, artefact["title"], bottom, remarks)
     return figure
 

@@ -1,10 +1,12 @@
 """A table of scores: our numbers beside the published ones, their intervals and tests, and printed pages."""
 
+from functools import partial
+
 from covidseg.config.series import Series
 from covidseg.evaluation.summary import read_scores
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.formats import write_score_pages
+from covidseg.paper.formats import score_page, write_pages
 from covidseg.paper.tables import comparison_rows, devices_of, interval_rows, read_published, table_cells
 
 
@@ -19,14 +21,15 @@ def make(artefact: Artefact) -> None:
     write_csv(f"{base}.csv", cells, digits=9)
     write_csv(f"{base}_intervals.csv", intervals, digits=9)
     write_csv(f"{base}_tests.csv", comparison_rows(series, entry, scores), digits=9)
-    write_score_pages(
-        base,
+    page = partial(
+        score_page,
         entry,
         cells,
         intervals,
-        configuration=artefact.config_name,
+        config_name=artefact.config_name,
         phantom=parameters["phantom"],
         confidence=parameters["confidence"],
         devices=devices_of(series, scores),
         remarks=artefact.remarks,
     )
+    write_pages(base, entry["title"], page)

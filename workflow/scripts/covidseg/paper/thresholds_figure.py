@@ -16,7 +16,7 @@ def make(artefact: Artefact) -> None:
         {name: read_curve(path, artefact.entry["split"]) for name, path in paths},
         artefact.entry,
         limits=tuple(artefact.parameters["limits"]),
-        configuration=artefact.config_name,
+        config_name=artefact.config_name,
         remarks=artefact.remarks,
     )
     save_figure(figure, artefact.base)
@@ -27,7 +27,7 @@ def draw_thresholds(
     artefact: dict,
     *,
     limits: tuple[float, float],
-    configuration: str,
+    config_name: str,
     remarks: list[str],
 ) -> plt.Figure:
     """Draw the mean Dice of the slices against the threshold, the paper's range of it shaded."""
@@ -38,6 +38,6 @@ def draw_thresholds(
     axis.set(xlabel="threshold of the heat map", ylabel="mean DSC of the slices", xlim=(0, 1), ylim=(0, 1))
     axis.legend(fontsize=9, frameon=False)
     axis.spines[["top", "right"]].set_visible(False)
-    bottom = f"Configuration: {configuration}. Split: {artefact['split']}."
+    bottom = f"Configuration: {config_name}. Split: {artefact['split']}."
     caption(figure, fill(artefact["title"], 60), bottom, remarks)
     return figure

@@ -24,14 +24,14 @@ def make(artefact: Artefact) -> None:
         [Series(*fields) for fields in artefact.parameters["series"]],
         artefact.entry,
         read_scores(artefact.input("scores")),
-        configuration=artefact.config_name,
+        config_name=artefact.config_name,
         remarks=artefact.remarks,
     )
     save_figure(figure, artefact.base)
 
 
 def draw_violins(
-    series: list[Series], artefact: dict, scores: pd.DataFrame, *, configuration: str, remarks: list[str]
+    series: list[Series], artefact: dict, scores: pd.DataFrame, *, config_name: str, remarks: list[str]
 ) -> plt.Figure:
     """Draw one row a metric and one column a panel; a dot is a case of one fold.
 
@@ -66,7 +66,7 @@ def draw_violins(
             column[0].set_title(panel_title(panel[0].region, panel[0].split), fontsize=10)
         _name_violins(column, panel, round(CHARACTERS * inches / (1 + INCHES * sum(widths))))
     splits = ", ".join(dict.fromkeys(one.split for one in series))
-    bottom = f"Configuration: {configuration}. Split: {splits}. Bar: median."
+    bottom = f"Configuration: {config_name}. Split: {splits}. Bar: median."
     caption(figure, artefact["title"], bottom, remarks)
     return figure
 

@@ -30,7 +30,7 @@ class Rule:
     gpu: bool
 
 
-def list_jobs(snakefile: Path, config: dict, rules: dict[str, Rule]) -> pd.DataFrame:
+def list_jobs(snakefile: Path, sections: dict, rules: dict[str, Rule]) -> pd.DataFrame:
     """Return one row a job that makes files: rule, its first file, and whether it is still to be done.
 
     It is `snakemake --summary all` in a process of its own: the one that asks has another target's DAG.
@@ -40,7 +40,7 @@ def list_jobs(snakefile: Path, config: dict, rules: dict[str, Rule]) -> pd.DataF
         InputError: Snakemake refuses; its own words.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(config, file)
+        json.dump(sections, file)
         file.flush()
         command = [sys.executable, "-m", "snakemake", "all", "--summary", "--snakefile", str(snakefile)]
         done = subprocess.run([*command, "--configfile", file.name], capture_output=True, text=True)

@@ -42,18 +42,18 @@ def measured_times(folder: Path, strategies: dict[str, str]) -> dict[str, EpochT
     }
 
 
-def published_times(configuration: Configuration) -> dict[str, EpochTime]:
+def published_times(config: Configuration) -> dict[str, EpochTime]:
     """Return strategy -> the papers' average over folds, of every table that prints time."""
     found = {}
-    for paper, artefacts in configuration.artefacts.items():
+    for paper, artefacts in config.artefacts.items():
         for artefact in artefacts.values():
             if TIME not in artefact.get("metrics", []):
                 continue
             tables = artefact["published"]
-            published = read_published(configuration.folder / "published.csv", paper, tables)
-            for one in configuration.series(artefact):
+            published = read_published(config.folder / "published.csv", paper, tables)
+            for one in config.series(artefact):
                 key = (one.row, one.source, "avg", one.region, one.split, TIME, "seconds")
-                strategy = configuration.all_experiments[one.experiment].strategy
+                strategy = config.all_experiments[one.experiment].strategy
                 if key in published.index and strategy not in found:
                     basis = f"published ({paper} table {tables}), {PUBLISHED_ON}"
                     found[strategy] = EpochTime(float(published.loc[[key], "mean"].iloc[0]), basis)

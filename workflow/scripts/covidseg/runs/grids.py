@@ -34,21 +34,21 @@ class Cohort:
     basis: str
 
 
-def read_cohort(configuration: Configuration, dataset: str, cases: Path | None) -> Cohort:
+def read_cohort(config: Configuration, dataset: str, cases: Path | None) -> Cohort:
     """Return the cases of a data set.
 
     Args:
-        configuration: checked.
+        config: checked.
         dataset: with volumes, not slices.
         cases: results/cases of this configuration, or None.
     """
     table = _table(cases, dataset)
     if table:
         return Cohort(_read_grids(table, "case"), "cases.csv")
-    names = configuration.case_names(dataset) or []
+    names = config.case_names(dataset) or []
     # Scans of another name in the same archives (covid20-lung) have their owner's grid.
-    owner = configuration.datasets[dataset]["images"]["archive"].partition("/")[0]
-    typical = {} if configuration.is_phantom(dataset) else _read_grids(configuration.folder / "grids.csv")
+    owner = config.datasets[dataset]["images"]["archive"].partition("/")[0]
+    typical = {} if config.is_phantom(dataset) else _read_grids(config.folder / "grids.csv")
     if owner not in typical or not names:
         return Cohort({}, "unknown before ingest")
     return Cohort(dict.fromkeys(names, typical[owner]), "config/grids.csv")
@@ -70,15 +70,15 @@ def _read_grids(table: Path, key: str = "dataset") -> dict[str, Grid]:
         }
 
 
-def known_target_spacing(configuration: Configuration, cases: Path | None) -> tuple[float, ...] | None:
+def known_target_spacing(config: Configuration, cases: Path | None) -> tuple[float, ...] | None:
     """Return the target spacing in mm: configured, or by the target's cases; None while these are unknown."""
-    plan = configuration.settings["plan"]
+    plan = config.sections["plan"]
     if plan["spacing"]:
         return tuple(plan["spacing"])
     table = _table(cases, plan["target"])
     if table:
         return target_spacing(table)
-    grids = read_cohort(configuration, plan["target"], cases).grids
+    grids = read_cohort(config, plan["target"], cases).grids
     return next(iter(grids.values())).spacing if grids else None  # all the same: no median is needed
 
 
@@ -88,12 +88,12 @@ def at_target_spacing(grid: Grid, target_spacing: tuple[float, ...]) -> tuple[in
 
 
 def predicted_grids(
-    configuration: Configuration, cohort: Cohort, dataset: str, *, trained_on: tuple[str, ...], fold: int
+    config: Configuration, cohort: Cohort, dataset: str, *, trained_on: tuple[str, ...], fold: int
 ) -> list[Grid]:
     """Return the grids of the cases that a model predicts: a fold's test cases, or all that it never saw."""
-    names, split = list(cohort.grids), configuration.datasets[dataset]["split"]
-    if dataset in trained_on and split in configuration.splits:
-        folds = published_folds(configuration.splits[split], set(names))
+    names, split = list(cohort.grids), config.datasets[dataset]["split"]
+    if dataset in trained_on and split in config.splits:
+        folds = published_folds(config.splits[split], set(names))
         names = folds[fold if len(folds) > 1 else 0]["test"]
     elif dataset in trained_on:
         names = names[: math.ceil(TEST_SHARE * len(names))]

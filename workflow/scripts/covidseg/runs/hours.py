@@ -24,7 +24,7 @@ class Known:
     """All that estimates go by.
 
     Attributes:
-        configuration: checked.
+        config: checked.
         rules: by name.
         jobs: of `list_jobs`.
         epochs: strategy or system -> seconds per epoch.
@@ -34,7 +34,7 @@ class Known:
         sizes: experiment -> its network's.
     """
 
-    configuration: Configuration
+    config: Configuration
     rules: dict[str, Rule]
     jobs: pd.DataFrame
     epochs: dict[str, EpochTime]
@@ -45,7 +45,7 @@ class Known:
 
 
 def gather(
-    configuration: Configuration,
+    config: Configuration,
     rules: dict[str, Rule],
     jobs: pd.DataFrame,
     *,
@@ -55,43 +55,40 @@ def gather(
     """Collect all that estimates go by.
 
     Args:
-        configuration: checked.
+        config: checked.
         rules: by name.
         jobs: of `list_jobs`.
         results: this checkout's, or None if they are another configuration's or none's.
         logs: of the same runs.
     """
-    settings = configuration.settings
-    sizes = {name: network_size(one, settings) for name, one in configuration.experiments.items()}
-    plain = plain_size(settings)
+    training, network, plan = (config.sections[name] for name in ("training", "network", "plan"))
+    sizes = {name: network_size(one, network, plan) for name, one in config.experiments.items()}
+    plain = plain_size(network, plan)
     # Three encoder passes and one through a decoder, where scratch has one of each (zhang2021, Algorithm 1).
     operations = {
         name: 1 + 2 * plain.encoder / plain.forward * entry.trains_on_source
         for name, entry in STRATEGIES.items()
     }
-    strategies = {
-        name: training_of(configuration, name)[0]
-        for name in (*configuration.experiments, *configuration.weak_models)
-    }
+    strategies = {name: training_of(config, name)[0] for name in (*config.experiments, *config.weak_models)}
     cases = results and results / "cases"
     return Known(
-        configuration,
+        config,
         rules,
         jobs,
         epochs=epoch_times(
             measured_times(results / "models", strategies) if results else {},
-            published_times(configuration),
+            published_times(config),
             operations,
-            samples=settings["training"]["iterations"] * settings["training"]["batch"],
-            comparable=settings["phantom"] is None,
+            samples=training["iterations"] * training["batch"],
+            comparable=config.sections["phantom"] is None,
         ),
         walls=wall_times(logs) if results else {},
         cohorts={
-            name: read_cohort(configuration, name, cases)
-            for name, dataset in configuration.datasets.items()
+            name: read_cohort(config, name, cases)
+            for name, dataset in config.datasets.items()
             if "images" in dataset
         },
-        target_spacing=known_target_spacing(configuration, cases),
+        target_spacing=known_target_spacing(config, cases),
         sizes=sizes,
     )
 
@@ -107,7 +104,7 @@ def job_hours(known: Known) -> pd.DataFrame:
         by the limit of the rule, NaN for a training, which takes as many jobs of a scheduler as it needs.
     """
     found = [_estimate(known, job.rule, Path(job.file)) for job in known.jobs.itertuples()]
-    without_gpu = known.configuration.settings["training"]["device"] == "cpu"
+    without_gpu = known.config.sections["training"]["device"] == "cpu"
     rules = known.jobs["rule"].map(known.rules)
     on = rules.map(lambda rule: "CPU" if without_gpu or not rule.gpu else "GPU")
     endless = known.jobs["file"].str.endswith(WEIGHTS)
@@ -131,17 +128,17 @@ def _estimate(known: Known, rule: str, file: Path) -> tuple[float, str]:
 
 
 def _training(known: Known, name: str) -> tuple[float, str]:
-    strategy, epochs = training_of(known.configuration, name)
+    strategy, epochs = training_of(known.config, name)
     if strategy not in known.epochs:
         return float("nan"), "no estimate"
     return epochs * known.epochs[strategy].seconds / 3600, "epochs (below)"
 
 
-def training_of(configuration: Configuration, name: str) -> tuple[str, int]:
+def training_of(config: Configuration, name: str) -> tuple[str, int]:
     """Return the strategy or system of a model, and its number of epochs."""
-    if name in configuration.weak_models:
-        return configuration.weak_models[name].system, configuration.settings["weak"]["epochs"]
-    return configuration.experiments[name].strategy, configuration.settings["training"]["epochs"]
+    if name in config.weak_models:
+        return config.weak_models[name].system, config.sections["weak"]["epochs"]
+    return config.experiments[name].strategy, config.sections["training"]["epochs"]
 
 
 def _prediction(known: Known, name: str, fold: int) -> tuple[float, str]:
@@ -149,22 +146,22 @@ def _prediction(known: Known, name: str, fold: int) -> tuple[float, str]:
 
     Reading, resampling and writing are not in it.
     """
-    experiment, settings = known.configuration.experiments[name], known.configuration.settings
-    training, inference = settings["training"], settings["inference"]
+    experiment, sections = known.config.experiments[name], known.config.sections
+    training, inference, plan = (sections[name] for name in ("training", "inference", "plan"))
     grids = [
         grid
         for dataset in experiment.evaluate
         for grid in predicted_grids(
-            known.configuration, known.cohorts[dataset], dataset, trained_on=experiment.train, fold=fold
+            known.config, known.cohorts[dataset], dataset, trained_on=experiment.train, fold=fold
         )
     ]
     if REFERENCE not in known.epochs or not (grids and known.target_spacing):
         return float("nan"), "no estimate"
     shapes = [at_target_spacing(grid, known.target_spacing) for grid in grids]
-    tiles = sum(count_tiles(shape, settings["plan"]["patch"], inference) for shape in shapes)
+    tiles = sum(count_tiles(shape, plan["patch"], inference) for shape in shapes)
     passes = tiles * 2 ** len(inference["mirror_axes"])
     seconds = known.epochs[REFERENCE].seconds / (PASSES * training["iterations"] * training["batch"])
-    relative = known.sizes[name].forward / plain_size(settings).forward
+    relative = known.sizes[name].forward / plain_size(sections["network"], plan).forward
     return passes * seconds * relative / 3600, "tiles, each a third of a training sample's time"
 
 

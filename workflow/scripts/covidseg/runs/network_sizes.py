@@ -29,17 +29,17 @@ class NetworkSize:
     encoder: int
 
 
-def network_size(experiment: Experiment, settings: dict) -> NetworkSize:
-    """Return the size of an experiment's network by the configuration's network and patch."""
+def network_size(experiment: Experiment, network: dict, plan: dict) -> NetworkSize:
+    """Return the size of an experiment's network by the configuration's `network` and `plan`."""
     strategy = load_strategy(experiment.strategy, experiment.options, list(experiment.train))
-    architecture = strategy.architecture(settings["network"])
-    return _measure(json.dumps(architecture), 1 + len(experiment.classes), tuple(settings["plan"]["patch"]))
+    architecture = strategy.architecture(network)
+    return _measure(json.dumps(architecture), 1 + len(experiment.classes), tuple(plan["patch"]))
 
 
-def plain_size(settings: dict) -> NetworkSize:
+def plain_size(network: dict, plan: dict) -> NetworkSize:
     """Return the size of one U-Net without a second encoder, for lesions alone."""
-    architecture = {**settings["network"], "design": "unet"}
-    return _measure(json.dumps(architecture), 2, tuple(settings["plan"]["patch"]))
+    architecture = {**network, "design": "unet"}
+    return _measure(json.dumps(architecture), 2, tuple(plan["patch"]))
 
 
 @lru_cache

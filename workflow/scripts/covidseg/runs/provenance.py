@@ -20,39 +20,39 @@ from covidseg.runs.wall_times import wall_times
 SHEETS = ("datasets.yaml", "experiments.yaml", "artefacts.yaml", "splits.json", "published.csv")
 
 
-def write_provenance(path: Path, configuration: Configuration, *, root: Path) -> None:
+def write_provenance(path: Path, config: Configuration, *, root: Path) -> None:
     """Write <path>, JSON, and beside it the same as a page, .html.
 
     Args:
         path: results/paper/provenance.json; what it says of unchanged archives is not computed again.
-        configuration: of the run, checked.
+        config: of the run, checked.
         root: of the checkout: the Snakefile's folder.
     """
-    found = collect_provenance(configuration, root=root, data=Path("data"), previous=_previous(path))
+    found = collect_provenance(config, root=root, data=Path("data"), previous=_previous(path))
     write_json(path, found)
     note = f"Configuration: {found['configuration']['name']}. Written {found['written']}, after the last run."
     write_text(path.with_suffix(".html"), FORMATS[".html"][1]("Provenance", [note], _tables(found)))
 
 
-def collect_provenance(configuration: Configuration, *, root: Path, data: Path, previous: dict) -> dict:
+def collect_provenance(config: Configuration, *, root: Path, data: Path, previous: dict) -> dict:
     """Return all that provenance.json says; of models and logs of the working folder.
 
     Args:
-        configuration: of the run, checked.
+        config: of the run, checked.
         root: of the checkout.
         data: folder of raw/.
         previous: the last provenance.json, or {}.
     """
-    sheets = [configuration.folder / sheet for sheet in SHEETS]
+    sheets = [config.folder / sheet for sheet in SHEETS]
     walls = wall_times(Path("logs"))
     return {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "configuration": {
-            "name": configuration.settings["name"],
-            "fingerprint": fingerprint([configuration.settings], sheets),
+            "name": config.sections["name"],
+            "fingerprint": fingerprint([config.sections], sheets),
         },
         "commit": commit_of(root),
-        "data": data_checksums(data / "raw", configuration, previous.get("data", {})),
+        "data": data_checksums(data / "raw", config, previous.get("data", {})),
         "python": platform.python_version(),
         "packages": package_versions(root / "envs" / "requirements.txt"),
         "devices": _devices(Path("results/models")),
@@ -81,22 +81,22 @@ def commit_of(root: Path) -> dict:
     return {"id": commit.strip(), "remark": f"changed since: {', '.join(changed)}" if changed else "clean"}
 
 
-def data_checksums(raw: Path, configuration: Configuration, previous: dict) -> dict[str, dict]:
+def data_checksums(raw: Path, config: Configuration, previous: dict) -> dict[str, dict]:
     """Return archive -> its checksums and where they are known from.
 
     What `download` verified or recorded is not read again; of any other file, a phantom's among them, the
     SHA-256 is computed once and kept until its size or time changes.
     """
-    lock = configuration.folder / "downloads.lock.json"
+    lock = config.folder / "downloads.lock.json"
     recorded = json.loads(lock.read_text(encoding="utf-8")) if lock.exists() else {}
-    archives = {path for name in configuration.datasets for path in configuration.archives(name)}
+    archives = {path for name in config.datasets for path in config.archives(name)}
     found = {}
     for path in sorted(raw.glob("*/*")):
         key = f"{path.parent.name}/{path.name}"
         stat = path.stat()
         seen = {"bytes": stat.st_size, "modified": stat.st_mtime_ns}
         known = previous.get(key, {})
-        checksums = _verified(configuration, key) if key in archives else {}
+        checksums = _verified(config, key) if key in archives else {}
         if checksums:
             found[key] = checksums | seen | {"from": "config, verified by download"}
         elif key in recorded:
@@ -108,11 +108,11 @@ def data_checksums(raw: Path, configuration: Configuration, previous: dict) -> d
     return found
 
 
-def _verified(configuration: Configuration, archive: str) -> dict:
+def _verified(config: Configuration, archive: str) -> dict:
     host, name = archive.split("/")
-    if configuration.is_phantom(host):
+    if config.is_phantom(host):
         return {}
-    checksums = configuration.origin(host, name).checksums
+    checksums = config.origin(host, name).checksums
     return {kind: checksums[kind] for kind in ALGORITHMS if kind in checksums}
 
 

@@ -67,7 +67,7 @@ def _row(title: str, jobs: pd.DataFrame, basis: str) -> dict:
 def epoch_table(known: Known, hours: pd.DataFrame) -> pd.DataFrame:
     """Return one row a strategy: its trainings, seconds per epoch and where these come from."""
     names = [Path(file).parts[-3] for file in hours.file if file.endswith(WEIGHTS)]
-    counts = Counter(training_of(known.configuration, name) for name in names)
+    counts = Counter(training_of(known.config, name) for name in names)
     rows = []
     for (strategy, epochs), count in counts.items():
         time = known.epochs.get(strategy)
@@ -101,8 +101,8 @@ def size_table(known: Known, hosts: list[str]) -> pd.DataFrame:
 
 
 def _archives(known: Known, hosts: list[str]) -> tuple:
-    real = [name for name in hosts if not known.configuration.is_phantom(name)]
-    size = sum(known.configuration.datasets[name].get("gigabytes", math.nan) for name in real)
+    real = [name for name in hosts if not known.config.is_phantom(name)]
+    size = sum(known.config.datasets[name].get("gigabytes", math.nan) for name in real)
     basis = "config/datasets.yaml" if real else "phantom, generated"
     return "data/raw", int((known.jobs.rule == "download").sum()), size if real else math.nan, basis
 
@@ -135,12 +135,12 @@ def _predicted(known: Known) -> list:
     return [
         grid
         for place in places
-        for dataset in known.configuration.experiments[place.parts[-2]].evaluate
+        for dataset in known.config.experiments[place.parts[-2]].evaluate
         for grid in predicted_grids(
-            known.configuration,
+            known.config,
             known.cohorts[dataset],
             dataset,
-            trained_on=known.configuration.experiments[place.parts[-2]].train,
+            trained_on=known.config.experiments[place.parts[-2]].train,
             fold=int(place.name.removeprefix("fold")),
         )
     ]
@@ -152,8 +152,8 @@ def _models(known: Known) -> list[tuple]:
     A state holds weights and momenta, of a weak system's Adam three moments; it is deleted with success.
     """
     weak = {
-        name: weak_parameters(model, known.configuration.settings["weak"])
-        for name, model in known.configuration.weak_models.items()
+        name: weak_parameters(model, known.config.sections["weak"])
+        for name, model in known.config.weak_models.items()
     }
     trained = [Path(file).parts[-3] for file in known.jobs.file if file.endswith(WEIGHTS)]
     weights = [4 * (weak.get(name) or known.sizes[name].parameters) / 1e9 for name in trained]

@@ -11,13 +11,13 @@ import torch
 from torch.nn import functional
 
 
-def spatial_parameters(settings: dict, generator: np.random.Generator) -> tuple[float, float]:
+def spatial_parameters(augmentation: dict, generator: np.random.Generator) -> tuple[float, float]:
     """Draw the axial rotation in radians and the scale of one sample; 0 and 1 where they are not drawn."""
     angle, scale = 0.0, 1.0
-    if generator.random() < settings["rotation"]["probability"]:
-        angle = float(np.deg2rad(generator.uniform(-1, 1) * settings["rotation"]["degrees"]))
-    if generator.random() < settings["scale"]["probability"]:
-        scale = uniform_around_one(settings["scale"]["range"], generator)
+    if generator.random() < augmentation["rotation"]["probability"]:
+        angle = float(np.deg2rad(generator.uniform(-1, 1) * augmentation["rotation"]["degrees"]))
+    if generator.random() < augmentation["scale"]["probability"]:
+        scale = uniform_around_one(augmentation["scale"]["range"], generator)
     return angle, scale
 
 
@@ -30,35 +30,37 @@ def uniform_around_one(limits: list[float], generator: np.random.Generator) -> f
 
 
 def augment(
-    image: torch.Tensor, label: torch.Tensor, settings: dict, generator: np.random.Generator
+    image: torch.Tensor, label: torch.Tensor, augmentation: dict, generator: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Apply the intensity transforms and the mirroring to one patch.
 
     Args:
         image: float32 (z, y, x).
         label: uint8 (z, y, x).
-        settings: the configuration's `augmentation`.
+        augmentation: the configuration's section.
     """
-    for name, transform in INTENSITY.items():
-        if generator.random() < settings[name]["probability"]:
-            image = transform(image, settings[name], generator)
+    for name, apply in INTENSITY.items():
+        if generator.random() < augmentation[name]["probability"]:
+            image = apply(image, augmentation[name], generator)
     flipped = [
-        axis for axis in settings["mirror"]["axes"] if generator.random() < settings["mirror"]["probability"]
+        axis
+        for axis in augmentation["mirror"]["axes"]
+        if generator.random() < augmentation["mirror"]["probability"]
     ]
     return image.flip(flipped), label.flip(flipped)
 
 
-def add_noise(image: torch.Tensor, settings: dict, generator: np.random.Generator) -> torch.Tensor:
+def add_noise(image: torch.Tensor, transform: dict, generator: np.random.Generator) -> torch.Tensor:
     """Add Gaussian noise of a random variance."""
-    variance = generator.uniform(*settings["variance"])
+    variance = generator.uniform(*transform["variance"])
     device_generator = torch.Generator(image.device).manual_seed(int(generator.integers(2**62)))
     noise = torch.randn(image.shape, generator=device_generator, device=image.device)
     return image + variance**0.5 * noise
 
 
-def blur(image: torch.Tensor, settings: dict, generator: np.random.Generator) -> torch.Tensor:
+def blur(image: torch.Tensor, transform: dict, generator: np.random.Generator) -> torch.Tensor:
     """Smooth by a Gaussian of random sigma in voxels, cut at four sigma."""
-    sigma = generator.uniform(*settings["sigma"])
+    sigma = generator.uniform(*transform["sigma"])
     radius = int(4 * sigma + 0.5)
     kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=image.device) / sigma) ** 2)
     kernel = kernel / kernel.sum()
@@ -71,29 +73,29 @@ def blur(image: torch.Tensor, settings: dict, generator: np.random.Generator) ->
     return image
 
 
-def brighten(image: torch.Tensor, settings: dict, generator: np.random.Generator) -> torch.Tensor:
+def brighten(image: torch.Tensor, transform: dict, generator: np.random.Generator) -> torch.Tensor:
     """Multiply by a random factor."""
-    return image * generator.uniform(*settings["range"])
+    return image * generator.uniform(*transform["range"])
 
 
-def change_contrast(image: torch.Tensor, settings: dict, generator: np.random.Generator) -> torch.Tensor:
+def change_contrast(image: torch.Tensor, transform: dict, generator: np.random.Generator) -> torch.Tensor:
     """Stretch around the mean by a random factor; values stay in the range they had."""
-    factor = uniform_around_one(settings["range"], generator)
+    factor = uniform_around_one(transform["range"], generator)
     mean = image.mean()
     return ((image - mean) * factor + mean).clamp(image.min(), image.max())
 
 
-def lower_resolution(image: torch.Tensor, settings: dict, generator: np.random.Generator) -> torch.Tensor:
+def lower_resolution(image: torch.Tensor, transform: dict, generator: np.random.Generator) -> torch.Tensor:
     """Shrink the axial slices (nearest) and enlarge them again (cubic)."""
-    zoom = generator.uniform(*settings["zoom"])
+    zoom = generator.uniform(*transform["zoom"])
     size = image.shape[1:]
     small = functional.interpolate(image[None], [max(1, round(n * zoom)) for n in size], mode="nearest-exact")
     return functional.interpolate(small, size, mode="bicubic", align_corners=False)[0]
 
 
-def change_gamma(image: torch.Tensor, settings: dict, generator: np.random.Generator) -> torch.Tensor:
+def change_gamma(image: torch.Tensor, transform: dict, generator: np.random.Generator) -> torch.Tensor:
     """Apply a random gamma to the image scaled to [0, 1]; mean and standard deviation are kept."""
-    exponent = uniform_around_one(settings["range"], generator)
+    exponent = uniform_around_one(transform["range"], generator)
     mean, deviation = image.mean(), image.std()
     low = image.min()
     extent = image.max() - low
@@ -102,10 +104,10 @@ def change_gamma(image: torch.Tensor, settings: dict, generator: np.random.Gener
 
 
 def change_gamma_inverted(
-    image: torch.Tensor, settings: dict, generator: np.random.Generator
+    image: torch.Tensor, transform: dict, generator: np.random.Generator
 ) -> torch.Tensor:
     """Apply `change_gamma` to the negative image."""
-    return -change_gamma(-image, settings, generator)
+    return -change_gamma(-image, transform, generator)
 
 
 INTENSITY: dict[str, Callable[[torch.Tensor, dict, np.random.Generator], torch.Tensor]] = {

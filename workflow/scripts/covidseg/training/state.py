@@ -75,7 +75,7 @@ class State:
         log.info("state written at epoch %d, iteration %d", progress.epoch, progress.iteration)
 
     def load(self) -> tuple[Tensors, Progress] | None:
-        """Return what `save` wrote; None if there is nothing, or nothing of this config, code and data."""
+        """Return what `save` wrote; None if there is nothing of this configuration, code and data."""
         if not self.path.exists():
             return None
         tensors = read_tensors(self.path)

@@ -93,24 +93,24 @@ def _check_frozen(network: nn.Module, names: list[str], before: str) -> None:
 
 def _epochs(run: Run, network: nn.Module, compute: Compute, state: State) -> Progress:
     """Run the epochs that are left."""
-    settings = run.training
-    optimiser = NesterovSGD(network, momentum=settings["momentum"], weight_decay=settings["weight_decay"])
+    training = run.training
+    optimiser = NesterovSGD(network, momentum=training["momentum"], weight_decay=training["weight_decay"])
     data = Data(
         *(
             load_cases(
                 folders,
                 labels=run.labels,
                 device=compute.device,
-                budget_gib=settings["device_memory_gib"],
+                budget_gib=training["device_memory_gib"],
             )
             for folders in (run.cases, run.source_cases, run.validation)
         )
     )
     network.train()
     loop = Loop(
-        epochs=settings["epochs"],
-        iterations=settings["iterations"],
-        checkpoint_seconds=settings["checkpoint_seconds"],
+        epochs=training["epochs"],
+        iterations=training["iterations"],
+        checkpoint_seconds=training["checkpoint_seconds"],
         device=compute.device,
         step=lambda progress: training_step(run, network, optimiser, data, compute, progress),
         finish=lambda progress, means: _log_row(run, network, data.validation, compute, progress, means),
@@ -124,16 +124,16 @@ def training_step(
     run: Run, network: nn.Module, optimiser: NesterovSGD, data: Data, compute: Compute, progress: Progress
 ) -> dict[str, torch.Tensor]:
     """Do one optimisation step; returns the loss and the strategy's other values, still on the device."""
-    settings = run.training
-    step = progress.epoch * settings["iterations"] + progress.iteration
+    training = run.training
+    step = progress.epoch * training["iterations"] + progress.iteration
     batch = training_batch(run, data.cases, data.source_cases, step, compute.device)
     optimiser.zero_grad()
     values = run.strategy.losses(
-        network, batch, settings=settings, compute=compute, progress=progress.epoch / settings["epochs"]
+        network, batch, training=training, compute=compute, progress=progress.epoch / training["epochs"]
     )
     values["loss"].backward()
-    nn.utils.clip_grad_norm_(network.parameters(), settings["gradient_clip"])
-    optimiser.step(run.schedule.learning_rate(settings, progress.epoch))
+    nn.utils.clip_grad_norm_(network.parameters(), training["gradient_clip"])
+    optimiser.step(run.schedule.learning_rate(training, progress.epoch))
     return values
 
 
@@ -146,15 +146,15 @@ def _log_row(
     means: dict[str, float],
 ) -> dict:
     """Validate if it is time, keep the strategy's snapshot, and return the epoch's row of log.csv."""
-    settings, number = run.training, progress.epoch + 1
-    rate, loss = run.schedule.learning_rate(settings, progress.epoch), means.pop("loss")
-    due = number % settings["validation_every"] == 0 or number == settings["epochs"]
+    training, number = run.training, progress.epoch + 1
+    rate, loss = run.schedule.learning_rate(training, progress.epoch), means.pop("loss")
+    due = number % training["validation_every"] == 0 or number == training["epochs"]
     dice = validation_dice(run, network, validation, compute) if validation and due else math.nan
     network.train()
     log.info(
         "epoch %d of %d: loss %.4f, validation Dice %.3f, learning rate %.5f, %.1f s",
-        number, settings["epochs"], loss, dice, rate, progress.seconds,
+        number, training["epochs"], loss, dice, rate, progress.seconds,
     )  # fmt: skip
-    progress.snapshots |= run.strategy.snapshot(number, settings["epochs"])
+    progress.snapshots |= run.strategy.snapshot(number, training["epochs"])
     seconds = progress.seconds if run.timed else None
     return dict(zip(COLUMNS, (progress.epoch, rate, loss, dice, seconds), strict=True)) | means

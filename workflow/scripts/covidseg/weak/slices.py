@@ -17,7 +17,7 @@ from covidseg.archives.archive import Archive, member_expression
 from covidseg.cases.intensity import to_window, window_of
 from covidseg.cases.pictures import numbers, read_picture
 from covidseg.errors import InputError
-from covidseg.files import atomic_directory, write_array
+from covidseg.files import atomic_directory, write_array, write_csv
 from covidseg.volumes import read_volume
 
 TEST_SHARE = 0.2
@@ -166,6 +166,6 @@ def write_slices(slices: dict[str, Slices], *, images: Path, masks: Path) -> Non
     with atomic_directory(images) as pictures, atomic_directory(masks) as lesions:
         for name, found in slices.items():
             write_array(pictures / f"{name}.npy", found.images)
-            pd.Series(found.names, name="slice").to_csv(pictures / f"{name}.csv", index=False)
+            write_csv(pictures / f"{name}.csv", pd.DataFrame({"slice": found.names}))
             if found.masks is not None:
                 write_array(lesions / f"{name}.npy", found.masks)

@@ -35,10 +35,10 @@ class Schedule:
     first_epoch: int
     epoch_max: int
 
-    def learning_rate(self, settings: dict, epoch: int) -> float:
+    def learning_rate(self, training: dict, epoch: int) -> float:
         """Return the rate of an epoch: initial x (1 - epoch / epoch_max) ^ power (wang2021 3.3)."""
         share = (self.first_epoch + epoch) / self.epoch_max
-        return settings["learning_rate"] * (1 - share) ** settings["learning_rate_power"]
+        return training["learning_rate"] * (1 - share) ** training["learning_rate_power"]
 
 
 class Strategy:
@@ -61,29 +61,29 @@ class Strategy:
         """Load and freeze; the segmentation heads always stay new."""
         return LoadedWeights.of(network, loaded=[])
 
-    def schedule(self, settings: dict, pretrained: Path | None) -> Schedule:
+    def schedule(self, training: dict, pretrained: Path | None) -> Schedule:
         """Return the learning rate's schedule: a fresh one."""
-        return Schedule(0, settings["epochs"])
+        return Schedule(0, training["epochs"])
 
     def select(self, outputs: list[torch.Tensor], datasets: list[str]) -> list[torch.Tensor]:
         """Return the logits (batch, classes, z, y, x) of each sample's own data set: all there are."""
         return outputs
 
     def losses(
-        self, network: nn.Module, batch: Batch, *, settings: dict, compute: Compute, progress: float
+        self, network: nn.Module, batch: Batch, *, training: dict, compute: Compute, progress: float
     ) -> dict[str, torch.Tensor]:
         """Return the `loss` to minimise and what else log.csv shall have a column of, scalars on the device.
 
         Args:
             network: in training mode.
             batch: the samples.
-            settings: the configuration's `training`.
+            training: the configuration's `training`.
             compute: where, and in which precision.
             progress: share of the training's epochs that is done, 0 to 1.
         """
         with compute.autocast():
             outputs = self.select(network(batch.images), batch.datasets)
-        return {"loss": deep_supervision_loss(outputs, batch.labels, batch_dice=settings["batch_dice"])}
+        return {"loss": deep_supervision_loss(outputs, batch.labels, batch_dice=training["batch_dice"])}
 
     def snapshot(self, epoch: int, epochs: int) -> dict[str, torch.Tensor]:
         """Return the tensors to keep of a finished epoch (from 1): none."""

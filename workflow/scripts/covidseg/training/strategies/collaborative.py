@@ -40,7 +40,7 @@ class CollaborativeLearning(Strategy):
         return LoadedWeights.of(network, loaded=loaded)
 
     def losses(
-        self, network: nn.Module, batch: Batch, *, settings: dict, compute: Compute, progress: float
+        self, network: nn.Module, batch: Batch, *, training: dict, compute: Compute, progress: float
     ) -> dict[str, torch.Tensor]:
         """Return the three losses' sum; one backward pass updates what Algorithm 1 lets each update.
 
@@ -52,7 +52,7 @@ class CollaborativeLearning(Strategy):
             general = network.general_encoder(batch.images)[-1]
             source = network.general_encoder(batch.source_images)[-1]
             outputs = network.decode(target, general.detach())
-        segmentation = deep_supervision_loss(outputs, batch.labels, batch_dice=settings["batch_dice"])
+        segmentation = deep_supervision_loss(outputs, batch.labels, batch_dice=training["batch_dice"])
         matrices = {
             "general_non_covid": relation_matrix(source),
             "general_covid": relation_matrix(general),

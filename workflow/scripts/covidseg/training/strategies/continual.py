@@ -10,7 +10,7 @@ from covidseg.training.weights import read_description
 class ContinualLearning(BodyFinetuning):
     """Body fine-tuning whose learning rate goes on falling from where pre-training left it."""
 
-    def schedule(self, settings: dict, pretrained: Path | None) -> Schedule:
+    def schedule(self, training: dict, pretrained: Path | None) -> Schedule:
         """Continue the poly schedule over both phases."""
         done = read_description(pretrained)["schedule"]["epochs"]
-        return Schedule(done, done + settings["epochs"])
+        return Schedule(done, done + training["epochs"])

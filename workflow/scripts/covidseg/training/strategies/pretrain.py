@@ -19,10 +19,10 @@ class Pretraining(Strategy):
         heads = len(self.datasets) if self.options["lesions"] == "heads" else 1
         return {**super().architecture(network), "heads": heads}
 
-    def schedule(self, settings: dict, pretrained: Path | None) -> Schedule:
+    def schedule(self, training: dict, pretrained: Path | None) -> Schedule:
         """Leave the second half of the schedule to continual learning, or use it up."""
-        phases = 2 if settings["pretraining_schedule"] == "both phases" else 1
-        return Schedule(0, phases * settings["epochs"])
+        phases = 2 if training["pretraining_schedule"] == "both phases" else 1
+        return Schedule(0, phases * training["epochs"])
 
     def select(self, outputs: list[torch.Tensor], datasets: list[str]) -> list[torch.Tensor]:
         """Pick each sample's head."""

@@ -11,27 +11,27 @@ from covidseg.config.without import missing_datasets
 from covidseg.errors import InputError
 
 
-def extend(settings: dict, path: Path, seen: tuple[Path, ...] = ()) -> dict:
-    """Return settings with all that they leave to the configuration that their key `extends` names.
+def extend(sections: dict, path: Path, seen: tuple[Path, ...] = ()) -> dict:
+    """Return the sections, with all that they leave to the configuration that their key `extends` names.
 
     Args:
-        settings: content of a configuration, command-line overrides included.
+        sections: of a configuration, command-line overrides included.
         path: of it; the other one lies beside it.
         seen: the configurations that lead here.
 
     Raises:
         InputError: there is no such file, it is not a configuration, or it leads back here.
     """
-    if "extends" not in settings:
-        return settings
-    base, seen = path.parent / str(settings["extends"]), (*seen, path.resolve())
+    if "extends" not in sections:
+        return sections
+    base, seen = path.parent / str(sections["extends"]), (*seen, path.resolve())
     if not base.is_file():
         raise InputError(f"{path}: extends: there is no {base}; name a configuration beside {path.name}")
     if base.resolve() in seen:
         raise InputError(f"{path}: extends: {base} leads back here; remove the key from one of them")
     content = _read(base)
     extended = extend(content, base, seen)
-    update_config(extended, {key: value for key, value in settings.items() if key != "extends"})
+    update_config(extended, {key: value for key, value in sections.items() if key != "extends"})
     return extended
 
 
@@ -45,15 +45,15 @@ def _read(path: Path) -> dict:
     return content
 
 
-def check_settings(settings: dict, name: str, datasets: dict) -> None:
-    """Raise InputError, which calls the settings `name`, for what a schema cannot see."""
-    plan, network = settings["plan"], settings["network"]
+def check_sections(sections: dict, name: str, datasets: dict) -> None:
+    """Raise InputError, which calls the configuration `name`, for what a schema cannot see."""
+    plan, network = sections["plan"], sections["network"]
     check_known([plan["target"]], datasets, f"{name}: plan.target", "data set")
-    check_known(settings["without"], datasets, f"{name}: without", "data set")
-    if plan["target"] in missing_datasets(settings["without"], datasets):
+    check_known(sections["without"], datasets, f"{name}: without", "data set")
+    if plan["target"] in missing_datasets(sections["without"], datasets):
         raise InputError(f"{name}: without: {plan['target']} is plan.target, which all is about; keep it")
-    if settings["phantom"] is not None:
-        check_known(settings["phantom"]["cases"], datasets, f"{name}: phantom.cases", "data set")
+    if sections["phantom"] is not None:
+        check_known(sections["phantom"]["cases"], datasets, f"{name}: phantom.cases", "data set")
     lengths = {key: len(network[key]) for key in ("features", "kernels", "strides")}
     lengths["encoder convolutions"] = len(network["convolutions"]["encoder"])
     lengths["decoder convolutions + 1"] = len(network["convolutions"]["decoder"]) + 1

@@ -1,0 +1,71 @@
+"""The configuration, read and checked as a whole before any job starts."""
+
+import json
+from pathlib import Path
+
+import yaml
+
+from covidseg.archives.origins import check_datasets
+from covidseg.config.artefacts import check_artefacts
+from covidseg.config.checks import check_renamed
+from covidseg.config.configuration import Configuration
+from covidseg.config.experiments import expand_experiments
+from covidseg.config.kinds import with_kinds
+from covidseg.config.schemas import check_schema, read_schema
+from covidseg.config.sections import check_lungs, check_sections, extend
+from covidseg.config.weak_models import WEAK_SOURCE, read_localisers, read_weak_models
+from covidseg.config.without import missing_datasets, reduce_experiments
+
+
+def load_configuration(sections: dict, name: str, folder: Path) -> Configuration:
+    """Check the chosen configuration together with the sheets beside it.
+
+    Args:
+        sections: of the chosen configuration, command-line overrides included.
+        name: how messages call it.
+        folder: config/.
+
+    Raises:
+        InputError: names the file, the key, the value and what is allowed.
+    """
+    sections = extend(sections, Path(name))
+    check_renamed(sections, name)
+    check_schema(sections, name, read_schema(folder / "schemas" / "config.schema.yaml"))
+    sheets = {}
+    for sheet in ("datasets", "experiments", "artefacts"):
+        path, schema = folder / f"{sheet}.yaml", read_schema(folder / "schemas" / f"{sheet}.schema.yaml")
+        sheets[sheet] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        check_schema(sheets[sheet], str(path), with_kinds(schema) if sheet == "artefacts" else schema)
+    datasets, splits = sheets["datasets"], json.loads((folder / "splits.json").read_text(encoding="utf-8"))
+    check_sections(sections, name, datasets)
+    check_datasets(datasets, splits, folder / "datasets.yaml")
+    missing = missing_datasets(sections["without"], datasets)
+    experiments, _, localisers = _read_experiments(sheets["experiments"], datasets, sections, folder)
+    all_experiments = experiments | localisers
+    check_artefacts(sheets["artefacts"], all_experiments, datasets, sections, folder / "artefacts.yaml")
+    reduced = reduce_experiments(sheets["experiments"], missing)
+    experiments, weak_models, localisers = _read_experiments(reduced, datasets, sections, folder)
+    check_lungs(sections["weak"]["lungs"], experiments, all_experiments, datasets, name)
+    titles = {"none": "none", WEAK_SOURCE: "COVID-cell"} | {
+        key: value["title"] for key, value in sheets["experiments"]["sources"].items()
+    }
+    return Configuration(
+        sections=sections,
+        datasets=datasets,
+        missing=missing,
+        all_experiments=all_experiments,
+        experiments=experiments,
+        weak_models=weak_models,
+        localisers=localisers,
+        artefacts=sheets["artefacts"],
+        source_titles=titles,
+        splits=splits,
+        folder=folder,
+    )
+
+
+def _read_experiments(sheet: dict, datasets: dict, sections: dict, folder: Path) -> tuple[dict, dict, dict]:
+    path, weak = folder / "experiments.yaml", sheet["weak"]
+    experiments = expand_experiments(sheet, datasets, sections["plan"]["target"], path)
+    weak_models = read_weak_models(weak, datasets, path)
+    return experiments, weak_models, read_localisers(weak, weak_models, datasets, sections["weak"], path)
