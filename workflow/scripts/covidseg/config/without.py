@@ -77,7 +77,10 @@ def reduce_artefact(artefact: dict, series: list[Series], missing: dict[str, str
         series: what it shows.
         missing: of `missing_datasets`.
     """
-    key = next(key for key in ("rows", "columns", "localisers", "experiment", "datasets") if key in artefact)
+    keys = [key for key in ("rows", "columns", "localisers", "experiment", "datasets") if key in artefact]
+    if not keys:
+        return artefact  # it shows no model and no data set by name
+    key = keys[0]
     if key == "datasets":
         kept = {title: present(names, missing) for title, names in artefact[key].items()}
         kept = {title: names for title, names in kept.items() if names}
