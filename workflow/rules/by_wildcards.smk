@@ -6,6 +6,16 @@ def strategy_code(wildcards):
     return code("train", in_use.strategy_module(CONFIG, wildcards.experiment))
 
 
+def system_code(script, model):
+    """Return the code that a weakly supervised system runs: its own module and no other's."""
+    return code(script, in_use.system_module(CONFIG, model))
+
+
+def phantom_code(wildcards):
+    """Return the code behind a phantom archive; real archives are fetched anew for no line of code."""
+    return code("covidseg/archives/phantom/hosts") if phantom_of(wildcards) else None
+
+
 def keys(*names):
     """Return a parameter: these keys of the data set's entry, which the rule reads."""
     return lambda wildcards: in_use.pick(CONFIG.datasets[wildcards.dataset], *names)
@@ -33,6 +43,22 @@ def evaluated_on(wildcards):
 
 def localised_on(wildcards):
     return list(CONFIG.localisers[wildcards.localiser].evaluate)
+
+
+def training_sections(wildcards):
+    return in_use.training_parameters(CONFIG, wildcards.experiment)
+
+
+def scored_regions(wildcards):
+    return {name: CONFIG.datasets[name]["regions"] for name in evaluated_on(wildcards)}
+
+
+def scored_localiser(wildcards):
+    return CONFIG.localisers[wildcards.localiser].for_scoring()
+
+
+def slices_of(wildcards):
+    return CONFIG.weak_models[wildcards.model].train
 
 
 def pretraining_of(wildcards):
@@ -66,8 +92,16 @@ def addresses_of(wildcards):
     return {"addresses": origin.addresses, "checksums": origin.checksums}
 
 
-def published_split(wildcards):
-    return CONFIG.splits.get(CONFIG.datasets[wildcards.dataset]["split"])
+def phantom_names(wildcards):
+    return config["phantom"] and CONFIG.case_names(wildcards.dataset)
+
+
+def split_kind(wildcards):
+    return CONFIG.datasets[wildcards.dataset]["split"]
+
+
+def published_folds(wildcards):
+    return CONFIG.splits.get(split_kind(wildcards))
 
 
 def entry_of(wildcards):
@@ -85,6 +119,10 @@ def inputs_of(wildcards):
         name: local(paths) if paths == "config/published.csv" else paths
         for name, paths in found.items()
     }
+
+
+def parameters_of(wildcards):
+    return kind_of(wildcards).parameters(CONFIG, entry_of(wildcards))
 
 
 def remarks_of(wildcards):
@@ -106,3 +144,7 @@ NNUNET = in_use.nnunet_folders(CONFIG)
 
 def exported(wildcards):
     return NNUNET[wildcards.folder]
+
+
+def exported_entry(wildcards):
+    return in_use.pick(CONFIG.datasets[exported(wildcards)], *in_use.EXPORTED)

@@ -23,6 +23,11 @@ ARTEFACTS = in_use.shown_artefacts(CONFIG)
 TARGET = config["plan"]["target"]
 ENVIRONMENT = "../../envs/environment.yaml"
 DAY = 1440  # minutes: of a training, which goes on in as many jobs as it needs
+# Weights and description of the one model of a pre-training, or of a weakly supervised system.
+ONE_MODEL = [
+    "results/models/{name}/fold0/model.safetensors",
+    "results/models/{name}/fold0/model.json",
+]
 
 
 def asks(*, memory_mb, minutes):
@@ -30,6 +35,20 @@ def asks(*, memory_mb, minutes):
     return {
         "mem_mb": lambda wildcards, attempt: attempt * memory_mb,
         "runtime": lambda wildcards, attempt: attempt * minutes,
+    }
+
+
+def trains(*, memory_mb):
+    """Return what a training asks for: its time is no guess, since it goes on in another job."""
+    return asks(memory_mb=memory_mb, minutes=DAY) | {"gpu": 1, "runtime": DAY}
+
+
+def trained(folder):
+    """Return what a training makes."""
+    return {
+        "model": f"{folder}/model.safetensors",
+        "description": f"{folder}/model.json",
+        "log": f"{folder}/log.csv",
     }
 
 

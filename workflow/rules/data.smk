@@ -13,9 +13,7 @@ rule download:
         downloads=1,
     params:
         # Of phantoms alone: nobody fetches 40 GB again because a line of code has changed.
-        code=lambda wildcards: (
-            code("covidseg/archives/phantom/hosts") if phantom_of(wildcards) else None
-        ),
+        code=phantom_code,
         origin=addresses_of,
         phantom=phantom_of,
     script:
@@ -33,13 +31,7 @@ rule licences:
         **asks(memory_mb=1000, minutes=10),
     params:
         code=code("licences"),
-        datasets={
-            name: in_use.pick(
-                CONFIG.datasets[name],
-                *("title", "licence", "citation", "homepage", "gigabytes"),
-            )
-            for name in in_use.hosts(CONFIG)
-        },
+        datasets=in_use.licence_entries(CONFIG),
         phantom=[name for name in in_use.hosts(CONFIG) if CONFIG.is_phantom(name)],
         config_name=config["name"],
     script:
@@ -62,10 +54,7 @@ rule ingest:
         **asks(memory_mb=8000, minutes=240),
     params:
         code=code("ingest"),
-        dataset=keys(
-            *("images", "labels", "lungs", "registry", "case_name", "patient"),
-            *("regions", "sides", "intensity"),
-        ),
+        dataset=keys(*in_use.INGESTED),
         names=lambda wildcards: CONFIG.archived_apart(wildcards.dataset),
     script:
         "../scripts/ingest.py"
@@ -107,11 +96,10 @@ rule split:
         **asks(memory_mb=500, minutes=10),
     params:
         code=code("split"),
-        kind=lambda wildcards: CONFIG.datasets[wildcards.dataset]["split"],
-        published=published_split,
+        kind=split_kind,
+        published=published_folds,
         scheme=config["splits"],
-        phantom=lambda wildcards: config["phantom"]
-        and CONFIG.case_names(wildcards.dataset),
+        phantom=phantom_names,
         seed=config["seed"],
     script:
         "../scripts/split.py"

@@ -46,9 +46,7 @@ rule score:
     params:
         code=code("score"),
         experiment=lambda wildcards: experiment_of(wildcards).for_scoring(),
-        regions=lambda wildcards: {
-            name: CONFIG.datasets[name]["regions"] for name in evaluated_on(wildcards)
-        },
+        regions=scored_regions,
         tolerance_mm=config["evaluation"]["tolerance_mm"],
     script:
         "../scripts/score.py"

@@ -19,10 +19,7 @@ rule nnunet_dataset:
         **asks(memory_mb=8000, minutes=240),
     params:
         code=code("export_nnunet"),
-        dataset=lambda wildcards: in_use.pick(
-            CONFIG.datasets[exported(wildcards)],
-            *("title", "homepage", "licence", "patient", "regions", "intensity"),
-        ),
+        dataset=exported_entry,
         window=config["plan"]["window"],
         config_name=config["name"],
     script:

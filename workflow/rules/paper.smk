@@ -24,9 +24,7 @@ for name, kind in KINDS.items():
             code=code("artefact", f"covidseg/paper/{kind.module}"),
             module=kind.module,
             artefact=entry_of,
-            parameters=lambda wildcards: kind_of(wildcards).parameters(
-                CONFIG, entry_of(wildcards)
-            ),
+            parameters=parameters_of,
             remarks=remarks_of,
             config_name=config["name"],
         script:

@@ -2,6 +2,11 @@
 
 SLICES = [name for name, entry in CONFIG.datasets.items() if "slices" in entry]
 VOLUMES = [name for name in CONFIG.datasets if name not in SLICES]
+LUNGS = [
+    f"results/predictions/{name}/fold0"
+    for name in [config["weak"]["lungs"]]
+    if name != "truth"
+]
 
 
 rule slices:
@@ -31,11 +36,7 @@ rule cut_slices:
         cases="results/cases/{dataset}/cases.csv",
         images="results/cases/{dataset}/images",
         labels="results/cases/{dataset}/labels",
-        lungs=[
-            f"results/predictions/{name}/fold0"
-            for name in [config["weak"]["lungs"]]
-            if name != "truth"
-        ],
+        lungs=LUNGS,
     output:
         images=directory("results/slices/{dataset}/images"),
         masks=directory("results/slices/{dataset}/masks"),
@@ -62,29 +63,19 @@ rule cut_slices:
 rule train_weak:
     input:
         # No folder of masks: the labels are of whole slices.
-        slices=lambda wildcards: f"results/slices/{CONFIG.weak_models[wildcards.model].train}/images",
-        classifier=expand(
-            "results/models/{name}/fold0/model.{part}",
-            name=classifier_of,
-            part=["safetensors", "json"],
-        ),
+        slices=expand("results/slices/{dataset}/images", dataset=slices_of),
+        classifier=expand(ONE_MODEL, name=classifier_of),
     output:
-        model="results/models/{model}/fold0/model.safetensors",
-        description="results/models/{model}/fold0/model.json",
-        log="results/models/{model}/fold0/log.csv",
+        **trained("results/models/{model}/fold0"),
     log:
         "logs/train_weak/{model}.log",
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        gpu=1,
-        mem_mb=asks(memory_mb=16000, minutes=DAY)["mem_mb"],
-        runtime=DAY,
+        **trains(memory_mb=16000),
     params:
-        code=lambda wildcards: code(
-            "train_weak", in_use.system_module(CONFIG, wildcards.model)
-        ),
+        code=lambda wildcards: system_code("train_weak", wildcards.model),
         model=lambda wildcards: CONFIG.weak_models[wildcards.model].to_json(),
         weak=lambda wildcards: in_use.weak_parameters(CONFIG, wildcards.model),
         seed=config["seed"],
@@ -97,11 +88,7 @@ rule train_weak:
 
 rule localise:
     input:
-        model=expand(
-            "results/models/{name}/fold0/model.{part}",
-            name=model_of,
-            part=["safetensors", "json"],
-        ),
+        model=expand(ONE_MODEL, name=model_of),
         slices="results/slices/{dataset}/images",
     output:
         directory("results/heatmaps/{localiser}/{dataset}"),
@@ -114,9 +101,7 @@ rule localise:
         **asks(memory_mb=8000, minutes=60),
         gpu=1,
     params:
-        code=lambda wildcards: code(
-            "localise", in_use.system_module(CONFIG, model_of(wildcards))
-        ),
+        code=lambda wildcards: system_code("localise", model_of(wildcards)),
         map=lambda wildcards: CONFIG.localisers[wildcards.localiser].map,
         device=config["weak"]["device"],
     script:
@@ -143,7 +128,7 @@ rule score_weak:
         **asks(memory_mb=4000, minutes=30),
     params:
         code=code("score_weak"),
-        localiser=lambda wildcards: CONFIG.localisers[wildcards.localiser].for_scoring(),
+        localiser=scored_localiser,
         threshold=config["weak"]["threshold"],
         threshold_range=config["weak"]["threshold_range"],
     script:

@@ -10,7 +10,7 @@ if __name__ == "__main__":
         params = snakemake.params
         run = make_weak_run(
             params.model,
-            slices=Path(snakemake.input.slices),
+            slices=Path(snakemake.input.slices[0]),
             classifier=Path(snakemake.input.classifier[0]) if snakemake.input.classifier else None,
             weak=params.weak,
             checkpoint_seconds=snakemake.config["weak"]["checkpoint_seconds"],

@@ -15,6 +15,14 @@ from covidseg.weak import SYSTEMS
 WITHOUT_EFFECT = ("checkpoint_seconds", "device_memory_gib")
 OF_WATCHED = ("validation_every", "validation_patches")  # read where held-out cases are watched
 
+# Keys of an entry in datasets.yaml that a rule reads.
+INGESTED = (
+    *("images", "labels", "lungs", "registry", "case_name", "patient"),
+    *("regions", "sides", "intensity"),
+)
+EXPORTED = ("title", "homepage", "licence", "patient", "regions", "intensity")
+LICENCE = ("title", "licence", "citation", "homepage", "gigabytes")
+
 
 def pick(mapping: dict, *keys: str) -> dict:
     """Return those of the keys that a mapping has, with their values: what a job reads of it."""
@@ -47,6 +55,11 @@ def archives(config: Configuration) -> list[str]:
 def hosts(config: Configuration) -> list[str]:
     """Return the data sets whose archives are fetched."""
     return sorted({path.partition("/")[0] for path in archives(config)})
+
+
+def licence_entries(config: Configuration) -> dict[str, dict]:
+    """Return what the table of licences prints of each data set whose archives are fetched."""
+    return {name: pick(config.datasets[name], *LICENCE) for name in hosts(config)}
 
 
 def models(config: Configuration) -> list[str]:
