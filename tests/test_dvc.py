@@ -14,6 +14,7 @@ import boto3
 import pytest
 import yaml
 
+import dag_sizes
 from conftest import ROOT
 from toy_workflow import change_yaml, copy_toy, finished_toy, jobs_of, snakemake
 
@@ -49,8 +50,8 @@ def stages_to_run(folder):
 
 
 @pytest.fixture(scope="module")
-def toy(tmp_path_factory):
-    """The toy's results in a repository of its own, under DVC."""
+def committed(tmp_path_factory):
+    """The toy's results in a repository of its own, under DVC; shared, and copied before anything runs there."""
     folder = copy_toy(finished_toy(tmp_path_factory), tmp_path_factory.mktemp("dvc") / "toy")
     for part in PARTS:
         (folder / part).parent.mkdir(exist_ok=True)
@@ -64,10 +65,9 @@ def toy(tmp_path_factory):
 
 
 @pytest.fixture
-def changed(toy):
-    """The toy, whose files of git are put back after the test."""
-    yield toy
-    git(toy, "checkout", "--quiet", ".")
+def toy(committed, tmp_path):
+    """A committed toy of the test's own."""
+    return copy_toy(committed, tmp_path / "toy")
 
 
 @pytest.fixture(scope="module")
@@ -119,52 +119,52 @@ def test_every_parameter_of_a_stage_is_one_of_the_configuration():
                 value = value[part]
 
 
-def test_after_a_run_there_is_nothing_to_do_and_touching_files_changes_that_in_neither(changed):
-    assert "up to date" in dvc(changed, "status")
-    for path in [*(changed / "workflow").rglob("*.*"), *(changed / "config").rglob("*.*")]:
+def test_after_a_run_there_is_nothing_to_do_and_touching_files_changes_that_in_neither(toy):
+    assert "up to date" in dvc(toy, "status")
+    for path in [*(toy / "workflow").rglob("*.*"), *(toy / "config").rglob("*.*")]:
         os.utime(path)
-    assert "up to date" in dvc(changed, "status")
-    assert stages_to_run(changed) == []
-    assert "Running" not in dvc(changed, "repro")
-    assert jobs_of(snakemake(changed, "-n")) == {}
+    assert "up to date" in dvc(toy, "status")
+    assert stages_to_run(toy) == []
+    assert "Running" not in dvc(toy, "repro")
+    assert jobs_of(snakemake(toy, "-n")) == {}
 
 
-def test_another_learning_rate_trains_again_in_both(changed):
+def test_another_learning_rate_trains_again_in_both(toy):
     change_yaml(
-        changed / "config" / "config.yaml", lambda content: content["training"].update(learning_rate=0.123)
+        toy / "config" / "config.yaml", lambda content: content["training"].update(learning_rate=0.123)
     )
-    assert stages_to_run(changed) == ["train"], "and what depends on its models, once they are others"
-    jobs = jobs_of(snakemake(changed, "-n"))
-    assert (jobs["pretrain"], jobs["train"]) == (1, 8)
+    assert stages_to_run(toy) == ["train"], "and what depends on its models, once they are others"
+    jobs = jobs_of(snakemake(toy, "-n"))
+    assert {rule: jobs[rule] for rule in ("pretrain", "train")} == {
+        rule: dag_sizes.TOY[rule] for rule in ("pretrain", "train")
+    }
     assert "preprocess" not in jobs
 
 
-def test_editing_a_figure_draws_it_again_in_both_and_nothing_else(changed):
-    with open(changed / "workflow" / "scripts" / "covidseg" / "violin.py", "a") as file:
+def test_editing_a_figure_draws_it_again_in_both_and_nothing_else(toy):
+    with open(toy / "workflow" / "scripts" / "covidseg" / "paper" / "violin.py", "a") as file:
         file.write("\n# edited\n")
-    assert jobs_of(snakemake(changed, "-n")) == {"violin": 2, "all": 1}
-    assert stages_to_run(changed) == ["paper"]
-    before = (changed / "results" / "paper" / "ma2021" / "figure5.png").stat().st_mtime_ns
-    violin = changed / "results" / "paper" / "wang2021" / "violin.png"
+    assert jobs_of(snakemake(toy, "-n")) == {"violin": dag_sizes.TOY["violin"], "all": 1}
+    assert stages_to_run(toy) == ["paper"]
+    before = (toy / "results" / "paper" / "ma2021" / "figure5.png").stat().st_mtime_ns
+    violin = toy / "results" / "paper" / "wang2021" / "violin.png"
     violin.write_bytes(b"old")
     os.utime(violin, (0, 0))
-    dvc(changed, "repro")
+    dvc(toy, "repro")
     assert violin.stat().st_size > 500
-    assert (changed / "results" / "paper" / "ma2021" / "figure5.png").stat().st_mtime_ns == before
-    assert "up to date" in dvc(changed, "status")
+    assert (toy / "results" / "paper" / "ma2021" / "figure5.png").stat().st_mtime_ns == before
+    assert "up to date" in dvc(toy, "status")
 
 
-def test_metrics_are_the_mean_scores_of_every_strategy_and_are_compared_with_a_commit(changed):
-    shown = json.loads(dvc(changed, "metrics", "show", "--json"))
-    path = changed / "results" / "metrics.json"
+def test_metrics_are_the_mean_scores_of_every_strategy_and_are_compared_with_a_commit(toy):
+    shown = json.loads(dvc(toy, "metrics", "show", "--json"))
+    path = toy / "results" / "metrics.json"
     metrics = json.loads(path.read_text())
     assert shown[""]["data"]["results/metrics.json"]["data"] == metrics
     assert set(metrics) == {"scratch", "body-finetune-msd", "task3-msd"}
-    original = path.read_text()
     metrics["scratch"]["DSC"] += 0.25
     path.write_text(json.dumps(metrics))
-    difference = json.loads(dvc(changed, "metrics", "diff", "--json", "HEAD"))
-    path.write_text(original)
+    difference = json.loads(dvc(toy, "metrics", "diff", "--json", "HEAD"))
     assert difference["results/metrics.json"]["scratch.DSC"]["diff"] == pytest.approx(0.25)
 
 

@@ -16,12 +16,13 @@ import SimpleITK as sitk
 import torch
 from filelock import FileLock
 
+import dag_sizes
 from conftest import ROOT, make_volume
 from covidseg.cases.intensity import to_window
 from covidseg.cases.nnunet import export, to_hounsfield
 from covidseg.errors import InputError
 from covidseg.volumes import read_volume, write_volume
-from toy_workflow import copy_parts, jobs_of, snakemake
+from toy_workflow import jobs_of, papers_checkout, snakemake
 
 WINDOW = (-1250, 250)
 DATASET = {
@@ -157,12 +158,13 @@ def test_a_damaged_case_leaves_the_last_export_as_it_was(cases):
     assert [path.name for path in output.parent.iterdir()] == [output.name]
 
 
-@pytest.mark.parametrize("arguments", [[], ["--configfile", "config/paper.yaml"]])
-def test_both_configurations_export_every_data_set_that_an_experiment_uses(arguments):
-    output = snakemake(ROOT, "-n", "--forceall", "export_nnunet", *arguments)
+@pytest.mark.parametrize("name", ["config", "paper"])
+def test_both_configurations_export_every_data_set_that_an_experiment_uses(name, tmp_path):
+    checkout, chosen = papers_checkout(tmp_path), ("--configfile", f"config/{name}.yaml")
+    output = snakemake(checkout, "-n", "--forceall", "export_nnunet", *chosen)
     jobs = jobs_of(output)
     assert jobs.keys() == {"download", "ingest", "split", "nnunet_dataset", "export_nnunet"}
-    assert jobs["ingest"] == jobs["split"] == jobs["nnunet_dataset"] == 9
+    assert jobs["ingest"] == jobs["split"] == jobs["nnunet_dataset"] == dag_sizes.DATASETS
     for folder in (
         "Dataset501_Covid20",
         "Dataset502_Covid20Lung",
@@ -179,8 +181,7 @@ UNION, MSD, MOSMED = "Dataset503_Covid20Union", "Dataset504_Msd", "Dataset509_Mo
 @pytest.fixture(scope="module")
 def workflow(tmp_path_factory):
     """A checkout in which three data sets are exported."""
-    folder = tmp_path_factory.mktemp("export")
-    copy_parts(ROOT, folder)
+    folder = papers_checkout(tmp_path_factory.mktemp("export"))
     output = snakemake(folder, *(f"results/nnunet_raw/{name}" for name in (UNION, MSD, MOSMED)))
     assert "results/paper" not in output, "nothing was drawn"
     return folder
