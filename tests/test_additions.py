@@ -24,11 +24,11 @@ READERS = (
     "stacks", "strategies", "tables", "weak_losses", "without",
 )  # fmt: skip
 COUNTING = (
+    "test_dag.py::test_both_configurations_train_every_model_once_and_reach_every_artefact",
+    "test_dag.py::test_without_a_source_the_dag_has_nothing_of_it_and_every_artefact_that_is_left",
     "test_nnunet.py::test_both_configurations_export_every_data_set_that_an_experiment_uses",
     "test_plan.py::test_a_fresh_clone_counts_the_jobs_of_a_dry_run",
     "test_slurm.py::test_the_profile_plans_the_papers_run_as_it_is",
-    "test_workflow.py::test_both_configurations_train_every_model_once_and_reach_every_artefact",
-    "test_workflow.py::test_without_a_source_the_dag_has_nothing_of_it_and_every_artefact_that_is_left",
 )
 
 

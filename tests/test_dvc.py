@@ -119,6 +119,7 @@ def test_every_parameter_of_a_stage_is_one_of_the_configuration():
                 value = value[part]
 
 
+@pytest.mark.slow
 def test_after_a_run_there_is_nothing_to_do_and_touching_files_changes_that_in_neither(toy):
     assert "up to date" in dvc(toy, "status")
     for path in [*(toy / "workflow").rglob("*.*"), *(toy / "config").rglob("*.*")]:
@@ -129,6 +130,7 @@ def test_after_a_run_there_is_nothing_to_do_and_touching_files_changes_that_in_n
     assert jobs_of(snakemake(toy, "-n")) == {}
 
 
+@pytest.mark.slow
 def test_another_learning_rate_trains_again_in_both(toy):
     change_yaml(
         toy / "config" / "config.yaml", lambda content: content["training"].update(learning_rate=0.123)
@@ -141,6 +143,7 @@ def test_another_learning_rate_trains_again_in_both(toy):
     assert "preprocess" not in jobs
 
 
+@pytest.mark.slow
 def test_editing_a_figure_draws_it_again_in_both_and_nothing_else(toy):
     with open(toy / "workflow" / "scripts" / "covidseg" / "paper" / "violin.py", "a") as file:
         file.write("\n# edited\n")
@@ -156,6 +159,7 @@ def test_editing_a_figure_draws_it_again_in_both_and_nothing_else(toy):
     assert "up to date" in dvc(toy, "status")
 
 
+@pytest.mark.slow
 def test_metrics_are_the_mean_scores_of_every_strategy_and_are_compared_with_a_commit(toy):
     shown = json.loads(dvc(toy, "metrics", "show", "--json"))
     path = toy / "results" / "metrics.json"
@@ -168,6 +172,7 @@ def test_metrics_are_the_mean_scores_of_every_strategy_and_are_compared_with_a_c
     assert difference["results/metrics.json"]["scratch.DSC"]["diff"] == pytest.approx(0.25)
 
 
+@pytest.mark.slow
 def test_plots_show_the_strategies_and_the_violins(toy, tmp_path):
     dvc(toy, "plots", "show", "--out", str(tmp_path))
     page = (tmp_path / "index.html").read_text()
@@ -175,6 +180,7 @@ def test_plots_show_the_strategies_and_the_violins(toy, tmp_path):
         assert text in page
 
 
+@pytest.mark.slow
 def test_a_clone_without_data_fetches_what_data_dvc_says(toy, tmp_path):
     git(tmp_path, "clone", "--quiet", str(toy), "clone")
     clone = tmp_path / "clone"
@@ -184,6 +190,7 @@ def test_a_clone_without_data_fetches_what_data_dvc_says(toy, tmp_path):
     assert git(clone, "status", "--short") == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["local", "s3"])
 def test_data_and_models_come_back_from_a_remote_to_a_clone_that_predicts(kind, toy, tmp_path, request):
     clone, remote = tmp_path / "clone", ["remote", "add", "--local", "--default", "store"]

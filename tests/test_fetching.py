@@ -69,6 +69,7 @@ def checkout(configuration, tmp_path):
     host.close()
 
 
+@pytest.mark.slow
 def test_from_hosts_to_cases(checkout, configuration, tmp_path):
     folder, archives, host = checkout
     code, output = snakemake(folder, *TARGETS, *OWN, check=False)

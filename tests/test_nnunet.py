@@ -158,6 +158,7 @@ def test_a_damaged_case_leaves_the_last_export_as_it_was(cases):
     assert [path.name for path in output.parent.iterdir()] == [output.name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["config", "paper"])
 def test_both_configurations_export_every_data_set_that_an_experiment_uses(name, tmp_path):
     checkout, chosen = papers_checkout(tmp_path), ("--configfile", f"config/{name}.yaml")
@@ -187,6 +188,7 @@ def workflow(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("folder", "name"), [(UNION, "covid20-union"), (MSD, "msd"), (MOSMED, "mosmed")])
 def test_nnunet_gets_the_voxels_that_the_networks_see(workflow, folder, name):
     """But for the half unit by which whole HU are off: 0.085 of 255 grey levels."""
@@ -206,6 +208,7 @@ def test_nnunet_gets_the_voxels_that_the_networks_see(workflow, folder, name):
         np.testing.assert_allclose(to_window(torch.from_numpy(exported), WINDOW), seen, atol=0.086)
 
 
+@pytest.mark.slow
 def test_the_folds_are_those_of_the_pipeline(workflow, configuration):
     results = workflow / "results"
     for folder, name in ((UNION, "covid20-union"), (MSD, "msd")):
@@ -276,6 +279,7 @@ def test_nnunet_s_environment_brings_nothing_that_the_pipeline_pins():
     assert not pinned[0] & pinned[1]
 
 
+@pytest.mark.slow
 def test_nnunet_accepts_the_data_set_and_loads_the_same_folds(nnunet, workflow, tmp_path):
     raw = workflow / "results" / "nnunet_raw"
     status, output = run_nnunet(nnunet, raw, tmp_path, *PLAN, "-d", "503", "-c", "3d_fullres")
@@ -297,6 +301,7 @@ def test_nnunet_accepts_the_data_set_and_loads_the_same_folds(nnunet, workflow, 
     assert max(lungs) - min(lungs) < 1, "one unit: with windowed scans taken for HU they lie 2 apart"
 
 
+@pytest.mark.slow
 def test_nnunet_refuses_a_label_that_dataset_json_does_not_list(nnunet, workflow, tmp_path):
     """The check bites."""
     shutil.copytree(workflow / "results" / "nnunet_raw" / MSD, tmp_path / "raw" / MSD)

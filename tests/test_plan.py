@@ -30,6 +30,7 @@ def planned(folder, name):
         return {row["Rule"]: row for row in csv.DictReader(file)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["phantom", "paper", "public"])
 def test_a_fresh_clone_counts_the_jobs_of_a_dry_run(clone, name):
     arguments = [] if name == "phantom" else ["--configfile", f"config/{name}.yaml"]
@@ -56,6 +57,7 @@ def test_a_fresh_clone_counts_the_jobs_of_a_dry_run(clone, name):
         assert table["train"]["Hours"] == "–", "the papers' seconds are not a small network's"
 
 
+@pytest.mark.slow
 def test_planning_goes_on_beside_a_run_and_in_a_checkout_of_another_configuration(clone):
     (clone / "results").mkdir()
     (clone / "results" / "configuration.txt").write_text("phantom\n")

@@ -129,6 +129,7 @@ def test_a_process_whose_job_was_given_to_another_node_is_an_orphan(cluster, ans
     assert slurm.is_orphan() == expected
 
 
+@pytest.mark.slow
 def test_the_profile_plans_the_papers_run_as_it_is(tmp_path):
     """In a fresh clone, by the literal name; what its jobs ask for is seen in tests/slurm."""
     checkout = papers_checkout(tmp_path)

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 import dag_sizes
-from conftest import ROOT
 from covidseg.archives.phantom.cohort import make_case
 from covidseg.files import digest
 from covidseg.volumes import write_volume
@@ -26,11 +25,12 @@ from toy_workflow import (
     copy_toy,
     finished_toy,
     jobs_of,
-    papers_checkout,
     readme_blocks,
     snakemake,
     state_of,
 )
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -46,38 +46,6 @@ def finished(tmp_path_factory):
 def toy(finished, tmp_path):
     """A finished toy of the test's own."""
     return copy_toy(finished, tmp_path / "toy")
-
-
-@pytest.mark.parametrize("name", ["config", "paper"])
-def test_both_configurations_train_every_model_once_and_reach_every_artefact(name, tmp_path):
-    output = snakemake(papers_checkout(tmp_path), "-n", "--forceall", "--configfile", f"config/{name}.yaml")
-    expected = dag_sizes.PHANTOM if name == "config" else dag_sizes.PAPER
-    assert jobs_of(output) == expected
-    models = re.findall(r"results/models/\S+/model\.safetensors", output)
-    trainings = sum(expected[rule] for rule in ("pretrain", "train", "collaborative", "train_weak"))
-    assert len(models) == len(set(models)) == trainings
-    for name in (
-        "wang2021/table1.csv", "wang2021/violin.svg", "ma2021/table10.tex", "ma2021/figure1.png",
-        "yang2021/numbers.html", "yang2021/figure3.svg",
-    ):  # fmt: skip
-        assert f"results/paper/{name}" in output
-    for block in output.split("\n\n"):
-        if "rule train_weak:" in block:
-            assert "/images" in block
-            assert "masks" not in block
-
-
-def test_without_a_source_the_dag_has_nothing_of_it_and_every_artefact_that_is_left(tmp_path):
-    output = snakemake(papers_checkout(tmp_path), "-n", "--forceall", "--configfile", "config/public.yaml")
-    assert "structseg" not in output.lower()
-    assert jobs_of(output) == dag_sizes.PUBLIC
-    assert "results/predictions/task2-nsclc-lung/fold0" in output, "which cuts the lungs out of volumes"
-
-
-def test_scripts_find_results_by_their_inputs_which_may_lie_in_a_storages_own_folder():
-    scripts = {path.name: path.read_text() for path in (ROOT / "workflow" / "scripts").glob("*.py")}
-    naming = {name for name, text in scripts.items() if re.search(r"""["'](?:data/raw|results/)""", text)}
-    assert naming == set()
 
 
 def test_progress_and_the_way_to_the_results_are_shown(finished):
