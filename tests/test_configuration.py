@@ -25,6 +25,12 @@ def load(settings):
     return load_configuration(settings, "config/config.yaml", ROOT / "config")
 
 
+@pytest.fixture
+def sheet(papers_sheets):
+    """The papers' experiments.yaml, free to be changed."""
+    return yaml.safe_load((papers_sheets / "experiments.yaml").read_text())
+
+
 @pytest.mark.parametrize("name", ["config", "paper"])
 def test_both_configurations_are_valid(name):
     configuration = load(read(name))
@@ -212,14 +218,14 @@ def test_a_wrong_sheet_is_refused_with_file_key_and_remedy(settings, tmp_path, s
     assert f"{sheet}.yaml: " in str(raised.value)
 
 
-def test_data_sets_with_different_labels_are_not_pooled(configuration):
+def test_data_sets_with_different_labels_are_not_pooled(configuration, sheet):
     datasets = copy.deepcopy(configuration.datasets)
     datasets["msd"]["regions"] = {1: "left_lung", 2: "right_lung"}
     with pytest.raises(
         InputError,
         match=r"pretrain-multi: regions differ: msd left_lung, right_lung, structseg lesion, nsclc",
     ):
-        expand_experiments(read("experiments"), datasets, "covid20", ROOT)
+        expand_experiments(sheet, datasets, "covid20", ROOT)
 
 
 def test_experiments_of_this_pipeline(configuration):
@@ -252,8 +258,7 @@ def test_experiments_of_this_pipeline(configuration):
     )
 
 
-def test_a_new_row_needs_nothing_but_the_sheet(configuration):
-    sheet = read("experiments")
+def test_a_new_row_needs_nothing_but_the_sheet(configuration, sheet):
     sheet["sources"]["mosmed"] = {
         "paper": "ma2021",
         "title": "MosMed",
@@ -311,10 +316,10 @@ def test_fifty_studies_of_mosmed_are_fetched_and_no_more():
     }
 
 
-def test_every_archive_of_the_papers_has_a_checksum_or_is_recorded(configuration):
+def test_every_archive_of_the_papers_has_a_checksum_or_is_recorded(papers_sheets):
     """Recorded at the first download: a mirror's registry, archives packed on demand or got by hand."""
     recorded = {"mosmed/dataset_registry.csv", "capepoint/", "nsclc/LUNG1", "structseg/"}
-    paper = load(read("paper"))
+    paper = load_configuration(read("paper"), "config/paper.yaml", papers_sheets)
     for name in paper.datasets:
         for path in paper.archives(name):
             source = paper.source(*path.split("/"))
@@ -329,14 +334,12 @@ def test_first_cases_keep_the_published_roles():
     assert first_cases(folds, 4) == ["a", "b", "c", "d"]
 
 
-def test_a_whole_number_serves_where_a_float_is_expected(configuration):
-    sheet = read("experiments")
+def test_a_whole_number_serves_where_a_float_is_expected(configuration, sheet):
     sheet["experiments"]["collaborative-rc-g"]["options"]["weight"] = 1
     assert "collaborative-rc-g-multi2" in expand_experiments(sheet, configuration.datasets, "covid20", ROOT)
 
 
-def test_a_general_encoder_that_starts_random_waits_for_no_pretraining(configuration):
-    sheet = read("experiments")
+def test_a_general_encoder_that_starts_random_waits_for_no_pretraining(configuration, sheet):
     sheet["experiments"]["collaborative-rc-g"]["options"]["general_encoder"] = "random"
     experiment = expand_experiments(sheet, configuration.datasets, "covid20", ROOT)[
         "collaborative-rc-g-multi2"
@@ -347,7 +350,7 @@ def test_a_general_encoder_that_starts_random_waits_for_no_pretraining(configura
     assert configuration.experiments["body-finetune-multi"].source_datasets == ()
 
 
-def test_classes_and_labels_of_the_joint_tasks(configuration):
+def test_classes_and_labels_of_the_joint_tasks(configuration, sheet):
     """One lesion class for all, or an infection apart; a union network is scored on MosMed's one region."""
     experiments = configuration.experiments
     assert experiments["scratch"].classes == {1: "infection"}
@@ -364,7 +367,6 @@ def test_classes_and_labels_of_the_joint_tasks(configuration):
         ("infection", "test"): ("covid20-union", 3),
         ("infection", "mosmed"): ("mosmed", 3),
     }
-    sheet = read("experiments")
     sheet["experiments"]["task3-msd"]["lesions"] = "classes"
     apart = expand_experiments(sheet, configuration.datasets, "covid20", ROOT)["task3-msd"]
     assert apart.classes == {1: "lesion", 2: "infection"}
@@ -379,8 +381,7 @@ def test_only_other_people_s_cases_are_watched_while_training(configuration):
     assert watched["pretrain-multi"] == ("msd", "structseg", "nsclc")
 
 
-def test_another_test_set_trains_nothing_anew(configuration):
-    sheet = read("experiments")
+def test_another_test_set_trains_nothing_anew(configuration, sheet):
     del sheet["experiments"]["scratch"]["evaluate"]["mosmed"]
     fewer = expand_experiments(sheet, configuration.datasets, "covid20", ROOT)["scratch"]
     assert fewer.to_json() != configuration.experiments["scratch"].to_json()
