@@ -17,8 +17,8 @@ SHEETS = ("datasets", "experiments", "artefacts")
 STACK = {"archive": "msd/Task06_Lung.tar", "member": "{case}/*.png", "format": "slices"}
 
 
-def read(name):
-    return yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
+def read(name, folder=ROOT / "config"):
+    return yaml.safe_load((folder / f"{name}.yaml").read_text())
 
 
 def load(settings):
@@ -28,7 +28,7 @@ def load(settings):
 @pytest.fixture
 def sheet(papers_sheets):
     """The papers' experiments.yaml, free to be changed."""
-    return yaml.safe_load((papers_sheets / "experiments.yaml").read_text())
+    return read("experiments", papers_sheets)
 
 
 @pytest.mark.parametrize("name", ["config", "paper"])
@@ -203,16 +203,19 @@ def test_a_wrong_setting_is_refused_with_file_key_and_remedy(settings, change, m
         ("artefacts", set_key("wang2022", {}), r"unknown key 'wang2022'; allowed: wang2021, wang2020"),
     ],
 )  # fmt: skip
-def test_a_wrong_sheet_is_refused_with_file_key_and_remedy(settings, tmp_path, sheet, change, message):
+def test_a_wrong_sheet_is_refused_with_file_key_and_remedy(
+    settings, papers_sheets, tmp_path, sheet, change, message
+):
     folder = tmp_path / "config"
     folder.mkdir()
     (folder / "schemas").symlink_to(ROOT / "config" / "schemas")
     (folder / "splits.json").symlink_to(ROOT / "config" / "splits.json")
     for name in SHEETS:
-        content = copy.deepcopy(read(name))
-        if name == sheet:
-            change(content)
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+        (folder / f"{name}.yaml").symlink_to(papers_sheets / f"{name}.yaml")
+    content = read(sheet, papers_sheets)
+    change(content)
+    (folder / f"{sheet}.yaml").unlink()
+    (folder / f"{sheet}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     with pytest.raises(InputError, match=message) as raised:
         load_configuration(settings, "config/config.yaml", folder)
     assert f"{sheet}.yaml: " in str(raised.value)
