@@ -31,7 +31,7 @@ quick: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
-	$(BIN)/pytest -m "not slow and not slurm" --numprocesses 2
+	$(BIN)/pytest -m "not slow and not slurm" --numprocesses 2 --dist loadfile
 
 slurm-up:
 	@$(PYTHON) tests/slurm/cluster.py up
