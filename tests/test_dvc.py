@@ -146,7 +146,7 @@ def test_another_learning_rate_trains_again_in_both(toy):
 @pytest.mark.slow
 def test_editing_a_figure_draws_it_again_in_both_and_nothing_else(toy):
     with open(toy / "workflow" / "scripts" / "covidseg" / "paper" / "violin.py", "a") as file:
-        file.write("\n# edited\n")
+        file.write("\nEDITED = True\n")
     assert jobs_of(snakemake(toy, "-n")) == {"violin": dag_sizes.TOY["violin"], "all": 1}
     assert stages_to_run(toy) == ["paper"]
     before = (toy / "results" / "paper" / "ma2021" / "figure5.png").stat().st_mtime_ns

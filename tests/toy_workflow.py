@@ -54,7 +54,11 @@ def readme_blocks(section):
 def copy_parts(source, target):
     """Copy what a checkout has, without what a run made of it."""
     for part in PARTS:
-        (shutil.copytree if (source / part).is_dir() else shutil.copy)(source / part, target / part)
+        if (source / part).is_dir():
+            # Another process may be writing its compiled modules just now.
+            shutil.copytree(source / part, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source / part, target / part)
 
 
 def papers_checkout(folder):
