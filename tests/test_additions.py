@@ -20,8 +20,8 @@ pytestmark = pytest.mark.slow
 TESTED = (*PARTS, "README.md", "dvc.yaml", "pyproject.toml", "slurm", "tests", "tools")
 # The quick tests of everything that reads the sheets or the registries, and those that count jobs.
 READERS = (
-    "configuration", "dicom_hosts", "download", "licences", "nnunet", "plan", "provenance", "scoring", "splits",
-    "stacks", "strategies", "tables", "weak_losses", "without",
+    "configuration", "dicom_hosts", "licences", "plan", "provenance", "scoring", "splits", "strategies",
+    "weak_losses", "without",
 )  # fmt: skip
 COUNTING = (
     "test_dag.py::test_both_configurations_train_every_model_once_and_reach_every_artefact",
@@ -85,10 +85,10 @@ def extended(tmp_path_factory):
     folder = tmp_path_factory.mktemp("extended")
     for part in TESTED:
         copied = folder / part
-        if (ROOT / part).is_dir():
+        if (ROOT / part).is_dir() and not (ROOT / part).is_symlink():
             shutil.copytree(ROOT / part, copied, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy(ROOT / part, copied)
+            shutil.copy(ROOT / part, copied, follow_symlinks=False)
     described, learned = readme_blocks("Add a data set")
     library = folder / "workflow" / "scripts" / "covidseg"
     register(
@@ -103,7 +103,15 @@ def extended(tmp_path_factory):
 
 def run_tests(folder, *arguments):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        f"--basetemp={folder}_tests",
+        *arguments,
+    ]
     done = subprocess.run(
         command, cwd=folder / "tests", env=environment, capture_output=True, text=True, timeout=900
     )
