@@ -1,6 +1,8 @@
 """Shared inputs: configurations, a small phantom data set on disk, and the real CT beside the checkout."""
 
+import copy
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from covidseg.cases.arrays import save_case
 from covidseg.config.loading import load_configuration
 from covidseg.volumes import Geometry, Volume
 from faulty_host import Host
+from papers import leave_additions_out
 
 # Tests count on one thread: the same sums in the same order, and no fight over two cores.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -44,10 +47,21 @@ def sections() -> dict:
 
 
 @pytest.fixture(scope="session")
-def config():
-    """The default configuration, checked, with its sheets."""
+def papers_sheets(tmp_path_factory) -> Path:
+    """The folder `config` without what a user has added to the papers."""
+    folder = shutil.copytree(ROOT / "config", tmp_path_factory.mktemp("papers") / "config")
+    leave_additions_out(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def config(papers_sheets):
+    """The default configuration, checked, with its sheets; for reading."""
     path = ROOT / "config" / "config.yaml"
-    return load_configuration(yaml.safe_load(path.read_text()), str(path), ROOT / "config")
+    config = load_configuration(yaml.safe_load(path.read_text()), str(path), papers_sheets)
+    before = copy.deepcopy(config)
+    yield config
+    assert config == before, "a test has changed it"
 
 
 def make_volume(array, spacing=(3.0, 1.5, 1.0), origin=(-10.0, -20.0, 5.0)) -> Volume:

@@ -149,6 +149,7 @@ def test_a_name_that_is_there_twice_is_refused(tmp_path, name):
         Archive(path)
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
     """A thousand to one: two gigabytes of noughts in two megabytes."""
     path = tmp_path / "bomb.zip"

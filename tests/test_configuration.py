@@ -19,12 +19,18 @@ SHEETS = ("datasets", "experiments", "artefacts")
 STACK = {"archive": "msd/Task06_Lung.tar", "member": "{case}/*.png", "format": "slices"}
 
 
-def read(name):
-    return yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
+def read(name, folder=ROOT / "config"):
+    return yaml.safe_load((folder / f"{name}.yaml").read_text())
 
 
 def load(sections):
     return load_configuration(sections, "config/config.yaml", ROOT / "config")
+
+
+@pytest.fixture
+def sheet(papers_sheets):
+    """The papers' experiments.yaml, free to be changed."""
+    return read("experiments", papers_sheets)
 
 
 @pytest.mark.parametrize("name", ["config", "paper"])
@@ -208,29 +214,32 @@ def test_a_key_of_a_former_name_is_refused_with_its_name_now(sections, section, 
         ("artefacts", set_key("wang2022", {}), r"unknown key 'wang2022'; allowed: wang2021, wang2020"),
     ],
 )  # fmt: skip
-def test_a_wrong_sheet_is_refused_with_file_key_and_remedy(sections, tmp_path, sheet, change, message):
+def test_a_wrong_sheet_is_refused_with_file_key_and_remedy(
+    sections, papers_sheets, tmp_path, sheet, change, message
+):
     folder = tmp_path / "config"
     folder.mkdir()
     (folder / "schemas").symlink_to(ROOT / "config" / "schemas")
     (folder / "splits.json").symlink_to(ROOT / "config" / "splits.json")
     for name in SHEETS:
-        content = copy.deepcopy(read(name))
-        if name == sheet:
-            change(content)
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+        (folder / f"{name}.yaml").symlink_to(papers_sheets / f"{name}.yaml")
+    content = read(sheet, papers_sheets)
+    change(content)
+    (folder / f"{sheet}.yaml").unlink()
+    (folder / f"{sheet}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     with pytest.raises(InputError, match=message) as raised:
         load_configuration(sections, "config/config.yaml", folder)
     assert f"{sheet}.yaml: " in str(raised.value)
 
 
-def test_data_sets_with_different_labels_are_not_pooled(config):
+def test_data_sets_with_different_labels_are_not_pooled(config, sheet):
     datasets = copy.deepcopy(config.datasets)
     datasets["msd"]["regions"] = {1: "left_lung", 2: "right_lung"}
     with pytest.raises(
         InputError,
         match=r"pretrain-multi: regions differ: msd left_lung, right_lung, structseg lesion, nsclc",
     ):
-        expand_experiments(read("experiments"), datasets, "covid20", ROOT)
+        expand_experiments(sheet, datasets, "covid20", ROOT)
 
 
 def test_experiments_of_this_pipeline(config):
@@ -261,8 +270,7 @@ def test_experiments_of_this_pipeline(config):
     )
 
 
-def test_a_new_row_needs_nothing_but_the_sheet(config):
-    sheet = read("experiments")
+def test_a_new_row_needs_nothing_but_the_sheet(config, sheet):
     sheet["sources"]["mosmed"] = {
         "paper": "ma2021",
         "title": "MosMed",
@@ -320,10 +328,10 @@ def test_fifty_studies_of_mosmed_are_fetched_and_no_more():
     }
 
 
-def test_every_archive_of_the_papers_has_a_checksum_or_is_recorded(config):
+def test_every_archive_of_the_papers_has_a_checksum_or_is_recorded(papers_sheets):
     """Recorded at the first download: a mirror's registry, archives packed on demand or got by hand."""
     recorded = {"mosmed/dataset_registry.csv", "capepoint/", "nsclc/LUNG1", "structseg/"}
-    paper = load(read("paper"))
+    paper = load_configuration(read("paper"), "config/paper.yaml", papers_sheets)
     for name in paper.datasets:
         for path in paper.archives(name):
             origin = paper.origin(*path.split("/"))
@@ -338,14 +346,12 @@ def test_first_cases_keep_the_published_roles():
     assert first_cases(folds, 4) == ["a", "b", "c", "d"]
 
 
-def test_a_whole_number_serves_where_a_float_is_expected(config):
-    sheet = read("experiments")
+def test_a_whole_number_serves_where_a_float_is_expected(config, sheet):
     sheet["experiments"]["collaborative-rc-g"]["options"]["weight"] = 1
     assert "collaborative-rc-g-multi2" in expand_experiments(sheet, config.datasets, "covid20", ROOT)
 
 
-def test_a_general_encoder_that_starts_random_waits_for_no_pretraining(config):
-    sheet = read("experiments")
+def test_a_general_encoder_that_starts_random_waits_for_no_pretraining(config, sheet):
     sheet["experiments"]["collaborative-rc-g"]["options"]["general_encoder"] = "random"
     experiment = expand_experiments(sheet, config.datasets, "covid20", ROOT)["collaborative-rc-g-multi2"]
     assert experiment.pretraining is None
@@ -354,7 +360,7 @@ def test_a_general_encoder_that_starts_random_waits_for_no_pretraining(config):
     assert config.experiments["body-finetune-multi"].source_datasets == ()
 
 
-def test_classes_and_labels_of_the_joint_tasks(config):
+def test_classes_and_labels_of_the_joint_tasks(config, sheet):
     """One lesion class for all, or an infection apart; a union network is scored on MosMed's one region."""
     experiments = config.experiments
     assert experiments["scratch"].classes == {1: "infection"}
@@ -371,7 +377,6 @@ def test_classes_and_labels_of_the_joint_tasks(config):
         ("infection", "test"): ("covid20-union", 3),
         ("infection", "mosmed"): ("mosmed", 3),
     }
-    sheet = read("experiments")
     sheet["experiments"]["task3-msd"]["lesions"] = "classes"
     apart = expand_experiments(sheet, config.datasets, "covid20", ROOT)["task3-msd"]
     assert apart.classes == {1: "lesion", 2: "infection"}
@@ -386,8 +391,7 @@ def test_only_other_people_s_cases_are_watched_while_training(config):
     assert watched["pretrain-multi"] == ("msd", "structseg", "nsclc")
 
 
-def test_another_test_set_trains_nothing_anew(config):
-    sheet = read("experiments")
+def test_another_test_set_trains_nothing_anew(config, sheet):
     del sheet["experiments"]["scratch"]["evaluate"]["mosmed"]
     fewer = expand_experiments(sheet, config.datasets, "covid20", ROOT)["scratch"]
     assert fewer.for_scoring() != config.experiments["scratch"].for_scoring()

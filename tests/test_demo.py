@@ -53,12 +53,14 @@ def checkout(scores):
         pytest.skip(f"no git checkout, without which make demo leaves DVC out: {done.stderr.strip()}")
 
 
+@pytest.mark.slow
 def test_dvc_finds_nothing_to_do(checkout):
     status = dvc("status")
     assert "up to date" in status, f"{status}\nmake demo, and commit dvc.lock and data.dvc"
     assert "Running" not in dvc("repro", "--dry")
 
 
+@pytest.mark.slow
 def test_snakemake_finds_nothing_to_do_either(checkout):
     """Though dvc, when it commits, gives single files a new time."""
     assert jobs_of(snakemake(ROOT, "-n")) == {}
@@ -68,6 +70,7 @@ def test_snakemake_finds_nothing_to_do_either(checkout):
 SAME_EVERYWHERE = ("ingest", "preprocess")
 
 
+@pytest.mark.slow
 def test_the_committed_lock_is_that_of_this_code_and_of_its_data(checkout):
     if os.environ.get("CI") != "true":
         pytest.skip("only a checkout of nothing but commits has to agree with them")

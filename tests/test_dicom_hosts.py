@@ -150,6 +150,7 @@ def test_every_patient_of_the_splits_has_a_row(config):
     assert all(row.series and row.folder and row.slices >= 75 for row in rows)
 
 
+@pytest.mark.slow
 def test_the_real_series_is_the_one_of_the_table(real_data, host, tmp_path):
     """LUNG1-001 through both hosts' forms, to the same bytes and to a volume."""
     row = read_series_row(ROOT / "config" / "nsclc_series.csv", "LUNG1-001")

@@ -14,11 +14,13 @@ import boto3
 import pytest
 import yaml
 
+import dag_sizes
 from conftest import ROOT
+from covidseg.config.kinds import KINDS
+from covidseg.runs.code import imported
+from covidseg.training.strategies import STRATEGIES
+from covidseg.weak import SYSTEMS
 from toy_workflow import change_yaml, copy_toy, finished_toy, jobs_of, snakemake
-
-sys.path.insert(0, str(ROOT / "tools"))
-import dvc_stages
 
 BINARIES = Path(sys.executable).parent
 PARTS = (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore", "dvc.yaml")
@@ -49,8 +51,8 @@ def stages_to_run(folder):
 
 
 @pytest.fixture(scope="module")
-def toy(tmp_path_factory):
-    """The toy's results in a repository of its own, under DVC."""
+def committed(tmp_path_factory):
+    """The toy's results in a repository of its own, under DVC; shared, and copied before anything runs there."""
     folder = copy_toy(finished_toy(tmp_path_factory), tmp_path_factory.mktemp("dvc") / "toy")
     for part in PARTS:
         (folder / part).parent.mkdir(exist_ok=True)
@@ -64,10 +66,9 @@ def toy(tmp_path_factory):
 
 
 @pytest.fixture
-def changed(toy):
-    """The toy, whose files of git are put back after the test."""
-    yield toy
-    git(toy, "checkout", "--quiet", ".")
+def toy(committed, tmp_path):
+    """A committed toy of the test's own."""
+    return copy_toy(committed, tmp_path / "toy")
 
 
 @pytest.fixture(scope="module")
@@ -97,16 +98,41 @@ def s3():
         server.wait(timeout=30)
 
 
-def test_every_stage_lists_the_code_that_it_runs():
+SCRIPTS = ROOT / "workflow" / "scripts"
+# Modules that a script imports only where a job needs them.
+CHOSEN_BY_A_JOB = {
+    "ingest": ["covidseg/archives/phantom/hosts", "covidseg/archives/download", "covidseg/config/loading"],
+    "train": [f"covidseg/training/strategies/{strategy.module}" for strategy in STRATEGIES.values()],
+    "evaluate": [f"covidseg/weak/{system.module}" for system in SYSTEMS.values()],
+    "paper": [f"covidseg/paper/{kind.module}" for kind in KINDS.values()],
+}
+
+
+def code_of_stages():
+    """Return stage -> the paths of code that it depends on."""
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     assert list(stages) == STAGES
-    for name, stage in stages.items():
-        assert dvc_stages.listed(stage) == dvc_stages.code_of(name), f"{name}: run make stages"
+    return {
+        name: [path for path in stage["deps"] if path.startswith("workflow/scripts/")]
+        for name, stage in stages.items()
+    }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_depends_on_the_code_that_it_runs_and_on_no_other(stage):
+    places = [ROOT / path for path in code_of_stages()[stage]]
+    scripts = [place.stem for place in places if place.parent == SCRIPTS]
+    files = imported(SCRIPTS, [*scripts, *CHOSEN_BY_A_JOB.get(stage, [])])
+    behind = {file: [place for place in places if file.is_relative_to(place)] for file in files}
+    assert [file for file, found in behind.items() if not found] == []
+    assert set(places) == {place for found in behind.values() for place in found}
 
 
 def test_every_script_of_the_pipeline_belongs_to_a_stage():
-    scripts = {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")}
-    staged = {name for names in dvc_stages.SCRIPTS.values() for name in names if "/" not in name}
+    scripts = {path.stem for path in SCRIPTS.glob("*.py")}
+    staged = {
+        Path(path).stem for paths in code_of_stages().values() for path in paths if path.count("/") == 2
+    }
     assert scripts - staged == {"export_nnunet", "workload"}, "which run by their names only"
 
 
@@ -119,55 +145,60 @@ def test_every_parameter_of_a_stage_is_one_of_the_configuration():
                 value = value[part]
 
 
-def test_after_a_run_there_is_nothing_to_do_and_touching_files_changes_that_in_neither(changed):
-    assert "up to date" in dvc(changed, "status")
-    for path in [*(changed / "workflow").rglob("*.*"), *(changed / "config").rglob("*.*")]:
+@pytest.mark.slow
+def test_after_a_run_there_is_nothing_to_do_and_touching_files_changes_that_in_neither(toy):
+    assert "up to date" in dvc(toy, "status")
+    for path in [*(toy / "workflow").rglob("*.*"), *(toy / "config").rglob("*.*")]:
         os.utime(path)
-    assert "up to date" in dvc(changed, "status")
-    assert stages_to_run(changed) == []
-    assert "Running" not in dvc(changed, "repro")
-    assert jobs_of(snakemake(changed, "-n")) == {}
+    assert "up to date" in dvc(toy, "status")
+    assert stages_to_run(toy) == []
+    assert "Running" not in dvc(toy, "repro")
+    assert jobs_of(snakemake(toy, "-n")) == {}
 
 
-def test_another_learning_rate_trains_again_in_both(changed):
+@pytest.mark.slow
+def test_another_learning_rate_trains_again_in_both(toy):
     change_yaml(
-        changed / "config" / "config.yaml", lambda content: content["training"].update(learning_rate=0.123)
+        toy / "config" / "config.yaml", lambda content: content["training"].update(learning_rate=0.123)
     )
-    assert stages_to_run(changed) == ["train"], "and what depends on its models, once they are others"
-    jobs = jobs_of(snakemake(changed, "-n"))
-    assert (jobs["pretrain"], jobs["train"]) == (1, 8)
+    assert stages_to_run(toy) == ["train"], "and what depends on its models, once they are others"
+    jobs = jobs_of(snakemake(toy, "-n"))
+    assert {rule: jobs[rule] for rule in ("pretrain", "train")} == {
+        rule: dag_sizes.TOY[rule] for rule in ("pretrain", "train")
+    }
     assert "preprocess" not in jobs
 
 
-def test_editing_a_figure_draws_it_again_in_both_and_nothing_else(changed):
-    with open(changed / "workflow" / "scripts" / "covidseg" / "violin.py", "a") as file:
-        file.write("\n# edited\n")
-    assert jobs_of(snakemake(changed, "-n")) == {"violin": 2, "all": 1}
-    assert stages_to_run(changed) == ["paper"]
-    before = (changed / "results" / "paper" / "ma2021" / "figure5.png").stat().st_mtime_ns
-    violin = changed / "results" / "paper" / "wang2021" / "violin.png"
+@pytest.mark.slow
+def test_editing_a_figure_draws_it_again_in_both_and_nothing_else(toy):
+    with open(toy / "workflow" / "scripts" / "covidseg" / "paper" / "violin.py", "a") as file:
+        file.write("\nEDITED = True\n")
+    assert jobs_of(snakemake(toy, "-n")) == {"violin": dag_sizes.TOY["violin"], "all": 1}
+    assert stages_to_run(toy) == ["paper"]
+    before = (toy / "results" / "paper" / "ma2021" / "figure5.png").stat().st_mtime_ns
+    violin = toy / "results" / "paper" / "wang2021" / "violin.png"
     violin.write_bytes(b"old")
     os.utime(violin, (0, 0))
-    dvc(changed, "repro")
+    dvc(toy, "repro")
     assert violin.stat().st_size > 500
-    assert (changed / "results" / "paper" / "ma2021" / "figure5.png").stat().st_mtime_ns == before
-    assert "up to date" in dvc(changed, "status")
+    assert (toy / "results" / "paper" / "ma2021" / "figure5.png").stat().st_mtime_ns == before
+    assert "up to date" in dvc(toy, "status")
 
 
-def test_metrics_are_the_mean_scores_of_every_strategy_and_are_compared_with_a_commit(changed):
-    shown = json.loads(dvc(changed, "metrics", "show", "--json"))
-    path = changed / "results" / "metrics.json"
+@pytest.mark.slow
+def test_metrics_are_the_mean_scores_of_every_strategy_and_are_compared_with_a_commit(toy):
+    shown = json.loads(dvc(toy, "metrics", "show", "--json"))
+    path = toy / "results" / "metrics.json"
     metrics = json.loads(path.read_text())
     assert shown[""]["data"]["results/metrics.json"]["data"] == metrics
     assert set(metrics) == {"scratch", "body-finetune-msd", "task3-msd"}
-    original = path.read_text()
     metrics["scratch"]["DSC"] += 0.25
     path.write_text(json.dumps(metrics))
-    difference = json.loads(dvc(changed, "metrics", "diff", "--json", "HEAD"))
-    path.write_text(original)
+    difference = json.loads(dvc(toy, "metrics", "diff", "--json", "HEAD"))
     assert difference["results/metrics.json"]["scratch.DSC"]["diff"] == pytest.approx(0.25)
 
 
+@pytest.mark.slow
 def test_plots_show_the_strategies_and_the_violins(toy, tmp_path):
     dvc(toy, "plots", "show", "--out", str(tmp_path))
     page = (tmp_path / "index.html").read_text()
@@ -175,6 +206,7 @@ def test_plots_show_the_strategies_and_the_violins(toy, tmp_path):
         assert text in page
 
 
+@pytest.mark.slow
 def test_a_clone_without_data_fetches_what_data_dvc_says(toy, tmp_path):
     git(tmp_path, "clone", "--quiet", str(toy), "clone")
     clone = tmp_path / "clone"
@@ -184,6 +216,7 @@ def test_a_clone_without_data_fetches_what_data_dvc_says(toy, tmp_path):
     assert git(clone, "status", "--short") == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["local", "s3"])
 def test_data_and_models_come_back_from_a_remote_to_a_clone_that_predicts(kind, toy, tmp_path, request):
     clone, remote = tmp_path / "clone", ["remote", "add", "--local", "--default", "store"]

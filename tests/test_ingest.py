@@ -218,8 +218,10 @@ COVID = ["coronacases_001", "radiopaedia_10_85902_3", "radiopaedia_7_85703_0"]
 @pytest.mark.parametrize(
     ("name", "host", "cases", "corrections"),
     [
-        ("covid20", "covid20", COVID, ["", MASKS_HEADER, MASKS_HEADER]),
-        ("covid20-lung", "covid20", COVID, ["", MASKS_HEADER, MASKS_HEADER]),
+        pytest.param("covid20", "covid20", COVID, ["", MASKS_HEADER, MASKS_HEADER], marks=pytest.mark.slow),
+        pytest.param(
+            "covid20-lung", "covid20", COVID, ["", MASKS_HEADER, MASKS_HEADER], marks=pytest.mark.slow
+        ),
         ("covid20-union", "covid20", COVID, ["", MASKS_HEADER, MASKS_HEADER]),
         ("msd", "msd", ["lung_001", "lung_003"], ["", ""]),
         ("structseg", "structseg", ["train_1", "train_12"], ["", ""]),

@@ -94,6 +94,7 @@ def test_a_holder_that_died_on_another_node_loses_the_lock_when_it_runs_out(tmp_
     assert "trains this model; waiting for it" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_holder_that_lives_keeps_the_lock_beyond_its_lifetime(tmp_path, holder):
     assert holder.poll() is None
     other = run(tmp_path, HOLD)

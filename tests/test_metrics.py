@@ -147,6 +147,7 @@ def test_properties(pair, spacing):
         assert 0 <= forward <= wider <= 1
 
 
+@pytest.mark.slow
 def test_equals_google_on_real_infection_masks(google, real_data):
     paths = sorted((real_data / "mosmed_masks").glob("*.nii.gz"))
     assert paths

@@ -32,10 +32,14 @@ def test_paper_network_has_the_published_size(paper_network):
 def test_paper_network_has_the_published_stages(paper_network):
     """Feature sizes of zhang2021 Table I, at a quarter of the patch's width and height."""
     shapes = []
-    for stage in paper_network.encoder.stages:
+    hooks = [
         stage.register_forward_hook(lambda module, inputs, output: shapes.append(tuple(output.shape[1:])))
+        for stage in paper_network.encoder.stages
+    ]
     with torch.inference_mode():
         outputs = paper_network(torch.zeros(1, 1, 56, 64, 64))
+    for hook in hooks:
+        hook.remove()
     assert shapes == [
         (32, 56, 64, 64),
         (64, 56, 32, 32),

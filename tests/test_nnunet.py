@@ -16,12 +16,13 @@ import SimpleITK as sitk
 import torch
 from filelock import FileLock
 
+import dag_sizes
 from conftest import ROOT, make_volume
 from covidseg.cases.intensity import to_window
 from covidseg.cases.nnunet import export, to_hounsfield
 from covidseg.errors import InputError
 from covidseg.volumes import read_volume, write_volume
-from toy_workflow import copy_parts, jobs_of, snakemake
+from toy_workflow import jobs_of, papers_checkout, snakemake
 
 WINDOW = (-1250, 250)
 DATASET = {
@@ -157,12 +158,14 @@ def test_a_damaged_case_leaves_the_last_export_as_it_was(cases):
     assert [path.name for path in output.parent.iterdir()] == [output.name]
 
 
-@pytest.mark.parametrize("arguments", [[], ["--configfile", "config/paper.yaml"]])
-def test_both_configurations_export_every_data_set_that_an_experiment_uses(arguments):
-    output = snakemake(ROOT, "-n", "--forceall", "export_nnunet", *arguments)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["config", "paper"])
+def test_both_configurations_export_every_data_set_that_an_experiment_uses(name, tmp_path):
+    checkout, chosen = papers_checkout(tmp_path), ("--configfile", f"config/{name}.yaml")
+    output = snakemake(checkout, "-n", "--forceall", "export_nnunet", *chosen)
     jobs = jobs_of(output)
     assert jobs.keys() == {"download", "ingest", "split", "nnunet_dataset", "export_nnunet"}
-    assert jobs["ingest"] == jobs["split"] == jobs["nnunet_dataset"] == 9
+    assert jobs["ingest"] == jobs["split"] == jobs["nnunet_dataset"] == dag_sizes.DATASETS
     for folder in (
         "Dataset501_Covid20",
         "Dataset502_Covid20Lung",
@@ -179,13 +182,13 @@ UNION, MSD, MOSMED = "Dataset503_Covid20Union", "Dataset504_Msd", "Dataset509_Mo
 @pytest.fixture(scope="module")
 def workflow(tmp_path_factory):
     """A checkout in which three data sets are exported."""
-    folder = tmp_path_factory.mktemp("export")
-    copy_parts(ROOT, folder)
+    folder = papers_checkout(tmp_path_factory.mktemp("export"))
     output = snakemake(folder, *(f"results/nnunet_raw/{name}" for name in (UNION, MSD, MOSMED)))
     assert "results/paper" not in output, "nothing was drawn"
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("folder", "name"), [(UNION, "covid20-union"), (MSD, "msd"), (MOSMED, "mosmed")])
 def test_nnunet_gets_the_voxels_that_the_networks_see(workflow, folder, name):
     """But for the half unit by which whole HU are off: 0.085 of 255 grey levels."""
@@ -205,6 +208,7 @@ def test_nnunet_gets_the_voxels_that_the_networks_see(workflow, folder, name):
         np.testing.assert_allclose(to_window(torch.from_numpy(exported), WINDOW), seen, atol=0.086)
 
 
+@pytest.mark.slow
 def test_the_folds_are_those_of_the_pipeline(workflow, config):
     results = workflow / "results"
     for folder, name in ((UNION, "covid20-union"), (MSD, "msd")):
@@ -275,6 +279,7 @@ def test_nnunet_s_environment_brings_nothing_that_the_pipeline_pins():
     assert not pinned[0] & pinned[1]
 
 
+@pytest.mark.slow
 def test_nnunet_accepts_the_data_set_and_loads_the_same_folds(nnunet, workflow, tmp_path):
     raw = workflow / "results" / "nnunet_raw"
     status, output = run_nnunet(nnunet, raw, tmp_path, *PLAN, "-d", "503", "-c", "3d_fullres")
@@ -296,6 +301,7 @@ def test_nnunet_accepts_the_data_set_and_loads_the_same_folds(nnunet, workflow, 
     assert max(lungs) - min(lungs) < 1, "one unit: with windowed scans taken for HU they lie 2 apart"
 
 
+@pytest.mark.slow
 def test_nnunet_refuses_a_label_that_dataset_json_does_not_list(nnunet, workflow, tmp_path):
     """The check bites."""
     shutil.copytree(workflow / "results" / "nnunet_raw" / MSD, tmp_path / "raw" / MSD)

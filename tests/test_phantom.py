@@ -50,6 +50,7 @@ def test_same_seed_same_bytes(tmp_path, dataset, name, cases):
     assert (tmp_path / name).read_bytes() != first
 
 
+@pytest.mark.slow
 def test_zenodo_zips_are_flat_and_share_names_grids_and_labels(tmp_path):
     names = ["COVID-19-CT-Seg_20cases", "Lung_Mask", "Infection_Mask", "Lung_and_Infection_Mask"]
     image, lungs, infection, joint = (
@@ -159,6 +160,7 @@ def test_anatomy_in_hounsfield_units(dataset):
     assert lesion.any()
 
 
+@pytest.mark.slow
 def test_lesions_have_the_density_of_their_kind():
     def median_hu(dataset, rank=0.8):
         values = []

@@ -15,6 +15,8 @@ from covidseg.training.train import train
 from covidseg.volumes import read_volume
 from training_program import NETWORK, make_run
 
+pytestmark = pytest.mark.slow
+
 ARCHIVE = "LUNG1-001_dicom.tar.xz"
 CASE = "LUNG1-001"
 SPACING = (6.0, 3.0, 3.0)

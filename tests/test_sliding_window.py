@@ -86,6 +86,7 @@ def test_equals_monai_with_the_same_tiles_and_weights():
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_the_number_of_tiles_a_pass_changes_nothing():
     network = build_network(SMALL_NETWORK, classes=2, seed=1).eval()
     network.decoder.deep_supervision = False

@@ -247,6 +247,7 @@ REAL = DATASET | {
 LUNGS = REAL | {"labels": REAL["labels"] | {"member": "{case}/lungs/*.png"}}
 
 
+@pytest.mark.slow
 def test_three_real_cases(real_data, tmp_path):
     """Infection lies in the lungs and is brighter than they are, and the patient lies as LPS says."""
     ingest(REAL, raw=real_data, names=None, output=tmp_path, workers=2)

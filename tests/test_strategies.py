@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 
+import papers
 from conftest import ROOT, SMALL_NETWORK
 from covidseg.device import choose_compute
 from covidseg.training.network import build_network, is_head
@@ -73,8 +74,23 @@ def test_what_is_loaded_new_and_frozen(pretrained, name, options, loaded, frozen
     assert bool(loaded) == bool(seen)
 
 
-def test_every_registered_strategy_is_tested_here():
-    assert {name for name, *_ in EXPECTED} | {"pretrain"} == set(STRATEGIES)
+def test_every_strategy_of_the_papers_is_tested_here():
+    assert {name for name, *_ in EXPECTED} | {"pretrain"} == set(papers.STRATEGIES) <= set(STRATEGIES)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_registered_strategy_does_what_it_tells(pretrained, name):
+    """One's own as well: what it lists as loaded, new and frozen is so."""
+    entry = STRATEGIES[name]
+    options = {
+        key: values[-1] if isinstance(values, tuple) else values(4) for key, values in entry.options.items()
+    }
+    _, network, transfer, before = prepared(name, pretrained if entry.needs_source else None, options)
+    assert bool(transfer.loaded) == entry.needs_source
+    assert sorted([*transfer.loaded, *transfer.new]) == sorted(before)
+    for key, parameter in network.named_parameters():
+        assert torch.equal(parameter, before[key]) or key in transfer.loaded, key
+        assert parameter.requires_grad == (key not in transfer.frozen), key
 
 
 def test_both_encoders_start_apart_and_are_listed_once():

@@ -81,6 +81,7 @@ def test_streaming_from_disk_gives_the_same_bits(undisturbed, training_folders, 
     assert_same_model(undisturbed, tmp_path)
 
 
+@pytest.mark.slow
 def test_sigterm_writes_the_state_and_the_next_start_ends_with_the_same_bits(
     undisturbed, training_folders, tmp_path
 ):
@@ -104,6 +105,7 @@ def test_sigterm_writes_the_state_and_the_next_start_ends_with_the_same_bits(
     assert not (tmp_path / "state" / "state.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_kill_9_and_the_next_start_ends_with_the_same_bits(undisturbed, training_folders, tmp_path):
     process = launch(training_folders, tmp_path, 4, 0.1)
     wait_for(process, "epoch 3 of 4")
@@ -124,6 +126,7 @@ def test_a_state_of_other_settings_is_not_resumed(undisturbed, training_folders,
     assert_same_model(undisturbed, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_second_process_waits_and_then_takes_what_the_first_came_to(
     undisturbed, training_folders, tmp_path, caplog
 ):

@@ -76,6 +76,7 @@ def test_the_log_has_the_seconds_of_a_timed_run_alone(undisturbed, slices, tmp_p
     assert blank.isna().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_kill_9_and_the_next_start_ends_with_the_same_bits(undisturbed, slices, tmp_path, system):
     if system == "biomarker-localisation":
@@ -92,6 +93,7 @@ def test_kill_9_and_the_next_start_ends_with_the_same_bits(undisturbed, slices, 
     assert not (tmp_path / system / "state" / "state.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_sigterm_in_the_middle_of_an_epoch_too(undisturbed, slices, tmp_path):
     process = launch(slices, tmp_path / "decomposition", "decomposition", seconds=0.4)
     wait_for(process, "epoch 2 of 4")

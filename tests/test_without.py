@@ -25,14 +25,14 @@ CONFIG = ROOT / "config"
 PUBLISHED = CONFIG / "published.csv"
 
 
-def load(name="config", **changes):
+def load(name="config", sheets=CONFIG, **changes):
     sections = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
-    return load_configuration(sections | changes, str(CONFIG / f"{name}.yaml"), CONFIG)
+    return load_configuration(sections | changes, str(CONFIG / f"{name}.yaml"), sheets)
 
 
 @pytest.fixture(scope="module")
-def public():
-    return load("public")
+def public(papers_sheets):
+    return load("public", papers_sheets)
 
 
 def left_out(config):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import dag_sizes
 from conftest import ROOT
 from covidseg.errors import InputError
 from covidseg.runs.dag import Rule, list_jobs, read_summary
@@ -15,15 +16,13 @@ from covidseg.runs.grids import Cohort, Grid, at_target_spacing, predicted_grids
 from covidseg.runs.hours import count_tiles
 from covidseg.runs.network_sizes import plain_size
 from covidseg.runs.wall_times import wall_times
-from toy_workflow import copy_parts, jobs_of, snakemake
+from toy_workflow import jobs_of, papers_checkout, snakemake
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory):
+@pytest.fixture
+def clone(tmp_path):
     """A fresh clone: nothing ever ran in it."""
-    folder = tmp_path_factory.mktemp("clone")
-    copy_parts(ROOT, folder)
-    return folder
+    return papers_checkout(tmp_path)
 
 
 def counted(folder, name):
@@ -31,6 +30,7 @@ def counted(folder, name):
         return {row["Rule"]: row for row in csv.DictReader(file)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["phantom", "paper", "public"])
 def test_a_fresh_clone_counts_the_jobs_of_a_dry_run(clone, name):
     arguments = [] if name == "phantom" else ["--configfile", f"config/{name}.yaml"]
@@ -46,8 +46,7 @@ def test_a_fresh_clone_counts_the_jobs_of_a_dry_run(clone, name):
     assert f"# What configuration {name} takes" in output
     assert not (clone / "results" / "configuration.txt").exists(), "nothing is claimed by counting"
     if name == "paper":
-        # 45 models of scratch, 20 of each of three strategies, 5 of two, 1000 epochs at the published seconds.
-        seconds = 45 * 206 + 20 * (199 + 195 + 148) + 5 * (213 + 206)
+        seconds = sum(seconds * models for seconds, models in dag_sizes.SECONDS_PER_EPOCH.values())
         assert table["train"]["Hours"] == f"{1000 * seconds / 3600:,.0f}".replace(",", " ")
         assert (table["predict"]["Limit of a job"], table["predict"]["Limit of all"]) == ("24", "3 120")
         assert table["train"]["Limit of all"] == "–", "a training goes on in another job"
@@ -58,19 +57,17 @@ def test_a_fresh_clone_counts_the_jobs_of_a_dry_run(clone, name):
         assert table["train"]["Hours"] == "–", "the papers' seconds are not a small network's"
 
 
-def test_counting_goes_on_beside_a_run_and_in_a_checkout_of_another_configuration(clone, tmp_path):
-    folder = tmp_path / "busy"
-    folder.mkdir()
-    copy_parts(clone, folder)
-    (folder / "results").mkdir()
-    (folder / "results" / "configuration.txt").write_text("phantom\n")
-    locks = folder / ".snakemake" / "locks"
+@pytest.mark.slow
+def test_planning_goes_on_beside_a_run_and_in_a_checkout_of_another_configuration(clone):
+    (clone / "results").mkdir()
+    (clone / "results" / "config.txt").write_text("phantom\n")
+    locks = clone / ".snakemake" / "locks"
     locks.mkdir(parents=True)
     for kind in ("input", "output"):
         (locks / f"0.{kind}.lock").write_text("results/scores.csv\n")
-    snakemake(folder, "workload", "--configfile", "config/public.yaml")
-    table = counted(folder, "public")
-    assert table["pretrain"]["Jobs"] == table["pretrain"]["To do"] == "4"
+    snakemake(clone, "workload", "--configfile", "config/public.yaml")
+    table = counted(clone, "public")
+    assert table["pretrain"]["Jobs"] == table["pretrain"]["To do"] == str(dag_sizes.PUBLIC["pretrain"])
 
 
 def test_a_refused_configuration_is_told_in_snakemakes_words():
@@ -139,11 +136,8 @@ def test_measured_is_the_median_over_a_strategys_trainings(tmp_path):
 
 
 def test_every_strategy_of_the_papers_tables_has_its_published_seconds(config):
-    found = published_times(config)
-    assert {name: time.seconds for name, time in found.items()} == {
-        "scratch": 206, "continual": 199, "body-finetune": 195, "lesion-representations": 148, "hybrid": 213,
-        "multi-encoder": 206,
-    }  # fmt: skip
+    found = {name: time.seconds for name, time in published_times(config).items()}
+    assert found == {name: seconds for name, (seconds, _) in dag_sizes.SECONDS_PER_EPOCH.items()}
 
 
 def test_tiles_overlap_by_half():

@@ -1,15 +1,18 @@
 """A small copy of the workflow, and how the tests run Snakemake in it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import filelock
 import yaml
 
 from conftest import ROOT
+from papers import leave_additions_out
 
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
@@ -42,10 +45,27 @@ def change_yaml(path, change):
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
+def readme_blocks(section):
+    """The YAML in a section of the README."""
+    text = (ROOT / "README.md").read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return [yaml.safe_load(dedent(block)) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+
+
 def copy_parts(source, target):
     """Copy what a checkout has, without what a run made of it."""
     for part in PARTS:
-        (shutil.copytree if (source / part).is_dir() else shutil.copy)(source / part, target / part)
+        if (source / part).is_dir():
+            # Another process may be writing its compiled modules just now.
+            shutil.copytree(source / part, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source / part, target / part)
+
+
+def papers_checkout(folder):
+    """Copy the checkout without what a user has added to the papers."""
+    copy_parts(ROOT, folder)
+    leave_additions_out(folder / "config")
+    return folder
 
 
 def make_toy(folder):
@@ -54,7 +74,7 @@ def make_toy(folder):
     One from scratch, one transfer strategy, one network for lungs and infection, one trained on two data sets;
     two that learn from image-level labels.
     """
-    copy_parts(ROOT, folder)
+    papers_checkout(folder)
 
     def sections(content):
         content["name"] = "toy"
@@ -102,7 +122,7 @@ def make_toy(folder):
 
 
 def finished_toy(temporary):
-    """Return the toy after its first run, made once for all of pytest's processes. Copy it before a change.
+    """Return the toy after its first run, made once for all of pytest's processes; a test changes a copy of it.
 
     Args:
         temporary: pytest's `tmp_path_factory`.
@@ -117,6 +137,12 @@ def finished_toy(temporary):
             output = snakemake(make_toy(folder))
             (folder / FIRST_OUTPUT).write_text(output)
     return folder
+
+
+def state_of(folder):
+    """Return what changes when any file below a folder does."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder): (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 
 
 def copy_toy(toy, target):

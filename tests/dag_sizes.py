@@ -1,0 +1,123 @@
+"""How many jobs of each rule there are, counted by hand from the papers: the only place with such numbers.
+
+Nothing here asks the configuration or the code; `papers.py` leaves additions to the papers out.
+"""
+
+FOLDS = 5
+
+# --- The papers' configurations -----------------------------------------------------------------------------
+# Pre-trained on MSD, StructSeg, NSCLC, the three together, and for zhang2021 on MSD and NSCLC together.
+PRETRAININGS = 5
+# From scratch; three strategies x four sources; Hybrid-encoder and Multi-encoder on the three together.
+WANG = FOLDS * (1 + 3 * 4 + 2)
+# Task 1 lungs, and lungs with infection (infection alone is wang2021's scratch); Task 2, five data sets once;
+# Task 3, the same five with the COVID-19 cases.
+MA = FOLDS * 2 + 5 + FOLDS * 5
+# The backbone, with one relation, with both.
+ZHANG = FOLDS * 3
+# yang2021: four parts or fewer of its framework, VA-GAN, biomarker localisation, and a classifier.
+WEAK_MODELS = 4 + 3
+# The classifier gives two heat maps.
+LOCALISERS = WEAK_MODELS - 1 + 2
+# COVID-19-CT-Seg with infection, lungs, and both; MSD; StructSeg and NSCLC with lesions and with lungs; MosMed.
+DATASETS = 3 + 1 + 2 + 2 + 1
+# Scans and three kinds of masks of COVID-19-CT-Seg; MSD in one; StructSeg's tumours and organs at risk;
+# effusions and thoracic cavities of NSCLC; MosMed's registry; the slices of yang2021's authors. NSCLC's CT is one
+# a patient, MosMed's study and mask are two files.
+ARCHIVES = 4 + 1 + 2 + 2 + 1 + 1
+NSCLC_PATIENTS, MOSMED_STUDIES = 402, 50
+
+ARTEFACTS = {
+    "table": 2 * 3 + 2 + 7 + 1,  # wang2021 and wang2020, zhang2021, ma2021, the numbers of yang2021
+    "violin": 4,  # all papers but yang2021
+    "visual": 2 * 2 + 1 + 2,  # two of both wang, Figure 3 of zhang2021, Figures 3 and 5 of ma2021
+    "relations": 2,  # Figures 4 and 5 of zhang2021
+    "examples": 1,  # Figure 1 of ma2021
+    "describe": 1,  # its data sets
+    "localisation": 2,  # Figures 2 and 4 of yang2021
+    "thresholds": 1,  # its Figure 3
+}
+ONCE = ("all", "licences", "errata", "collect", "collect_splits", "summarise")
+
+
+def papers(pretrainings: int, trainings: int, datasets: int, archives: int) -> dict[str, int]:
+    """Return jobs by rule; `trainings` are wang2021's, wang2020's and ma2021's."""
+    return {
+        "download": archives,
+        "ingest": datasets,
+        "preprocess": datasets,
+        "split": datasets,
+        "pretrain": pretrainings,
+        "train": trainings,
+        "collaborative": ZHANG,
+        "predict": trainings + ZHANG,
+        "score": trainings + ZHANG,
+        "slices": 1,  # of the authors' pictures
+        "cut_slices": 1,  # of the volumes of COVID-19-CT-Seg
+        "train_weak": WEAK_MODELS,
+        "localise": 2 * LOCALISERS,  # on both
+        "score_weak": LOCALISERS,
+        **ARTEFACTS,
+        **dict.fromkeys(ONCE, 1),
+    }
+
+
+PAPER = papers(PRETRAININGS, WANG + MA, DATASETS, ARCHIVES + NSCLC_PATIENTS + 2 * MOSMED_STUDIES)
+# Ten patients of NSCLC and six studies of MosMed.
+PHANTOM = papers(PRETRAININGS, WANG + MA, DATASETS, ARCHIVES + 10 + 2 * 6)
+# Without StructSeg, which is two data sets and two archives: one pre-training and one source of three strategies
+# less; of Tasks 2 and 3 two data sets less.
+PUBLIC = papers(
+    PRETRAININGS - 1, WANG + MA - FOLDS * 3 - (2 + FOLDS * 2), DATASETS - 2, PAPER["download"] - 2
+)
+# Seconds per epoch of wang2021's Table 3 and wang2020's Table III, times the models with each.
+SECONDS_PER_EPOCH = {
+    "scratch": (206, FOLDS + MA),  # ma2021's are trained in the same way
+    "continual": (199, FOLDS * 4),
+    "body-finetune": (195, FOLDS * 4),
+    "lesion-representations": (148, FOLDS * 4),
+    "hybrid": (213, FOLDS),
+    "multi-encoder": (206, FOLDS),
+}
+
+# --- The toy of toy_workflow.py -----------------------------------------------------------------------------
+TOY_FOLDS = 2
+# scratch, body-finetune-msd, task1-union, task3-msd.
+TOY_TRAININGS = TOY_FOLDS * 4
+# COVID-19-CT-Seg with infection and with both, MSD, MosMed.
+TOY_DATASETS = 4
+TOY = {
+    # COVID-19-CT-Seg: the scans, infection, lungs (which show which way round a scan lies), both; MSD;
+    # MosMed's registry, one study and its mask; yang2021's slices.
+    "download": 4 + 1 + 3 + 1,
+    "ingest": TOY_DATASETS,
+    "preprocess": TOY_DATASETS,
+    "split": TOY_DATASETS,
+    "pretrain": 1,
+    "train": TOY_TRAININGS,
+    "predict": TOY_TRAININGS,
+    "score": TOY_TRAININGS,
+    "slices": 1,
+    "cut_slices": 1,
+    "train_weak": 2,  # weak-full and the classifier
+    "localise": 2 * 2,  # by weak-full and by the classifier's activation, on two data sets
+    "score_weak": 2,
+    "table": 1 + 1 + 1,  # of wang2021, ma2021 and yang2021
+    "violin": 1 + 1,  # of wang2021 and ma2021
+    "visual": 1 + 1,
+    "examples": 1,
+    "describe": 1,
+    "localisation": 1,
+    "thresholds": 1,
+    **dict.fromkeys(ONCE, 1),
+}
+# From scores.csv alone.
+TOY_FROM_SCORES = {"table": TOY["table"], "violin": TOY["violin"], "tables_and_violins": 1}
+# With the README's data set as another source of body-finetune: its archive and cases, one pre-training, and what
+# is trained, predicted and scored from it; then whatever reads all scores.
+TOY_WITH_A_DATA_SET = {
+    **dict.fromkeys(("download", "ingest", "preprocess", "split", "pretrain"), 1),
+    **dict.fromkeys(("train", "predict", "score"), TOY_FOLDS),
+    **{rule: TOY[rule] for rule in ("table", "violin", "visual")},
+    **dict.fromkeys(("all", "licences", "collect", "collect_splits", "summarise"), 1),
+}
