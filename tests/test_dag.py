@@ -22,10 +22,14 @@ def test_both_configurations_train_every_model_once_and_reach_every_artefact(nam
         "yang2021/numbers.html", "yang2021/figure3.svg",
     ):  # fmt: skip
         assert f"results/paper/{artefact}" in output
-    for block in output.split("\n\n"):
-        if "rule train_weak:" in block:
-            assert "/images" in block
-            assert "masks" not in block
+
+
+def test_a_system_that_learns_from_image_level_labels_sees_no_mask(tmp_path):
+    model = "results/models/weak-full/fold0/model.safetensors"
+    summary = snakemake(papers_checkout(tmp_path), "--detailed-summary", model)
+    (line,) = [line for line in summary.splitlines() if line.startswith(model)]
+    assert "results/slices/capepoint/images" in line
+    assert "masks" not in line
 
 
 @pytest.mark.slow

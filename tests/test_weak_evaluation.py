@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from covidseg.paper.figures import save_figure
-from covidseg.paper.localisation_figure import choose_slices, draw_localisation, draw_thresholds
+from covidseg.paper.localisation_figure import choose_slices, draw_localisation
+from covidseg.paper.thresholds_figure import draw_thresholds
 from covidseg.weak.evaluation import (
     LEVELS,
     area_under_curve,
@@ -20,7 +21,7 @@ from covidseg.weak.evaluation import (
     threshold_curve,
     weak_scores,
 )
-from covidseg.weak.heat import overlay
+from covidseg.weak.overlay import overlay
 
 HEAT = np.array([[[900, 600], [600, 0]], [[300, 0], [0, 0]]], np.uint16)
 MASKS = np.array([[[1, 1], [0, 0]], [[0, 1], [0, 0]]], bool)
@@ -128,15 +129,27 @@ def test_figures_of_heat_maps_curves_and_thresholds(drawn, tmp_path):
     images, masks, heat, curves = drawn
     artefact = {"title": "Maps", "segmented": "Ours", "split": "test_covid_cell"}
     for name in ("one", "two"):
-        figure = draw_localisation(images, masks, heat, curves, artefact, threshold=0.4, config_name="toy")
+        figure = draw_localisation(
+            images,
+            masks,
+            heat,
+            curves,
+            artefact,
+            threshold=0.4,
+            config_name="toy",
+            remarks=["Not run: VA-GAN."],
+        )
         titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
         assert titles == ["CT", "Ground truth", "CAM", "Ours", "Ours, segmented"]
         legend = [text.get_text() for text in figure.axes[-1].get_legend().get_texts()]
         assert legend == [f"{n} (AUPRC {area_under_curve(c):.3f})" for n, c in curves.items()]
         assert "Configuration: toy." in figure.get_supxlabel()
+        assert figure.get_supxlabel().endswith("Not run: VA-GAN.")
         save_figure(figure, tmp_path / name)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
-    figure = draw_thresholds(curves, artefact, limits=(0.1, 0.4), config_name="toy")
+    figure = draw_thresholds(
+        curves, artefact, limits=(0.1, 0.4), config_name="toy", remarks=["Not run: VA-GAN."]
+    )
     line = figure.axes[0].lines[0]
     assert line.get_ydata().tolist() == curves["CAM"]["dice"].tolist()
     (shaded,) = (patch for patch in figure.axes[0].patches)

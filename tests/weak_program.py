@@ -39,6 +39,7 @@ def make(
         slices=slices,
         classifier=classifier,
         weak=weak,
+        checkpoint_seconds=weak["checkpoint_seconds"],
         seed=5,
         code=list(code),
         threads=1,

@@ -22,6 +22,7 @@ config.update(CONFIG.sections)  # with what the chosen file leaves to another
 ARTEFACTS = in_use.shown_artefacts(CONFIG)
 TARGET = config["plan"]["target"]
 ENVIRONMENT = "../../envs/environment.yaml"
+MESSAGE = "{rule}: {output[0]} (log: {log})"  # one line per job on the terminal
 DAY = 1440  # minutes: of a training, which goes on in as many jobs as it needs
 # Weights and description of the one model of a pre-training, or of a weakly supervised system.
 ONE_MODEL = [

@@ -16,6 +16,8 @@ rule download:
         code=phantom_code,
         origin=addresses_of,
         phantom=phantom_of,
+    message:
+        MESSAGE
     script:
         "../scripts/download.py"
 
@@ -34,6 +36,8 @@ rule licences:
         datasets=in_use.licence_entries(CONFIG),
         phantom=[name for name in in_use.hosts(CONFIG) if CONFIG.is_phantom(name)],
         config_name=config["name"],
+    message:
+        MESSAGE
     script:
         "../scripts/licences.py"
 
@@ -56,6 +60,8 @@ rule ingest:
         code=code("ingest"),
         dataset=keys(*in_use.INGESTED),
         names=lambda wildcards: CONFIG.archived_apart(wildcards.dataset),
+    message:
+        MESSAGE
     script:
         "../scripts/ingest.py"
 
@@ -79,6 +85,8 @@ rule preprocess:
         code=code("preprocess"),
         dataset=keys("regions", "intensity"),
         plan=in_use.pick(config["plan"], "spacing", "window"),
+    message:
+        MESSAGE
     script:
         "../scripts/preprocess.py"
 
@@ -101,6 +109,8 @@ rule split:
         scheme=config["splits"],
         phantom=phantom_names,
         seed=config["seed"],
+    message:
+        MESSAGE
     script:
         "../scripts/split.py"
 
@@ -118,5 +128,7 @@ rule collect_splits:
         **asks(memory_mb=500, minutes=10),
     params:
         code=code("collect_splits"),
+    message:
+        MESSAGE
     script:
         "../scripts/collect_splits.py"

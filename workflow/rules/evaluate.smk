@@ -25,6 +25,8 @@ rule predict:
         precision=config["training"]["precision"],
         # Not an output: a restart goes on with the cases that are not written yet.
         partial="results/partial/predictions/{experiment}/fold{fold}",
+    message:
+        MESSAGE
     script:
         "../scripts/predict.py"
 
@@ -48,6 +50,8 @@ rule score:
         experiment=lambda wildcards: experiment_of(wildcards).for_scoring(),
         regions=scored_regions,
         tolerance_mm=config["evaluation"]["tolerance_mm"],
+    message:
+        MESSAGE
     script:
         "../scripts/score.py"
 
@@ -65,6 +69,8 @@ rule collect:
         **asks(memory_mb=1000, minutes=10),
     params:
         code=code("collect"),
+    message:
+        MESSAGE
     script:
         "../scripts/collect.py"
 
@@ -84,5 +90,7 @@ rule summarise:
     params:
         code=code("summarise"),
         dataset=TARGET,
+    message:
+        MESSAGE
     script:
         "../scripts/summarise.py"

@@ -22,6 +22,8 @@ rule nnunet_dataset:
         dataset=exported_entry,
         window=config["plan"]["window"],
         config_name=config["name"],
+    message:
+        MESSAGE
     script:
         "../scripts/export_nnunet.py"
 

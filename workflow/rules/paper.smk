@@ -27,6 +27,8 @@ for name, kind in KINDS.items():
             parameters=parameters_of,
             remarks=remarks_of,
             config_name=config["name"],
+        message:
+            MESSAGE
         script:
             "../scripts/artefact.py"
 
@@ -48,5 +50,7 @@ rule errata:
         **asks(memory_mb=500, minutes=10),
     params:
         code=code("errata"),
+    message:
+        MESSAGE
     script:
         "../scripts/errata.py"

@@ -21,6 +21,8 @@ rule train:
         sections=training_sections,
         # Not an output: Snakemake deletes a failed job's outputs, and a training goes on from this folder.
         state="results/state/{experiment}/fold{fold}",
+    message:
+        MESSAGE
     script:
         "../scripts/train.py"
 

@@ -27,6 +27,8 @@ rule slices:
         code=code("slices"),
         dataset=keys("slices"),
         size=config["weak"]["size"],
+    message:
+        MESSAGE
     script:
         "../scripts/slices.py"
 
@@ -56,6 +58,8 @@ rule cut_slices:
         window=config["plan"]["window"],
         size=config["weak"]["size"],
         seed=config["seed"],
+    message:
+        MESSAGE
     script:
         "../scripts/cut_slices.py"
 
@@ -82,6 +86,8 @@ rule train_weak:
         timed=config["timed"],
         # Not an output: Snakemake deletes a failed job's outputs, and a training goes on from this folder.
         state="results/state/{model}/fold0",
+    message:
+        MESSAGE
     script:
         "../scripts/train_weak.py"
 
@@ -104,6 +110,8 @@ rule localise:
         code=lambda wildcards: system_code("localise", model_of(wildcards)),
         map=lambda wildcards: CONFIG.localisers[wildcards.localiser].map,
         device=config["weak"]["device"],
+    message:
+        MESSAGE
     script:
         "../scripts/localise.py"
 
@@ -131,6 +139,8 @@ rule score_weak:
         localiser=scored_localiser,
         threshold=config["weak"]["threshold"],
         threshold_range=config["weak"]["threshold_range"],
+    message:
+        MESSAGE
     script:
         "../scripts/score_weak.py"
 
