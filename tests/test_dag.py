@@ -24,14 +24,6 @@ def test_both_configurations_train_every_model_once_and_reach_every_artefact(nam
         assert f"results/paper/{artefact}" in output
 
 
-def test_a_system_that_learns_from_image_level_labels_sees_no_mask(tmp_path):
-    model = "results/models/weak-full/fold0/model.safetensors"
-    summary = snakemake(papers_checkout(tmp_path), "--detailed-summary", model)
-    (line,) = [line for line in summary.splitlines() if line.startswith(model)]
-    assert "results/slices/capepoint/images" in line
-    assert "masks" not in line
-
-
 @pytest.mark.slow
 def test_without_a_source_the_dag_has_nothing_of_it_and_every_artefact_that_is_left(tmp_path):
     output = snakemake(papers_checkout(tmp_path), "-n", "--forceall", "--configfile", "config/public.yaml")

@@ -1,5 +1,6 @@
 """The pipeline as a user runs it: from archives to artefacts, again, after changes, and after a stop."""
 
+import base64
 import csv
 import json
 import os
@@ -162,6 +163,12 @@ def test_a_model_tells_where_it_comes_from(finished):
     assert "loaded from results/models/pretrain-msd/fold0/model.safetensors: 32 tensors" in log
     assert "new: 4 tensors" in log
     assert "frozen: 0 tensors" in log
+
+
+def test_a_system_that_learns_from_image_level_labels_has_read_no_mask(finished):
+    model = b"results/models/weak-full/fold0/model.safetensors"
+    record = finished / ".snakemake" / "metadata" / base64.b64encode(model).decode()
+    assert json.loads(record.read_text())["input"] == ["results/slices/capepoint/images"]
 
 
 def test_a_second_run_does_nothing(toy):
