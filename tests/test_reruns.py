@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import yaml
 
+import dag_sizes
 from covidseg.runs.code import WITHOUT_EFFECT
 from toy_workflow import SNAKEMAKE, copy_toy, finished_toy, jobs_of, snakemake
 
@@ -172,9 +173,9 @@ def test_another_constant_of_the_phantoms_lesions_makes_all_phantoms_anew(toy):
     archives = len([path for path in (toy / "data/raw").glob("*/*") if path.is_file()])
     with edited(toy, f"{SCRIPTS}/covidseg/archives/phantom/lesions.py", other_constant):
         jobs = due(toy)
-    assert jobs["download"] == archives
-    assert jobs["ingest"] == len(list((toy / "results/cases").iterdir()))
-    assert jobs["train"] == 8
+    assert jobs["download"] == archives == dag_sizes.TOY["download"]
+    assert jobs["ingest"] == dag_sizes.TOY["ingest"]
+    assert jobs["train"] == dag_sizes.TOY["train"]
 
 
 @pytest.mark.parametrize(
@@ -232,9 +233,8 @@ def test_keys_that_some_trainings_read_rerun_these(toy):
         assert trained_again(toy) == ["classifier"]
 
 
-def test_another_split_trains_on_it_and_ingests_nothing(toy):
-    with edited(toy, "config/datasets.yaml", put("msd.split", "random")):
+def test_another_scheme_of_splits_ingests_nothing(toy):
+    with edited(toy, "config/config.yaml", put("splits", "patient")):
         jobs = due(toy)
-        assert trained_again(toy) == ["body-finetune-msd", "pretrain-msd", "task3-msd"]
-    assert "ingest" not in jobs
-    assert jobs["split"] == 1
+    assert {"download", "ingest", "preprocess", "slices"}.isdisjoint(jobs)
+    assert jobs["split"] == dag_sizes.TOY["split"]
