@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from covidseg.archives import http
-from covidseg.cases.arrays import save_case
+from covidseg.cases.arrays import ArrayDescription, save_case
 from covidseg.config.loading import load_configuration
 from covidseg.volumes import Geometry, Volume
 from faulty_host import Host
@@ -76,7 +76,7 @@ def training_folders(tmp_path_factory) -> list[Path]:
     for seed in range(3):
         image, label = blobs((10, 26, 30), seed)
         geometry = make_volume(image).geometry
-        description = {"geometry": geometry.to_json(), "spacing_mm": [3.0, 1.5, 1.0], "sha256": [str(seed)]}
+        description = ArrayDescription(geometry.to_json(), spacing_mm=[3.0, 1.5, 1.0], sha256=[str(seed)])
         save_case(root / f"case_{seed}", image, label, description)
     return sorted(root.iterdir())
 

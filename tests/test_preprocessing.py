@@ -74,8 +74,8 @@ def test_a_data_set_is_written_to_be_read_in_part(cases, tmp_path, caplog):
     assert isinstance(case.label, np.memmap)
     assert case.image.shape == case.label.shape == (12, 10, 12)
     assert case.image.dtype == np.float16
-    assert Geometry.from_json(case.description["geometry"]).shape == (6, 20, 24)
-    assert case.description["spacing_mm"] == [1.5, 3.0, 2.0]
+    assert Geometry.from_json(case.description.geometry).shape == (6, 20, 24)
+    assert case.description.spacing_mm == [1.5, 3.0, 2.0]
     assert len(case.foreground) == np.count_nonzero(case.label)
     for value, *voxel in case.foreground[:: len(case.foreground) // 7]:
         assert case.label[tuple(voxel)] == value == 1

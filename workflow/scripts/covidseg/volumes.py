@@ -11,6 +11,7 @@ import sys
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 
@@ -33,6 +34,13 @@ HEADER_BYTES = 348
 LARGEST_BYTES = 8 << 30  # of voxels: a whole body, ten times over
 SLACK_BYTES = 1 << 20  # after the voxels: some programs fill a block up
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+class GeometryFields(TypedDict):
+    """A Geometry as JSON: the same fields as plain lists."""
+
+    shape: list[int]
+    affine: list[list[float]]
 
 
 @dataclass(frozen=True)
@@ -66,12 +74,12 @@ class Geometry:
                 found.append(f"position or direction, by {offset:.3g} mm")
         return found
 
-    def to_json(self) -> dict:
+    def to_json(self) -> GeometryFields:
         """Return the geometry as plain lists, for `from_json`."""
         return {"shape": list(self.shape), "affine": self.affine.tolist()}
 
     @classmethod
-    def from_json(cls, content: dict) -> "Geometry":
+    def from_json(cls, content: GeometryFields) -> "Geometry":
         """Rebuild what `to_json` gave."""
         return cls(tuple(content["shape"]), np.array(content["affine"]))
 

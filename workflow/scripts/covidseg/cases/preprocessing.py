@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from covidseg.cases.arrays import save_case
+from covidseg.cases.arrays import ArrayDescription, save_case
 from covidseg.cases.intensity import to_window, window_of
 from covidseg.cases.resampling import new_shape, resample, resample_label, spline_orders
 from covidseg.errors import InputError
@@ -40,11 +40,11 @@ def preprocess(
             image, label = read_volume(files[0]), read_volume(files[1]).array
             own_window = window_of(dataset, name, image.array, window)
             array = normalise_and_resample(image, target_spacing, window=own_window, name=str(files[0]))
-            description = {
-                "geometry": image.geometry.to_json(),
-                "spacing_mm": list(target_spacing),
-                "sha256": [digest(file) for file in files],
-            }
+            description = ArrayDescription(
+                geometry=image.geometry.to_json(),
+                spacing_mm=list(target_spacing),
+                sha256=[digest(file) for file in files],
+            )
             resampled = _resample_label(image, label, target_spacing, list(dataset["regions"]))
             save_case(partial_output / name, array, resampled, description)
             log.info("preprocessed %s: %s voxels of %s mm", name, array.shape, target_spacing)

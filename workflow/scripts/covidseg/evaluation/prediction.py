@@ -55,7 +55,7 @@ def predict_cases(
             log.info("%d of %d: %s is there already", number, len(folders), name)
             continue
         case = open_case(folder)
-        geometry = Geometry.from_json(case.description["geometry"])
+        geometry = Geometry.from_json(case.description.geometry)
         probabilities = predict_probabilities(
             network,
             torch.from_numpy(np.array(case.image)).to(compute.device),
