@@ -38,7 +38,7 @@ ROWS = [
     Series("Train from scratch", "none", "infection", "test", "scratch"),
     Series("Body Fine-tuning", "MSD", "infection", "test", "body-finetune-msd"),
 ]
-EVALUATION = {"bootstrap": 500, "confidence": 0.95}
+EVALUATION = {"resamples": 500, "confidence": 0.95}
 
 
 def write_case(folder, name, marked, **geometry):
@@ -272,7 +272,7 @@ def test_the_published_numbers_are_the_reference_s():
 
 def test_printed_table_is_laid_out_as_the_paper_s(scores):
     cells = table_cells(ROWS, ARTEFACT, scores, read_published(PUBLISHED, "wang2021", "1"))
-    intervals = interval_rows(ROWS, ARTEFACT, scores, EVALUATION, seed=1)
+    intervals = interval_rows(ROWS, ARTEFACT, scores, **EVALUATION, seed=1)
     table = Printer.of(cells, intervals, MARKDOWN).by_fold("DSC")
     assert table.columns.tolist() == [
         "Method",
@@ -292,7 +292,7 @@ def test_printed_table_is_laid_out_as_the_paper_s(scores):
 @pytest.mark.parametrize("name", ["phantom", "paper"])
 def test_files_name_the_configuration(scores, tmp_path, name):
     cells = table_cells(ROWS, ARTEFACT, scores, read_published(PUBLISHED, "wang2021", "1"))
-    intervals = interval_rows(ROWS, ARTEFACT, scores, EVALUATION, seed=1)
+    intervals = interval_rows(ROWS, ARTEFACT, scores, **EVALUATION, seed=1)
     page = partial(
         score_page,
         ARTEFACT,

@@ -129,7 +129,9 @@ def test_figures_of_heat_maps_curves_and_thresholds(drawn, tmp_path):
     images, masks, heat, curves = drawn
     artefact = {"title": "Maps", "segmented": "Ours", "split": "test_covid_cell"}
     for name in ("one", "two"):
-        figure = draw_localisation(images, masks, heat, curves, artefact, threshold=0.4, config_name="toy")
+        figure = draw_localisation(
+            images, masks, heat, curves, artefact, threshold=0.4, config_name="toy", remarks=[]
+        )
         titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
         assert titles == ["CT", "Ground truth", "CAM", "Ours", "Ours, segmented"]
         legend = [text.get_text() for text in figure.axes[-1].get_legend().get_texts()]
@@ -137,7 +139,7 @@ def test_figures_of_heat_maps_curves_and_thresholds(drawn, tmp_path):
         assert "Configuration: toy." in figure.get_supxlabel()
         save_figure(figure, tmp_path / name)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
-    figure = draw_thresholds(curves, artefact, limits=(0.1, 0.4), config_name="toy")
+    figure = draw_thresholds(curves, artefact, limits=(0.1, 0.4), config_name="toy", remarks=[])
     line = figure.axes[0].lines[0]
     assert line.get_ydata().tolist() == curves["CAM"]["dice"].tolist()
     (shaded,) = (patch for patch in figure.axes[0].patches)

@@ -64,6 +64,6 @@ class ArtefactEntry(TypedDict, total=False):
     segmented: str
 
 
-# Where a figure of cases finds the segmentation of a region: experiment, data set, and class in the predictions.
+# Where a figure of cases finds the segmentation of a region; class is that in the predictions.
 Place = TypedDict("Place", {"experiment": str, "dataset": str, "class": int})
 Shown = dict[str, dict[str, Place]]  # printed column -> region -> where it is found
