@@ -11,6 +11,7 @@ import yaml
 from covidseg.archives import http
 from covidseg.cases.arrays import ArrayDescription, save_case
 from covidseg.config.loading import load_configuration
+from covidseg.files import write_csv
 from covidseg.training.description import ModelDescription
 from covidseg.volumes import Geometry, Volume
 from faulty_host import Host
@@ -56,6 +57,13 @@ def make_volume(array, spacing=(3.0, 1.5, 1.0), origin=(-10.0, -20.0, 5.0)) -> V
     affine = np.diag([*reversed(spacing), 1.0])
     affine[:3, 3] = origin
     return Volume(np.asarray(array), Geometry(np.shape(array), affine))
+
+
+def write_case_table(path: Path, rows: list[dict[str, str]]) -> Path:
+    """A cases.csv; what a row does not say is the same for all."""
+    common = {"patient": "p", "shape": "9x9x9", "spacing_mm": "1x1x1", "hu_min": -1000, "hu_max": 500}
+    write_csv(path, [{**common, "corrections": "", "sha256": "0", **row} for row in rows])
+    return path
 
 
 def describe(architecture, spacing=(3.0, 1.5, 1.0)) -> ModelDescription:

@@ -7,6 +7,7 @@ import pytest
 
 from conftest import describe
 from covidseg.cases.arrays import open_case
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.ingest import ingest
 from covidseg.cases.preprocessing import preprocess
 from covidseg.cases.readers import load_case
@@ -38,7 +39,7 @@ def dataset(roi, region="lesion"):
 @pytest.fixture(scope="module")
 def cases(real_data, tmp_path_factory):
     output = tmp_path_factory.mktemp("real") / "cases"
-    ingest(dataset("GTV-1"), raw=real_data, names=None, output=output, workers=1)
+    ingest(dataset("GTV-1"), raw=real_data, names=None, output=CaseFolder(output), workers=1)
     return output
 
 
@@ -66,7 +67,7 @@ def test_left_is_left(real_data):
 def test_preprocess_train_predict_and_score(cases, tmp_path):
     preprocess(
         dataset("GTV-1"),
-        cases=cases,
+        cases=CaseFolder(cases),
         target_spacing=SPACING,
         window=(-1250, 250),
         output=tmp_path / "nsclc",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import ROOT
+from conftest import ROOT, write_case_table
 from covidseg.errors import InputError
 from covidseg.runs.dag import Rule, list_jobs, read_summary
 from covidseg.runs.epoch_times import EpochTime, epoch_times, measured_times, published_times
@@ -155,7 +155,8 @@ def test_tiles_overlap_by_half():
 
 def test_cases_have_their_own_grids_once_they_are_ingested(config, tmp_path):
     (tmp_path / "covid20").mkdir()
-    (tmp_path / "covid20" / "cases.csv").write_text("case,shape,spacing_mm\nmine,30x20x10,5.0x1.0x2.0\n")
+    cells = {"case": "mine", "shape": "30x20x10", "spacing_mm": "5.0x1.0x2.0"}
+    write_case_table(tmp_path / "covid20" / "cases.csv", [cells])
     cohort = read_cohort(config, "covid20", tmp_path)
     assert cohort == Cohort({"mine": Grid((30, 20, 10), (5.0, 1.0, 2.0))}, "cases.csv")
     assert at_target_spacing(cohort.grids["mine"], (2.5, 2.0, 2.0)) == (60, 10, 10)

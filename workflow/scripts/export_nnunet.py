@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.nnunet import export
 from covidseg.cases.splits import read_splits
 from covidseg.job import job
@@ -12,7 +13,7 @@ if __name__ == "__main__":
         export(
             snakemake.params.dataset,
             folds,
-            cases=Path(snakemake.input.images).parent,
+            cases=CaseFolder(Path(snakemake.input.images).parent),
             window=tuple(snakemake.params.window),
             config_name=snakemake.params.config_name,
             output=Path(snakemake.output[0]),

@@ -16,7 +16,7 @@ from typing import TypedDict
 import numpy as np
 
 # nibabel imports pydicom where it can, for readers of DICOM that nothing here uses; that doubles its time.
-_absent = sys.modules.setdefault("pydicom", None) is None
+_absent = sys.modules.setdefault("pydicom", None) is None  # type: ignore[arg-type]  # None: not to be found
 import nibabel as nib
 
 if _absent:
@@ -58,7 +58,8 @@ class Geometry:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """Millimetres per voxel (z, y, x)."""
-        return tuple(round(float(s), 5) for s in np.linalg.norm(self.affine[:3, 2::-1], axis=0))
+        z, y, x = (round(float(s), 5) for s in np.linalg.norm(self.affine[:3, 2::-1], axis=0))
+        return z, y, x
 
     def differences(self, other: "Geometry") -> list[str]:
         """Name what differs: shape, spacing, or position (beyond a tenth of a voxel at any corner)."""
@@ -81,7 +82,8 @@ class Geometry:
     @classmethod
     def from_json(cls, content: GeometryFields) -> "Geometry":
         """Rebuild what `to_json` gave."""
-        return cls(tuple(content["shape"]), np.array(content["affine"]))
+        z, y, x = content["shape"]
+        return cls((z, y, x), np.array(content["affine"]))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ needed. A rule passes only the keys that its job reads, so every key of an entry
 
 from typing import Literal, TypedDict
 
-Kind = Literal["images", "labels", "lungs", "slices"]  # the keys whose archives have a pattern of members
+VolumeKind = Literal["images", "labels", "lungs"]  # the keys of scans and label maps
+Kind = VolumeKind | Literal["slices"]  # the keys whose archives have a pattern of members
 Address = str | list[str] | None  # None: the archive is put into data/manual by hand
 
 
