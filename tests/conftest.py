@@ -12,6 +12,7 @@ from covidseg.archives import http
 from covidseg.cases.arrays import ArrayDescription, save_case
 from covidseg.config.loading import load_configuration
 from covidseg.files import write_csv
+from covidseg.training.description import ModelDescription
 from covidseg.volumes import Geometry, Volume
 from faulty_host import Host
 
@@ -65,6 +66,28 @@ def write_case_table(path: Path, rows: list[dict[str, str]]) -> Path:
     return path
 
 
+def describe(architecture, spacing=(3.0, 1.5, 1.0)) -> ModelDescription:
+    """What model.json says of a small network of one label, before the network is written."""
+    return ModelDescription(
+        plan={"spacing": list(spacing), "patch": [4, 16, 16]},
+        normalisation={"window_hu": [-1250, 250], "scheme": "z-score over the scan"},
+        labels={"1": "lesion"},
+        schedule={"epochs": 4, "first_epoch": 0, "epoch_max": 4},
+        lineage={
+            "experiment": "scratch",
+            "fold": 0,
+            "strategy": "scratch",
+            "options": {},
+            "pretrained": None,
+            "training_cases": ["blobs/a"],
+            "source_cases": [],
+            "seed": 3,
+        },
+        fingerprint="as it is",
+        architecture=architecture,
+    )
+
+
 def blobs(shape: tuple[int, int, int], seed: int) -> tuple[np.ndarray, np.ndarray]:
     """A noisy image with a bright block, and the block's label."""
     generator = np.random.default_rng(seed)
@@ -97,13 +120,12 @@ def pretrained(training_folders, tmp_path_factory):
 
     output = tmp_path_factory.mktemp("pretrained")
     run = make_run(training_folders[:2], [], "pretrain", {"lesions": "union"})
-    schedule = {"epochs": 4, "first_epoch": run.schedule.first_epoch, "epoch_max": run.schedule.epoch_max}
     training.train(
         run,
         model=output / "model.safetensors",
         log_table=output / "log.csv",
         state=output / "state",
-        description={"labels": {"1": "lesion"}, "schedule": schedule},
+        description=describe(run.architecture),
     )
     return output / "model.safetensors"
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from conftest import SMALL_NETWORK, make_volume
+from conftest import SMALL_NETWORK, describe, make_volume
 from covidseg.cases.arrays import ArrayDescription, save_case
 from covidseg.device import Compute, choose_compute
 from covidseg.evaluation import prediction
@@ -129,12 +129,8 @@ def test_labels_go_back_to_the_scan_s_own_grid():
 
 @pytest.fixture
 def model(tmp_path):
-    description = {
-        "architecture": SMALL_NETWORK,
-        "plan": {"spacing": [3.0, 1.5, 1.0], "patch": [4, 16, 16]},
-        "labels": {"1": "lesion"},
-    }
-    save_model(tmp_path / "model.safetensors", build_network(SMALL_NETWORK, classes=2, seed=4), description)
+    network = build_network(SMALL_NETWORK, classes=2, seed=4)
+    save_model(tmp_path / "model.safetensors", network, describe(SMALL_NETWORK))
     return tmp_path / "model.safetensors"
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from covidseg.paper.figures import save_figure
-from covidseg.paper.localisation_figure import choose_slices, draw_localisation, draw_thresholds
+from covidseg.paper.localisation_figure import choose_slices, draw_localisation
+from covidseg.paper.thresholds_figure import draw_thresholds
 from covidseg.weak.evaluation import (
     LEVELS,
     area_under_curve,
@@ -80,12 +81,12 @@ def test_every_threshold_counts_what_lies_at_or_above_it(heat, masks):
 
 def test_scores_of_all_slices_and_of_each():
     rows = weak_scores(count_pixels(HEAT, MASKS), ["a", "b"], threshold=0.6, limits=(0.1, 0.4))
-    assert [(row["case"], row["metric"]) for row in rows] == [
+    assert [(case, metric) for case, metric, _ in rows] == [
         ("all", "AUPRC"), ("all", "DSC_lower_bound"), ("a", "DSC"), ("b", "DSC"),
     ]  # fmt: skip
-    assert rows[2]["value"] == pytest.approx(4 / 5)
+    assert rows[2][2] == pytest.approx(4 / 5)
     curve = threshold_curve(count_pixels(HEAT, MASKS))
-    assert rows[1]["value"] == lower_bound(curve, (0.1, 0.4)) == curve["dice"][100:401].min()
+    assert rows[1][2] == lower_bound(curve, (0.1, 0.4)) == curve["dice"][100:401].min()
 
 
 def test_a_curve_is_read_by_split(tmp_path):
@@ -128,7 +129,9 @@ def test_figures_of_heat_maps_curves_and_thresholds(drawn, tmp_path):
     images, masks, heat, curves = drawn
     artefact = {"title": "Maps", "segmented": "Ours", "split": "test_covid_cell"}
     for name in ("one", "two"):
-        figure = draw_localisation(images, masks, heat, curves, artefact, threshold=0.4, config_name="toy")
+        figure = draw_localisation(
+            images, masks, heat, curves, artefact, threshold=0.4, config_name="toy", remarks=[]
+        )
         titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
         assert titles == ["CT", "Ground truth", "CAM", "Ours", "Ours, segmented"]
         legend = [text.get_text() for text in figure.axes[-1].get_legend().get_texts()]
@@ -136,7 +139,7 @@ def test_figures_of_heat_maps_curves_and_thresholds(drawn, tmp_path):
         assert "Configuration: toy." in figure.get_supxlabel()
         save_figure(figure, tmp_path / name)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
-    figure = draw_thresholds(curves, artefact, limits=(0.1, 0.4), config_name="toy")
+    figure = draw_thresholds(curves, artefact, limits=(0.1, 0.4), config_name="toy", remarks=[])
     line = figure.axes[0].lines[0]
     assert line.get_ydata().tolist() == curves["CAM"]["dice"].tolist()
     (shaded,) = (patch for patch in figure.axes[0].patches)

@@ -15,6 +15,7 @@ from covidseg.runs.grids import Cohort, Grid, at_target_spacing, predicted_grids
 from covidseg.runs.hours import count_tiles
 from covidseg.runs.network_sizes import plain_size
 from covidseg.runs.wall_times import wall_times
+from covidseg.training.description import Description
 from toy_workflow import copy_parts, jobs_of, snakemake
 
 
@@ -133,7 +134,7 @@ def test_measured_is_the_median_over_a_strategys_trainings(tmp_path):
         (folder / "log.csv").write_text(
             "epoch,seconds\n" + "".join(f"{i},{s}\n" for i, s in enumerate(seconds))
         )
-        (folder / "model.json").write_text(json.dumps({"device": "NVIDIA H100, bfloat16"}))
+        (folder / "model.json").write_text(json.dumps(Description(device="NVIDIA H100, bfloat16").to_json()))
     found = measured_times(tmp_path, {"scratch": "scratch", "task1-lung": "scratch"})
     assert found == {"scratch": EpochTime(15, "measured here on NVIDIA H100, bfloat16")}
 

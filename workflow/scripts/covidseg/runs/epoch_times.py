@@ -34,8 +34,8 @@ def measured_times(folder: Path, strategies: dict[str, str]) -> dict[str, EpochT
             found.setdefault(strategy, []).extend(time_scores(table, table.with_name("model.json")))
     return {
         strategy: EpochTime(
-            statistics.median(time["value"] for time in times),
-            f"measured here on {'; '.join(sorted({time['case'] for time in times}))}",
+            statistics.median(time.value for time in times),
+            f"measured here on {'; '.join(sorted({time.case for time in times}))}",
         )
         for strategy, times in found.items()
         if times
