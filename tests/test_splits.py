@@ -32,7 +32,7 @@ def split(tmp_path, kind, names, phantom=None, seed=0, scheme="published", patie
     return make_split(
         kind,
         cases=sheet(tmp_path, names, patients),
-        published=PUBLISHED,
+        published=PUBLISHED.get(kind),
         scheme=scheme,
         phantom=phantom,
         seed=seed,

@@ -9,11 +9,11 @@ from covidseg.job import job
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        (folds,) = read_splits([snakemake.input.splits]).values()
+        (folds,) = read_splits(snakemake.input.splits).values()
         export(
             snakemake.params.dataset,
             folds,
-            cases=CaseFolder(Path(snakemake.input.images).parent),
+            cases=CaseFolder(Path(snakemake.input.images[0]).parent),
             window=tuple(snakemake.params.window),
             config_name=snakemake.params.config_name,
             output=Path(snakemake.output[0]),

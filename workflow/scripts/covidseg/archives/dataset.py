@@ -20,7 +20,7 @@ class Checksums(TypedDict, total=False):
     bytes: int
 
 
-class Source(Checksums, total=False):
+class ArchiveEntry(Checksums, total=False):
     """Where an archive comes from, and what the archive must be."""
 
     address: Address
@@ -108,7 +108,7 @@ class Dataset(TypedDict, total=False):
     gigabytes: float
     record: str
     cases: list[str]
-    archives: dict[str, Source]
+    archives: dict[str, ArchiveEntry]
     registry: Registry
     images: Members
     labels: Members

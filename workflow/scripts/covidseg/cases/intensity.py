@@ -8,7 +8,7 @@ import torch
 from covidseg.archives.dataset import Dataset
 from covidseg.errors import InputError
 
-Window = tuple[float, float]  # the lowest and the highest voxel that differ from all beyond
+Window = tuple[float, float]  # the values of voxels that become 0 and 255
 
 
 def first_fitting(patterns: dict[str, str], case: str) -> str:

@@ -7,7 +7,7 @@ class Inference(TypedDict):
     """Section `inference`, of the sliding window.
 
     Attributes:
-        step: from one tile to the next, by the patch: 0.5 is half of it.
+        step: distance from one tile to the next, as a share of the patch.
         mirror_axes: axes that predictions are averaged over: 0 is z, 1 is y, 2 is x.
         tiles: per forward pass.
     """

@@ -62,10 +62,10 @@ class VAGANSection(TypedDict):
         learning_rate: of Adam.
         betas: of Adam.
         map_weight: of the map's L1 norm.
-        critic_steps: of the critic per iteration.
-        often_steps: of the critic in the iterations that have more of them.
-        often_first: number of the first iterations, which have more.
-        often_every: every so many iterations one has more.
+        critic_steps: of the critic in most iterations.
+        often_steps: of the critic in the other iterations, which are the first ones and some later ones.
+        often_first: number of the first iterations with `often_steps`.
+        often_every: iterations from one later iteration with `often_steps` to the next.
     """
 
     learning_rate: float

@@ -31,7 +31,7 @@ class Entry:
     module: str
     class_name: str
     needs_source: bool = True
-    options: dict[str, tuple[object, ...] | type] = field(default_factory=dict)
+    options: dict[str, tuple[object, ...] | type[int] | type[float]] = field(default_factory=dict)
     trains_on_source: bool = False
 
 
