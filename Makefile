@@ -24,6 +24,7 @@ test: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
 	$(BIN)/snakemake --lint
+	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 quick: .venv/installed

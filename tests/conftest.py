@@ -11,8 +11,10 @@ import pytest
 import yaml
 
 from covidseg.archives import http
-from covidseg.cases.arrays import save_case
+from covidseg.cases.arrays import ArrayDescription, save_case
 from covidseg.config.loading import load_configuration
+from covidseg.files import write_csv
+from covidseg.training.description import ModelDescription
 from covidseg.volumes import Geometry, Volume
 from faulty_host import Host
 from papers import leave_additions_out
@@ -71,6 +73,35 @@ def make_volume(array, spacing=(3.0, 1.5, 1.0), origin=(-10.0, -20.0, 5.0)) -> V
     return Volume(np.asarray(array), Geometry(np.shape(array), affine))
 
 
+def write_case_table(path: Path, rows: list[dict[str, str]]) -> Path:
+    """A cases.csv; what a row does not say is the same for all."""
+    common = {"patient": "p", "shape": "9x9x9", "spacing_mm": "1x1x1", "hu_min": -1000, "hu_max": 500}
+    write_csv(path, [{**common, "corrections": "", "sha256": "0", **row} for row in rows])
+    return path
+
+
+def describe(architecture, spacing=(3.0, 1.5, 1.0)) -> ModelDescription:
+    """What model.json says of a small network of one label, before the network is written."""
+    return ModelDescription(
+        plan={"spacing": list(spacing), "patch": [4, 16, 16]},
+        normalisation={"window_hu": [-1250, 250], "scheme": "z-score over the scan"},
+        labels={"1": "lesion"},
+        schedule={"epochs": 4, "first_epoch": 0, "epoch_max": 4},
+        lineage={
+            "experiment": "scratch",
+            "fold": 0,
+            "strategy": "scratch",
+            "options": {},
+            "pretrained": None,
+            "training_cases": ["blobs/a"],
+            "source_cases": [],
+            "seed": 3,
+        },
+        fingerprint="as it is",
+        architecture=architecture,
+    )
+
+
 def blobs(shape: tuple[int, int, int], seed: int) -> tuple[np.ndarray, np.ndarray]:
     """A noisy image with a bright block, and the block's label."""
     generator = np.random.default_rng(seed)
@@ -90,7 +121,7 @@ def training_folders(tmp_path_factory) -> list[Path]:
     for seed in range(3):
         image, label = blobs((10, 26, 30), seed)
         geometry = make_volume(image).geometry
-        description = {"geometry": geometry.to_json(), "spacing_mm": [3.0, 1.5, 1.0], "sha256": [str(seed)]}
+        description = ArrayDescription(geometry.to_json(), spacing_mm=[3.0, 1.5, 1.0], sha256=[str(seed)])
         save_case(root / f"case_{seed}", image, label, description)
     return sorted(root.iterdir())
 
@@ -103,13 +134,12 @@ def pretrained(training_folders, tmp_path_factory):
 
     output = tmp_path_factory.mktemp("pretrained")
     run = make_run(training_folders[:2], [], "pretrain", {"lesions": "union"})
-    schedule = {"epochs": 4, "first_epoch": run.schedule.first_epoch, "epoch_max": run.schedule.epoch_max}
     training.train(
         run,
         model=output / "model.safetensors",
         log_table=output / "log.csv",
         state=output / "state",
-        description={"labels": {"1": "lesion"}, "schedule": schedule},
+        description=describe(run.architecture),
     )
     return output / "model.safetensors"
 

@@ -7,6 +7,7 @@ import pytest
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
 from conftest import make_volume
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.errors import InputError
 from covidseg.paper.datasets_table import as_csv, as_text, describe_cases
 from covidseg.paper.examples_figure import choose_case, draw_examples, read_example
@@ -92,7 +93,7 @@ def example(tmp_path):
     for name, label in (("lungs", lungs), ("lesions", lesion)):
         for kind, array in (("images", image), ("labels", label)):
             write_volume(tmp_path / name / kind / "a.nii.gz", make_volume(array, spacing=(5.0, 4.0, 4.0)))
-    return [tmp_path / "lungs", tmp_path / "lesions"]
+    return [CaseFolder(tmp_path / "lungs"), CaseFolder(tmp_path / "lesions")]
 
 
 def test_labels_of_several_data_sets_lie_on_one_scan(example):
@@ -101,7 +102,7 @@ def test_labels_of_several_data_sets_lie_on_one_scan(example):
     assert found.number == 4
     assert found.labels["lesion"].sum() == 60
     other = make_volume(np.zeros((8, 30, 40), np.uint8), spacing=(5.0, 4.0, 3.0))
-    write_volume(example[1] / "labels" / "a.nii.gz", other)
+    write_volume(example[1].label("a"), other)
     with pytest.raises(InputError, match=r"lesions: case a: differs from .*lungs in spacing"):
         read_example("a", example, [LUNGS, LESION], (-1250, 250))
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from covidseg.archives.phantom.hosts import write_archive
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.ingest import ingest
 from faulty_host import Host
 from toy_workflow import change_yaml, jobs_of, papers_checkout, snakemake
@@ -101,7 +102,7 @@ def test_from_hosts_to_cases(checkout, config, tmp_path):
     for name, cases in CASES.items():
         own = [f"train_{case}" for case in cases] if name == BY_HAND else cases
         direct = tmp_path / "direct" / name
-        ingest(config.datasets[name], raw=archives, names=own, output=direct, workers=1)
+        ingest(config.datasets[name], raw=archives, names=own, output=CaseFolder(direct), workers=1)
         for file in (
             "cases.csv",
             *(f"{kind}/{case}.nii.gz" for kind in ("images", "labels") for case in own),

@@ -8,6 +8,7 @@ from matplotlib.colors import to_rgb
 from safetensors.numpy import save_file
 
 from conftest import make_volume
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.paper.cases_figure import (
     MISSED,
     RIGHT,
@@ -133,8 +134,7 @@ def test_the_slice_with_most_truth_is_windowed_once_and_cropped(tmp_path, case, 
     view = read_view(
         case,
         {("From scratch", "infection"): 0.5},
-        images=tmp_path / "images",
-        labels=tmp_path / "labels",
+        cases=CaseFolder(tmp_path),
         predictions=tmp_path / "predictions",
         shown={"From scratch": {"infection": place("scratch", number=3)}},
         dataset=dataset,

@@ -11,6 +11,7 @@ from conftest import make_volume
 from covidseg.archives.origins import ARCHIVED
 from covidseg.archives.phantom.cohort import make_case, ranks
 from covidseg.archives.phantom.hosts import write_archive
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.ingest import ingest, remap
 from covidseg.cases.orientation import EXCHANGED, MASKS_HEADER
 from covidseg.cases.readers import list_cases
@@ -55,7 +56,7 @@ def run(tmp_path, images, labels, dataset=DATASET, **orientation):
     write(tmp_path / "raw", "images.zip", images)
     write(tmp_path / "raw", "labels.zip", labels, **orientation)
     output = tmp_path / "cases"
-    ingest(dataset, raw=tmp_path / "raw", names=None, output=output, workers=2)
+    ingest(dataset, raw=tmp_path / "raw", names=None, output=CaseFolder(output), workers=2)
     return output
 
 
@@ -199,7 +200,7 @@ def test_a_truncated_member_is_refused_by_name(tmp_path):
     with zipfile.ZipFile(tmp_path / "raw" / "own" / "images.zip", "w") as archive:
         archive.writestr("a.nii.gz", nifti_bytes(scan())[:-30])
     with pytest.raises(InputError, match=r"images\.zip:a\.nii\.gz: truncated or not a NIfTI"):
-        ingest(DATASET, raw=tmp_path / "raw", names=None, output=tmp_path / "cases", workers=1)
+        ingest(DATASET, raw=tmp_path / "raw", names=None, output=CaseFolder(tmp_path / "cases"), workers=1)
     assert list((tmp_path / "cases").iterdir()) == []
 
 
@@ -241,7 +242,7 @@ def test_each_host_s_phantom_archives_give_the_drawn_cases(config, tmp_path, nam
             archive = dataset[kind]["archive"].format(case=case)
             write_archive(raw / archive, host, archive.split("/")[1], cases=cases, cohort=cases, seed=seed)
     assert list_cases(dataset, raw, cases) == sorted(cases)
-    ingest(dataset, raw=raw, names=cases, output=tmp_path / "cases", workers=1)
+    ingest(dataset, raw=raw, names=cases, output=CaseFolder(tmp_path / "cases"), workers=1)
     place = ranks(tuple(cases), seed)
     for case in cases:
         drawn = make_case(host, case, seed=seed, rank=place[case])

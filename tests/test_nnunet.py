@@ -18,6 +18,7 @@ from filelock import FileLock
 
 import dag_sizes
 from conftest import ROOT, make_volume
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.intensity import to_window
 from covidseg.cases.nnunet import export, to_hounsfield
 from covidseg.errors import InputError
@@ -52,7 +53,9 @@ def cases(tmp_path):
 
 def run(cases, folds=FOLDS, dataset=DATASET, name="Dataset501_Scans"):
     output = cases.parent / "nnunet_raw" / name
-    export(dataset, folds, cases=cases, window=WINDOW, config_name="toy", output=output, workers=2)
+    export(
+        dataset, folds, cases=CaseFolder(cases), window=WINDOW, config_name="toy", output=output, workers=2
+    )
     return output
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from conftest import make_volume
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.ingest import ingest
 from covidseg.cases.intensity import first_fitting
 from covidseg.cases.orientation import EXCHANGED, MASKS_HEADER, MIRRORED, read_sides, scan_under_masks
@@ -92,7 +93,7 @@ def run(tmp_path, cases, dataset=DATASET):
         with zipfile.ZipFile(tmp_path / "raw" / "own" / f"{kind}.zip", "w") as archive:
             for case, volumes in cases.items():
                 archive.writestr(f"{case}.nii.gz", volumes[place])
-    ingest(dataset, raw=tmp_path / "raw", names=None, output=tmp_path / "cases", workers=1)
+    ingest(dataset, raw=tmp_path / "raw", names=None, output=CaseFolder(tmp_path / "cases"), workers=1)
     return tmp_path / "cases"
 
 

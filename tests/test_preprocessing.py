@@ -5,8 +5,9 @@ import logging
 import numpy as np
 import pytest
 
-from conftest import make_volume
+from conftest import make_volume, write_case_table
 from covidseg.cases.arrays import open_case
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.preprocessing import normalise_and_resample, preprocess
 from covidseg.cases.target_spacing import target_spacing
 from covidseg.errors import InputError
@@ -62,7 +63,7 @@ def test_a_data_set_is_written_to_be_read_in_part(cases, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         preprocess(
             dataset,
-            cases=cases,
+            cases=CaseFolder(cases),
             target_spacing=(1.5, 3.0, 2.0),
             window=WINDOW,
             output=tmp_path / "out",
@@ -74,8 +75,8 @@ def test_a_data_set_is_written_to_be_read_in_part(cases, tmp_path, caplog):
     assert isinstance(case.label, np.memmap)
     assert case.image.shape == case.label.shape == (12, 10, 12)
     assert case.image.dtype == np.float16
-    assert Geometry.from_json(case.description["geometry"]).shape == (6, 20, 24)
-    assert case.description["spacing_mm"] == [1.5, 3.0, 2.0]
+    assert Geometry.from_json(case.description.geometry).shape == (6, 20, 24)
+    assert case.description.spacing_mm == [1.5, 3.0, 2.0]
     assert len(case.foreground) == np.count_nonzero(case.label)
     for value, *voxel in case.foreground[:: len(case.foreground) // 7]:
         assert case.label[tuple(voxel)] == value == 1
@@ -86,16 +87,15 @@ def test_a_failing_case_leaves_no_folder(cases, tmp_path):
     write_volume(cases / "labels" / "b.nii.gz", make_volume(np.zeros((3, 4, 5), np.uint8)))
     with pytest.raises(InputError, match=r"b\.nii\.gz: all voxels"):
         preprocess(
-            {"intensity": {"*": "hounsfield"}, "regions": {1: "lesion"}}, cases=cases, target_spacing=SPACING, window=WINDOW,
+            {"intensity": {"*": "hounsfield"}, "regions": {1: "lesion"}}, cases=CaseFolder(cases), target_spacing=SPACING, window=WINDOW,
             output=tmp_path / "out", workers=2,
         )  # fmt: skip
     assert not (tmp_path / "out").exists()
 
 
 def sheet(tmp_path, rows):
-    lines = ["case,shape,spacing_mm", *(f"c{i},{shape},{spacing}" for i, (shape, spacing) in enumerate(rows))]
-    (tmp_path / "cases.csv").write_text("\n".join(lines) + "\n")
-    return tmp_path / "cases.csv"
+    cells = [{"case": f"c{i}", "shape": shape, "spacing_mm": mm} for i, (shape, mm) in enumerate(rows)]
+    return write_case_table(tmp_path / "cases.csv", cells)
 
 
 def test_target_spacing_is_the_median(tmp_path):

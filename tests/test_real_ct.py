@@ -5,7 +5,9 @@ import csv
 import numpy as np
 import pytest
 
+from conftest import describe
 from covidseg.cases.arrays import open_case
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.ingest import ingest
 from covidseg.cases.preprocessing import preprocess
 from covidseg.cases.readers import load_case
@@ -13,7 +15,7 @@ from covidseg.evaluation.prediction import predict_cases
 from covidseg.evaluation.scoring import score_cases
 from covidseg.training.train import train
 from covidseg.volumes import read_volume
-from training_program import NETWORK, make_run
+from training_program import make_run
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +41,7 @@ def dataset(roi, region="lesion"):
 @pytest.fixture(scope="module")
 def cases(real_data, tmp_path_factory):
     output = tmp_path_factory.mktemp("real") / "cases"
-    ingest(dataset("GTV-1"), raw=real_data, names=None, output=output, workers=1)
+    ingest(dataset("GTV-1"), raw=real_data, names=None, output=CaseFolder(output), workers=1)
     return output
 
 
@@ -67,7 +69,7 @@ def test_left_is_left(real_data):
 def test_preprocess_train_predict_and_score(cases, tmp_path):
     preprocess(
         dataset("GTV-1"),
-        cases=cases,
+        cases=CaseFolder(cases),
         target_spacing=SPACING,
         window=(-1250, 250),
         output=tmp_path / "nsclc",
@@ -79,11 +81,7 @@ def test_preprocess_train_predict_and_score(cases, tmp_path):
     voxels = np.count_nonzero(case.label) * np.prod(SPACING) / 1000
     assert voxels == pytest.approx(156, rel=0.02)
     run = make_run([folder], [], epochs=3, iterations=10, learning_rate=0.3, momentum=0.8)
-    description = {
-        "architecture": NETWORK,
-        "plan": {"spacing": list(SPACING), "patch": [4, 16, 16]},
-        "labels": {"1": "lesion"},
-    }
+    description = describe(run.architecture, SPACING)
     model = tmp_path / "model.safetensors"
     train(run, model=model, log_table=tmp_path / "log.csv", state=tmp_path / "state", description=description)
     predict_cases(
@@ -97,7 +95,7 @@ def test_preprocess_train_predict_and_score(cases, tmp_path):
         tmp_path / "predictions" / "nsclc", cases / "labels",
         regions={1: "lesion"}, classes={1: 1}, tolerance_mm={"lesion": 3},
     )  # fmt: skip
-    values = {row["metric"]: row["value"] for row in rows}
+    values = {row.metric: row.value for row in rows}
     assert set(values) == {"DSC", "NSD", "Sensitivity", "Specificity", "Precision", "F1", "Accuracy"}
     assert 0 <= values["DSC"] < 1
     assert values["Accuracy"] > 0.5

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+from dataclasses import fields
 from functools import partial
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from conftest import ROOT, make_volume
 from covidseg.config.series import Series
 from covidseg.errors import InputError
-from covidseg.evaluation.scoring import COLUMNS, collect, round_values, score_cases, time_scores
+from covidseg.evaluation.scoring import Score, ScoreRow, collect, score_cases, time_scores, write_scores
 from covidseg.evaluation.summary import read_scores
 from covidseg.files import write_csv
 from covidseg.paper.figures import save_figure
@@ -21,6 +22,7 @@ from covidseg.paper.formats import MARKDOWN, score_page, write_pages
 from covidseg.paper.layout import Printer
 from covidseg.paper.tables import comparison_rows, interval_rows, read_published, table_cells
 from covidseg.paper.violin import draw_violins
+from covidseg.training.description import Description
 from covidseg.volumes import write_volume
 
 PUBLISHED = ROOT / "config" / "published.csv"
@@ -36,7 +38,7 @@ ROWS = [
     Series("Train from scratch", "none", "infection", "test", "scratch"),
     Series("Body Fine-tuning", "MSD", "infection", "test", "body-finetune-msd"),
 ]
-EVALUATION = {"bootstrap": 500, "confidence": 0.95}
+EVALUATION = {"resamples": 500, "confidence": 0.95}
 
 
 def write_case(folder, name, marked, **geometry):
@@ -55,14 +57,14 @@ def test_cases_are_scored_against_the_label_of_the_same_name(tmp_path):
     rows = score_cases(
         predicted, truth, regions={1: "infection"}, classes={1: 1}, tolerance_mm={"infection": 3}
     )
-    values = {(row["case"], row["metric"]): row["value"] for row in rows}
+    values = {(row.case, row.metric): row.value for row in rows}
     assert {case for case, _ in values} == {"a", "b"}
     assert values["a", "DSC"] == pytest.approx(2 * 2 / (2 + 3))
     assert values["a", "Sensitivity"] == pytest.approx(2 / 3)
     assert values["a", "Precision"] == 1.0
     assert values["a", "NSD"] == 1.0, "1.5 mm apart, 3 mm tolerated"
     assert math.isnan(values["b", "DSC"])
-    assert {row["region"] for row in rows} == {"infection"}
+    assert {row.region for row in rows} == {"infection"}
 
 
 def test_a_network_of_several_regions_is_scored_on_those_the_truth_has(tmp_path):
@@ -75,8 +77,8 @@ def test_a_network_of_several_regions_is_scored_on_those_the_truth_has(tmp_path)
         tmp_path / "predictions", tmp_path / "labels",
         regions={1: "infection", 2: "lesion"}, classes={1: 3}, tolerance_mm={"infection": 3},
     )  # fmt: skip
-    assert {row["region"] for row in rows} == {"infection"}
-    values = {row["metric"]: row["value"] for row in rows}
+    assert {row.region for row in rows} == {"infection"}
+    values = {row.metric: row.value for row in rows}
     assert values["DSC"] == pytest.approx(2 * 2 / (2 + 3))
     assert values["Precision"] == 1.0
 
@@ -102,10 +104,10 @@ def test_truth_and_prediction_on_different_grids_are_refused(tmp_path, geometry,
 
 
 def score_row(experiment, fold, case, metric, value):
-    return {
-        "experiment": experiment, "paper": "wang2021", "strategy": "s", "source": "none", "fold": fold,
-        "dataset": "covid20", "split": "test", "case": case, "region": "infection", "metric": metric, "value": value,
-    }  # fmt: skip
+    return ScoreRow(
+        experiment=experiment, paper="wang2021", strategy="s", source="none", fold=fold,
+        dataset="covid20", split="test", case=case, region="infection", metric=metric, value=value,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -120,12 +122,12 @@ def scores(tmp_path):
                     value = 0.5 + shift + 0.2 * generator.random()
                     undefined = (experiment, fold, case) == ("body-finetune-msd", 1, "c")
                     rows.append(score_row(experiment, fold, case, metric, math.nan if undefined else value))
-    write_csv(tmp_path / "scores.csv", round_values(rows), columns=COLUMNS)
+    write_scores(tmp_path / "scores.csv", rows)
     return read_scores(tmp_path / "scores.csv")
 
 
 def test_the_file_has_the_contract_s_columns_and_an_empty_cell_for_undefined(tmp_path):
-    write_csv(tmp_path / "x.csv", [score_row("scratch", 0, "a", "DSC", math.nan)], columns=COLUMNS)
+    write_scores(tmp_path / "x.csv", [score_row("scratch", 0, "a", "DSC", math.nan)])
     header, row = (tmp_path / "x.csv").read_text().splitlines()
     assert header == "experiment,paper,strategy,source,fold,dataset,split,case,region,metric,value"
     assert row == "scratch,wang2021,s,none,0,covid20,test,a,infection,DSC,"
@@ -133,27 +135,25 @@ def test_the_file_has_the_contract_s_columns_and_an_empty_cell_for_undefined(tmp
 
 def test_time_is_the_median_epoch_and_its_case_the_device(tmp_path):
     (tmp_path / "log.csv").write_text("epoch,seconds\n0,9.0\n1,2.0\n2,3.0\n")
-    (tmp_path / "model.json").write_text('{"device": "a GPU, bfloat16"}')
+    (tmp_path / "model.json").write_text(json.dumps(Description(device="a GPU, bfloat16").to_json()))
     rows = time_scores(tmp_path / "log.csv", tmp_path / "model.json")
-    assert rows == [{"case": "a GPU, bfloat16", "region": "", "metric": "time", "value": 3.0}]
+    assert rows == [Score("a GPU, bfloat16", "", "time", 3.0)]
 
 
 def test_a_training_that_was_not_timed_has_no_row_of_its_time(tmp_path):
     (tmp_path / "log.csv").write_text("epoch,seconds\n0,\n1,\n")
-    (tmp_path / "model.json").write_text('{"device": "a GPU, bfloat16"}')
+    (tmp_path / "model.json").write_text(json.dumps(Description(device="a GPU, bfloat16").to_json()))
     assert time_scores(tmp_path / "log.csv", tmp_path / "model.json") == []
 
 
 def test_collect_joins_and_refuses_other_columns(tmp_path):
     for number, value in enumerate((0.25, 0.5)):
-        write_csv(
-            tmp_path / f"{number}.csv", [score_row("scratch", number, "a", "DSC", value)], columns=COLUMNS
-        )
+        write_scores(tmp_path / f"{number}.csv", [score_row("scratch", number, "a", "DSC", value)])
     collect([tmp_path / "0.csv", tmp_path / "1.csv"], tmp_path / "all.csv")
     with open(tmp_path / "all.csv", newline="") as file:
         joined = list(csv.DictReader(file))
     assert [row["value"] for row in joined] == ["0.25", "0.5"]
-    assert tuple(joined[0]) == COLUMNS
+    assert list(joined[0]) == [column.name for column in fields(ScoreRow)]
     (tmp_path / "2.csv").write_text("experiment,value\nscratch,1\n")
     with pytest.raises(InputError, match=r"2\.csv: columns experiment,value"):
         collect([tmp_path / "0.csv", tmp_path / "2.csv"], tmp_path / "all.csv")
@@ -272,7 +272,7 @@ def test_the_published_numbers_are_the_reference_s():
 
 def test_printed_table_is_laid_out_as_the_paper_s(scores):
     cells = table_cells(ROWS, ARTEFACT, scores, read_published(PUBLISHED, "wang2021", "1"))
-    intervals = interval_rows(ROWS, ARTEFACT, scores, EVALUATION, seed=1)
+    intervals = interval_rows(ROWS, ARTEFACT, scores, **EVALUATION, seed=1)
     table = Printer.of(cells, intervals, MARKDOWN).by_fold("DSC")
     assert table.columns.tolist() == [
         "Method",
@@ -292,7 +292,7 @@ def test_printed_table_is_laid_out_as_the_paper_s(scores):
 @pytest.mark.parametrize("name", ["phantom", "paper"])
 def test_files_name_the_configuration(scores, tmp_path, name):
     cells = table_cells(ROWS, ARTEFACT, scores, read_published(PUBLISHED, "wang2021", "1"))
-    intervals = interval_rows(ROWS, ARTEFACT, scores, EVALUATION, seed=1)
+    intervals = interval_rows(ROWS, ARTEFACT, scores, **EVALUATION, seed=1)
     page = partial(
         score_page,
         ARTEFACT,

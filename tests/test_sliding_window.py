@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from conftest import SMALL_NETWORK, make_volume
-from covidseg.cases.arrays import save_case
+from conftest import SMALL_NETWORK, describe, make_volume
+from covidseg.cases.arrays import ArrayDescription, save_case
 from covidseg.device import Compute, choose_compute
 from covidseg.evaluation import prediction
 from covidseg.evaluation.sliding_window import (
@@ -130,12 +130,8 @@ def test_labels_go_back_to_the_scan_s_own_grid():
 
 @pytest.fixture
 def model(tmp_path):
-    description = {
-        "architecture": SMALL_NETWORK,
-        "plan": {"spacing": [3.0, 1.5, 1.0], "patch": [4, 16, 16]},
-        "labels": {"1": "lesion"},
-    }
-    save_model(tmp_path / "model.safetensors", build_network(SMALL_NETWORK, classes=2, seed=4), description)
+    network = build_network(SMALL_NETWORK, classes=2, seed=4)
+    save_model(tmp_path / "model.safetensors", network, describe(SMALL_NETWORK))
     return tmp_path / "model.safetensors"
 
 
@@ -157,7 +153,8 @@ def test_predictions_lie_on_the_scans_grids(model, tmp_path):
     scan = make_volume(np.zeros((7, 15, 33)), spacing=(2.2, 2.0, 0.7), origin=(7.0, -3.0, 99.0))
     folder = tmp_path / "covid20" / "a"
     folder.parent.mkdir()
-    save_case(folder, image, np.zeros(image.shape, np.uint8), {"geometry": scan.geometry.to_json()})
+    description = ArrayDescription(scan.geometry.to_json(), spacing_mm=[3.0, 1.5, 1.0], sha256=["", ""])
+    save_case(folder, image, np.zeros(image.shape, np.uint8), description)
     run(model, [folder], tmp_path / "out", tmp_path / "partial")
     written = read_volume(tmp_path / "out" / "covid20" / "a.nii.gz")
     assert written.geometry.differences(scan.geometry) == []

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, write_case_table
 from covidseg.cases.splits import (
     evaluation_cases,
     make_split,
@@ -25,8 +25,7 @@ def sheet(tmp_path, names, patients=None):
     path = tmp_path / "covid20" / "cases.csv"
     path.parent.mkdir(exist_ok=True)
     patients = patients or {name: re.match(r"radiopaedia_\d+_\d+|.*", name)[0] for name in names}
-    path.write_text("case,patient\n" + "".join(f"{name},{patients[name]}\n" for name in names))
-    return path
+    return write_case_table(path, [{"case": name, "patient": patients[name]} for name in names])
 
 
 def split(tmp_path, kind, names, phantom=None, seed=0, scheme="published", patients=None):

@@ -11,6 +11,7 @@ from PIL import Image
 
 from conftest import ROOT, make_volume
 from covidseg.cases.arrays import open_case
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.ingest import ingest
 from covidseg.cases.intensity import window_of
 from covidseg.cases.pictures import numbers
@@ -150,12 +151,18 @@ def test_sixteen_bits_keep_their_values_up_to_the_arrays_trained_on(tmp_path):
     levels = [np.array([[0, 1000], [40000, 65535]], np.uint16), np.array([[7, 7], [7, 7]], np.uint16)]
     members = {f"r/a/ct/{z}.png": png(picture) for z, picture in enumerate(levels)}
     members |= {f"r/a/mask/{z}_mask.png": png(np.full((2, 2), z * 255, np.uint8)) for z in range(2)}
-    ingest(DATASET, raw=pack(tmp_path / "raw", members), names=None, output=tmp_path / "cases", workers=1)
+    ingest(
+        DATASET,
+        raw=pack(tmp_path / "raw", members),
+        names=None,
+        output=CaseFolder(tmp_path / "cases"),
+        workers=1,
+    )
     stored = read_volume(tmp_path / "cases" / "images" / "a.nii.gz").array
     np.testing.assert_array_equal(stored, np.stack(levels))
     preprocess(
         DATASET,
-        cases=tmp_path / "cases",
+        cases=CaseFolder(tmp_path / "cases"),
         target_spacing=(5, 1.5, 0.75),
         window=(-1250, 250),
         output=tmp_path / "ready",
@@ -208,7 +215,13 @@ def test_what_is_wrong_with_a_stack_is_said(tmp_path, members, match):
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_and_nothing_written(tmp_path, members, match):
     with pytest.raises(InputError, match=match):
-        ingest(DATASET, raw=pack(tmp_path / "raw", members), names=None, output=tmp_path / "cases", workers=1)
+        ingest(
+            DATASET,
+            raw=pack(tmp_path / "raw", members),
+            names=None,
+            output=CaseFolder(tmp_path / "cases"),
+            workers=1,
+        )
     assert not (tmp_path / "cases").exists() or list((tmp_path / "cases").iterdir()) == []
 
 
@@ -223,7 +236,7 @@ def test_lungs_of_two_grey_levels_verify_the_sides(tmp_path):
         ({200: 2, 100: 1}, "scan and labels mirrored left to right"),
     ):
         dataset = DATASET | {"lungs": lungs | {"map": {0: 0, **ids}}, "sides": {"*": "labels"}}
-        ingest(dataset, raw=raw, names=None, output=tmp_path / "cases", workers=1)
+        ingest(dataset, raw=raw, names=None, output=CaseFolder(tmp_path / "cases"), workers=1)
         with open(tmp_path / "cases" / "cases.csv", newline="") as file:
             (row,) = csv.DictReader(file)
         assert (row["shape"], row["spacing_mm"], row["voxels_infection"]) == ("3x3x4", "5x1.5x0.75", "3")
@@ -250,7 +263,7 @@ LUNGS = REAL | {"labels": REAL["labels"] | {"member": "{case}/lungs/*.png"}}
 @pytest.mark.slow
 def test_three_real_cases(real_data, tmp_path):
     """Infection lies in the lungs and is brighter than they are, and the patient lies as LPS says."""
-    ingest(REAL, raw=real_data, names=None, output=tmp_path, workers=2)
+    ingest(REAL, raw=real_data, names=None, output=CaseFolder(tmp_path), workers=2)
     with open(tmp_path / "cases.csv", newline="") as file:
         rows = {row["case"]: row for row in csv.DictReader(file)}
     shapes = {"coronacases_003": 118, "coronacases_004": 113, "coronacases_006": 70}

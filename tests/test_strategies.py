@@ -174,7 +174,7 @@ def test_a_frozen_encoder_does_not_change_in_training_and_the_log_proves_it(
     network, description = load_model(tmp_path / "model.safetensors")
     assert network(torch.zeros(1, 1, 4, 16, 16)).shape == (1, 2, 4, 16, 16)
     designs = {"hybrid": "selective-fusion", "multi-encoder": "concatenation"}
-    assert description["architecture"]["design"] == designs.get(name, "unet")
+    assert description.architecture["design"] == designs.get(name, "unet")
 
 
 def test_a_frozen_parameter_that_changes_ends_the_run(training_folders, pretrained, tmp_path, monkeypatch):

@@ -81,12 +81,12 @@ def test_every_threshold_counts_what_lies_at_or_above_it(heat, masks):
 
 def test_scores_of_all_slices_and_of_each():
     rows = weak_scores(count_pixels(HEAT, MASKS), ["a", "b"], threshold=0.6, limits=(0.1, 0.4))
-    assert [(row["case"], row["metric"]) for row in rows] == [
+    assert [(case, metric) for case, metric, _ in rows] == [
         ("all", "AUPRC"), ("all", "DSC_lower_bound"), ("a", "DSC"), ("b", "DSC"),
     ]  # fmt: skip
-    assert rows[2]["value"] == pytest.approx(4 / 5)
+    assert rows[2][2] == pytest.approx(4 / 5)
     curve = threshold_curve(count_pixels(HEAT, MASKS))
-    assert rows[1]["value"] == lower_bound(curve, (0.1, 0.4)) == curve["dice"][100:401].min()
+    assert rows[1][2] == lower_bound(curve, (0.1, 0.4)) == curve["dice"][100:401].min()
 
 
 def test_a_curve_is_read_by_split(tmp_path):

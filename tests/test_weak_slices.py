@@ -10,6 +10,7 @@ from PIL import Image
 
 from conftest import make_volume
 from covidseg.archives.phantom.hosts import write_archive
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.errors import InputError
 from covidseg.volumes import write_volume
 from covidseg.weak.slices import cut_slices, read_slices, write_slices
@@ -153,9 +154,9 @@ def volumes(tmp_path, lungs_from=None):
 
 
 def cut(tmp_path, dataset, lungs=None, count=9):
-    return cut_slices(tmp_path, dataset, lungs, count=count, window=(-1250, 250), size=16, seed=1)[
-        "test_lesion"
-    ]
+    return cut_slices(
+        CaseFolder(tmp_path), dataset, lungs, count=count, window=(-1250, 250), size=16, seed=1
+    )["test_lesion"]
 
 
 def test_slices_with_infection_are_cut_out_of_volumes(tmp_path):

@@ -118,12 +118,10 @@ def test_the_description_rebuilds_the_system(undisturbed):
     _, networks, description = load_networks(undisturbed / "decomposition" / "model.safetensors", compute)
     assert set(networks) == {"decomposer", "critic"}
     assert not networks.training
-    assert description["lineage"]["experiment"] == "decomposition"
-    lineage = load_networks(undisturbed / "biomarker-localisation" / "model.safetensors", compute)[2][
-        "lineage"
-    ]
+    assert description.lineage["experiment"] == "decomposition"
+    lineage = load_networks(undisturbed / "biomarker-localisation" / "model.safetensors", compute)[2].lineage
     classifier = load_networks(undisturbed / "classifier" / "model.safetensors", compute)[2]
-    assert lineage["classifier"] == classifier["weights_sha256"]
+    assert lineage["classifier"] == classifier.weights_sha256
 
 
 def test_a_batch_is_half_normal_and_half_lesion(slices):

@@ -1,29 +1,28 @@
 """Model files: complete, checked, transferable."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
-from conftest import SMALL_NETWORK
+from conftest import SMALL_NETWORK, describe
 from covidseg.errors import InputError
+from covidseg.files import digest
+from covidseg.training.description import ModelDescription
 from covidseg.training.network import build_network, is_head
 from covidseg.training.weights import (
     LoadedWeights,
     load_all_but_head,
     load_model,
     log_loaded_weights,
+    read_description,
     read_tensors,
     save_model,
     write_tensors,
 )
 
-DESCRIPTION = {
-    "architecture": SMALL_NETWORK,
-    "plan": {"spacing": [3.0, 1.5, 1.0], "patch": [4, 16, 16]},
-    "labels": {"1": "infection"},
-    "lineage": {"experiment": "scratch"},
-}
+DESCRIPTION = describe(SMALL_NETWORK)
 
 
 @pytest.fixture
@@ -40,8 +39,20 @@ def test_a_saved_model_predicts_the_same(saved):
     with torch.inference_mode():
         assert torch.equal(loaded(image), network(image)[0])
     assert not loaded.training
-    assert description["plan"] == DESCRIPTION["plan"]
-    assert set(description["versions"]) == {"torch", "numpy", "dynamic-network-architectures", "safetensors"}
+    assert description.plan == DESCRIPTION.plan
+    assert set(description.versions) == {"torch", "numpy", "dynamic-network-architectures", "safetensors"}
+
+
+def test_a_description_is_read_as_it_was_written(saved):
+    _, path = saved
+    content = json.loads(path.with_suffix(".json").read_text())
+    assert list(content) == [
+        "format", "plan", "normalisation", "labels", "schedule", "lineage", "fingerprint", "architecture",
+        "device", "versions", "weights_sha256",
+    ]  # fmt: skip
+    found = read_description(path, ModelDescription)
+    assert found.to_json() == content
+    assert found == replace(DESCRIPTION, versions=found.versions, weights_sha256=digest(path))
 
 
 def test_the_files_hold_no_pickle(saved):

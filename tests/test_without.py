@@ -262,7 +262,7 @@ SERIES = [
     ),
     Series("Body Fine-tuning", "Multi-lesion", "infection", "test", "b-multi", 2, left_out="structseg"),
 ]
-EVALUATION = {"bootstrap": 100, "confidence": 0.95}
+EVALUATION = {"resamples": 100, "confidence": 0.95}
 
 
 @pytest.fixture
@@ -301,7 +301,7 @@ def test_every_cell_of_a_row_not_run_stands_in_the_csv_with_the_reason(cells, tm
 
 def test_marks_intervals_and_tests_know_nothing_of_a_row_not_run(scores, cells):
     """Were it run it would be the best of all; so the two others are best and second."""
-    intervals = interval_rows(SERIES, ARTEFACT, scores, EVALUATION, seed=1)
+    intervals = interval_rows(SERIES, ARTEFACT, scores, **EVALUATION, seed=1)
     assert intervals.source.tolist() == ["none", "Multi-lesion"]
     tests = comparison_rows(SERIES, ARTEFACT, scores)
     assert tests[["a", "b"]].to_numpy().tolist() == [["scratch", "b-multi"]]
@@ -327,7 +327,7 @@ def test_a_row_not_run_in_panels():
     ]
     nothing = pd.DataFrame(columns=["experiment", "fold", "region", "split", "metric", "case", "value"])
     cells = table_cells(series, panels, nothing, read_published(PUBLISHED, "ma2021", "VI"))
-    intervals = interval_rows(series, panels, nothing, EVALUATION, seed=1)
+    intervals = interval_rows(series, panels, nothing, **EVALUATION, seed=1)
     assert intervals.empty
     assert comparison_rows(series, panels, nothing).empty
     printer = Printer.of(cells, intervals, MARKDOWN)
@@ -339,7 +339,7 @@ def test_a_row_not_run_in_panels():
 
 @pytest.mark.parametrize("suffix", ["md", "tex", "html"])
 def test_printed_tables_say_not_run_and_why(scores, cells, public, tmp_path, suffix):
-    intervals = interval_rows(SERIES, ARTEFACT, scores, EVALUATION, seed=1)
+    intervals = interval_rows(SERIES, ARTEFACT, scores, **EVALUATION, seed=1)
     remarks = public.remarks(public.artefacts["wang2021"]["table1"])
     page = partial(
         score_page,

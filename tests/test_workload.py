@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import dag_sizes
-from conftest import ROOT
+from conftest import ROOT, write_case_table
 from covidseg.errors import InputError
 from covidseg.runs.dag import Rule, list_jobs, read_summary
 from covidseg.runs.epoch_times import EpochTime, epoch_times, measured_times, published_times
@@ -16,6 +16,7 @@ from covidseg.runs.grids import Cohort, Grid, at_target_spacing, predicted_grids
 from covidseg.runs.hours import count_tiles
 from covidseg.runs.network_sizes import plain_size
 from covidseg.runs.wall_times import wall_times
+from covidseg.training.description import Description
 from toy_workflow import jobs_of, papers_checkout, snakemake
 
 
@@ -130,7 +131,7 @@ def test_measured_is_the_median_over_a_strategys_trainings(tmp_path):
         (folder / "log.csv").write_text(
             "epoch,seconds\n" + "".join(f"{i},{s}\n" for i, s in enumerate(seconds))
         )
-        (folder / "model.json").write_text(json.dumps({"device": "NVIDIA H100, bfloat16"}))
+        (folder / "model.json").write_text(json.dumps(Description(device="NVIDIA H100, bfloat16").to_json()))
     found = measured_times(tmp_path, {"scratch": "scratch", "task1-lung": "scratch"})
     assert found == {"scratch": EpochTime(15, "measured here on NVIDIA H100, bfloat16")}
 
@@ -148,7 +149,8 @@ def test_tiles_overlap_by_half():
 
 def test_cases_have_their_own_grids_once_they_are_ingested(config, tmp_path):
     (tmp_path / "covid20").mkdir()
-    (tmp_path / "covid20" / "cases.csv").write_text("case,shape,spacing_mm\nmine,30x20x10,5.0x1.0x2.0\n")
+    cells = {"case": "mine", "shape": "30x20x10", "spacing_mm": "5.0x1.0x2.0"}
+    write_case_table(tmp_path / "covid20" / "cases.csv", [cells])
     cohort = read_cohort(config, "covid20", tmp_path)
     assert cohort == Cohort({"mine": Grid((30, 20, 10), (5.0, 1.0, 2.0))}, "cases.csv")
     assert at_target_spacing(cohort.grids["mine"], (2.5, 2.0, 2.0)) == (60, 10, 10)

@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from conftest import SMALL_NETWORK
+from conftest import SMALL_NETWORK, describe
 from covidseg.job import job
 from covidseg.training import train as training
 from covidseg.training.network import build_network
@@ -71,7 +71,7 @@ def start(run: training.Run, output: Path) -> None:
         model=output / "model.safetensors",
         log_table=output / "log.csv",
         state=output / "state",
-        description={"labels": {"1": "lesion"}},
+        description=describe(run.architecture),
     )
 
 
@@ -147,7 +147,7 @@ def trained(training_folders, output, name, options, pretrained, **changes):
         model=output / "model.safetensors",
         log_table=output / "log.csv",
         state=output / "state",
-        description={"labels": {"1": "lesion"}},
+        description=describe(run.architecture),
         snapshots=output / "relations.safetensors" if source else None,
     )
     return run

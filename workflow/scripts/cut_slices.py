@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.job import job
 from covidseg.weak.slices import cut_slices, write_slices
 
@@ -9,7 +10,7 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         params, output = snakemake.params, snakemake.output
         slices = cut_slices(
-            Path(snakemake.input.cases).parent,
+            CaseFolder(Path(snakemake.input.cases).parent),
             params.dataset,
             params.lungs and Path(snakemake.input.lungs[0], params.lungs),
             count=params.slices,

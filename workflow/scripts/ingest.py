@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.ingest import ingest
 from covidseg.job import job
 
@@ -11,6 +12,6 @@ if __name__ == "__main__":
             snakemake.params.dataset,
             raw=Path(snakemake.input.archives[0]).parents[1],
             names=snakemake.params.names,
-            output=Path(snakemake.output.table).parent,
+            output=CaseFolder(Path(snakemake.output.table).parent),
             workers=snakemake.threads,
         )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.preprocessing import preprocess
 from covidseg.cases.target_spacing import target_spacing
 from covidseg.job import job
@@ -11,7 +12,7 @@ if __name__ == "__main__":
         plan = snakemake.params.plan
         preprocess(
             snakemake.params.dataset,
-            cases=Path(snakemake.input.table).parent,
+            cases=CaseFolder(Path(snakemake.input.table).parent),
             target_spacing=tuple(plan["spacing"] or target_spacing(Path(snakemake.input.target))),
             window=tuple(plan["window"]),
             output=Path(snakemake.output[0]),

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from covidseg.evaluation.scoring import COLUMNS, round_values, score_cases, time_scores
-from covidseg.files import write_csv
+from covidseg.evaluation.scoring import ScoreRow, score_cases, time_scores, write_scores
 from covidseg.job import job
 
 if __name__ == "__main__":
@@ -14,10 +13,10 @@ if __name__ == "__main__":
             "paper": experiment["paper"],
             "strategy": experiment["strategy"],
             "source": experiment["source"],
-            "fold": snakemake.wildcards.fold,
+            "fold": int(snakemake.wildcards.fold),
         }
         times = time_scores(Path(snakemake.input.log), Path(snakemake.input.description))
-        rows = [{**identity, "dataset": "", "split": "", **time} for time in times]
+        rows = [ScoreRow(**identity, dataset="", split="", **time._asdict()) for time in times]
         for (dataset, split), labels in zip(
             experiment["evaluate"].items(), snakemake.input.labels, strict=True
         ):
@@ -28,5 +27,7 @@ if __name__ == "__main__":
                 classes=experiment["labels"][dataset],
                 tolerance_mm=snakemake.params.tolerance_mm,
             )
-            rows += [{**identity, "dataset": dataset, "split": split, **score} for score in scores]
-        write_csv(snakemake.output[0], round_values(rows), columns=COLUMNS)
+            rows += [
+                ScoreRow(**identity, dataset=dataset, split=split, **score._asdict()) for score in scores
+            ]
+        write_scores(snakemake.output[0], rows)

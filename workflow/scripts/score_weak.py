@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from covidseg.evaluation.scoring import COLUMNS, round_values
+from covidseg.evaluation.scoring import ScoreRow, write_scores
 from covidseg.files import write_csv
 from covidseg.job import job
 from covidseg.weak.evaluation import count_pixels, threshold_curve, weak_scores
@@ -26,7 +26,10 @@ if __name__ == "__main__":
             scores = weak_scores(
                 counts, names, threshold=params.threshold, limits=tuple(params.threshold_range)
             )
-            rows += [{**identity, "dataset": dataset, "split": split, **score} for score in scores]
+            rows += [
+                ScoreRow(**identity, dataset=dataset, split=split, case=case, metric=metric, value=value)
+                for case, metric, value in scores
+            ]
             curves.append(threshold_curve(counts).assign(split=split))
-        write_csv(snakemake.output.scores, round_values(rows), columns=COLUMNS)
+        write_scores(snakemake.output.scores, rows)
         write_csv(snakemake.output.curves, pd.concat(curves), digits=9)

@@ -3,9 +3,12 @@
 import ctypes
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
+from torch import nn
 
+Network = TypeVar("Network", bound=nn.Module)
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -16,10 +19,15 @@ class Compute:
     device: torch.device
     precision: torch.dtype
 
-    def autocast(self) -> AbstractContextManager:
+    def autocast(self) -> AbstractContextManager[object]:
         """Return the context in which a network's forward pass runs."""
         enabled = self.precision != torch.float32
         return torch.autocast(self.device.type, dtype=self.precision, enabled=enabled)
+
+    def place(self, network: Network, memory_format: torch.memory_format) -> Network:
+        """Move a network to the device, its weights in a memory format."""
+        # The types that torch gives for `to` leave memory_format out.
+        return network.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
 
     def __str__(self) -> str:
         if self.device.type == "cuda":

@@ -8,10 +8,10 @@ import math
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_csv(
     path: str | Path,
-    table: "pd.DataFrame | Sequence[dict]",
+    table: "pd.DataFrame | Sequence[Mapping[str, object]]",
     *,
     columns: Sequence[str] = (),
     digits: int | None = None,
@@ -88,12 +88,16 @@ def write_csv(
         columns: of rows, in their order; by default those of the first row.
         digits: significant digits of a float; None: as many as it takes to read the same number back.
     """
-    if not isinstance(table, Sequence):
-        columns, table = list(table.columns), table.to_dict("records")
+    names: Sequence[Any]
+    rows: Sequence[Mapping[Any, object]]
+    if isinstance(table, Sequence):
+        rows, names = table, columns or list(table[0])
+    else:
+        rows, names = table.to_dict("records"), list(table.columns)
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns or list(table[0]), lineterminator="\n")
+    writer = csv.DictWriter(buffer, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _cell(value, digits) for name, value in row.items()} for row in table)
+    writer.writerows({name: _cell(value, digits) for name, value in row.items()} for row in rows)
     write_text(path, buffer.getvalue())
 
 
@@ -124,7 +128,7 @@ def digest(path: str | Path, algorithm: str = "sha256") -> str:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
-def fingerprint(content: list, files: list[Path]) -> str:
+def fingerprint(content: list[object], files: list[Path]) -> str:
     """Return a checksum of configuration, code and data: what, if it is the same, gives the same model."""
     text = json.dumps([content, [digest(file) for file in files]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

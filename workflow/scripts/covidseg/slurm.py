@@ -39,7 +39,8 @@ def requeue() -> bool:
 
     Returns whether it was: not outside of such a job, and not where the cluster does not allow it.
     """
-    return can_requeue() and _run("scontrol", "requeue", job_number()).returncode == 0
+    job = job_number()
+    return job is not None and can_requeue() and _run("scontrol", "requeue", job).returncode == 0
 
 
 def settle_leftovers(folder: Path) -> list[str]:
@@ -68,7 +69,8 @@ def settle_leftovers(folder: Path) -> list[str]:
 
 def _own_job() -> list[str]:
     """Return state, node and comment of this process's job; empty outside of one, or if SLURM is silent."""
-    asked = job_number() and _output("squeue", "--noheader", "--job", job_number(), "--format=%T|%N|%k")
+    job = job_number()
+    asked = job and _output("squeue", "--noheader", "--job", job, "--format=%T|%N|%k")
     return (asked or "||").split("|", 2)
 
 
@@ -84,7 +86,7 @@ def _wait_until_gone(jobs: list[str]) -> None:
     log.warning("SLURM jobs %s do not end; they may write into the same files", ", ".join(jobs))
 
 
-def _run(*command: str) -> subprocess.CompletedProcess:
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         log.warning("%s: %s", " ".join(command), done.stderr.strip())

@@ -11,11 +11,12 @@ import sys
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 
 # nibabel imports pydicom where it can, for readers of DICOM that nothing here uses; that doubles its time.
-_absent = sys.modules.setdefault("pydicom", None) is None
+_absent = sys.modules.setdefault("pydicom", None) is None  # type: ignore[arg-type]  # None: not to be found
 import nibabel as nib
 
 if _absent:
@@ -35,6 +36,13 @@ SLACK_BYTES = 1 << 20  # after the voxels: some programs fill a block up
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
+class GeometryFields(TypedDict):
+    """A Geometry as JSON: the same fields as plain lists."""
+
+    shape: list[int]
+    affine: list[list[float]]
+
+
 @dataclass(frozen=True)
 class Geometry:
     """Where a voxel grid lies in the patient.
@@ -50,7 +58,8 @@ class Geometry:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """Millimetres per voxel (z, y, x)."""
-        return tuple(round(float(s), 5) for s in np.linalg.norm(self.affine[:3, 2::-1], axis=0))
+        z, y, x = (round(float(s), 5) for s in np.linalg.norm(self.affine[:3, 2::-1], axis=0))
+        return z, y, x
 
     def differences(self, other: "Geometry") -> list[str]:
         """Name what differs: shape, spacing, or position (beyond a tenth of a voxel at any corner)."""
@@ -66,14 +75,15 @@ class Geometry:
                 found.append(f"position or direction, by {offset:.3g} mm")
         return found
 
-    def to_json(self) -> dict:
+    def to_json(self) -> GeometryFields:
         """Return the geometry as plain lists, for `from_json`."""
         return {"shape": list(self.shape), "affine": self.affine.tolist()}
 
     @classmethod
-    def from_json(cls, content: dict) -> "Geometry":
+    def from_json(cls, content: GeometryFields) -> "Geometry":
         """Rebuild what `to_json` gave."""
-        return cls(tuple(content["shape"]), np.array(content["affine"]))
+        z, y, x = content["shape"]
+        return cls((z, y, x), np.array(content["affine"]))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import tarfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
@@ -34,30 +35,22 @@ class Archive:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            self._archive, entries = self._open()
+            self._archive, readers = self._open()
         except BROKEN as error:
             raise InputError(f"{path}: truncated or not an archive ({error})") from error
-        self._entries = {
-            name: entry for name, entry in entries.items() if not PurePosixPath(name).name.startswith("._")
+        self._readers = {
+            name: read for name, read in readers.items() if not PurePosixPath(name).name.startswith("._")
         }
 
     @property
     def names(self) -> list[str]:
         """Names of the files in archive order, in which a compressed tar is read without going back."""
-        return list(self._entries)
+        return list(self._readers)
 
     def read(self, name: str) -> bytes:
         """Return a member's content; damage in it is an error."""
-        entry = self._entries[name]
         try:
-            if isinstance(entry, Path):
-                return entry.read_bytes()
-            if isinstance(entry, zipfile.ZipInfo):
-                return self._archive.read(entry)
-            content = self._archive.extractfile(entry).read()
-            if len(content) != entry.size:
-                raise EOFError(f"{len(content)} of {entry.size} bytes")
-            return content
+            return self._readers[name]()
         except BROKEN as error:
             raise InputError(f"{self.path}: member {name} is damaged ({error})") from error
 
@@ -68,26 +61,35 @@ class Archive:
         if self._archive is not None:
             self._archive.close()
 
-    def _open(self) -> tuple[zipfile.ZipFile | tarfile.TarFile | None, dict]:
+    def _open(self) -> tuple[zipfile.ZipFile | tarfile.TarFile | None, dict[str, Callable[[], bytes]]]:
+        """Return what is to be closed, and name -> function that reads the file."""
         if self.path.is_dir():
             files = [file for file in self.path.rglob("*") if file.is_file()]
-            return None, {file.relative_to(self.path).as_posix(): file for file in files}
+            return None, {file.relative_to(self.path).as_posix(): file.read_bytes for file in files}
         if self.path.name.endswith(SINGLE) and self.path.exists():
-            return None, {self.path.name: self.path}
+            return None, {self.path.name: self.path.read_bytes}
         if zipfile.is_zipfile(self.path):
-            archive = zipfile.ZipFile(self.path)
-            for entry in archive.infolist():
-                self._refuse_unsafe(entry.filename, stat.S_IFMT(entry.external_attr >> 16))
-                self._refuse_bomb(entry)
-            self._refuse_doubled(archive.namelist())
-            return archive, {entry.filename: entry for entry in archive.infolist() if not entry.is_dir()}
+            return self._open_zip()
+        return self._open_tar()
+
+    def _open_zip(self) -> tuple[zipfile.ZipFile, dict[str, Callable[[], bytes]]]:
+        archive = zipfile.ZipFile(self.path)
+        for entry in archive.infolist():
+            self._refuse_unsafe(entry.filename, stat.S_IFMT(entry.external_attr >> 16))
+            self._refuse_bomb(entry)
+        self._refuse_doubled(archive.namelist())
+        files = [entry for entry in archive.infolist() if not entry.is_dir()]
+        return archive, {entry.filename: partial(archive.read, entry) for entry in files}
+
+    def _open_tar(self) -> tuple[tarfile.TarFile, dict[str, Callable[[], bytes]]]:
         archive = tarfile.open(self.path)  # noqa: SIM115  (closed by __exit__)
         for entry in archive:
             kind = 0 if entry.isreg() or entry.isdir() else stat.S_IFLNK
             self._refuse_unsafe(entry.name, kind)
         self._refuse_short_tar()
         self._refuse_doubled(archive.getnames())
-        return archive, {entry.name: entry for entry in archive.getmembers() if entry.isreg()}
+        files = [entry for entry in archive.getmembers() if entry.isreg()]
+        return archive, {entry.name: partial(_read_member, archive, entry) for entry in files}
 
     def _refuse_unsafe(self, name: str, kind: int) -> None:
         path = PurePosixPath(name.replace("\\", "/"))
@@ -117,6 +119,14 @@ class Archive:
             file.seek(-1024, 2)
             if file.read().strip(b"\0"):
                 raise EOFError("the end-of-archive mark is missing")
+
+
+def _read_member(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(entry)
+    content = file.read() if file else b""
+    if len(content) != entry.size:
+        raise EOFError(f"{len(content)} of {entry.size} bytes")
+    return content
 
 
 def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:

@@ -38,11 +38,12 @@ def find_by_hand(path: Path, homepage: str, members: dict[str, list[str] | None]
 def _verify_members(archive: Archive, pattern: str, cases: list[str] | None) -> None:
     expression = re.compile(member_expression(pattern, f"(?P<case>{'[^/]+' if cases else '.+?'})"))
     found = {match["case"] for name in archive.names if (match := expression.fullmatch(name))}
-    missing = [case for case in cases or [] if case not in found]
+    expected = cases or []
+    missing = [case for case in expected if case not in found]
     held = f"it holds {', '.join(archive.names[:SHOWN])} ...: pack it as the pattern says"
     if missing:
         raise InputError(
-            f"{archive.path}: {pattern} is not there for {len(missing)} of {len(cases)} cases "
+            f"{archive.path}: {pattern} is not there for {len(missing)} of {len(expected)} cases "
             f"({', '.join(missing[:SHOWN])} ...); {held}"
         )
     if not found:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ ALGORITHMS = ("sha256", "md5", "git_blob")
 CHUNK = 1 << 20
 
 
-def verify(file: Path, expected: dict, path: Path, address: str) -> None:
+def verify(file: Path, expected: Mapping[str, object], path: Path, address: str) -> None:
     """Raise InputError if the file is not the expected one.
 
     Args:
@@ -26,7 +27,7 @@ def verify(file: Path, expected: dict, path: Path, address: str) -> None:
         path: how messages call the file.
         address: where it comes from, for messages.
     """
-    found = {"bytes": file.stat().st_size} if "bytes" in expected else {}
+    found: dict[str, object] = {"bytes": file.stat().st_size} if "bytes" in expected else {}
     found |= {name: checksum(file, name) for name in ALGORITHMS if name in expected}
     for name, value in found.items():
         if value != expected[name]:

@@ -15,6 +15,7 @@ import requests
 
 from covidseg.archives.archive import Archive, write_zip
 from covidseg.archives.checksums import verify
+from covidseg.archives.dataset import Checksums
 from covidseg.archives.http import ask, discard, fetch
 from covidseg.errors import InputError
 from covidseg.files import atomic_path
@@ -92,13 +93,13 @@ def fetch_from_tcia(session: requests.Session, series: Series, target: Path) -> 
         discard(part)
 
 
-def _list_bucket(session: requests.Session, address: str, series: Series) -> dict[str, dict]:
+def _list_bucket(session: requests.Session, address: str, series: Series) -> dict[str, Checksums]:
     """Return key -> bytes and md5. The ETag of a file that was put there in one piece is its MD5."""
     found = ElementTree.fromstring(ask(session, address).content)
-    listed = {
-        entry.findtext(f"{XML}Key"): {
-            "bytes": int(entry.findtext(f"{XML}Size")),
-            "md5": entry.findtext(f"{XML}ETag").strip('"'),
+    listed: dict[str, Checksums] = {
+        entry.findtext(f"{XML}Key", ""): {
+            "bytes": int(entry.findtext(f"{XML}Size", "")),
+            "md5": entry.findtext(f"{XML}ETag", "").strip('"'),
         }
         for entry in found.iter(f"{XML}Contents")
     }

@@ -93,7 +93,7 @@ def _fetch(address: str, record: str | None, part: Path, tables: Path) -> None:
                 raise
 
 
-def _read_record(session: requests.Session, record: str, address: str) -> dict:
+def _read_record(session: requests.Session, record: str, address: str) -> dict[str, object]:
     """Return size and MD5 of a file from the JSON of its Zenodo record."""
     name = address.rpartition("/")[2]
     for file in ask(session, record).json().get("files", []):

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import requests
 import urllib3
@@ -18,6 +18,8 @@ from covidseg.errors import InputError
 from covidseg.files import write_json
 
 log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 CHUNK = 1 << 20
 PROGRESS_SECONDS = 10
@@ -106,9 +108,7 @@ def discard(target: Path) -> None:
     _note(target).unlink(missing_ok=True)
 
 
-def _patiently(
-    attempt: Callable[[], requests.Response | None], address: str, progress: Callable[[], int]
-) -> requests.Response | None:
+def _patiently(attempt: Callable[[], Answer], address: str, progress: Callable[[], int]) -> Answer:
     """Try until it works, it is refused, or `progress`, in bytes, gets no further for too many tries."""
     failures, furthest = 0, progress()
     while True:
@@ -137,13 +137,13 @@ def _attempt(session: requests.Session, address: str, target: Path) -> None:
         headers = {"Range": f"bytes={kept}-"} | ({"If-Range": known.validator} if known.validator else {})
     with session.get(address, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
         if response.status_code == 416:
-            if known.size == kept:
+            if known and known.size == kept:
                 return
             discard(target)
             raise Busy(f"has no byte {kept} any more: the file has changed")
         _refuse_status(response, address)
         found = _version(response, address, resumed=response.status_code == 206)
-        if response.status_code == 206 and _differ(found, known):
+        if response.status_code == 206 and (known is None or _differ(found, known)):
             discard(target)
             raise Busy("the file has changed since the last try; from the start")
         if response.status_code == 200:
@@ -249,6 +249,7 @@ def _size(path: Path) -> int:
 
 def _reason(error: Exception) -> str:
     """Return the innermost message, in one line: the libraries wrap a cause in several."""
-    while error.__context__ is not None and not isinstance(error, Busy):
-        error = error.__context__
-    return " ".join(str(error).split()) or type(error).__name__
+    cause: BaseException = error
+    while cause.__context__ is not None and not isinstance(cause, Busy):
+        cause = cause.__context__
+    return " ".join(str(cause).split()) or type(cause).__name__

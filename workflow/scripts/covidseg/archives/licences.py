@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from covidseg.archives.dataset import Datasets
 from covidseg.errors import InputError
 
 
-def licence_table(datasets: dict, phantom: list[str]) -> pd.DataFrame:
+def licence_table(datasets: Datasets, phantom: list[str]) -> pd.DataFrame:
     """Return one row a data set that archives are fetched of.
 
     Args:
@@ -29,7 +30,7 @@ def licence_table(datasets: dict, phantom: list[str]) -> pd.DataFrame:
     )
 
 
-def describe_licences(datasets: dict, folder: Path) -> str:
+def describe_licences(datasets: Datasets, folder: Path) -> str:
     """Return what is printed before real data sets are fetched into a folder, a line each.
 
     Raises:

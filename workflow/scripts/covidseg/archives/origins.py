@@ -2,14 +2,17 @@
 
 import csv
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from covidseg.archives.checksums import ALGORITHMS
+from covidseg.archives.dataset import Dataset, Datasets, Kind, Members, Pictures
 from covidseg.errors import InputError
 
-ARCHIVED = ("images", "labels", "lungs", "slices", "registry")  # keys of a data set that name an archive
-KINDS = ("images", "labels", "lungs", "slices")  # and those whose members have a pattern
+KINDS: tuple[Kind, ...] = ("images", "labels", "lungs", "slices")  # keys with patterns of members
+ARCHIVED: tuple[Kind | Literal["registry"], ...] = (*KINDS, "registry")  # keys that name an archive
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,10 @@ class Origin:
     """
 
     addresses: list[str]
-    checksums: dict
+    checksums: Mapping[str, object]
     record: str | None = None
     homepage: str = ""
-    members: dict[str, list[str] | None] | None = None
+    members: dict[str, list[str] | None] = field(default_factory=dict)
 
     @property
     def is_local(self) -> bool:
@@ -37,7 +40,7 @@ class Origin:
         return bool(self.addresses) and all(address.startswith("file:") for address in self.addresses)
 
 
-def read_origin(datasets: dict, host: str, archive: str, folder: Path) -> Origin:
+def read_origin(datasets: Datasets, host: str, archive: str, folder: Path) -> Origin:
     """Return the origin of data/raw/<host>/<archive>.
 
     Args:
@@ -53,7 +56,8 @@ def read_origin(datasets: dict, host: str, archive: str, folder: Path) -> Origin
     entry = datasets[host]["archives"][template]
     addresses = entry["address"] or []
     addresses = [addresses] if isinstance(addresses, str) else addresses
-    checksums = {name: entry[name] for name in (*ALGORITHMS, "bytes") if name in entry}
+    fields: Mapping[str, object] = entry
+    checksums = {name: fields[name] for name in (*ALGORITHMS, "bytes") if name in fields}
     if "checksums" in entry:
         checksums |= _row(folder / entry["checksums"], archive)
     return Origin(
@@ -64,14 +68,21 @@ def read_origin(datasets: dict, host: str, archive: str, folder: Path) -> Origin
     )
 
 
-def patterns(entry: dict) -> list[str]:
+def archive_paths(dataset: Dataset) -> list[str]:
+    """Return the paths below data/raw, with {case}, of the archives that an entry of datasets.yaml names."""
+    return [dataset[key]["archive"] for key in ARCHIVED if key in dataset]
+
+
+def patterns(entry: Members | Pictures) -> list[str]:
     """Return the patterns of members in an entry."""
-    return [entry[key] for key in ("member", "images", "normal", "lesion", "masks") if key in entry]
+    fields: Mapping[str, object] = entry
+    keys = ("member", "images", "normal", "lesion", "masks")
+    return [str(fields[key]) for key in keys if key in fields]
 
 
-def _entry_of(archives: dict, archive: str) -> tuple[str, str]:
+def _entry_of(archives: Iterable[str], archive: str) -> tuple[str, str]:
     """Return the entry's name and the case in the archive's: the longest name that fits is meant."""
-    fitting = {}
+    fitting: dict[str, str] = {}
     for template in archives:
         head, _, tail = template.partition("{case}")
         expression = re.escape(head) + ("(?P<case>.+)" + re.escape(tail) if "{case}" in template else "")
@@ -81,7 +92,7 @@ def _entry_of(archives: dict, archive: str) -> tuple[str, str]:
     return chosen, fitting[chosen]
 
 
-def _row(table: Path, archive: str) -> dict:
+def _row(table: Path, archive: str) -> dict[str, str]:
     try:
         with open(table, newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
@@ -92,12 +103,12 @@ def _row(table: Path, archive: str) -> dict:
     raise InputError(f"{table}: no row of {archive}; add it, or remove `checksums` in datasets.yaml")
 
 
-def check_datasets(datasets: dict, splits: dict, path: Path) -> None:
+def check_datasets(datasets: Datasets, splits: Collection[str], path: Path) -> None:
     """Raise InputError, which names the file, the key and what is allowed, for what a schema cannot see.
 
     Args:
         datasets: content of datasets.yaml.
-        splits: content of splits.json.
+        splits: names of the splits in splits.json.
         path: of datasets.yaml.
     """
     for name, dataset in datasets.items():
@@ -119,8 +130,8 @@ def check_datasets(datasets: dict, splits: dict, path: Path) -> None:
             )
 
 
-def _check_archives(name: str, dataset: dict, datasets: dict, path: Path) -> None:
-    for kind in filter(dataset.get, ARCHIVED):
+def _check_archives(name: str, dataset: Dataset, datasets: Datasets, path: Path) -> None:
+    for kind in (key for key in ARCHIVED if key in dataset):
         owner, _, archive = dataset[kind]["archive"].partition("/")
         if archive not in datasets.get(owner, {}).get("archives", {}):
             known = {f"{name}/{entry}": name for name in datasets for entry in datasets[name]["archives"]}

@@ -1,14 +1,38 @@
 """Preprocessed cases on disk: plain arrays that can be memory-mapped, so that a patch is read alone."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from covidseg.files import write_array, write_json
 
+if TYPE_CHECKING:
+    from covidseg.volumes import GeometryFields
+
 FOREGROUND_LOCATIONS = 10_000  # kept per label and case, as many as nnU-Net keeps
+
+
+@dataclass(frozen=True)
+class ArrayDescription:
+    """What case.json says of a preprocessed case.
+
+    Attributes:
+        geometry: of the ingested scan, as `Geometry.to_json` gives it.
+        spacing_mm: millimetres per voxel (z, y, x) of the arrays.
+        sha256: checksums of the ingested scan and of its label map.
+    """
+
+    geometry: "GeometryFields"
+    spacing_mm: list[float]
+    sha256: list[str]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Return the description of the case in a folder."""
+        return cls(**json.loads((folder / "case.json").read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True)
@@ -20,22 +44,22 @@ class Preprocessed:
         image: float16 (z, y, x), z-score, memory-mapped.
         label: uint8 (z, y, x), memory-mapped.
         foreground: int32 (n, 4): label id, z, y, x of some voxels of every label.
-        description: geometry of the ingested scan, spacing_mm of the arrays, sha256 of image and label.
+        description: of the scan and the arrays.
     """
 
     name: str
     image: np.ndarray
     label: np.ndarray
     foreground: np.ndarray
-    description: dict
+    description: ArrayDescription
 
 
-def save_case(folder: Path, image: np.ndarray, label: np.ndarray, description: dict) -> None:
+def save_case(folder: Path, image: np.ndarray, label: np.ndarray, description: ArrayDescription) -> None:
     """Write a preprocessed case: arrays as plain .npy, which can be memory-mapped, and case.json."""
     folder.mkdir()
     for name, array in (("image", image), ("label", label), ("foreground", _foreground(label))):
         write_array(folder / f"{name}.npy", array)
-    write_json(folder / "case.json", description)
+    write_json(folder / "case.json", asdict(description))
 
 
 def _foreground(label: np.ndarray) -> np.ndarray:
@@ -56,5 +80,5 @@ def open_case(folder: Path) -> Preprocessed:
         np.load(folder / "image.npy", mmap_mode="r"),
         np.load(folder / "label.npy", mmap_mode="r"),
         np.load(folder / "foreground.npy"),
-        json.loads((folder / "case.json").read_text()),
+        ArrayDescription.read(folder),
     )

@@ -1,10 +1,13 @@
 """Raw archives to cases in one form: LPS NIfTI, image and label on one grid, the project's label ids."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from covidseg.archives.dataset import Dataset
+from covidseg.cases.case_folder import CaseFolder, CaseRow, volume_path
 from covidseg.cases.intensity import first_fitting, intensity_of
 from covidseg.cases.orientation import (
     EXCHANGED,
@@ -27,8 +30,8 @@ ROUNDING = 0.05  # of a label's value
 ENOUGH_CASES = 5  # to judge by the lungs' sizes
 
 
-def ingest(dataset: dict, *, raw: Path, names: list[str] | None, output: Path, workers: int) -> None:
-    """Ingest a data set: `images/<case>.nii.gz`, `labels/<case>.nii.gz` and `cases.csv` below `output`.
+def ingest(dataset: Dataset, *, raw: Path, names: list[str] | None, output: CaseFolder, workers: int) -> None:
+    """Ingest a data set: scans, label maps and the table of the cases.
 
     Args:
         dataset: entry of config/datasets.yaml.
@@ -42,28 +45,27 @@ def ingest(dataset: dict, *, raw: Path, names: list[str] | None, output: Path, w
     """
     cases = list_cases(dataset, raw, names)
 
-    with atomic_directory(output / "images") as images, atomic_directory(output / "labels") as labels:
+    with atomic_directory(output.images) as images, atomic_directory(output.labels) as labels:
 
-        def one(case: str) -> tuple[dict, bool | None]:
+        def one(case: str) -> tuple[CaseRow, bool | None]:
             row, left_is_smaller = ingest_case(dataset, raw, case, images=images, labels=labels)
-            done = "; ".join(
-                filter(None, [f"{row['shape']} voxels of {row['spacing_mm']} mm", row["corrections"]])
-            )
-            log.info("ingested %s: %s", case, done)
+            cells = row.to_csv()
+            done = f"{cells['shape']} voxels of {cells['spacing_mm']} mm"
+            log.info("ingested %s: %s", case, "; ".join([done, *row.corrections]))
             return row, left_is_smaller
 
         rows, left_is_smaller = zip(*in_parallel(one, cases, workers), strict=True)
     _warn_of_empty_labels(dataset, rows)
-    _warn_of_corrections(output.name, rows)
+    _warn_of_corrections(output.path.name, rows)
     if "sides" in dataset:
         smaller = dict(zip(cases, left_is_smaller, strict=True))
-        _warn_of_large_left_lungs(output.name, dataset["sides"], smaller)
-    write_csv(output / "cases.csv", rows)
+        _warn_of_large_left_lungs(output.path.name, dataset["sides"], smaller)
+    write_csv(output.table, [row.to_csv() for row in rows])
 
 
 def ingest_case(
-    dataset: dict, raw: Path, case: str, *, images: Path, labels: Path
-) -> tuple[dict, bool | None]:
+    dataset: Dataset, raw: Path, case: str, *, images: Path, labels: Path
+) -> tuple[CaseRow, bool | None]:
     """Ingest one case; raises InputError.
 
     Returns:
@@ -89,19 +91,19 @@ def ingest_case(
             corrections.append(correction)
             left_is_smaller ^= correction == EXCHANGED
     _check_intensity(image.array, dataset, case, where)
-    write_volume(images / f"{case}.nii.gz", image)
-    write_volume(labels / f"{case}.nii.gz", Volume(mapped, image.geometry))
-    row = {
-        "case": case,
-        "patient": patient_of(dataset, case),
-        "shape": "x".join(str(n) for n in image.geometry.shape),
-        "spacing_mm": "x".join(f"{s:g}" for s in image.geometry.spacing),
-        "hu_min": image.array.min(),
-        "hu_max": image.array.max(),
-        **{f"voxels_{name}": np.count_nonzero(mapped == i) for i, name in dataset["regions"].items()},
-        "corrections": "; ".join(corrections),
-        "sha256": digest(images / f"{case}.nii.gz"),
-    }
+    write_volume(volume_path(images, case), image)
+    write_volume(volume_path(labels, case), Volume(mapped, image.geometry))
+    row = CaseRow(
+        case=case,
+        patient=patient_of(dataset, case),
+        shape=image.geometry.shape,
+        spacing_mm=image.geometry.spacing,
+        hu_min=image.array.min().item(),
+        hu_max=image.array.max().item(),
+        voxels={name: int(np.count_nonzero(mapped == i)) for i, name in dataset["regions"].items()},
+        corrections=tuple(corrections),
+        sha256=digest(volume_path(images, case)),
+    )
     return row, left_is_smaller
 
 
@@ -124,7 +126,7 @@ def remap(label: np.ndarray, ids: dict[int, int], name: str) -> np.ndarray:
             if nearest not in ids or abs(found - nearest) > ROUNDING:
                 raise InputError(f"{name}: label id {found:g} in slice {place}; the map has {sorted(ids)}")
             target[plane == found] = ids[nearest]
-            rounded += found != nearest and np.count_nonzero(plane == found)
+            rounded += int(found != nearest and np.count_nonzero(plane == found))
     if rounded:
         log.warning(
             "%s: %d voxels of the label are not whole numbers, but within %g", name, rounded, ROUNDING
@@ -132,7 +134,7 @@ def remap(label: np.ndarray, ids: dict[int, int], name: str) -> np.ndarray:
     return mapped
 
 
-def _check_intensity(image: np.ndarray, dataset: dict, case: str, name: str) -> None:
+def _check_intensity(image: np.ndarray, dataset: Dataset, case: str, name: str) -> None:
     low, high = image.min(), image.max()
     fits, expected = {
         "windowed": (low >= 0 and high <= 255, "0 to 255 (windowed)"),
@@ -145,18 +147,18 @@ def _check_intensity(image: np.ndarray, dataset: dict, case: str, name: str) -> 
         )
 
 
-def _warn_of_empty_labels(dataset: dict, rows: list[dict]) -> None:
+def _warn_of_empty_labels(dataset: Dataset, rows: Sequence[CaseRow]) -> None:
     for region in dataset["regions"].values():
-        empty = [row["case"] for row in rows if row[f"voxels_{region}"] == 0]
+        empty = [row.case for row in rows if row.voxels[region] == 0]
         if empty:
             log.warning(
                 "%d of %d cases have an empty label %s: %s", len(empty), len(rows), region, ", ".join(empty)
             )
 
 
-def _warn_of_corrections(name: str, rows: list[dict]) -> None:
+def _warn_of_corrections(name: str, rows: Sequence[CaseRow]) -> None:
     for correction in (MASKS_HEADER, MIRRORED, EXCHANGED):
-        count = sum(correction in row["corrections"] for row in rows)
+        count = sum(correction in row.corrections for row in rows)
         if count:
             log.warning(
                 "%s: %s in %d of %d cases, listed in cases.csv",

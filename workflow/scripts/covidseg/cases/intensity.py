@@ -5,7 +5,10 @@ from fnmatch import fnmatch
 import numpy as np
 import torch
 
+from covidseg.archives.dataset import Dataset
 from covidseg.errors import InputError
+
+Window = tuple[float, float]  # the values of voxels that become 0 and 255
 
 
 def first_fitting(patterns: dict[str, str], case: str) -> str:
@@ -18,12 +21,12 @@ def first_fitting(patterns: dict[str, str], case: str) -> str:
     )
 
 
-def intensity_of(dataset: dict, case: str) -> str:
+def intensity_of(dataset: Dataset, case: str) -> str:
     """Return "hounsfield", "windowed" (0..255 already) or "grey" (of no known relation to HU) for a case."""
     return dataset["intensity"][first_fitting(dataset["intensity"], case)]
 
 
-def window_of(dataset: dict, case: str, image: np.ndarray, window: tuple) -> tuple | None:
+def window_of(dataset: Dataset, case: str, image: np.ndarray, window: Window) -> Window | None:
     """Return the voxels of a case that become 0 and 255; None if it came so.
 
     Args:
@@ -38,7 +41,7 @@ def window_of(dataset: dict, case: str, image: np.ndarray, window: tuple) -> tup
     return None if kind == "windowed" else window
 
 
-def to_window(slice_: torch.Tensor, window: tuple | None) -> torch.Tensor:
+def to_window(slice_: torch.Tensor, window: Window | None) -> torch.Tensor:
     """Return a slice with the window's HU as 0 to 255, what lies outside clipped; None: it came so."""
     slice_ = slice_.float()
     if window is None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from covidseg.cases.intensity import intensity_of
+from covidseg.archives.dataset import Dataset
+from covidseg.cases.case_folder import SUFFIX, CaseFolder, volume_path
+from covidseg.cases.intensity import Window, intensity_of
 from covidseg.cases.splits import Folds, describe_leaks, find_leaks, patient_of
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, write_json
@@ -19,15 +21,14 @@ from covidseg.volumes import Volume, read_volume, write_volume
 log = logging.getLogger(__name__)
 
 CHANNEL = "0000"  # nnU-Net's suffix of an image's first channel
-ENDING = ".nii.gz"
 
 
 def export(
-    dataset: dict,
+    dataset: Dataset,
     folds: Folds,
     *,
-    cases: Path,
-    window: tuple[int, int],
+    cases: CaseFolder,
+    window: Window,
     config_name: str,
     output: Path,
     workers: int,
@@ -41,7 +42,7 @@ def export(
     Args:
         dataset: entry of config/datasets.yaml.
         folds: of `results/splits/<data set>.json`.
-        cases: the ingested data set (images/, labels/).
+        cases: the ingested data set.
         window: HU that the networks see; the scans are clipped to it.
         config_name: name of the configuration, for the description.
         output: nnU-Net's folder of the data set, Dataset<number>_<name>.
@@ -62,17 +63,17 @@ def export(
         labels.mkdir()
 
         def one(case: str) -> None:
-            image = read_volume(cases / "images" / f"{case}{ENDING}")
+            image = read_volume(cases.image(case))
             windowed = intensity_of(dataset, case) == "windowed"
             clipped = Volume(to_hounsfield(image.array, window, windowed=windowed), image.geometry)
-            write_volume(images / f"{case}_{CHANNEL}{ENDING}", clipped)
-            shutil.copyfile(cases / "labels" / f"{case}{ENDING}", labels / f"{case}{ENDING}")
+            write_volume(volume_path(images, f"{case}_{CHANNEL}"), clipped)
+            shutil.copyfile(cases.label(case), volume_path(labels, case))
             log.info("exported %s", case)
 
         in_parallel(one, names, workers)
 
 
-def to_hounsfield(image: np.ndarray, window: tuple[int, int], *, windowed: bool) -> np.ndarray:
+def to_hounsfield(image: np.ndarray, window: Window, *, windowed: bool) -> np.ndarray:
     """Return a scan (z, y, x) in whole HU (int16), clipped to the window.
 
     Data sets mix scans in HU with scans published as the window's 0 to 255, which nnU-Net would take for HU.
@@ -83,7 +84,7 @@ def to_hounsfield(image: np.ndarray, window: tuple[int, int], *, windowed: bool)
     return np.clip(image, low, high).round().astype(np.int16)
 
 
-def describe(dataset: dict, folds: Folds, window: tuple[int, int], config_name: str) -> dict:
+def describe(dataset: Dataset, folds: Folds, window: Window, config_name: str) -> dict[str, object]:
     """Return what dataset.json says of a data set whatever its number of cases; raises InputError."""
     regions, (low, high) = dataset["regions"], window
     if sorted(regions) != list(range(1, len(regions) + 1)):
@@ -108,7 +109,7 @@ def describe(dataset: dict, folds: Folds, window: tuple[int, int], config_name: 
     return {
         "channel_names": {"0": "CT"},
         "labels": {"background": 0, **{region: label for label, region in regions.items()}},
-        "file_ending": ENDING,
+        "file_ending": SUFFIX,
         "description": " ".join(sentences),
         "reference": dataset["homepage"],
         "licence": dataset["licence"],

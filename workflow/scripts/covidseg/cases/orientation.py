@@ -46,7 +46,7 @@ def scan_under_masks(image: Volume, lungs: Volume) -> Volume | None:
     ]
     if not flipped or image.array.shape != lungs.array.shape:
         return None
-    turned, mask = np.flip(image.array, flipped), lungs.array > 0
+    turned, mask = np.flip(image.array, tuple(flipped)), lungs.array > 0
     if not mask.any() or turned[mask].mean() >= image.array[mask].mean():
         return None
     return Volume(np.ascontiguousarray(turned), lungs.geometry, lungs.stored)

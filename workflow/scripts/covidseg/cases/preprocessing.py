@@ -1,14 +1,17 @@
 """Cases to training arrays: window, z-score, one spacing, stored so that a patch is read alone."""
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from covidseg.cases.arrays import save_case
-from covidseg.cases.intensity import to_window, window_of
+from covidseg.archives.dataset import Dataset
+from covidseg.cases.arrays import ArrayDescription, save_case
+from covidseg.cases.case_folder import CaseFolder, cases_in
+from covidseg.cases.intensity import Window, to_window, window_of
 from covidseg.cases.resampling import new_shape, resample, resample_label, spline_orders
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, digest
@@ -19,32 +22,38 @@ log = logging.getLogger(__name__)
 
 
 def preprocess(
-    dataset: dict, *, cases: Path, target_spacing: tuple, window: tuple, output: Path, workers: int
+    dataset: Dataset,
+    *,
+    cases: CaseFolder,
+    target_spacing: tuple[float, float, float],
+    window: Window,
+    output: Path,
+    workers: int,
 ) -> None:
     """Preprocess every case of a data set into `output`, all of it or nothing.
 
     Args:
         dataset: entry of config/datasets.yaml.
-        cases: the ingested data set (images/, labels/, cases.csv).
+        cases: the ingested data set.
         target_spacing: (z, y, x) in mm.
         window: HU that become 0 and 255; grey levels that are no HU are taken as they are.
         output: folder with one subfolder a case.
         workers: cases at the same time.
     """
-    names = sorted(path.name.removesuffix(".nii.gz") for path in (cases / "images").glob("*.nii.gz"))
+    names = cases_in(cases.images)
     torch.set_num_threads(1)  # the cases are the parallel axis
     with atomic_directory(output) as partial_output:
 
         def one(name: str) -> None:
-            files = [cases / kind / f"{name}.nii.gz" for kind in ("images", "labels")]
+            files = [cases.image(name), cases.label(name)]
             image, label = read_volume(files[0]), read_volume(files[1]).array
             own_window = window_of(dataset, name, image.array, window)
             array = normalise_and_resample(image, target_spacing, window=own_window, name=str(files[0]))
-            description = {
-                "geometry": image.geometry.to_json(),
-                "spacing_mm": list(target_spacing),
-                "sha256": [digest(file) for file in files],
-            }
+            description = ArrayDescription(
+                geometry=image.geometry.to_json(),
+                spacing_mm=list(target_spacing),
+                sha256=[digest(file) for file in files],
+            )
             resampled = _resample_label(image, label, target_spacing, list(dataset["regions"]))
             save_case(partial_output / name, array, resampled, description)
             log.info("preprocessed %s: %s voxels of %s mm", name, array.shape, target_spacing)
@@ -53,7 +62,7 @@ def preprocess(
 
 
 def normalise_and_resample(
-    image: Volume, target_spacing: tuple, *, window: tuple | None, name: str
+    image: Volume, target_spacing: tuple[float, float, float], *, window: Window | None, name: str
 ) -> np.ndarray:
     """Return a scan as float16 (z, y, x) on the target spacing with mean 0 and standard deviation 1.
 
@@ -74,7 +83,7 @@ def normalise_and_resample(
     return resample(voxels, shape, orders, lambda slice_: (scale(slice_) - mean) / deviation).half().numpy()
 
 
-def _moments(voxels: torch.Tensor, scale: partial) -> tuple[float, float]:
+def _moments(voxels: torch.Tensor, scale: Callable[[torch.Tensor], torch.Tensor]) -> tuple[float, float]:
     total, squares = 0.0, 0.0
     for plane in voxels:
         scaled = scale(plane).double()
@@ -84,7 +93,9 @@ def _moments(voxels: torch.Tensor, scale: partial) -> tuple[float, float]:
     return mean, max(0.0, squares / voxels.numel() - mean**2) ** 0.5
 
 
-def _resample_label(image: Volume, label: np.ndarray, target_spacing: tuple, ids: list[int]) -> np.ndarray:
+def _resample_label(
+    image: Volume, label: np.ndarray, target_spacing: tuple[float, float, float], ids: list[int]
+) -> np.ndarray:
     geometry = image.geometry
     orders = spline_orders(geometry.spacing, target_spacing, order=1)
     shape = new_shape(geometry.shape, geometry.spacing, target_spacing)

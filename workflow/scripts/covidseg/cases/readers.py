@@ -9,13 +9,14 @@ from pathlib import Path
 import pydicom
 
 from covidseg.archives.archive import Archive, member_expression
+from covidseg.archives.dataset import Dataset, Members, Registry, VolumeKind
 from covidseg.cases.dicom import rasterise, read_series
 from covidseg.cases.stacks import read_stack
 from covidseg.errors import InputError
 from covidseg.volumes import Volume, parse_volume
 
 
-def list_cases(dataset: dict, raw: Path, names: list[str] | None) -> list[str]:
+def list_cases(dataset: Dataset, raw: Path, names: list[str] | None) -> list[str]:
     """Return the sorted names of the labelled cases, each of which must have an image.
 
     Args:
@@ -37,7 +38,7 @@ def list_cases(dataset: dict, raw: Path, names: list[str] | None) -> list[str]:
     return sorted(labelled)
 
 
-def _compare_with_registry(entry: dict, raw: Path, labelled: set[str]) -> None:
+def _compare_with_registry(entry: Registry, raw: Path, labelled: set[str]) -> None:
     path = raw / entry["archive"]
     with Archive(path) as archive:
         rows = list(csv.DictReader(archive.read(archive.names[0]).decode("utf-8-sig").splitlines()))
@@ -54,7 +55,7 @@ def _compare_with_registry(entry: dict, raw: Path, labelled: set[str]) -> None:
         )
 
 
-def load_case(dataset: dict, raw: Path, case: str) -> tuple[Volume, Volume, Volume | None]:
+def load_case(dataset: Dataset, raw: Path, case: str) -> tuple[Volume, Volume, Volume | None]:
     """Read one case's image, label and lungs, all LPS, with the archive's own label ids.
 
     The lungs are None where the data set names none.
@@ -71,9 +72,10 @@ def load_case(dataset: dict, raw: Path, case: str) -> tuple[Volume, Volume, Volu
     return image, label, _load(dataset, "lungs", raw, case, image)
 
 
-def _cases_of(dataset: dict, kind: str, raw: Path, names: list[str] | None) -> set[str]:
+def _cases_of(dataset: Dataset, kind: VolumeKind, raw: Path, names: list[str] | None) -> set[str]:
     entry = dataset[kind]
     if "{case}" in entry["archive"]:
+        assert names is not None, "the names are known where each case has an archive of its own"
         return set(names)
     expression = _expression(entry, "(?P<case>[^/]+)")
     with Archive(raw / entry["archive"]) as archive:
@@ -83,7 +85,7 @@ def _cases_of(dataset: dict, kind: str, raw: Path, names: list[str] | None) -> s
     return {dataset["case_name"].format(case=case) for case in found}
 
 
-def _near(archive: Archive, expression: re.Pattern) -> str:
+def _near(archive: Archive, expression: re.Pattern[str]) -> str:
     """Return a hint if a name would fit but for upper and lower case."""
     for name in archive.names:
         if re.fullmatch(expression.pattern, name, re.IGNORECASE):
@@ -91,7 +93,7 @@ def _near(archive: Archive, expression: re.Pattern) -> str:
     return ""
 
 
-def _load(dataset: dict, kind: str, raw: Path, case: str, image: Volume | None) -> Volume:
+def _load(dataset: Dataset, kind: VolumeKind, raw: Path, case: str, image: Volume | None) -> Volume:
     entry = dataset[kind]
     prefix, suffix = dataset["case_name"].split("{case}")
     own_name = case.removeprefix(prefix).removesuffix(suffix)
@@ -110,6 +112,7 @@ def _load(dataset: dict, kind: str, raw: Path, case: str, image: Volume | None) 
     name, content = _only(members, path, case)
     if entry["format"] == "nifti":
         return parse_volume(content, f"{path}:{name}")
+    assert image, "contours are labels, which are drawn on a scan"
     return rasterise(pydicom.dcmread(io.BytesIO(content)), entry["roi"], image.geometry, f"{path}:{name}")
 
 
@@ -128,5 +131,5 @@ def _only(members: dict[str, bytes], path: Path, case: str) -> tuple[str, bytes]
     return next(iter(members.items()))
 
 
-def _expression(entry: dict, case: str) -> re.Pattern:
+def _expression(entry: Members, case: str) -> re.Pattern[str]:
     return re.compile(member_expression(entry["member"], case, stack=entry["format"] == "slices"))

@@ -28,14 +28,16 @@ def spline_orders(
         if max(candidate) / min(candidate) > ANISOTROPY:
             orders[int(np.argmax(candidate))] = 0
             break
-    return tuple(orders)
+    z, y, x = orders
+    return z, y, x
 
 
 def new_shape(
     shape: tuple[int, ...], spacing: tuple[float, ...], target: tuple[float, ...]
 ) -> tuple[int, int, int]:
     """Return the voxels (z, y, x) that cover the same volume at the target spacing."""
-    return tuple(max(1, round(n * s / t)) for n, s, t in zip(shape, spacing, target, strict=True))
+    z, y, x = (max(1, round(n * s / t)) for n, s, t in zip(shape, spacing, target, strict=True))
+    return z, y, x
 
 
 @lru_cache(maxsize=64)

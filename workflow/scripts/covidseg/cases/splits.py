@@ -1,6 +1,5 @@
 """Which cases train and which test: the published folds, or a random 80/20 where there are none."""
 
-import csv
 import json
 import logging
 import math
@@ -10,18 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
+from covidseg.archives.dataset import Dataset
+from covidseg.cases.case_folder import read_case_rows
 from covidseg.errors import InputError
 
 log = logging.getLogger(__name__)
 
-Folds = list[dict[str, list[str]]]
+Folds = list[dict[str, list[str]]]  # each with the cases that `train` and those that `test`
+PublishedFolds = list[dict[str, list[str]]]  # as config/splits.json has them: `train` and `val`
 
 
 def make_split(
     kind: str,
     *,
     cases: Path,
-    published: list[dict] | None,
+    published: PublishedFolds | None,
     scheme: str,
     phantom: list[str] | None,
     seed: int,
@@ -40,12 +42,12 @@ def make_split(
     Raises:
         InputError: a case of the published split is missing.
     """
-    with open(cases, newline="") as file:
-        patients = {row["case"]: row["patient"] for row in csv.DictReader(file)}
+    patients = {row.case: row.patient for row in read_case_rows(cases)}
     if kind == "test":
         return [{"train": [], "test": sorted(patients)}]
     if kind == "random":
         return [random_split(patients, seed)]
+    assert published is not None, f"{kind} is the name of a published split"
     folds = _published(published, list(patients), phantom, f"{cases}: split {kind}")
     leaks = find_leaks(folds, patients)
     if scheme == "patient":
@@ -103,13 +105,13 @@ def describe_leaks(leaks: list[Leak]) -> str:
     return f"Published split: {'; '.join(found)}. With splits set to patient those test cases are left out."
 
 
-def patient_of(dataset: dict, case: str) -> str:
+def patient_of(dataset: Dataset, case: str) -> str:
     """Return the part of a case's name that names the patient, by the data set's entry in datasets.yaml."""
     match = re.match(dataset["patient"], case)
     return match[0] if match else case
 
 
-def published_folds(folds: list[dict], cases: set[str]) -> Folds:
+def published_folds(folds: PublishedFolds, cases: set[str]) -> Folds:
     """Return an entry of config/splits.json with our names of the parts, cut down to `cases`."""
     return [
         {"train": sorted(cases & set(fold["train"])), "test": sorted(cases & set(fold["val"]))}
@@ -117,7 +119,7 @@ def published_folds(folds: list[dict], cases: set[str]) -> Folds:
     ]
 
 
-def first_cases(folds: list[dict], count: int) -> list[str]:
+def first_cases(folds: PublishedFolds, count: int) -> list[str]:
     """Return the first `count` names of a published split, its ratio of training to test cases kept.
 
     Of several folds the training parts are taken one after the other; together they hold every case.
@@ -130,7 +132,7 @@ def first_cases(folds: list[dict], count: int) -> list[str]:
 
 def read_splits(paths: list[str]) -> dict[str, Folds]:
     """Read the splits of several data sets, results/splits/<data set>.json, into one dictionary."""
-    splits = {}
+    splits: dict[str, Folds] = {}
     for path in paths:
         splits |= json.loads(Path(path).read_text(encoding="utf-8"))
     return splits
@@ -147,13 +149,13 @@ def random_split(patients: dict[str, str], seed: int) -> dict[str, list[str]]:
         )
     shuffled = np.random.default_rng(seed).permutation(sorted(set(patients.values()))).tolist()
     training = shuffled[: min(len(shuffled) - 1, math.ceil(0.8 * len(shuffled)))]
-    parts = {"train": [], "test": []}
+    parts: dict[str, list[str]] = {"train": [], "test": []}
     for case in sorted(patients):
         parts["train" if patients[case] in training else "test"].append(case)
     return parts
 
 
-def _published(folds: list[dict], present: list[str], phantom: list[str] | None, where: str) -> Folds:
+def _published(folds: PublishedFolds, present: list[str], phantom: list[str] | None, where: str) -> Folds:
     wanted = {case for fold in folds for case in fold["train"] + fold["val"]}
     if phantom is not None:
         wanted &= set(phantom)

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 def read_stack(
     members: dict[str, bytes],
-    expression: re.Pattern,
+    expression: re.Pattern[str],
     *,
     spacing: list[float] | None,
     image: Volume | None,
@@ -54,15 +54,21 @@ def read_stack(
                 f"{file}: {_describe(picture)}, the first slice {_describe(levels[0])}; save all alike"
             )
     array = np.stack(levels)
-    affine = image.geometry.affine if image else np.diag([*reversed(spacing), 1.0])
+    if image:
+        affine = image.geometry.affine
+    else:
+        assert spacing, "the schema asks for the spacing of scans"
+        affine = np.diag(np.array([*spacing[::-1], 1.0]))
     return Volume(array, Geometry(array.shape, affine), slices=files)
 
 
-def _sort_slices(members: dict[str, bytes], expression: re.Pattern, name: str) -> dict[str, str]:
+def _sort_slices(members: dict[str, bytes], expression: re.Pattern[str], name: str) -> dict[str, str]:
     """Return slice -> path in the archive, in the order of the numbers."""
-    slices = {}
+    slices: dict[str, str] = {}
     for member in members:
-        slice_ = expression.fullmatch(member)["slice"]
+        match = expression.fullmatch(member)
+        assert match, "only paths that match are read"
+        slice_ = match["slice"]
         if slice_ in slices:
             raise InputError(f"{name}: {slices[slice_]} and {member} are the same slice of a case")
         slices[slice_] = member

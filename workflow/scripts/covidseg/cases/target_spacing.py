@@ -1,9 +1,10 @@
 """The spacing that every scan is brought to."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
+
+from covidseg.cases.case_folder import read_case_rows
 
 ANISOTROPY = 3.0  # nnU-Net's threshold, for spacings and for sizes
 
@@ -15,14 +16,13 @@ def target_spacing(cases: Path) -> tuple[float, float, float]:
     10th percentile instead, so that the finer scans keep their detail
     (nnU-Net v1, ExperimentPlanner3D_v21; the papers plan on covid20, ma2021 III).
     """
-    with open(cases, newline="") as file:
-        rows = list(csv.DictReader(file))
-    spacings = np.array([[float(v) for v in row["spacing_mm"].split("x")] for row in rows])
-    sizes = np.array([[int(v) for v in row["shape"].split("x")] for row in rows])
+    rows = read_case_rows(cases)
+    spacings, sizes = np.array([row.spacing_mm for row in rows]), np.array([row.shape for row in rows])
     target, size = np.median(spacings, axis=0), np.median(sizes, axis=0)
     worst = int(target.argmax())
     others = np.delete(target, worst)
     if target[worst] > ANISOTROPY * others.max() and size[worst] * ANISOTROPY < np.delete(size, worst).min():
         finer = np.percentile(spacings[:, worst], 10)
         target[worst] = max(finer, others.max() + 1e-5)
-    return tuple(float(v) for v in target)
+    z, y, x = (float(mm) for mm in target)
+    return z, y, x

@@ -1,17 +1,23 @@
 """Which models a table or figure shows: artefacts.yaml beside experiments.yaml."""
 
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
+from typing import Literal
 
+from covidseg.archives.dataset import Datasets
 from covidseg.config.checks import check_known
+from covidseg.config.entries import ArtefactEntry
 from covidseg.config.experiments import Experiment
+from covidseg.config.sheets import Sections
 from covidseg.errors import InputError
 
+ROWS: tuple[Literal["rows", "columns"], ...] = ("rows", "columns")  # keys that name experiments
 TRAINING = ("", "")  # the panel of a training itself, which has neither region nor split
 
 
 def named(
-    rows: dict[str, str | list[str]], experiments: dict[str, Experiment]
+    rows: Mapping[str, str | list[str]], experiments: dict[str, Experiment]
 ) -> dict[str, list[Experiment]]:
     """Return the experiments of each row or column of an artefact.
 
@@ -28,14 +34,14 @@ def named(
     }
 
 
-def shown_rows(artefact: dict) -> dict[str, str | list[str]]:
+def shown_rows(artefact: ArtefactEntry) -> Mapping[str, str | list[str]]:
     """Return printed name -> experiments of the rows, columns or localisers; of data sets there are none."""
     if "experiment" in artefact:
         return {artefact["experiment"]: artefact["experiment"]}
-    return next((artefact[key] for key in ("rows", "columns", "localisers") if key in artefact), {})
+    return artefact.get("rows") or artefact.get("columns") or artefact.get("localisers") or {}
 
 
-def panels(artefact: dict) -> list[tuple[str, str]]:
+def panels(artefact: ArtefactEntry) -> list[tuple[str, str]]:
     """Return (region, split) of each panel, of a visual's regions, of the lesions that localisers find."""
     if "panels" in artefact:
         return [(panel["region"], panel["split"]) for panel in artefact["panels"]]
@@ -45,7 +51,11 @@ def panels(artefact: dict) -> list[tuple[str, str]]:
 
 
 def check_artefacts(
-    artefacts: dict, experiments: dict[str, Experiment], datasets: dict, sections: dict, path: Path
+    artefacts: dict[str, dict[str, ArtefactEntry]],
+    experiments: dict[str, Experiment],
+    datasets: Datasets,
+    sections: Sections,
+    path: Path,
 ) -> None:
     """Raise InputError for the first artefact that shows what there is not, with what there is."""
     known = dict.fromkeys(sorted({*experiments, *(experiment.row for experiment in experiments.values())}))
@@ -54,7 +64,7 @@ def check_artefacts(
         for paper, group in artefacts.items()
         for name, artefact in group.items()
     ):
-        for key in {"rows", "columns"} & artefact.keys():
+        for key in (key for key in ROWS if key in artefact):
             for names in artefact[key].values():
                 check_known(
                     [names] if isinstance(names, str) else names, known, f"{where}.{key}", "experiment"
@@ -73,7 +83,11 @@ def check_artefacts(
 
 
 def _check_rows(
-    artefact: dict, experiments: dict[str, Experiment], datasets: dict, sections: dict, where: str
+    artefact: ArtefactEntry,
+    experiments: dict[str, Experiment],
+    datasets: Datasets,
+    sections: Sections,
+    where: str,
 ) -> None:
     if artefact.get("across") == "folds" and len(artefact["panels"]) > 1:
         raise InputError(f"{where}.across: folds, with {len(artefact['panels'])} panels; set it to panels")
@@ -97,7 +111,9 @@ def _check_rows(
             )
 
 
-def _check_columns(artefact: dict, experiments: dict[str, Experiment], datasets: dict, where: str) -> None:
+def _check_columns(
+    artefact: ArtefactEntry, experiments: dict[str, Experiment], datasets: Datasets, where: str
+) -> None:
     truth = artefact["truth"]
     check_known([truth], datasets, f"{where}.truth", "data set")
     labelled = dict.fromkeys(datasets[truth]["regions"].values())
@@ -117,7 +133,7 @@ def _check_columns(artefact: dict, experiments: dict[str, Experiment], datasets:
                 )
 
 
-def _check_localisers(artefact: dict, experiments: dict[str, Experiment], where: str) -> None:
+def _check_localisers(artefact: ArtefactEntry, experiments: dict[str, Experiment], where: str) -> None:
     able = {name: None for name, found in experiments.items() if artefact["split"] in found.evaluate.values()}
     check_known(
         artefact["localisers"].values(), able, f"{where}.localisers", f"localiser at {artefact['split']}"
@@ -126,6 +142,6 @@ def _check_localisers(artefact: dict, experiments: dict[str, Experiment], where:
         check_known([artefact["segmented"]], artefact["localisers"], f"{where}.segmented", "printed name")
 
 
-def _check_fold(artefact: dict, experiment: Experiment, where: str) -> None:
+def _check_fold(artefact: ArtefactEntry, experiment: Experiment, where: str) -> None:
     folds = dict.fromkeys(str(fold) for fold in range(experiment.folds))
     check_known([str(artefact["fold"])], folds, f"{where}.fold", f"fold of {experiment.name}")

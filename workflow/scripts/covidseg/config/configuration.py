@@ -3,11 +3,22 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covidseg.archives.origins import ARCHIVED, KINDS, Origin, patterns, read_origin
-from covidseg.cases.splits import describe_leaks, find_leaks, first_cases, patient_of, published_folds
+from covidseg.archives.dataset import Datasets
+from covidseg.archives.origins import KINDS, Origin, archive_paths, patterns, read_origin
+from covidseg.cases.splits import (
+    Leak,
+    PublishedFolds,
+    describe_leaks,
+    find_leaks,
+    first_cases,
+    patient_of,
+    published_folds,
+)
 from covidseg.config.artefacts import TRAINING, named, panels, shown_rows
+from covidseg.config.entries import ArtefactEntry, Shown
 from covidseg.config.experiments import Experiment
 from covidseg.config.series import Series
+from covidseg.config.sheets import Sections
 from covidseg.config.weak_models import Localiser, WeakModel
 from covidseg.config.without import (
     describe_left_out,
@@ -36,41 +47,47 @@ class Configuration:
         folder: config/.
     """
 
-    sections: dict
-    datasets: dict[str, dict]
+    sections: Sections
+    datasets: Datasets
     missing: dict[str, str]
     all_experiments: dict[str, Experiment]
     experiments: dict[str, Experiment]
     weak_models: dict[str, WeakModel]
     localisers: dict[str, Localiser]
-    artefacts: dict[str, dict[str, dict]]
+    artefacts: dict[str, dict[str, ArtefactEntry]]
     source_titles: dict[str, str]
-    splits: dict[str, list[dict]]
+    splits: dict[str, PublishedFolds]
     folder: Path
 
     def case_names(self, dataset: str) -> list[str] | None:
         """Return a data set's cases where they are known beforehand: the phantom's or the published ones."""
-        split = self.datasets[dataset].get("split")
-        published = self.splits.get(split)
-        if not self.is_phantom(dataset):
+        published = self._published_split(dataset)
+        if not (wanted := self._phantoms().get(dataset)):
             if "cases" in self.datasets[dataset]:
                 return self.datasets[dataset]["cases"]
-            return published and sorted({case for fold in published for case in fold["train"] + fold["val"]})
-        wanted = self.sections["phantom"]["cases"][dataset]
+            if not published:
+                return None
+            return sorted({case for fold in published for case in fold["train"] + fold["val"]})
         if isinstance(wanted, list):
             return wanted
         return first_cases(published, wanted) if published else [f"scan_{i + 1:03d}" for i in range(wanted)]
 
+    def _published_split(self, dataset: str) -> PublishedFolds | None:
+        return self.splits.get(self.datasets[dataset].get("split", ""))
+
+    def _phantoms(self) -> dict[str, int | list[str]]:
+        """Return the data sets whose archives are generated -> number or names of their cases."""
+        phantom = self.sections["phantom"]
+        return phantom["cases"] if phantom else {}
+
     def archived_apart(self, dataset: str) -> list[str] | None:
         """Return a data set's cases where each lies in an archive of its own; else its archives tell."""
-        entry = self.datasets[dataset]
-        apart = any("{case}" in entry[kind]["archive"] for kind in ARCHIVED if kind in entry)
+        apart = any("{case}" in path for path in archive_paths(self.datasets[dataset]))
         return self.case_names(dataset) if apart else None
 
     def archives(self, dataset: str) -> list[str]:
         """Return the paths below data/raw of the archives that a data set's scans and labels lie in."""
-        entry = self.datasets[dataset]
-        paths = [entry[kind]["archive"] for kind in ARCHIVED if kind in entry]
+        paths = archive_paths(self.datasets[dataset])
         return sorted(
             {path.format(case=case) for path in paths for case in (self.case_names(dataset) or [""])}
         )
@@ -80,8 +97,8 @@ class Configuration:
 
         Several data sets may use one archive, as scans and lungs of the same patients do.
         """
-        users = [name for name in self.sections["phantom"]["cases"] if self._uses_host(name, host)]
-        cases = {name: self.case_names(name) for name in users}
+        users = [name for name in self._phantoms() if self._uses_host(name, host)]
+        cases = {name: self.case_names(name) or [] for name in users}
         holders = [name for name in users if f"{host}/{archive}" in self.archives(name)] or users
         return {
             "cases": list(dict.fromkeys(case for name in holders for case in cases[name])),
@@ -93,14 +110,13 @@ class Configuration:
 
     def is_phantom(self, dataset: str) -> bool:
         """Return whether a data set's archives are generated instead of fetched."""
-        phantom = self.sections["phantom"]
-        return phantom is not None and dataset in phantom["cases"]
+        return dataset in self._phantoms()
 
     def origin(self, host: str, archive: str) -> Origin:
         """Return where data/raw/<host>/<archive> comes from, with all that must lie in it."""
-        members = {}
+        members: dict[str, list[str] | None] = {}
         for name, dataset in self.datasets.items():
-            for kind in filter(dataset.get, KINDS):
+            for kind in (key for key in KINDS if key in dataset):
                 if dataset[kind]["archive"] == f"{host}/{archive}":
                     members |= dict.fromkeys(patterns(dataset[kind]), self._own_names(name))
         return replace(read_origin(self.datasets, host, archive, self.folder), members=members)
@@ -113,7 +129,7 @@ class Configuration:
         names = self.case_names(dataset) or []
         return [case.removeprefix(prefix).removesuffix(suffix) for case in names] or None
 
-    def remarks(self, artefact: dict) -> list[str]:
+    def remarks(self, artefact: ArtefactEntry) -> list[str]:
         """Return what must be said below a table or figure: what is not run; patients who train and test."""
         series = self.series(artefact)
         shown = titles_needing(artefact, self.missing) if "datasets" in artefact else rows_needing(series)
@@ -122,14 +138,15 @@ class Configuration:
 
     def _leak_remarks(self, series: list[Series]) -> list[str]:
         trained = {name for one in series if one.runs for name in self.all_experiments[one.experiment].train}
-        leaks = set()
+        leaks: set[Leak] = set()
         for name in trained if self.sections["splits"] == "published" else ():
-            if published := self.splits.get(self.datasets[name].get("split")):
-                patients = {case: patient_of(self.datasets[name], case) for case in self.case_names(name)}
+            if published := self._published_split(name):
+                names = self.case_names(name) or []
+                patients = {case: patient_of(self.datasets[name], case) for case in names}
                 leaks |= set(find_leaks(published_folds(published, set(patients)), patients))
         return [describe_leaks(sorted(leaks, key=str))] if leaks else []
 
-    def series(self, artefact: dict) -> list[Series]:
+    def series(self, artefact: ArtefactEntry) -> list[Series]:
         """Return the scores behind a table or figure, in the paper's words and order."""
         return [
             self._series(row, experiment, panel)
@@ -160,9 +177,9 @@ class Configuration:
         places = experiment.places(self.datasets)
         return {TRAINING: ""} | {panel: dataset for panel, (dataset, _) in places.items()}
 
-    def predictions(self, artefact: dict) -> dict[str, dict[str, dict]]:
+    def predictions(self, artefact: ArtefactEntry) -> Shown:
         """Return what a visual artefact shows: column -> region -> experiment, data set and class."""
-        shown = {column: {} for column in artefact["columns"]}
+        shown: Shown = {column: {} for column in artefact["columns"]}
         for one in (one for one in self.series(artefact) if one.runs):
             places = self.experiments[one.experiment].places(self.datasets)
             dataset, number = places[one.region, one.split]

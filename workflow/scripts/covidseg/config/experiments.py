@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
+from covidseg.archives.dataset import Datasets
 from covidseg.config.checks import check_known, check_options
+from covidseg.config.sheets import ExperimentRow, ExperimentSheet, SourceRow
 from covidseg.errors import InputError
+from covidseg.evaluation.sections import ScoredExperiment
 from covidseg.regions import LESIONS
+from covidseg.training.sections import Options, TrainedExperiment
 from covidseg.training.strategies import STRATEGIES
 
 
@@ -40,7 +45,7 @@ class Experiment:
     classes: dict[int, str]
     labels: dict[str, dict[int, int]]
     watched: tuple[str, ...]
-    options: dict = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
     source_datasets: tuple[str, ...] = ()
 
     @property
@@ -50,7 +55,7 @@ class Experiment:
         random = random or self.options.get("general_encoder") == "random"
         return None if random else f"pretrain-{self.source}"
 
-    def places(self, datasets: dict) -> dict[tuple[str, str], tuple[str, int]]:
+    def places(self, datasets: Datasets) -> dict[tuple[str, str], tuple[str, int]]:
         """Return (region, split) that it is scored on -> (data set, class in its predictions)."""
         return {
             (datasets[dataset]["regions"][label], split): (dataset, number)
@@ -58,21 +63,49 @@ class Experiment:
             for label, number in self.labels[dataset].items()
         }
 
-    def for_scoring(self) -> dict:
+    def for_scoring(self) -> ScoredExperiment:
         """Return what the scores depend on, and the columns by which they tell of the model."""
-        keys = ("name", "paper", "strategy", "source", "evaluate")
-        return {key: getattr(self, key) for key in keys} | {
-            "labels": {name: self.labels[name] for name in self.evaluate}
+        return {
+            "name": self.name,
+            "paper": self.paper,
+            "strategy": self.strategy,
+            "source": self.source,
+            "evaluate": self.evaluate,
+            "labels": {name: self.labels[name] for name in self.evaluate},
         }
 
-    def for_training(self) -> dict:
+    def for_training(self) -> TrainedExperiment:
         """Return what a training depends on: another test set trains nothing anew."""
-        keys = ("name", "strategy", "train", "classes", "watched", "options", "source_datasets")
-        seen = {name: self.labels[name] for name in (*self.train, *self.source_datasets)}
-        return {key: getattr(self, key) for key in keys} | {"labels": seen}
+        return {
+            "name": self.name,
+            "strategy": self.strategy,
+            "train": self.train,
+            "classes": self.classes,
+            "watched": self.watched,
+            "options": self.options,
+            "source_datasets": self.source_datasets,
+            "labels": {name: self.labels[name] for name in (*self.train, *self.source_datasets)},
+        }
 
 
-def expand_experiments(sheet: dict, datasets: dict, target: str, path: Path) -> dict[str, Experiment]:
+class ExpandedRow(TypedDict):
+    """What an Experiment takes from its row, before its classes are numbered; attributes as there."""
+
+    name: str
+    row: str
+    paper: str
+    strategy: str
+    source: str
+    train: tuple[str, ...]
+    folds: int
+    evaluate: dict[str, str]
+    options: Options
+    source_datasets: tuple[str, ...]
+
+
+def expand_experiments(
+    sheet: ExperimentSheet, datasets: Datasets, target: str, path: Path
+) -> dict[str, Experiment]:
     """Turn experiments.yaml into experiments: pretrain-<source> first, then each row once a source.
 
     Args:
@@ -87,25 +120,25 @@ def expand_experiments(sheet: dict, datasets: dict, target: str, path: Path) -> 
     rows = [_pretraining(name, row, datasets, path) for name, row in sheet["sources"].items()]
     for name, row in sheet["experiments"].items():
         rows += _rows(name, row, sheet["sources"], datasets, path)
-    experiments = {}
-    for lesions, row in rows:
-        name = row["name"]
+    experiments: dict[str, Experiment] = {}
+    for lesions, expanded in rows:
+        name = expanded["name"]
         if name in experiments:
             raise InputError(f"{path}: a second experiment named {name}; rename one of them")
         where = f"{path}: {name}"
-        _refuse_unlabelled(row, datasets, where)
-        _refuse_scans_trained_on(row, datasets, where)
-        classes = _classes(row["train"], datasets, lesions)
+        _refuse_unlabelled(expanded, datasets, where)
+        _refuse_scans_trained_on(expanded, datasets, where)
+        classes = _classes(expanded["train"], datasets, lesions)
         experiments[name] = Experiment(
-            **row,
+            **expanded,
             classes=classes,
-            labels=_labels(row, classes, datasets, where),
-            watched=tuple(name for name in row["train"] if not _same_scans(name, target, datasets)),
+            labels=_labels(expanded, classes, datasets, where),
+            watched=tuple(name for name in expanded["train"] if not _same_scans(name, target, datasets)),
         )
     return experiments
 
 
-def _pretraining(source: str, row: dict, datasets: dict, path: Path) -> tuple[str, dict]:
+def _pretraining(source: str, row: SourceRow, datasets: Datasets, path: Path) -> tuple[str, ExpandedRow]:
     where = f"{path}: sources.{source}"
     check_known(row["datasets"], datasets, f"{where}.datasets", "data set")
     check_known(row["evaluate"], datasets, f"{where}.evaluate", "data set")
@@ -125,7 +158,9 @@ def _pretraining(source: str, row: dict, datasets: dict, path: Path) -> tuple[st
     }
 
 
-def _rows(name: str, row: dict, sources: dict, datasets: dict, path: Path) -> list[tuple[str, dict]]:
+def _rows(
+    name: str, row: ExperimentRow, sources: dict[str, SourceRow], datasets: Datasets, path: Path
+) -> list[tuple[str, ExpandedRow]]:
     """Return a row's experiments, once a source, each behind how the lesions of its data sets are joined."""
     where = f"{path}: experiments.{name}"
     check_known([row["strategy"]], STRATEGIES, f"{where}.strategy", "strategy")
@@ -156,7 +191,7 @@ def _rows(name: str, row: dict, sources: dict, datasets: dict, path: Path) -> li
     ]
 
 
-def _check_sources(row: dict, needed: bool, sources: dict, where: str) -> None:
+def _check_sources(row: ExperimentRow, needed: bool, sources: dict[str, SourceRow], where: str) -> None:
     if needed != ("sources" in row):
         verb = "needs" if needed else "starts from nothing and takes no"
         allowed = f"; allowed: {', '.join(sources)}" if needed else "; remove the key"
@@ -167,7 +202,7 @@ def _check_sources(row: dict, needed: bool, sources: dict, where: str) -> None:
     check_known([row["source"]] if "source" in row else [], sources, f"{where}.source", "source")
 
 
-def _refuse_unlabelled(row: dict, datasets: dict, where: str) -> None:
+def _refuse_unlabelled(row: ExpandedRow, datasets: Datasets, where: str) -> None:
     """What one data set labels and another does not would be background in the other."""
     regions = {
         name: sorted(
@@ -180,7 +215,7 @@ def _refuse_unlabelled(row: dict, datasets: dict, where: str) -> None:
         raise InputError(f"{where}: regions differ: {listed}; train on them apart")
 
 
-def _refuse_scans_trained_on(row: dict, datasets: dict, where: str) -> None:
+def _refuse_scans_trained_on(row: ExpandedRow, datasets: Datasets, where: str) -> None:
     """The same scans under another name would be tested on whole, training cases and all."""
     for name in set(row["evaluate"]) - set(row["train"]):
         for trained in row["train"]:
@@ -190,11 +225,11 @@ def _refuse_scans_trained_on(row: dict, datasets: dict, where: str) -> None:
                 )
 
 
-def _same_scans(name: str, other: str, datasets: dict) -> bool:
+def _same_scans(name: str, other: str, datasets: Datasets) -> bool:
     return datasets[name]["images"]["archive"] == datasets[other]["images"]["archive"]
 
 
-def _classes(train: tuple[str, ...], datasets: dict, lesions: str) -> dict[int, str]:
+def _classes(train: tuple[str, ...], datasets: Datasets, lesions: str) -> dict[int, str]:
     """Number the regions of the training data sets from 1; all lesions are one class in a "union"."""
     regions = {region: None for name in train for _, region in sorted(datasets[name]["regions"].items())}
     if lesions == "union" and regions.keys() >= set(LESIONS):
@@ -202,7 +237,9 @@ def _classes(train: tuple[str, ...], datasets: dict, lesions: str) -> dict[int, 
     return dict(enumerate(regions, start=1))
 
 
-def _labels(row: dict, classes: dict[int, str], datasets: dict, where: str) -> dict[str, dict[int, int]]:
+def _labels(
+    row: ExpandedRow, classes: dict[int, str], datasets: Datasets, where: str
+) -> dict[str, dict[int, int]]:
     """Return each data set's label ids as output channels: of their own region, else of the other lesion."""
     channels = {region: channel for channel, region in classes.items()}
     for region, other in (LESIONS, LESIONS[::-1]):
@@ -216,7 +253,7 @@ def _labels(row: dict, classes: dict[int, str], datasets: dict, where: str) -> d
         }
         for name in (*row["train"], *row["source_datasets"], *row["evaluate"])
     }
-    scored = {}
+    scored: dict[tuple[str, str], str] = {}
     for name, split in row["evaluate"].items():
         regions = datasets[name]["regions"]
         if not labels[name]:

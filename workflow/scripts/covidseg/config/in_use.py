@@ -4,8 +4,11 @@ Pure functions from a checked configuration to names, paths and the parameters t
 """
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from covidseg.config.configuration import Configuration
+from covidseg.config.entries import ArtefactEntry
 from covidseg.config.kinds import KINDS
 from covidseg.config.without import reduce_artefact
 from covidseg.training.strategies import STRATEGIES
@@ -24,7 +27,7 @@ EXPORTED = ("title", "homepage", "licence", "patient", "regions", "intensity")
 LICENCE = ("title", "licence", "citation", "homepage", "gigabytes")
 
 
-def pick(mapping: dict, *keys: str) -> dict:
+def pick(mapping: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     """Return those of the keys that a mapping has, with their values: what a job reads of it."""
     return {key: mapping[key] for key in keys if key in mapping}
 
@@ -109,7 +112,7 @@ def predicted_datasets(config: Configuration, experiment: str) -> list[str]:
     return sorted({*found.train, *found.evaluate})
 
 
-def training_parameters(config: Configuration, experiment: str) -> dict:
+def training_parameters(config: Configuration, experiment: str) -> dict[str, Any]:
     """Return what decides a training, of the configuration's sections."""
     found, training = config.experiments[experiment], dict(config.sections["training"])
     unread = [*WITHOUT_EFFECT, *([] if found.watched else OF_WATCHED)]
@@ -121,7 +124,7 @@ def training_parameters(config: Configuration, experiment: str) -> dict:
     }
 
 
-def weak_parameters(config: Configuration, model: str) -> dict:
+def weak_parameters(config: Configuration, model: str) -> dict[str, Any]:
     """Return what decides the training of a weakly supervised system, of the section `weak`."""
     weak, system = config.sections["weak"], SYSTEMS[config.weak_models[model].system]
     return pick(weak, "epochs", "iterations", "device", "variant", *system.sections) | {
@@ -147,9 +150,9 @@ def lung_folder(config: Configuration) -> str | None:
     return config.experiments[name].places(config.datasets)["left_lung", "test"][0]
 
 
-def shown_artefacts(config: Configuration) -> dict[str, dict[str, dict]]:
+def shown_artefacts(config: Configuration) -> dict[str, dict[str, ArtefactEntry]]:
     """Return the artefacts that are made, by paper and name, figures without what is not run."""
-    found: dict[str, dict[str, dict]] = {}
+    found: dict[str, dict[str, ArtefactEntry]] = {}
     for paper, group in config.artefacts.items():
         found[paper] = {}
         for name, artefact in group.items():
@@ -162,7 +165,7 @@ def shown_artefacts(config: Configuration) -> dict[str, dict[str, dict]]:
     return found
 
 
-def artefact_files(shown: dict[str, dict[str, dict]], *kinds: str) -> list[str]:
+def artefact_files(shown: dict[str, dict[str, ArtefactEntry]], *kinds: str) -> list[str]:
     """Return the files of all tables and figures, or of those of some kinds; `shown` by paper and name."""
     return [
         f"results/paper/{paper}/{name}{suffix}"
@@ -173,7 +176,7 @@ def artefact_files(shown: dict[str, dict[str, dict]], *kinds: str) -> list[str]:
     ]
 
 
-def artefacts_of_kind(shown: dict[str, dict[str, dict]], kind: str) -> list[str]:
+def artefacts_of_kind(shown: dict[str, dict[str, ArtefactEntry]], kind: str) -> list[str]:
     """Return a pattern for each artefact of a kind, which fits in its own paper's folder alone."""
     return [
         f"(?<={paper}/){name}"

@@ -5,10 +5,13 @@ keys an artefact of the kind has, which files it reads, which parameters decide 
 writes. Everything else follows: the schema, the rule, the code that a change of it reruns.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
+from typing import Any
 
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.config.configuration import Configuration
+from covidseg.config.entries import ArtefactEntry
 
 Inputs = dict[str, str | list[str]]
 PAGES = (".csv", ".md", ".tex", ".html")
@@ -33,9 +36,9 @@ class Kind:
 
     module: str
     rule: str
-    keys: dict[str, dict]
-    inputs: Callable[[Configuration, dict], Inputs]
-    parameters: Callable[[Configuration, dict], dict]
+    keys: dict[str, dict[str, Any]]
+    inputs: Callable[[Configuration, ArtefactEntry], Inputs]
+    parameters: Callable[[Configuration, ArtefactEntry], dict[str, Any]]
     suffixes: tuple[str, ...] = PICTURES
     optional: tuple[str, ...] = ()
     keeps_rows: bool = False
@@ -47,24 +50,24 @@ class Kind:
         return ".html" if ".html" in self.suffixes else ".svg"
 
 
-def _ref(name: str) -> dict:
+def _ref(name: str) -> dict[str, Any]:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def _series(config: Configuration, artefact: dict) -> list[tuple]:
+def _series(config: Configuration, artefact: ArtefactEntry) -> list[tuple[Any, ...]]:
     """Return the fields of each Series: a rerun compares them with the last run's."""
     return [astuple(one) for one in config.series(artefact)]
 
 
-def _scores(config: Configuration, artefact: dict) -> Inputs:
+def _scores(config: Configuration, artefact: ArtefactEntry) -> Inputs:
     return {"scores": "results/scores.csv"}
 
 
-def _table_inputs(config: Configuration, artefact: dict) -> Inputs:
+def _table_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
     return {"scores": "results/scores.csv", "published": "config/published.csv"}
 
 
-def _table_parameters(config: Configuration, artefact: dict) -> dict:
+def _table_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
     evaluation = config.sections["evaluation"]
     return {
         "series": _series(config, artefact),
@@ -75,20 +78,20 @@ def _table_parameters(config: Configuration, artefact: dict) -> dict:
     }
 
 
-def _visual_inputs(config: Configuration, artefact: dict) -> Inputs:
+def _visual_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
     columns = config.predictions(artefact).values()
     experiments = dict.fromkeys(place["experiment"] for places in columns for place in places.values())
-    cases = f"results/cases/{artefact['truth']}"
+    cases = CaseFolder.of(artefact["truth"])
     return {
         "scores": "results/scores.csv",
-        "cases": f"{cases}/cases.csv",
-        "images": f"{cases}/images",
-        "labels": f"{cases}/labels",
+        "cases": str(cases.table),
+        "images": str(cases.images),
+        "labels": str(cases.labels),
         "predictions": [f"results/predictions/{name}/fold{artefact['fold']}" for name in experiments],
     }
 
 
-def _visual_parameters(config: Configuration, artefact: dict) -> dict:
+def _visual_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
     return {
         "shown": config.predictions(artefact),
         "dataset": _parts(config, artefact["truth"], "regions", "intensity"),
@@ -96,25 +99,26 @@ def _visual_parameters(config: Configuration, artefact: dict) -> dict:
     }
 
 
-def _relations_inputs(config: Configuration, artefact: dict) -> Inputs:
+def _relations_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
     model = f"results/models/{artefact['experiment']}/fold{artefact['fold']}"
     return {"relations": f"{model}/relations.safetensors", "log": f"{model}/log.csv"}
 
 
-def _datasets_shown(config: Configuration, artefact: dict) -> list[str]:
+def _datasets_shown(config: Configuration, artefact: ArtefactEntry) -> list[str]:
     """Return the data sets that an artefact shows or describes, those that are there."""
     return [name for group in artefact["datasets"].values() for name in group if name not in config.missing]
 
 
-def _examples_inputs(config: Configuration, artefact: dict) -> Inputs:
-    names = _datasets_shown(config, artefact)
+def _examples_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
+    folders = [CaseFolder.of(name) for name in _datasets_shown(config, artefact)]
     return {
-        part.partition(".")[0]: [f"results/cases/{name}/{part}" for name in names]
-        for part in ("cases.csv", "images", "labels")
+        "cases": [str(folder.table) for folder in folders],
+        "images": [str(folder.images) for folder in folders],
+        "labels": [str(folder.labels) for folder in folders],
     }
 
 
-def _examples_parameters(config: Configuration, artefact: dict) -> dict:
+def _examples_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
     names = _datasets_shown(config, artefact)
     return {
         "datasets": {name: _parts(config, name, "regions", "intensity") for name in names},
@@ -122,20 +126,20 @@ def _examples_parameters(config: Configuration, artefact: dict) -> dict:
     }
 
 
-def _datasets_inputs(config: Configuration, artefact: dict) -> Inputs:
-    return {"cases": [f"results/cases/{name}/cases.csv" for name in _datasets_shown(config, artefact)]}
+def _datasets_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
+    return {"cases": [str(CaseFolder.of(name).table) for name in _datasets_shown(config, artefact)]}
 
 
-def _datasets_parameters(config: Configuration, artefact: dict) -> dict:
+def _datasets_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
     names = _datasets_shown(config, artefact)
     return {"datasets": {name: _parts(config, name, "regions") for name in names}, "missing": config.missing}
 
 
-def _curves(config: Configuration, artefact: dict) -> Inputs:
+def _curves(config: Configuration, artefact: ArtefactEntry) -> Inputs:
     return {"curves": [f"results/curves/{name}.csv" for name in artefact["localisers"].values()]}
 
 
-def _localisation_inputs(config: Configuration, artefact: dict) -> Inputs:
+def _localisation_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
     names = list(artefact["localisers"].values())
     slices = config.localisers[names[0]].places(config.datasets)["lesion", artefact["split"]][0]
     return _curves(config, artefact) | {
@@ -145,8 +149,9 @@ def _localisation_inputs(config: Configuration, artefact: dict) -> Inputs:
     }
 
 
-def _parts(config: Configuration, name: str, *keys: str) -> dict:
-    return {key: config.datasets[name][key] for key in keys}
+def _parts(config: Configuration, name: str, *keys: str) -> dict[str, Any]:
+    entry: Mapping[str, Any] = config.datasets[name]
+    return {key: entry[key] for key in keys}
 
 
 KINDS = {
@@ -243,7 +248,7 @@ KINDS = {
 }
 
 
-def with_kinds(schema: dict) -> dict:
+def with_kinds(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of artefacts.yaml with the kinds of the registry."""
     kinds = {
         name: {

@@ -2,22 +2,25 @@
 
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import yaml
 
+from covidseg.archives.dataset import Datasets
 from covidseg.archives.origins import check_datasets
 from covidseg.config.artefacts import check_artefacts
 from covidseg.config.checks import check_renamed
 from covidseg.config.configuration import Configuration
-from covidseg.config.experiments import expand_experiments
+from covidseg.config.experiments import Experiment, expand_experiments
 from covidseg.config.kinds import with_kinds
 from covidseg.config.schemas import check_schema, read_schema
 from covidseg.config.sections import check_lungs, check_sections, extend
-from covidseg.config.weak_models import WEAK_SOURCE, read_localisers, read_weak_models
+from covidseg.config.sheets import ExperimentSheet, Sections
+from covidseg.config.weak_models import WEAK_SOURCE, Localiser, WeakModel, read_localisers, read_weak_models
 from covidseg.config.without import missing_datasets, reduce_experiments
 
 
-def load_configuration(sections: dict, name: str, folder: Path) -> Configuration:
+def load_configuration(sections: dict[str, Any], name: str, folder: Path) -> Configuration:
     """Check the chosen configuration together with the sheets beside it.
 
     Args:
@@ -28,9 +31,13 @@ def load_configuration(sections: dict, name: str, folder: Path) -> Configuration
     Raises:
         InputError: names the file, the key, the value and what is allowed.
     """
-    sections = extend(sections, Path(name))
-    check_renamed(sections, name)
-    check_schema(sections, name, read_schema(folder / "schemas" / "config.schema.yaml"))
+    extended = extend(sections, Path(name))
+    check_renamed(extended, name)
+    check_schema(extended, name, read_schema(folder / "schemas" / "config.schema.yaml"))
+    return _load(cast("Sections", extended), name, folder)
+
+
+def _load(sections: Sections, name: str, folder: Path) -> Configuration:
     sheets = {}
     for sheet in ("datasets", "experiments", "artefacts"):
         path, schema = folder / f"{sheet}.yaml", read_schema(folder / "schemas" / f"{sheet}.schema.yaml")
@@ -64,7 +71,9 @@ def load_configuration(sections: dict, name: str, folder: Path) -> Configuration
     )
 
 
-def _read_experiments(sheet: dict, datasets: dict, sections: dict, folder: Path) -> tuple[dict, dict, dict]:
+def _read_experiments(
+    sheet: ExperimentSheet, datasets: Datasets, sections: Sections, folder: Path
+) -> tuple[dict[str, Experiment], dict[str, WeakModel], dict[str, Localiser]]:
     path, weak = folder / "experiments.yaml", sheet["weak"]
     experiments = expand_experiments(sheet, datasets, sections["plan"]["target"], path)
     weak_models = read_weak_models(weak, datasets, path)

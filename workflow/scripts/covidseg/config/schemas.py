@@ -1,6 +1,7 @@
 """JSON schemas, and their violations in one line."""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -9,12 +10,12 @@ from jsonschema.exceptions import ValidationError
 from covidseg.errors import InputError
 
 
-def read_schema(path: Path) -> dict:
+def read_schema(path: Path) -> dict[str, Any]:
     """Return a JSON schema that is written as YAML."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def check_schema(content: object, name: str, schema: dict) -> None:
+def check_schema(content: object, name: str, schema: dict[str, Any]) -> None:
     """Check content against a JSON schema; raises InputError for the first violation."""
     validator = Draft202012Validator(schema)
     errors = sorted(

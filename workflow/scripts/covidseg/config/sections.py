@@ -1,17 +1,22 @@
 """The chosen configuration (config.yaml, paper.yaml, public.yaml): completed and checked."""
 
 from pathlib import Path
+from typing import Any, Literal
 
 import yaml
 from snakemake.utils import update_config
 
+from covidseg.archives.dataset import Datasets
 from covidseg.config.checks import check_known
 from covidseg.config.experiments import Experiment
+from covidseg.config.sheets import Sections
 from covidseg.config.without import missing_datasets
 from covidseg.errors import InputError
 
+STAGED: tuple[Literal["features", "kernels", "strides"], ...] = ("features", "kernels", "strides")
 
-def extend(sections: dict, path: Path, seen: tuple[Path, ...] = ()) -> dict:
+
+def extend(sections: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Return the sections, with all that they leave to the configuration that their key `extends` names.
 
     Args:
@@ -35,7 +40,7 @@ def extend(sections: dict, path: Path, seen: tuple[Path, ...] = ()) -> dict:
     return extended
 
 
-def _read(path: Path) -> dict:
+def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
@@ -45,7 +50,7 @@ def _read(path: Path) -> dict:
     return content
 
 
-def check_sections(sections: dict, name: str, datasets: dict) -> None:
+def check_sections(sections: Sections, name: str, datasets: Datasets) -> None:
     """Raise InputError, which calls the configuration `name`, for what a schema cannot see."""
     plan, network = sections["plan"], sections["network"]
     check_known([plan["target"]], datasets, f"{name}: plan.target", "data set")
@@ -54,7 +59,7 @@ def check_sections(sections: dict, name: str, datasets: dict) -> None:
         raise InputError(f"{name}: without: {plan['target']} is plan.target, which all is about; keep it")
     if sections["phantom"] is not None:
         check_known(sections["phantom"]["cases"], datasets, f"{name}: phantom.cases", "data set")
-    lengths = {key: len(network[key]) for key in ("features", "kernels", "strides")}
+    lengths: dict[str, int] = {key: len(network[key]) for key in STAGED}
     lengths["encoder convolutions"] = len(network["convolutions"]["encoder"])
     lengths["decoder convolutions + 1"] = len(network["convolutions"]["decoder"]) + 1
     if len(set(lengths.values())) > 1:
@@ -75,7 +80,7 @@ def check_lungs(
     chosen: str,
     experiments: dict[str, Experiment],
     all_experiments: dict[str, Experiment],
-    datasets: dict,
+    datasets: Datasets,
     name: str,
 ) -> None:
     """Raise InputError unless volumes' lungs are cut out by the truth or by one model, which saw none."""

@@ -1,12 +1,16 @@
 """The systems that learn from image-level labels: section weak of experiments.yaml, checked."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
+from covidseg.archives.dataset import Datasets
 from covidseg.config.checks import check_known, check_options
 from covidseg.config.experiments import Experiment
+from covidseg.config.sheets import WeakSheet
 from covidseg.errors import InputError
+from covidseg.training.sections import Options
 from covidseg.weak import SYSTEMS
+from covidseg.weak.sections import TrainedSystem, Weak
 
 WEAK_SOURCE = "weak"  # the source of all localisers, for the tables
 LESION = {1: "lesion"}
@@ -26,13 +30,19 @@ class WeakModel:
 
     name: str
     system: str
-    options: dict
+    options: Options
     classifier: str | None
     train: str
 
-    def to_json(self) -> dict:
+    def to_json(self) -> TrainedSystem:
         """Return the model as a dictionary, for a job's parameters."""
-        return asdict(self)
+        return {
+            "name": self.name,
+            "system": self.system,
+            "options": self.options,
+            "classifier": self.classifier,
+            "train": self.train,
+        }
 
 
 @dataclass(frozen=True)
@@ -51,12 +61,12 @@ class Localiser(Experiment):
     def pretraining(self) -> None:
         """Its model starts from nothing."""
 
-    def places(self, datasets: dict) -> dict[tuple[str, str], tuple[str, int]]:
+    def places(self, datasets: Datasets) -> dict[tuple[str, str], tuple[str, int]]:
         """Return ("lesion", split) -> (data set, 1), whatever else the data set labels."""
         return {("lesion", split): (dataset, 1) for dataset, split in self.evaluate.items()}
 
 
-def read_weak_models(sheet: dict, datasets: dict, path: Path) -> dict[str, WeakModel]:
+def read_weak_models(sheet: WeakSheet, datasets: Datasets, path: Path) -> dict[str, WeakModel]:
     """Return the models of section `weak`; raises InputError with file, key, value and what is allowed."""
     where = f"{path}: weak"
     check_known([sheet["train"]], datasets, f"{where}.train", "data set")
@@ -82,7 +92,7 @@ def read_weak_models(sheet: dict, datasets: dict, path: Path) -> dict[str, WeakM
 
 
 def read_localisers(
-    sheet: dict, weak_models: dict[str, WeakModel], datasets: dict, weak: dict, path: Path
+    sheet: WeakSheet, weak_models: dict[str, WeakModel], datasets: Datasets, weak: Weak, path: Path
 ) -> dict[str, Localiser]:
     """Return the localisers of section `weak`; raises as `read_weak_models`.
 
@@ -93,7 +103,8 @@ def read_localisers(
         weak: the configuration's `weak`.
         path: of experiments.yaml, for messages.
     """
-    where, localisers = f"{path}: weak", {}
+    where = f"{path}: weak"
+    localisers: dict[str, Localiser] = {}
     check_known(sheet["evaluate"], datasets, f"{where}.evaluate", "data set")
     for name in sheet["evaluate"]:
         regions = datasets[name].get("regions", {}).values()

@@ -1,19 +1,22 @@
 """What is left for a user who has no access to some data sets: the configuration's `without`."""
 
 from collections.abc import Iterable
+from typing import cast
 
-from covidseg.archives.origins import ARCHIVED
+from covidseg.archives.dataset import Datasets
+from covidseg.archives.origins import archive_paths
 from covidseg.config.artefacts import shown_rows
+from covidseg.config.entries import ArtefactEntry
 from covidseg.config.experiments import Experiment
 from covidseg.config.series import Series
+from covidseg.config.sheets import ExperimentRow, ExperimentSheet, SourceRow, WeakSheet
 
 
-def missing_datasets(without: list[str], datasets: dict) -> dict[str, str]:
+def missing_datasets(without: list[str], datasets: Datasets) -> dict[str, str]:
     """Return the data sets named, and those that read their archives -> the name that leaves them out."""
-    missing = {}
+    missing: dict[str, str] = {}
     for name, entry in datasets.items():
-        archives = [entry[kind]["archive"] for kind in ARCHIVED if kind in entry]
-        owners = [name, *(archive.partition("/")[0] for archive in archives)]
+        owners = [name, *(archive.partition("/")[0] for archive in archive_paths(entry))]
         for owner in filter(without.__contains__, owners):
             missing.setdefault(name, owner)
     return missing
@@ -24,35 +27,38 @@ def present(names: Iterable[str], missing: dict[str, str]) -> list[str]:
     return [name for name in names if name not in missing]
 
 
-def reduce_experiments(sheet: dict, missing: dict[str, str]) -> dict:
+def reduce_experiments(sheet: ExperimentSheet, missing: dict[str, str]) -> ExperimentSheet:
     """Return the content of experiments.yaml without what needs a missing data set.
 
     A source is made of those of its data sets that are there. Left out are sources of which there is none,
     what starts from them, what trains on a missing data set, and the evaluation on one.
     """
-    sources = {
-        name: _without(row, missing) | {"datasets": present(row["datasets"], missing)}
+    sources: dict[str, SourceRow] = {
+        name: {
+            **row,
+            "evaluate": _present_in(row["evaluate"], missing),
+            "datasets": present(row["datasets"], missing),
+        }
         for name, row in sheet["sources"].items()
         if present(row["datasets"], missing)
     }
-    experiments = {}
+    experiments: dict[str, ExperimentRow] = {}
     for name, row in sheet["experiments"].items():
-        reduced = _without(row, missing)
+        reduced: ExperimentRow = {**row, "evaluate": _present_in(row["evaluate"], missing)}
         if "sources" in row:
             reduced["sources"] = [source for source in row["sources"] if source in sources]
         if row.get("source") not in sources:
             reduced.pop("source", None)  # no more than a name in the tables
         if missing.keys().isdisjoint(row["train"]) and reduced.get("sources") != []:
             experiments[name] = reduced
-    weak = _without(sheet["weak"], missing)
+    weak: WeakSheet = {**sheet["weak"], "evaluate": _present_in(sheet["weak"]["evaluate"], missing)}
     if weak["train"] in missing or not weak["evaluate"]:
         weak |= {"models": {}, "localisers": {}}
     return {"sources": sources, "experiments": experiments, "weak": weak}
 
 
-def _without(row: dict, missing: dict[str, str]) -> dict:
-    evaluate = {name: split for name, split in row["evaluate"].items() if name not in missing}
-    return row | {"evaluate": evaluate}
+def _present_in(evaluate: dict[str, str], missing: dict[str, str]) -> dict[str, str]:
+    return {name: split for name, split in evaluate.items() if name not in missing}
 
 
 def left_out(
@@ -69,7 +75,9 @@ def left_out(
     return missing.keys() & {*experiment.train, *experiment.source_datasets, *pretrained}
 
 
-def reduce_artefact(artefact: dict, series: list[Series], missing: dict[str, str]) -> dict | None:
+def reduce_artefact(
+    artefact: ArtefactEntry, series: list[Series], missing: dict[str, str]
+) -> ArtefactEntry | None:
     """Return a figure without what is not run, or None if nothing is left.
 
     Args:
@@ -81,15 +89,16 @@ def reduce_artefact(artefact: dict, series: list[Series], missing: dict[str, str
     if not keys:
         return artefact  # it shows no model and no data set by name
     key = keys[0]
+    kept: dict[str, str | list[str]]
     if key == "datasets":
-        kept = {title: present(names, missing) for title, names in artefact[key].items()}
-        kept = {title: names for title, names in kept.items() if names}
+        groups = {title: present(names, missing) for title, names in artefact["datasets"].items()}
+        kept = {title: names for title, names in groups.items() if names}
     else:
         running = {one.row for one in series if one.runs}
         kept = {row: names for row, names in shown_rows(artefact).items() if row in running}
     if not kept or artefact.get("truth") in missing:
         return None
-    return artefact if key == "experiment" else artefact | {key: kept}
+    return artefact if key == "experiment" else cast("ArtefactEntry", {**artefact, key: kept})
 
 
 def describe_left_out(shown: list[tuple[str, bool, str]], config_name: str) -> list[str]:
@@ -99,7 +108,7 @@ def describe_left_out(shown: list[tuple[str, bool, str]], config_name: str) -> l
         shown: printed name, whether it is run, and the names in `without` that it would need.
         config_name: its name.
     """
-    groups = {}
+    groups: dict[str, dict[str, None]] = {}
     for name, runs, needed in shown:
         if needed:
             start = "Learned without" if runs else f"Not run, as configuration {config_name} is without"
@@ -125,7 +134,7 @@ def rows_needing(series: list[Series]) -> list[tuple[str, bool, str]]:
     return found
 
 
-def titles_needing(artefact: dict, missing: dict[str, str]) -> list[tuple[str, bool, str]]:
+def titles_needing(artefact: ArtefactEntry, missing: dict[str, str]) -> list[tuple[str, bool, str]]:
     """Return each missing data set of an artefact for `describe_left_out`."""
     return [
         (f"{title} ({name})", False, missing[name])

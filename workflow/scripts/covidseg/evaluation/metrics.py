@@ -6,6 +6,7 @@ are defined in every case but for a mask that covers everything.
 """
 
 import runpy
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.util import find_spec
 from itertools import product
@@ -75,9 +76,10 @@ def surface_dice(truth: np.ndarray, prediction: np.ndarray, spacing: Spacing, to
         ValueError: shapes differ, or a spacing or the tolerance is no length.
     """
     _check(truth, prediction)
-    spacing = tuple(float(step) for step in spacing)
     if len(spacing) != 3 or not all(0 < step < np.inf for step in spacing) or not tolerance >= 0:
         raise ValueError(f"spacing {spacing} mm and tolerance {tolerance} mm: expected three lengths and one")
+    z, y, x = spacing
+    spacing = float(z), float(y), float(x)
     box = _bounding_box(truth | prediction)
     if box is None:
         return float("nan")
@@ -101,12 +103,12 @@ def surface_dice(truth: np.ndarray, prediction: np.ndarray, spacing: Spacing, to
 def confusion(truth: np.ndarray, prediction: np.ndarray) -> tuple[int, int, int, int]:
     """Return the voxels that are true positive, false positive, false negative and true negative."""
     _check(truth, prediction)
-    both = np.count_nonzero(truth & prediction)
-    predicted, true = np.count_nonzero(prediction), np.count_nonzero(truth)
+    both = int(np.count_nonzero(truth & prediction))
+    predicted, true = int(np.count_nonzero(prediction)), int(np.count_nonzero(truth))
     return both, predicted - both, true - both, truth.size - predicted - true + both
 
 
-METRICS = {
+METRICS: dict[str, Callable[..., float]] = {
     "DSC": dice,
     "NSD": surface_dice,
     "Sensitivity": sensitivity,
@@ -141,7 +143,10 @@ def _bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
 @lru_cache(maxsize=256)
 def _surface_areas(spacing: Spacing) -> np.ndarray:
     # The one file: the package imports SciPy, which would take a third of a scoring job's time.
-    tables = runpy.run_path(str(Path(find_spec("surface_distance").origin).with_name("lookup_tables.py")))
+    package = find_spec("surface_distance")
+    assert package is not None
+    assert package.origin is not None
+    tables = runpy.run_path(str(Path(package.origin).with_name("lookup_tables.py")))
     return tables["create_table_neighbour_code_to_surface_area"](spacing)
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import torch
 
 from covidseg.cases.arrays import open_case
+from covidseg.cases.case_folder import volume_path
 from covidseg.device import choose_compute
+from covidseg.evaluation.sections import Inference
 from covidseg.evaluation.sliding_window import labels_on_grid, predict_probabilities
 from covidseg.files import replace_directory
 from covidseg.training.weights import load_model
@@ -22,7 +24,7 @@ def predict_cases(
     *,
     output: Path,
     partial: Path,
-    inference: dict,
+    inference: Inference,
     device: str,
     precision: str,
     threads: int,
@@ -45,26 +47,27 @@ def predict_cases(
     compute = choose_compute(device, precision, threads=threads)
     log.info("predicting on %s", compute)
     network, description = load_model(weights)
-    network = network.to(compute.device, memory_format=torch.channels_last_3d)
-    gathered = partial / description["weights_sha256"]
+    network = compute.place(network, torch.channels_last_3d)
+    depth, height, width = description.plan["patch"]
+    z, y, x = description.plan["spacing"]
+    gathered = partial / description.weights_sha256
     gathered.mkdir(parents=True, exist_ok=True)
     for number, folder in enumerate(folders, start=1):
         name = f"{folder.parent.name}/{folder.name}"
-        path = gathered / f"{name}.nii.gz"
+        path = volume_path(gathered / folder.parent.name, folder.name)
         if path.exists():
             log.info("%d of %d: %s is there already", number, len(folders), name)
             continue
         case = open_case(folder)
-        geometry = Geometry.from_json(case.description["geometry"])
+        geometry = Geometry.from_json(case.description.geometry)
         probabilities = predict_probabilities(
             network,
             torch.from_numpy(np.array(case.image)).to(compute.device),
-            tuple(description["plan"]["patch"]),
+            (depth, height, width),
             inference=inference,
             compute=compute,
         )
-        target_spacing = tuple(description["plan"]["spacing"])
-        labels = labels_on_grid(probabilities, geometry.shape, geometry.spacing, target_spacing)
+        labels = labels_on_grid(probabilities, geometry.shape, geometry.spacing, (z, y, x))
         write_volume(path, Volume(labels, geometry))
         log.info("%d of %d: %s, %d voxels labelled", number, len(folders), name, np.count_nonzero(labels))
     replace_directory(gathered, output)

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from covidseg.cases.resampling import resample, spline_orders
 from covidseg.device import Compute
+from covidseg.evaluation.sections import Inference
 
 
 def tile_starts(length: int, tile: int, step: float) -> list[int]:
@@ -43,7 +44,7 @@ def predict_probabilities(
     image: torch.Tensor,
     tile: tuple[int, int, int],
     *,
-    inference: dict,
+    inference: Inference,
     compute: Compute,
 ) -> torch.Tensor:
     """Return class probabilities of a preprocessed scan.
@@ -62,22 +63,23 @@ def predict_probabilities(
     sides = [side for total in reversed(padding) for side in (total // 2, total - total // 2)]
     padded = functional.pad(image.float(), sides)
     weights = gaussian_weights(tile).to(image.device)
-    total = norm = None
+    total: torch.Tensor | None = None
+    norm = torch.zeros(padded.shape, device=image.device)
     positions = _tiles(padded.shape, tile, inference["step"])
     while boxes := list(islice(positions, inference["tiles"])):
         tiles = torch.stack([padded[box] for box in boxes])[:, None]
         probabilities = _mirrored(network, tiles, inference["mirror_axes"], compute)
         if total is None:
             total = torch.zeros((probabilities.shape[1], *padded.shape), device=image.device)
-            norm = torch.zeros(padded.shape, device=image.device)
         for box, probability in zip(boxes, probabilities, strict=True):
             total[(slice(None), *box)] += probability * weights
             norm[box] += weights
+    assert total is not None  # there is one tile at least
     inner = [slice(p // 2, p // 2 + n) for p, n in zip(padding, image.shape, strict=True)]
     return (total / norm)[(slice(None), *inner)]
 
 
-def _tiles(shape: torch.Size, tile: tuple, step: float) -> Iterator[tuple[slice, ...]]:
+def _tiles(shape: torch.Size, tile: tuple[int, int, int], step: float) -> Iterator[tuple[slice, ...]]:
     starts = [tile_starts(n, size, step) for n, size in zip(shape, tile, strict=True)]
     for corner in product(*starts):
         yield tuple(slice(start, start + size) for start, size in zip(corner, tile, strict=True))
@@ -86,7 +88,7 @@ def _tiles(shape: torch.Size, tile: tuple, step: float) -> Iterator[tuple[slice,
 def _mirrored(network: nn.Module, tiles: torch.Tensor, axes: list[int], compute: Compute) -> torch.Tensor:
     """Average the softmax over every combination of mirrored axes."""
     flips = [flip for count in range(len(axes) + 1) for flip in combinations([a + 2 for a in axes], count)]
-    total = 0
+    total = torch.zeros((), device=tiles.device)
     for flip in flips:
         mirrored = tiles.flip(flip).contiguous(memory_format=torch.channels_last_3d)
         with compute.autocast():
@@ -96,11 +98,14 @@ def _mirrored(network: nn.Module, tiles: torch.Tensor, axes: list[int], compute:
 
 
 def labels_on_grid(
-    probabilities: torch.Tensor, shape: tuple, spacing: tuple, target_spacing: tuple
+    probabilities: torch.Tensor,
+    shape: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    target_spacing: tuple[float, float, float],
 ) -> np.ndarray:
     """Return the likeliest label, uint8, on a scan's grid; probabilities (classes, z, y, x) are resampled."""
     orders = spline_orders(spacing, target_spacing, order=1)
-    best = torch.zeros(tuple(shape), dtype=torch.uint8, device=probabilities.device)
+    best = torch.zeros(shape, dtype=torch.uint8, device=probabilities.device)
     highest = resample(probabilities[0], shape, orders)
     for label in range(1, len(probabilities)):
         candidate = resample(probabilities[label], shape, orders)

@@ -1,6 +1,7 @@
 """Aggregation as the papers do it, and what they leave out: intervals and tests."""
 
 from itertools import combinations
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -45,24 +46,49 @@ def holm(p_values: list[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def paired_tests(samples: dict[str, pd.Series]) -> list[dict]:
+class PairedTest(TypedDict):
+    """The comparison of two samples by the Wilcoxon signed-rank test.
+
+    Attributes:
+        a, b: names of the samples.
+        n: number of pairs.
+        median_difference: of a - b.
+        p: of the test; NaN where all differences are 0.
+        p_holm: p with Holm's correction over all pairs of samples.
+    """
+
+    a: str
+    b: str
+    n: int
+    median_difference: float
+    p: float
+    p_holm: float
+
+
+def paired_tests(samples: dict[str, pd.Series]) -> list[PairedTest]:
     """Compare every two samples by the Wilcoxon signed-rank test, with Holm's correction over all pairs.
 
     Args:
         samples: name -> values indexed by (fold, case), or by case alone: the one model is then compared
             with that of every fold. Only pairs defined in both count.
-
-    Returns:
-        Rows with a, b, n, median_difference (a - b), p and p_holm; p is NaN where all differences are 0.
     """
-    rows = []
-    for a, b in combinations(samples, 2):
-        pairs = samples[a].to_frame("a").join(samples[b].rename("b"), how="inner").dropna()
-        difference = pairs["a"] - pairs["b"]
-        p = float(stats.wilcoxon(difference).pvalue) if difference.any() else float("nan")
-        rows.append(
-            {"a": a, "b": b, "n": len(difference), "median_difference": float(difference.median()), "p": p}
-        )
-    for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        row["p_holm"] = adjusted
-    return rows
+    pairs = list(combinations(samples, 2))
+    differences = [_differences(samples[a], samples[b]) for a, b in pairs]
+    p_values = [float(stats.wilcoxon(found).pvalue) if found.any() else float("nan") for found in differences]
+    return [
+        {
+            "a": a,
+            "b": b,
+            "n": len(found),
+            "median_difference": float(found.median()),
+            "p": p,
+            "p_holm": p_holm,
+        }
+        for (a, b), found, p, p_holm in zip(pairs, differences, p_values, holm(p_values), strict=True)
+    ]
+
+
+def _differences(first: pd.Series, second: pd.Series) -> pd.Series:
+    """Return first - second, of the index that both have and where both are defined."""
+    pairs = first.to_frame("a").join(second.rename("b"), how="inner").dropna()
+    return pairs["a"] - pairs["b"]

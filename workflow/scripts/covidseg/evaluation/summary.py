@@ -1,6 +1,7 @@
 """How good every strategy is, in two numbers each: for DVC's metrics and plots."""
 
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
@@ -29,7 +30,8 @@ def mean_scores(scores: pd.DataFrame, *, dataset: str, region: str, split: str) 
 def as_metrics(means: pd.DataFrame) -> dict[str, dict[str, float | None]]:
     """Return experiment -> metric -> mean, None for NaN, which JSON does not have."""
     table = means.set_index("experiment").astype(object)
-    return table.where(table.notna(), None).to_dict("index")
+    known = table.where(table.notna(), None).to_dict("index")
+    return cast("dict[str, dict[str, float | None]]", known)
 
 
 def read_scores(path: Path) -> pd.DataFrame:

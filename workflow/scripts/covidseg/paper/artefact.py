@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from covidseg.config.entries import ArtefactEntry
 
 
 @dataclass(frozen=True)
@@ -20,11 +23,11 @@ class Artefact:
 
     base: Path
     paper: str
-    entry: dict
+    entry: ArtefactEntry
     config_name: str
     remarks: list[str]
     inputs: dict[str, list[Path]]
-    parameters: dict
+    parameters: dict[str, Any]
 
     def input(self, name: str) -> Path:
         """Return the one file or folder of that name."""

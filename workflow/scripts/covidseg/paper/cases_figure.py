@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from textwrap import fill
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,10 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from skimage.measure import label, regionprops
 
+from covidseg.archives.dataset import Dataset
+from covidseg.cases.case_folder import CaseFolder, volume_path
 from covidseg.cases.intensity import intensity_of, to_window, window_of
+from covidseg.config.entries import ArtefactEntry, Shown
 from covidseg.evaluation.summary import read_scores
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.figures import REGION_COLOURS, caption, plt, save_figure
@@ -31,7 +35,11 @@ BODY_HU = -500  # between lung and soft tissue: the skin is the outline of what 
 MARGIN_MM = 8
 SCALE_BAR_MM = 50
 PANEL_INCHES = 1.9
-OUTLINED = {"color": "white", "fontsize": 8, "path_effects": [withStroke(linewidth=1.6, foreground="black")]}
+OUTLINED: dict[str, Any] = {
+    "color": "white",
+    "fontsize": 8,
+    "path_effects": [withStroke(linewidth=1.6, foreground="black")],
+}
 
 Masks = dict[str, np.ndarray]
 
@@ -64,26 +72,27 @@ class View:
 def make(artefact: Artefact) -> None:
     """Write <base>.svg and .png."""
     shown, entry = artefact.parameters["shown"], artefact.entry
-    scores, cases = read_scores(artefact.input("scores")), pd.read_csv(artefact.input("cases"))
+    scores, table = read_scores(artefact.input("scores")), pd.read_csv(artefact.input("cases"))
     views = [
         read_view(
-            case,
-            dsc.to_dict(),
-            images=artefact.input("images"),
-            labels=artefact.input("labels"),
+            str(case),
+            cast("dict[tuple[str, str], float]", dsc.to_dict()),
+            cases=CaseFolder(artefact.input("cases").parent),
             predictions=artefact.inputs["predictions"][0].parents[1],
             shown=shown,
             dataset=artefact.parameters["dataset"],
             artefact=entry,
             window=artefact.parameters["window"],
         )
-        for case, dsc in choose_cases(scores, cases, entry, shown).iterrows()
+        for case, dsc in choose_cases(scores, table, entry, shown).iterrows()
     ]
     figure = draw_visual(views, entry, config_name=artefact.config_name, remarks=artefact.remarks)
     save_figure(figure, artefact.base)
 
 
-def choose_cases(scores: pd.DataFrame, cases: pd.DataFrame, artefact: dict, shown: dict) -> pd.DataFrame:
+def choose_cases(
+    scores: pd.DataFrame, cases: pd.DataFrame, artefact: ArtefactEntry, shown: Shown
+) -> pd.DataFrame:
     """Return the DSC of the cases to show, index the case, columns (printed column, region).
 
     The fold's cases in which every region is there to be found, ranked by the mean DSC over columns and
@@ -119,13 +128,12 @@ def read_view(
     case: str,
     dsc: dict[tuple[str, str], float],
     *,
-    images: Path,
-    labels: Path,
+    cases: CaseFolder,
     predictions: Path,
-    shown: dict,
-    dataset: dict,
-    artefact: dict,
-    window: tuple,
+    shown: Shown,
+    dataset: Dataset,
+    artefact: ArtefactEntry,
+    window: tuple[float, float],
 ) -> View:
     """Read a case and cut an axial slice out of it, cropped to the body.
 
@@ -134,8 +142,7 @@ def read_view(
     Args:
         case: its name.
         dsc: (printed column, region) -> DSC of the case.
-        images: folder of the scans.
-        labels: folder of the truth.
+        cases: the scans and the truth.
         predictions: folder of <experiment>/fold<k>/<data set>.
         shown: of Configuration.predictions.
         dataset: entry of config/datasets.yaml, of the truth.
@@ -143,14 +150,14 @@ def read_view(
         window: HU from black to white.
     """
     ids = {region: number for number, region in dataset["regions"].items()}
-    scan, truth = (read_volume(folder / f"{case}.nii.gz") for folder in (images, labels))
+    scan, truth = read_volume(cases.image(case)), read_volume(cases.label(case))
     z = int((truth.array == ids[artefact["regions"][-1]]).sum(axis=(1, 2)).argmax())
     image, crop = show_slice(scan, z, dataset, case, window)
 
     @cache
     def segmented(experiment: str, name: str) -> np.ndarray:
         folder = predictions / experiment / f"fold{artefact['fold']}" / name
-        return read_volume(folder / f"{case}.nii.gz").array[z][crop]
+        return read_volume(volume_path(folder, case)).array[z][crop]
 
     masks = {
         column: {
@@ -166,7 +173,7 @@ def read_view(
 
 
 def show_slice(
-    scan: Volume, z: int, dataset: dict, case: str, window: tuple
+    scan: Volume, z: int, dataset: Dataset, case: str, window: tuple[float, float]
 ) -> tuple[np.ndarray, tuple[slice, slice]]:
     """Return an axial slice (y, x) as 0 to 255 and the box around the body, all of it if HU are unknown."""
     own_window = window_of(dataset, case, scan.array, window)
@@ -176,7 +183,9 @@ def show_slice(
     return image, body_box(image, scan.geometry.spacing[1:], window)
 
 
-def body_box(image: np.ndarray, spacing: tuple[float, float], window: tuple) -> tuple[slice, slice]:
+def body_box(
+    image: np.ndarray, spacing: tuple[float, float], window: tuple[float, float]
+) -> tuple[slice, slice]:
     """Return the box around the largest connected part above air and lung, with a margin."""
     low, high = window
     parts = regionprops(label(image > (BODY_HU - low) / (high - low) * 255))
@@ -184,7 +193,10 @@ def body_box(image: np.ndarray, spacing: tuple[float, float], window: tuple) -> 
         return slice(None), slice(None)
     box = max(parts, key=lambda part: part.area).bbox
     margins = [round(MARGIN_MM / millimetres) for millimetres in spacing]
-    return tuple(slice(max(0, box[axis] - margins[axis]), box[axis + 2] + margins[axis]) for axis in range(2))
+    rows, columns = (
+        slice(max(0, box[axis] - margins[axis]), box[axis + 2] + margins[axis]) for axis in range(2)
+    )
+    return rows, columns
 
 
 def error_overlay(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -207,8 +219,10 @@ def paint(masks: dict[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
     return overlay
 
 
-def draw_visual(views: list[View], artefact: dict, *, config_name: str, remarks: list[str]) -> plt.Figure:
-    """Draw one row a case: CT, ground truth, then one column a method.
+def draw_visual(
+    views: list[View], artefact: ArtefactEntry, *, config_name: str, remarks: list[str]
+) -> plt.Figure:
+    """Draw one row per case: CT, ground truth, then one column per method.
 
     A single region is drawn with its errors in colour, several each in a colour of its own.
     """
@@ -218,7 +232,7 @@ def draw_visual(views: list[View], artefact: dict, *, config_name: str, remarks:
     ]
     inches = PANEL_INCHES * len(titles) + 0.5, (PANEL_INCHES + 0.1) * sum(heights) + 0.5
     figure = plt.figure(figsize=(inches[0], inches[1] + 0.6), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[inches[1], 0.25])
+    (above,), (below,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[inches[1], 0.25])
     axes = above.subplots(len(views), len(titles), height_ratios=heights, squeeze=False)
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(fill(title, 22), fontsize=9)

@@ -2,11 +2,15 @@
 
 import pandas as pd
 
+from covidseg.archives.dataset import Dataset
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.formats import write_pages
 from covidseg.paper.tables import NOT_RUN
 from covidseg.regions import LESIONS, TITLES
+
+Spread = tuple[float, float, float]  # least, median and most
+Described = dict[str, Spread | int | str]  # of `describe_cases`
 
 
 def make(artefact: Artefact) -> None:
@@ -24,11 +28,11 @@ def make(artefact: Artefact) -> None:
     write_pages(artefact.base, artefact.entry["title"], lambda markup: page)
 
 
-def describe_cases(cases: pd.DataFrame, dataset: dict) -> dict[str, tuple | int | str]:
+def describe_cases(cases: pd.DataFrame, dataset: Dataset) -> Described:
     """Summarise a cases.csv.
 
     Args:
-        cases: one row a case.
+        cases: one row per case.
         dataset: entry of config/datasets.yaml.
 
     Returns:
@@ -38,7 +42,7 @@ def describe_cases(cases: pd.DataFrame, dataset: dict) -> dict[str, tuple | int 
     spacing = cases.spacing_mm.str.split("x", expand=True).astype(float)
     slices = cases["shape"].str.split("x").str[0].astype(int)
     regions = list(dataset["regions"].values())
-    found = {
+    found: Described = {
         "labels": ", ".join(TITLES[region].lower() for region in regions),
         "cases": len(cases),
         "patients": cases.patient.nunique(),
@@ -56,12 +60,12 @@ def describe_cases(cases: pd.DataFrame, dataset: dict) -> dict[str, tuple | int 
     return found
 
 
-def _spread(values: pd.Series) -> tuple[float, float, float]:
+def _spread(values: pd.Series) -> Spread:
     return float(values.min()), float(values.median()), float(values.max())
 
 
-def as_csv(described: dict[tuple[str, str], dict], missing: dict[str, str]) -> pd.DataFrame:
-    """Return one row a data set, a column for each of least, median and most.
+def as_csv(described: dict[tuple[str, str], Described], missing: dict[str, str]) -> pd.DataFrame:
+    """Return one row per data set, a column for each of least, median and most.
 
     Args:
         described: its names -> of `describe_cases`; {} of a data set that is left out.
@@ -70,16 +74,24 @@ def as_csv(described: dict[tuple[str, str], dict], missing: dict[str, str]) -> p
     rows = []
     for (title, name), found in described.items():
         status = NOT_RUN if name in missing else "run"
-        row = {"title": title, "dataset": name, "status": status, "left_out": missing.get(name, "")}
+        row: dict[str, object] = {
+            "title": title,
+            "dataset": name,
+            "status": status,
+            "left_out": missing.get(name, ""),
+        }
         for key, value in found.items():
-            parts = zip(("min", "median", "max"), value, strict=True) if isinstance(value, tuple) else ()
-            row |= {f"{key}_{part}": number for part, number in parts} or {key: value}
+            if isinstance(value, tuple):
+                parts = zip(("min", "median", "max"), value, strict=True)
+                row |= {f"{key}_{part}": number for part, number in parts}
+            else:
+                row[key] = value
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def as_text(described: dict[tuple[str, str], dict]) -> pd.DataFrame:
-    """Return one row a data set as it is printed: median (least to most)."""
+def as_text(described: dict[tuple[str, str], Described]) -> pd.DataFrame:
+    """Return one row per data set as it is printed: median (least to most)."""
     headings = {
         "labels": "Labels",
         "cases": "Cases",
@@ -97,7 +109,7 @@ def as_text(described: dict[tuple[str, str], dict]) -> pd.DataFrame:
     )
 
 
-def _text(value: tuple | int | str | None) -> str:
+def _text(value: Spread | int | str | None) -> str:
     if value is None:
         return "–"
     if not isinstance(value, tuple):

@@ -1,13 +1,15 @@
 """A case of each data set: a slice of its CT, the slice with its labels, and the labels in 3D."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Patch
 
+from covidseg.archives.dataset import Dataset
+from covidseg.cases.case_folder import CaseFolder
+from covidseg.config.entries import ArtefactEntry
 from covidseg.errors import InputError
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.cases_figure import region_overlay, show_slice
@@ -44,10 +46,10 @@ class Example:
 
 def make(artefact: Artefact) -> None:
     """Write <base>.svg and .png."""
-    folders = {table.parent.name: table.parent for table in artefact.inputs["cases"]}
+    folders = {table.parent.name: CaseFolder(table.parent) for table in artefact.inputs["cases"]}
     datasets, examples = artefact.parameters["datasets"], {}
     for title, names in artefact.entry["datasets"].items():
-        case = choose_case([pd.read_csv(folders[name] / "cases.csv") for name in names])
+        case = choose_case([pd.read_csv(folders[name].table) for name in names])
         examples[title] = read_example(
             case,
             [folders[name] for name in names],
@@ -79,25 +81,29 @@ def choose_case(tables: list[pd.DataFrame]) -> str:
     return sizes.sort_values(kind="stable").index[(len(sizes) - 1) // 2]
 
 
-def read_example(case: str, folders: list[Path], datasets: list[dict], window: tuple) -> Example:
-    """Read a case's scan from the first folder of results/cases and its labels from all.
+def read_example(
+    case: str, folders: list[CaseFolder], datasets: list[Dataset], window: tuple[float, float]
+) -> Example:
+    """Read a case's scan from the first data set and its labels from all.
 
     Args:
         case: its name.
-        folders: results/cases/<data set>.
+        folders: of the data sets.
         datasets: their entries of config/datasets.yaml.
         window: HU from black to white.
 
     Raises:
         InputError: the labels of two data sets lie on different grids.
     """
-    scan = read_volume(folders[0] / "images" / f"{case}.nii.gz")
-    labels = {}
+    scan = read_volume(folders[0].image(case))
+    labels: dict[str, np.ndarray] = {}
     for folder, dataset in zip(folders, datasets, strict=True):
-        label = read_volume(folder / "labels" / f"{case}.nii.gz")
+        label = read_volume(folder.label(case))
         differences = scan.geometry.differences(label.geometry)
         if differences:
-            raise InputError(f"{folder}: case {case}: differs from {folders[0]} in {'; '.join(differences)}")
+            raise InputError(
+                f"{folder.path}: case {case}: differs from {folders[0].path} in {'; '.join(differences)}"
+            )
         labels |= {region: label.array == number for number, region in dataset["regions"].items()}
     shown = next((labels[region] for region in LESIONS if region in labels), next(iter(labels.values())))
     z = int(shown.sum((1, 2)).argmax())
@@ -106,11 +112,11 @@ def read_example(case: str, folders: list[Path], datasets: list[dict], window: t
 
 
 def draw_examples(
-    examples: dict[str, Example], artefact: dict, *, config_name: str, remarks: list[str]
+    examples: dict[str, Example], artefact: ArtefactEntry, *, config_name: str, remarks: list[str]
 ) -> plt.Figure:
     """Draw one column a data set: CT, CT with labels, labels in 3D."""
     figure = plt.figure(figsize=(PANEL_INCHES * len(examples), PANEL_INCHES * 3), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[PANEL_INCHES * 3 - 0.3, 0.3])
+    (above,), (below,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[PANEL_INCHES * 3 - 0.3, 0.3])
     for place, (name, example) in enumerate(examples.items(), start=1):
         top, middle = (above.add_subplot(3, len(examples), place + row * len(examples)) for row in (0, 1))
         bottom = above.add_subplot(3, len(examples), place + 2 * len(examples), projection="3d")

@@ -2,11 +2,12 @@
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 
 import pandas as pd
 
+from covidseg.config.entries import ArtefactEntry
 from covidseg.files import write_text
 from covidseg.paper.layout import Markup, Printer, lay_out
 from covidseg.paper.tables import TIME
@@ -67,7 +68,7 @@ def write_pages(base: Path, title: str, page: Callable[[Markup], Page]) -> None:
 
 
 def score_page(
-    artefact: dict,
+    artefact: ArtefactEntry,
     cells: pd.DataFrame,
     intervals: pd.DataFrame,
     markup: Markup,
@@ -138,7 +139,7 @@ def _latex(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str
     return "\n".join(blocks)
 
 
-def _words(table: pd.DataFrame) -> list:
+def _words(table: pd.DataFrame) -> list[Hashable]:
     """Return the columns that hold no numbers; a column below a panel is a pair."""
     return [
         column for column in table.columns if (column if isinstance(column, str) else column[-1]) in WORDS

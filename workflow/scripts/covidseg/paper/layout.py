@@ -1,11 +1,14 @@
 """The cells of a table laid out as the papers print them, the best two means of every column marked."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import floor, log10
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from covidseg.config.entries import ArtefactEntry
 from covidseg.paper.tables import NOT_RUN, NOT_TIMED, SERIES, TIME
 from covidseg.regions import TITLES
 
@@ -60,9 +63,9 @@ class Printer:
     @classmethod
     def of(cls, cells: pd.DataFrame, intervals: pd.DataFrame, markup: Markup) -> "Printer":
         """Set every number, as many decimals as the paper prints of its metric, and mark the best."""
-        decimals = {metric: _decimals(part) for metric, part in cells.groupby("metric")}
+        decimals = {str(metric): _decimals(part) for metric, part in cells.groupby("metric")}
         marks = _marks(cells, decimals)
-        lines = list(cells.itertuples())
+        lines = list(_rows(cells))
         ours = [
             line.status
             if line.status in (NOT_RUN, NOT_TIMED)
@@ -82,7 +85,7 @@ class Printer:
         lines = []
         for (row, source), own in part.groupby(["row", "source"], sort=False):
             line = {"Method": row, "Source": source}
-            for cell in own.itertuples():
+            for cell in _rows(own):
                 line[_fold_title(cell.fold)] = self.markup.cell.format(cell.ours, cell.published)
             average = own[own.fold == "avg"].iloc[0]
             if metric == TIME:
@@ -96,8 +99,8 @@ class Printer:
         """Lay metrics out with one row a method and fold, and one column a panel and metric."""
         part = self.cells[self.cells.metric.isin(metrics)]
         folds = part.fold.nunique() > 1
-        lines = {}
-        for cell in part.itertuples():
+        lines: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
+        for cell in _rows(part):
             line = lines.setdefault((cell.row, cell.fold), {("", "Method"): cell.row})
             if folds:
                 line["", "Fold"] = _fold_title(cell.fold)
@@ -124,7 +127,7 @@ class Printer:
             for _, average in averages.iterrows()
         )
 
-    def _beyond_the_paper(self, average: pd.Series) -> dict:
+    def _beyond_the_paper(self, average: pd.Series) -> dict[str, str | int]:
         """Return the columns that no paper has: difference, interval and number of cases of an average."""
         if average.status == NOT_RUN:
             return dict.fromkeys(("Difference", "CI", "n"), NOT_RUN)
@@ -137,6 +140,11 @@ class Printer:
             "CI": " to ".join(limits) or "–",
             "n": int(average.n),
         }
+
+
+def _rows(cells: pd.DataFrame) -> Iterator[Any]:
+    """Yield the cells one by one, with the columns as attributes."""
+    return cells.itertuples()
 
 
 def _fold_title(fold: str) -> str:
@@ -187,7 +195,7 @@ def _ratios(average: pd.Series, first: pd.Series) -> tuple[str, str]:
     )
 
 
-def lay_out(printer: Printer, artefact: dict) -> dict[str, pd.DataFrame]:
+def lay_out(printer: Printer, artefact: ArtefactEntry) -> dict[str, pd.DataFrame]:
     """Return heading -> table: one a metric, or one a pair of metrics and the averages."""
     metrics = artefact["metrics"]
     if artefact["across"] == "folds":

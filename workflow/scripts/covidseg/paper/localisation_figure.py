@@ -5,6 +5,7 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 
+from covidseg.config.entries import ArtefactEntry
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.figures import caption, plt, save_figure
 from covidseg.weak.evaluation import LEVELS, area_under_curve, read_curve
@@ -53,7 +54,7 @@ def draw_localisation(
     masks: np.ndarray,
     heat: dict[str, np.ndarray],
     curves: dict[str, pd.DataFrame],
-    artefact: dict,
+    artefact: ArtefactEntry,
     *,
     threshold: float,
     config_name: str,
@@ -74,7 +75,7 @@ def draw_localisation(
     titles = ["CT", "Ground truth", *heat, f"{artefact['segmented']}, segmented"]
     width, height = PANEL_INCHES * len(titles), PANEL_INCHES * len(images) + 0.4
     figure = plt.figure(figsize=(width + CURVE_INCHES, max(height, 3.6) + 0.7), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=[width, CURVE_INCHES])
+    ((left, right),) = figure.subfigures(1, 2, squeeze=False, width_ratios=[width, CURVE_INCHES])
     axes = left.subplots(len(images), len(titles), squeeze=False)
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(fill(title, 16), fontsize=8)
@@ -110,7 +111,8 @@ def _around(mask: np.ndarray) -> tuple[slice, slice]:
     low, high = places.min(0), places.max(0) + 1
     half = (high - low).max() // 2 + 2
     middle = (low + high) // 2
-    return tuple(slice(max(0, centre - half), centre + half) for centre in middle)
+    rows, columns = (slice(max(0, centre - half), centre + half) for centre in middle)
+    return rows, columns
 
 
 def _draw_curves(axis: plt.Axes, curves: dict[str, pd.DataFrame]) -> None:

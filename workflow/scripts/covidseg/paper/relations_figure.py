@@ -1,12 +1,13 @@
 """How two feature-relation matrices of zhang2021 come together or apart while a network learns."""
 
-import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import SubFigure
 from safetensors.numpy import load_file
 
+from covidseg.config.entries import ArtefactEntry
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.figures import caption, plt, save_figure
 
@@ -28,9 +29,9 @@ def make(artefact: Artefact) -> None:
 
 def read_matrices(path: Path) -> dict[int, dict[str, np.ndarray]]:
     """Return finished epochs -> name -> matrix (C, C), the epochs in order."""
-    matrices = {}
+    matrices: dict[int, dict[str, np.ndarray]] = {}
     for key, matrix in sorted(load_file(path).items()):
-        epoch, name = re.fullmatch(r"epoch(\d+)\.(\w+)", key).groups()
+        epoch, name = key.removeprefix("epoch").split(".")
         matrices.setdefault(int(epoch), {})[name] = matrix
     return matrices
 
@@ -38,7 +39,7 @@ def read_matrices(path: Path) -> dict[int, dict[str, np.ndarray]]:
 def draw_relations(
     matrices: dict[int, dict[str, np.ndarray]],
     log: pd.DataFrame,
-    artefact: dict,
+    artefact: ArtefactEntry,
     *,
     config_name: str,
     remarks: list[str],
@@ -47,7 +48,9 @@ def draw_relations(
     figure = plt.figure(
         figsize=(PANEL_INCHES * 3 + 1, PANEL_INCHES * len(matrices) + 3.6), layout="constrained"
     )
-    above, below = figure.subfigures(2, 1, height_ratios=[PANEL_INCHES * len(matrices) + 0.6, 2.2])
+    (above,), (below,) = figure.subfigures(
+        2, 1, squeeze=False, height_ratios=[PANEL_INCHES * len(matrices) + 0.6, 2.2]
+    )
     _draw_matrices(above, matrices, artefact["left"], artefact["right"])
     _draw_curve(below.subplots(), log, artefact["curve"], list(matrices))
     bottom = f"Configuration: {config_name}. {artefact['experiment']}, fold {artefact['fold']}."
@@ -56,7 +59,7 @@ def draw_relations(
 
 
 def _draw_matrices(
-    figure: plt.Figure, matrices: dict[int, dict[str, np.ndarray]], left: str, right: str
+    figure: SubFigure, matrices: dict[int, dict[str, np.ndarray]], left: str, right: str
 ) -> None:
     pairs = np.stack([(found[left], found[right]) for found in matrices.values()])
     differences = np.abs(pairs[:, 0] - pairs[:, 1])

@@ -17,7 +17,14 @@ def make(artefact: Artefact) -> None:
     scores = read_scores(artefact.input("scores"))
     published = read_published(artefact.input("published"), artefact.paper, entry["published"])
     cells = table_cells(series, entry, scores, published)
-    intervals = interval_rows(series, entry, scores, parameters, parameters["seed"])
+    intervals = interval_rows(
+        series,
+        entry,
+        scores,
+        resamples=parameters["bootstrap"],
+        confidence=parameters["confidence"],
+        seed=parameters["seed"],
+    )
     write_csv(f"{base}.csv", cells, digits=9)
     write_csv(f"{base}_intervals.csv", intervals, digits=9)
     write_csv(f"{base}_tests.csv", comparison_rows(series, entry, scores), digits=9)

@@ -2,11 +2,12 @@
 
 import numpy as np
 from matplotlib.colors import LightSource, to_rgba
+from mpl_toolkits.mplot3d import Axes3D
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from scipy import ndimage
 from skimage.measure import marching_cubes
 
-from covidseg.paper.figures import plt
+# `figures` chooses the drawing back end
 
 GRID_MM = 4.0  # of the surfaces: fine enough for the page, and no scan takes longer than another
 SMOOTHING = 0.7  # grid steps; takes the stairs off thick slices
@@ -31,7 +32,7 @@ def surface(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray
     return ((corners * GRID_MM - offset)[:, ::-1])[triangles]
 
 
-def draw_surfaces(axis: plt.Axes, surfaces: dict[str, tuple[np.ndarray, float]]) -> None:
+def draw_surfaces(axis: Axes3D, surfaces: dict[str, tuple[np.ndarray, float]]) -> None:
     """Draw surfaces into a 3D axis, seen from the front: the patient's left is on the right.
 
     Args:

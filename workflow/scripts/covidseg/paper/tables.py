@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
 from covidseg.evaluation.statistics import bootstrap_interval, paired_tests, summarise
 
@@ -51,7 +52,7 @@ def select(scores: pd.DataFrame, series: Series, metric: str) -> pd.DataFrame:
 
 
 def table_cells(
-    series: list[Series], artefact: dict, scores: pd.DataFrame, published: pd.DataFrame
+    series: list[Series], artefact: ArtefactEntry, scores: pd.DataFrame, published: pd.DataFrame
 ) -> pd.DataFrame:
     """Return one row a printed cell, with the columns of the contract.
 
@@ -80,13 +81,15 @@ def _status(one: Series, metric: str, found: pd.DataFrame) -> str:
     return "run" if one.runs else NOT_RUN
 
 
-def _beside_published(values: pd.Series, key: tuple, published: pd.DataFrame) -> tuple:
+def _beside_published(
+    values: pd.Series, key: tuple[str, ...], published: pd.DataFrame
+) -> tuple[float, float, float, float, float, int]:
     mean, std, count = summarise(values)
     known = published.loc[[key]].iloc[0] if key in published.index else {"mean": np.nan, "std": np.nan}
     return mean, std, known["mean"], known["std"], mean - known["mean"], count
 
 
-def _by_fold(one: Series, scores: pd.DataFrame, artefact: dict) -> Iterator[tuple[str, pd.Series]]:
+def _by_fold(one: Series, scores: pd.DataFrame, artefact: ArtefactEntry) -> Iterator[tuple[str, pd.Series]]:
     """Yield the values of each fold and of all; of a series without scores no values, of as many folds."""
     if artefact.get("folds", "each") == "each":
         for fold in sorted(scores["fold"].unique()) or map(str, range(one.folds)):
@@ -102,7 +105,13 @@ def devices_of(series: list[Series], scores: pd.DataFrame) -> list[str]:
 
 
 def interval_rows(
-    series: list[Series], artefact: dict, scores: pd.DataFrame, evaluation: dict, seed: int
+    series: list[Series],
+    artefact: ArtefactEntry,
+    scores: pd.DataFrame,
+    *,
+    resamples: int,
+    confidence: float,
+    seed: int,
 ) -> pd.DataFrame:
     """Return the bootstrap interval of every pooled mean, and how many cases were left out as undefined."""
     found = []
@@ -111,8 +120,8 @@ def interval_rows(
             values = select(scores, one, metric)["value"] * (100 if artefact["unit"] == "percent" else 1)
             low, high = bootstrap_interval(
                 values.dropna().to_numpy(),
-                resamples=evaluation["bootstrap"],
-                confidence=evaluation["confidence"],
+                resamples=resamples,
+                confidence=confidence,
                 seed=seed,
             )
             mean, _, count = summarise(values)
@@ -121,7 +130,7 @@ def interval_rows(
     return pd.DataFrame(found, columns=[*SERIES, "metric", "mean", "low", "high", "n", "undefined"])
 
 
-def comparison_rows(series: list[Series], artefact: dict, scores: pd.DataFrame) -> pd.DataFrame:
+def comparison_rows(series: list[Series], artefact: ArtefactEntry, scores: pd.DataFrame) -> pd.DataFrame:
     """Return the paired tests between all rows of a panel, corrected within each panel and metric."""
     found = []
     for region, split in dict.fromkeys((one.region, one.split) for one in series):
@@ -139,6 +148,6 @@ def _sample(scores: pd.DataFrame) -> pd.Series:
     return scores.set_index(["fold", "case"] if scores.fold.nunique() > 1 else ["case"])["value"]
 
 
-def _scored(artefact: dict) -> list[str]:
+def _scored(artefact: ArtefactEntry) -> list[str]:
     """Return the metrics that have a value a case."""
     return [metric for metric in artefact["metrics"] if metric not in (TIME, *WHOLE)]

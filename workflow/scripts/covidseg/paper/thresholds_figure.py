@@ -4,6 +4,7 @@ from textwrap import fill
 
 import pandas as pd
 
+from covidseg.config.entries import ArtefactEntry
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.figures import caption, plt, save_figure
 from covidseg.weak.evaluation import read_curve
@@ -24,7 +25,7 @@ def make(artefact: Artefact) -> None:
 
 def draw_thresholds(
     curves: dict[str, pd.DataFrame],
-    artefact: dict,
+    artefact: ArtefactEntry,
     *,
     limits: tuple[float, float],
     config_name: str,

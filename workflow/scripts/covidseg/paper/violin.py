@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
+from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
 from covidseg.evaluation.summary import read_scores
 from covidseg.paper.artefact import Artefact
@@ -15,6 +16,7 @@ from covidseg.paper.layout import panel_title
 from covidseg.paper.tables import select
 
 INCHES = 0.85  # of a violin's place
+Colour = tuple[float, float, float]  # red, green and blue, 0 to 1
 CHARACTERS = 12  # of a method's name below a violin
 
 
@@ -31,7 +33,12 @@ def make(artefact: Artefact) -> None:
 
 
 def draw_violins(
-    series: list[Series], artefact: dict, scores: pd.DataFrame, *, config_name: str, remarks: list[str]
+    series: list[Series],
+    artefact: ArtefactEntry,
+    scores: pd.DataFrame,
+    *,
+    config_name: str,
+    remarks: list[str],
 ) -> plt.Figure:
     """Draw one row a metric and one column a panel; a dot is a case of one fold.
 
@@ -72,7 +79,7 @@ def draw_violins(
 
 
 def _panel(
-    axis: plt.Axes, panel: list[Series], scores: pd.DataFrame, metric: str, colours: dict[str, tuple]
+    axis: plt.Axes, panel: list[Series], scores: pd.DataFrame, metric: str, colours: dict[str, Colour]
 ) -> None:
     selected = [select(scores, one, metric)["value"].dropna() for one in panel]
     data = pd.DataFrame(

@@ -86,7 +86,7 @@ def _imported_names(node: ast.AST) -> Iterator[str]:
         yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "covidseg")
     elif isinstance(node, ast.ImportFrom) and node.level:
         raise LookupError(f"line {node.lineno}: a relative import; write covidseg.<room>.<module>")
-    elif isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "covidseg":
+    elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "covidseg":
         yield from (f"{node.module}.{alias.name}" for alias in node.names)
     for child in ast.iter_child_nodes(node):
         yield from _imported_names(child)

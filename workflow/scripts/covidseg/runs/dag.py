@@ -5,8 +5,10 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -30,7 +32,7 @@ class Rule:
     gpu: bool
 
 
-def list_jobs(snakefile: Path, sections: dict, rules: dict[str, Rule]) -> pd.DataFrame:
+def list_jobs(snakefile: Path, sections: Mapping[str, Any], rules: dict[str, Rule]) -> pd.DataFrame:
     """Return one row a job that makes files: rule, its first file, and whether it is still to be done.
 
     It is `snakemake --summary all` in a process of its own: the one that asks has another target's DAG.

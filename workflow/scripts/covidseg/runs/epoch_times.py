@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covidseg.config.configuration import Configuration
-from covidseg.evaluation.scoring import time_scores
+from covidseg.evaluation.scoring import Score, time_scores
 from covidseg.paper.tables import TIME, read_published
 
 REFERENCE = "scratch"  # the strategy that others are compared with
@@ -28,14 +28,14 @@ def measured_times(folder: Path, strategies: dict[str, str]) -> dict[str, EpochT
         folder: results/models, of the configuration in question.
         strategies: name of a model's folder -> its strategy.
     """
-    found = {}
+    found: dict[str, list[Score]] = {}
     for table in sorted(folder.glob("*/fold*/log.csv")):
         if strategy := strategies.get(table.parts[-3]):
             found.setdefault(strategy, []).extend(time_scores(table, table.with_name("model.json")))
     return {
         strategy: EpochTime(
-            statistics.median(time["value"] for time in times),
-            f"measured here on {'; '.join(sorted({time['case'] for time in times}))}",
+            statistics.median(time.value for time in times),
+            f"measured here on {'; '.join(sorted({time.case for time in times}))}",
         )
         for strategy, times in found.items()
         if times
@@ -56,7 +56,7 @@ def published_times(config: Configuration) -> dict[str, EpochTime]:
                 strategy = config.all_experiments[one.experiment].strategy
                 if key in published.index and strategy not in found:
                     basis = f"published ({paper} table {tables}), {PUBLISHED_ON}"
-                    found[strategy] = EpochTime(float(published.loc[[key], "mean"].iloc[0]), basis)
+                    found[strategy] = EpochTime(float(published["mean"].loc[[key]].iloc[0]), basis)
     return found
 
 

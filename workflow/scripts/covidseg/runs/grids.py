@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from covidseg.cases.case_folder import CaseFolder, parse_shape, parse_spacing, read_case_rows
 from covidseg.cases.resampling import new_shape
 from covidseg.cases.splits import published_folds
 from covidseg.cases.target_spacing import target_spacing
@@ -44,28 +45,26 @@ def read_cohort(config: Configuration, dataset: str, cases: Path | None) -> Coho
     """
     table = _table(cases, dataset)
     if table:
-        return Cohort(_read_grids(table, "case"), "cases.csv")
+        rows = read_case_rows(table)
+        return Cohort({row.case: Grid(row.shape, row.spacing_mm) for row in rows}, "cases.csv")
     names = config.case_names(dataset) or []
     # Scans of another name in the same archives (covid20-lung) have their owner's grid.
     owner = config.datasets[dataset]["images"]["archive"].partition("/")[0]
-    typical = {} if config.is_phantom(dataset) else _read_grids(config.folder / "grids.csv")
+    typical = {} if config.is_phantom(dataset) else _typical_grids(config.folder / "grids.csv")
     if owner not in typical or not names:
         return Cohort({}, "unknown before ingest")
     return Cohort(dict.fromkeys(names, typical[owner]), "config/grids.csv")
 
 
 def _table(cases: Path | None, dataset: str) -> Path | None:
-    table = cases and cases / dataset / "cases.csv"
+    table = cases and CaseFolder(cases / dataset).table
     return table if table and table.exists() else None
 
 
-def _read_grids(table: Path, key: str = "dataset") -> dict[str, Grid]:
+def _typical_grids(table: Path) -> dict[str, Grid]:
     with open(table, newline="", encoding="utf-8") as file:
         return {
-            row[key]: Grid(
-                tuple(int(n) for n in row["shape"].split("x")),
-                tuple(float(mm) for mm in row["spacing_mm"].split("x")),
-            )
+            row["dataset"]: Grid(parse_shape(row["shape"]), parse_spacing(row["spacing_mm"]))
             for row in csv.DictReader(file)
         }
 

@@ -7,6 +7,7 @@ from statistics import mean
 import pandas as pd
 
 from covidseg.config.configuration import Configuration
+from covidseg.evaluation.sections import Inference
 from covidseg.evaluation.sliding_window import tile_starts
 from covidseg.runs.dag import Rule
 from covidseg.runs.epoch_times import REFERENCE, EpochTime, epoch_times, measured_times, published_times
@@ -61,7 +62,8 @@ def gather(
         results: this checkout's, or None if they are another configuration's or none's.
         logs: of the same runs.
     """
-    training, network, plan = (config.sections[name] for name in ("training", "network", "plan"))
+    sections = config.sections
+    training, network, plan = sections["training"], sections["network"], sections["plan"]
     sizes = {name: network_size(one, network, plan) for name, one in config.experiments.items()}
     plain = plain_size(network, plan)
     # Three encoder passes and one through a decoder, where scratch has one of each (zhang2021, Algorithm 1).
@@ -80,7 +82,7 @@ def gather(
             published_times(config),
             operations,
             samples=training["iterations"] * training["batch"],
-            comparable=config.sections["phantom"] is None,
+            comparable=sections["phantom"] is None,
         ),
         walls=wall_times(logs) if results else {},
         cohorts={
@@ -103,7 +105,8 @@ def job_hours(known: Known) -> pd.DataFrame:
         on: GPU or CPU; hours: of a GPU or, on a CPU, of a core, NaN without an estimate; at_most: the same
         by the limit of the rule, NaN for a training, which takes as many jobs of a scheduler as it needs.
     """
-    found = [_estimate(known, job.rule, Path(job.file)) for job in known.jobs.itertuples()]
+    jobs = zip(known.jobs["rule"], known.jobs["file"], strict=True)
+    found = [_estimate(known, rule, Path(file)) for rule, file in jobs]
     without_gpu = known.config.sections["training"]["device"] == "cpu"
     rules = known.jobs["rule"].map(known.rules)
     on = rules.map(lambda rule: "CPU" if without_gpu or not rule.gpu else "GPU")
@@ -147,7 +150,7 @@ def _prediction(known: Known, name: str, fold: int) -> tuple[float, str]:
     Reading, resampling and writing are not in it.
     """
     experiment, sections = known.config.experiments[name], known.config.sections
-    training, inference, plan = (sections[name] for name in ("training", "inference", "plan"))
+    training, inference, plan = sections["training"], sections["inference"], sections["plan"]
     grids = [
         grid
         for dataset in experiment.evaluate
@@ -165,7 +168,7 @@ def _prediction(known: Known, name: str, fold: int) -> tuple[float, str]:
     return passes * seconds * relative / 3600, "tiles, each a third of a training sample's time"
 
 
-def count_tiles(shape: tuple[int, ...], patch: list[int], inference: dict) -> int:
+def count_tiles(shape: tuple[int, ...], patch: list[int], inference: Inference) -> int:
     """Return the tiles that a preprocessed case (z, y, x) is cut into."""
     tiles = 1
     for length, size in zip(shape, patch, strict=True):

@@ -8,6 +8,7 @@ import subprocess
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -34,7 +35,9 @@ def write_provenance(path: Path, config: Configuration, *, root: Path) -> None:
     write_text(path.with_suffix(".html"), FORMATS[".html"][1]("Provenance", [note], _tables(found)))
 
 
-def collect_provenance(config: Configuration, *, root: Path, data: Path, previous: dict) -> dict:
+def collect_provenance(
+    config: Configuration, *, root: Path, data: Path, previous: dict[str, Any]
+) -> dict[str, Any]:
     """Return all that provenance.json says; of models and logs of the working folder.
 
     Args:
@@ -63,7 +66,7 @@ def collect_provenance(config: Configuration, *, root: Path, data: Path, previou
     }
 
 
-def commit_of(root: Path) -> dict:
+def commit_of(root: Path) -> dict[str, Any]:
     """Return the commit's id, None if there is none, and what else there is to say of it."""
     command = ["git", "-C", str(root), "--no-optional-locks"]
     try:
@@ -81,7 +84,7 @@ def commit_of(root: Path) -> dict:
     return {"id": commit.strip(), "remark": f"changed since: {', '.join(changed)}" if changed else "clean"}
 
 
-def data_checksums(raw: Path, config: Configuration, previous: dict) -> dict[str, dict]:
+def data_checksums(raw: Path, config: Configuration, previous: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return archive -> its checksums and where they are known from.
 
     What `download` verified or recorded is not read again; of any other file, a phantom's among them, the
@@ -108,7 +111,7 @@ def data_checksums(raw: Path, config: Configuration, previous: dict) -> dict[str
     return found
 
 
-def _verified(config: Configuration, archive: str) -> dict:
+def _verified(config: Configuration, archive: str) -> dict[str, Any]:
     host, name = archive.split("/")
     if config.is_phantom(host):
         return {}
@@ -118,7 +121,7 @@ def _verified(config: Configuration, archive: str) -> dict:
 
 def package_versions(requirements: Path) -> dict[str, str | None]:
     """Return the installed version of every package that is pinned; None of one that is not installed."""
-    found = {}
+    found: dict[str, str | None] = {}
     for name in re.findall(r"^([\w.\-]+)==", requirements.read_text(encoding="utf-8"), re.MULTILINE):
         try:
             found[name] = importlib.metadata.version(name)
@@ -133,14 +136,14 @@ def _devices(folder: Path) -> dict[str, int]:
     return dict(Counter(json.loads(path.read_text(encoding="utf-8"))["device"] for path in descriptions))
 
 
-def _previous(path: Path) -> dict:
+def _previous(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
 
 
-def _tables(found: dict) -> dict[str, pd.DataFrame]:
+def _tables(found: dict[str, Any]) -> dict[str, pd.DataFrame]:
     """Return provenance as tables by heading."""
     run = {
         "commit": found["commit"]["id"] or "none",

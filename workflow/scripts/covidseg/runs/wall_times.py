@@ -11,7 +11,7 @@ def wall_times(logs: Path) -> dict[str, list[float]]:
 
     Of a job that ran several times it is the last time; one that never ended has none.
     """
-    found = {}
+    found: dict[str, list[float]] = {}
     for path in sorted(logs.rglob("*.log")):
         if seconds := DONE.findall(path.read_text(encoding="utf-8", errors="replace")):
             rule = path.relative_to(logs).parts[0].removesuffix(".log")

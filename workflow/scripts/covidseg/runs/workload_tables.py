@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from covidseg.runs.grids import at_target_spacing, predicted_grids
+from covidseg.runs.grids import Grid, at_target_spacing, predicted_grids
 from covidseg.runs.hours import WEIGHTS, Known, training_of
 from covidseg.runs.network_sizes import weak_parameters
 
 NOTHING = "–"
+SizeRow = tuple[str, int | str, float, str]  # what, number, gigabytes, and where these come from
 BYTES = {"cases": 2 + 1, "preprocessed": 2 + 1, "predictions": 1}  # a voxel: int16 or float16, uint8
 
 NOTES = [
@@ -48,7 +49,7 @@ def rule_table(hours: pd.DataFrame, order: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _row(title: str, jobs: pd.DataFrame, basis: str) -> dict:
+def _row(title: str, jobs: pd.DataFrame, basis: str) -> dict[str, object]:
     pending = jobs[jobs.to_do]
     return {
         "Rule": title,
@@ -100,14 +101,14 @@ def size_table(known: Known, hosts: list[str]) -> pd.DataFrame:
     )
 
 
-def _archives(known: Known, hosts: list[str]) -> tuple:
+def _archives(known: Known, hosts: list[str]) -> SizeRow:
     real = [name for name in hosts if not known.config.is_phantom(name)]
     size = sum(known.config.datasets[name].get("gigabytes", math.nan) for name in real)
     basis = "config/datasets.yaml" if real else "phantom, generated"
     return "data/raw", int((known.jobs.rule == "download").sum()), size if real else math.nan, basis
 
 
-def _volumes(known: Known) -> list[tuple]:
+def _volumes(known: Known) -> list[SizeRow]:
     """Return cases, preprocessed cases and predictions; the first and the last before compression."""
     ingested = [Path(file).parts[-2] for file in known.jobs[known.jobs.rule == "ingest"].file]
     grids = [grid for name in ingested for grid in known.cohorts[name].grids.values()]
@@ -130,7 +131,7 @@ def _volumes(known: Known) -> list[tuple]:
     ]
 
 
-def _predicted(known: Known) -> list:
+def _predicted(known: Known) -> list[Grid]:
     places = [Path(file) for file in known.jobs[known.jobs.rule == "predict"].file]
     return [
         grid
@@ -146,7 +147,7 @@ def _predicted(known: Known) -> list:
     ]
 
 
-def _models(known: Known) -> list[tuple]:
+def _models(known: Known) -> list[SizeRow]:
     """Return the models, and the states of all trainings if all were in flight at once.
 
     A state holds weights and momenta, of a weak system's Adam three moments; it is deleted with success.

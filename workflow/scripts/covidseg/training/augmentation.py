@@ -5,13 +5,16 @@ random number comes from the NumPy generator that is passed, so that one seed fi
 """
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+from covidseg.training.sections import Augmentation, Blur, LowResolution, Noise, Range, Ranged
 
-def spatial_parameters(augmentation: dict, generator: np.random.Generator) -> tuple[float, float]:
+
+def spatial_parameters(augmentation: Augmentation, generator: np.random.Generator) -> tuple[float, float]:
     """Draw the axial rotation in radians and the scale of one sample; 0 and 1 where they are not drawn."""
     angle, scale = 0.0, 1.0
     if generator.random() < augmentation["rotation"]["probability"]:
@@ -21,7 +24,7 @@ def spatial_parameters(augmentation: dict, generator: np.random.Generator) -> tu
     return angle, scale
 
 
-def uniform_around_one(limits: list[float], generator: np.random.Generator) -> float:
+def uniform_around_one(limits: Range, generator: np.random.Generator) -> float:
     """Draw below or above 1 with equal chance, uniformly within the side (as batchgenerators does)."""
     low, high = limits
     if generator.random() < 0.5 and low < 1:
@@ -29,8 +32,14 @@ def uniform_around_one(limits: list[float], generator: np.random.Generator) -> f
     return float(generator.uniform(max(low, 1), high))
 
 
+def uniform(limits: Range, generator: np.random.Generator) -> float:
+    """Draw uniformly between two limits."""
+    low, high = limits
+    return generator.uniform(low, high)
+
+
 def augment(
-    image: torch.Tensor, label: torch.Tensor, augmentation: dict, generator: np.random.Generator
+    image: torch.Tensor, label: torch.Tensor, augmentation: Augmentation, generator: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Apply the intensity transforms and the mirroring to one patch.
 
@@ -39,9 +48,10 @@ def augment(
         label: uint8 (z, y, x).
         augmentation: the configuration's section.
     """
+    transforms = cast("dict[str, Any]", augmentation)  # each of another shape
     for name, apply in INTENSITY.items():
-        if generator.random() < augmentation[name]["probability"]:
-            image = apply(image, augmentation[name], generator)
+        if generator.random() < transforms[name]["probability"]:
+            image = apply(image, transforms[name], generator)
     flipped = [
         axis
         for axis in augmentation["mirror"]["axes"]
@@ -50,17 +60,17 @@ def augment(
     return image.flip(flipped), label.flip(flipped)
 
 
-def add_noise(image: torch.Tensor, transform: dict, generator: np.random.Generator) -> torch.Tensor:
+def add_noise(image: torch.Tensor, transform: Noise, generator: np.random.Generator) -> torch.Tensor:
     """Add Gaussian noise of a random variance."""
-    variance = generator.uniform(*transform["variance"])
+    variance = uniform(transform["variance"], generator)
     device_generator = torch.Generator(image.device).manual_seed(int(generator.integers(2**62)))
     noise = torch.randn(image.shape, generator=device_generator, device=image.device)
     return image + variance**0.5 * noise
 
 
-def blur(image: torch.Tensor, transform: dict, generator: np.random.Generator) -> torch.Tensor:
+def blur(image: torch.Tensor, transform: Blur, generator: np.random.Generator) -> torch.Tensor:
     """Smooth by a Gaussian of random sigma in voxels, cut at four sigma."""
-    sigma = generator.uniform(*transform["sigma"])
+    sigma = uniform(transform["sigma"], generator)
     radius = int(4 * sigma + 0.5)
     kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=image.device) / sigma) ** 2)
     kernel = kernel / kernel.sum()
@@ -73,27 +83,29 @@ def blur(image: torch.Tensor, transform: dict, generator: np.random.Generator) -
     return image
 
 
-def brighten(image: torch.Tensor, transform: dict, generator: np.random.Generator) -> torch.Tensor:
+def brighten(image: torch.Tensor, transform: Ranged, generator: np.random.Generator) -> torch.Tensor:
     """Multiply by a random factor."""
-    return image * generator.uniform(*transform["range"])
+    return image * uniform(transform["range"], generator)
 
 
-def change_contrast(image: torch.Tensor, transform: dict, generator: np.random.Generator) -> torch.Tensor:
+def change_contrast(image: torch.Tensor, transform: Ranged, generator: np.random.Generator) -> torch.Tensor:
     """Stretch around the mean by a random factor; values stay in the range they had."""
     factor = uniform_around_one(transform["range"], generator)
     mean = image.mean()
     return ((image - mean) * factor + mean).clamp(image.min(), image.max())
 
 
-def lower_resolution(image: torch.Tensor, transform: dict, generator: np.random.Generator) -> torch.Tensor:
+def lower_resolution(
+    image: torch.Tensor, transform: LowResolution, generator: np.random.Generator
+) -> torch.Tensor:
     """Shrink the axial slices (nearest) and enlarge them again (cubic)."""
-    zoom = generator.uniform(*transform["zoom"])
+    zoom = uniform(transform["zoom"], generator)
     size = image.shape[1:]
     small = functional.interpolate(image[None], [max(1, round(n * zoom)) for n in size], mode="nearest-exact")
     return functional.interpolate(small, size, mode="bicubic", align_corners=False)[0]
 
 
-def change_gamma(image: torch.Tensor, transform: dict, generator: np.random.Generator) -> torch.Tensor:
+def change_gamma(image: torch.Tensor, transform: Ranged, generator: np.random.Generator) -> torch.Tensor:
     """Apply a random gamma to the image scaled to [0, 1]; mean and standard deviation are kept."""
     exponent = uniform_around_one(transform["range"], generator)
     mean, deviation = image.mean(), image.std()
@@ -104,13 +116,13 @@ def change_gamma(image: torch.Tensor, transform: dict, generator: np.random.Gene
 
 
 def change_gamma_inverted(
-    image: torch.Tensor, transform: dict, generator: np.random.Generator
+    image: torch.Tensor, transform: Ranged, generator: np.random.Generator
 ) -> torch.Tensor:
     """Apply `change_gamma` to the negative image."""
     return -change_gamma(-image, transform, generator)
 
 
-INTENSITY: dict[str, Callable[[torch.Tensor, dict, np.random.Generator], torch.Tensor]] = {
+INTENSITY: dict[str, Callable[[torch.Tensor, Any, np.random.Generator], torch.Tensor]] = {
     "noise": add_noise,
     "blur": blur,
     "brightness": brighten,

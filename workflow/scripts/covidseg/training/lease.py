@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import filelock
 import flufl.lock
@@ -29,6 +30,24 @@ logging.getLogger("flufl.lock").setLevel(logging.CRITICAL)  # it reports what is
 LIFETIME = 60  # seconds without a renewal after which a holder is taken for dead (10 more for the clocks)
 RENEWAL = 15  # seconds; as often a job asks SLURM whether it still is one
 PATIENCE = 90  # seconds that a job waits, longer than a dead holder's lock lives, before it frees its GPU
+
+
+class Holder(TypedDict):
+    """What the process that holds a lock writes of itself.
+
+    Attributes:
+        name: for a log.
+        machine: its boot and its container, within which the process's number is the only one.
+        process: number of the process.
+        started: the process's start, in seconds since 1970.
+        claim: path of the file by which the process holds the lock.
+    """
+
+    name: str
+    machine: str
+    process: int
+    started: float
+    claim: NotRequired[str]
 
 
 class Lease:
@@ -52,7 +71,7 @@ class Lease:
             raise Interrupted(
                 f"{self.folder}: another job trains this model; this one leaves its GPU"
             ) from None
-        write_json(self.folder / "holder.json", _describe_self() | {"claim": self._lock.claimfile})
+        write_json(self.folder / "holder.json", {**_describe_self(), "claim": self._lock.claimfile})
         threading.Thread(target=self._renew, daemon=True).start()
 
     def check(self) -> None:
@@ -93,7 +112,7 @@ def leased(folder: Path) -> Iterator[Lease]:
         lease.release()
 
 
-def _describe_self() -> dict:
+def _describe_self() -> Holder:
     """Return what tells on the same machine whether this process is alive, and what to call it."""
     process, node, job = psutil.Process(), os.uname().nodename, job_number()
     return {
@@ -112,10 +131,10 @@ def _machine() -> str:
     return f"{boot.read_text().strip()} {Path('/proc/self/ns/pid').readlink()}"
 
 
-def _holder(folder: Path) -> dict | None:
+def _holder(folder: Path) -> Holder | None:
     """Return what the holder wrote of itself; None if there is none, or it is only about to."""
     with suppress(OSError, ValueError):
-        holder = json.loads((folder / "holder.json").read_text(encoding="utf-8"))
+        holder: Holder = json.loads((folder / "holder.json").read_text(encoding="utf-8"))
         if (folder / "lock").read_text(encoding="utf-8") == holder["claim"]:
             return holder
     return None
@@ -129,7 +148,7 @@ def _remove_dead(folder: Path) -> None:
             (folder / "lock").unlink(missing_ok=True)
 
 
-def _alive(holder: dict) -> bool:
+def _alive(holder: Holder) -> bool:
     try:
         process = psutil.Process(holder["process"])
         same = abs(process.create_time() - holder["started"]) < 1  # and not its number, given away again

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 import torch
 
 from covidseg.errors import InputError, Interrupted
-from covidseg.training.state import Progress, State
+from covidseg.training.state import LogRow, Progress, State, Tensors
 
 log = logging.getLogger(__name__)
-
-Tensors = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Loop:
     checkpoint_seconds: float
     device: torch.device
     step: Callable[[Progress], Tensors]
-    finish: Callable[[Progress, dict[str, float]], dict]
+    finish: Callable[[Progress, dict[str, float]], LogRow]
     tensors: Callable[[], Tensors]
     restore: Callable[[Tensors], None]
 
@@ -77,9 +75,11 @@ def _iterate(loop: Loop, progress: Progress, stop: threading.Event) -> None:
     """Do the iterations left in this epoch, or those until a stop is requested."""
     begun = time.monotonic()
     # Sums stay on the device and are read once an epoch: every read makes the host wait for it.
-    sums = defaultdict(lambda: torch.zeros((), dtype=torch.float64, device=loop.device))
-    for name, value in progress.sums.items():
-        sums[name] += value
+    sums: defaultdict[str, torch.Tensor] = defaultdict(
+        lambda: torch.zeros((), dtype=torch.float64, device=loop.device)
+    )
+    for name, so_far in progress.sums.items():
+        sums[name] += so_far
     while progress.iteration < loop.iterations and not stop.is_set():
         for name, value in loop.step(progress).items():
             sums[name] += value.detach()

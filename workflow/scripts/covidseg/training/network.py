@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from covidseg.training.fusion import Concatenation, SelectiveFusion
+from covidseg.training.sections import Architecture
 
 
 class InstanceNorm(nn.InstanceNorm3d):
@@ -63,7 +64,7 @@ class TwoEncoderUNet(nn.Module):
         return self.decoder([*skips[:-1], self.fusion(skips[-1], general)])
 
 
-def build_network(architecture: dict, *, classes: int, seed: int) -> nn.Module:
+def build_network(architecture: Architecture, *, classes: int, seed: int) -> nn.Module:
     """Build a network with random weights.
 
     The U-Net of zhang2021 Table I and ma2021 Fig. 2: instance norm, leaky ReLU (0.01), strided
@@ -90,7 +91,7 @@ def build_network(architecture: dict, *, classes: int, seed: int) -> nn.Module:
     return network
 
 
-def _unet(architecture: dict, outputs: int) -> PlainConvUNet:
+def _unet(architecture: Architecture, outputs: int) -> PlainConvUNet:
     return PlainConvUNet(
         input_channels=1,
         n_stages=len(architecture["features"]),
@@ -106,14 +107,14 @@ def _unet(architecture: dict, outputs: int) -> PlainConvUNet:
     )
 
 
-def _two_encoders(architecture: dict, unet: PlainConvUNet, outputs: int) -> TwoEncoderUNet:
+def _two_encoders(architecture: Architecture, unet: PlainConvUNet, outputs: int) -> TwoEncoderUNet:
     """Give a U-Net a second encoder; concatenation needs a decoder that takes twice the channels."""
     general = _unet(architecture, outputs).encoder
     channels = architecture["features"][-1]
     if architecture["design"] == "selective-fusion":
         kernel = architecture["kernels"][-1]
         block = ConvDropoutNormReLU(nn.Conv3d, channels, channels, kernel, 1, **BLOCK)
-        fusion = SelectiveFusion(channels, reduction=architecture["reduction"], block=block)
+        fusion: nn.Module = SelectiveFusion(channels, reduction=architecture["reduction"], block=block)
         decoder = unet.decoder
     else:
         fusion = Concatenation()

@@ -48,7 +48,7 @@ class NesterovSGD(Optimiser):
         buffers = [self.momenta.get(name) for name in moving]
         sgd(
             list(moving.values()),
-            [p.grad for p in moving.values()],
+            [p.grad for p in moving.values() if p.grad is not None],
             buffers,
             has_sparse_grad=False,
             foreach=None,
@@ -59,7 +59,8 @@ class NesterovSGD(Optimiser):
             nesterov=True,
             maximize=False,
         )
-        self.momenta.update(zip(moving, buffers, strict=True))
+        # `sgd` has put a tensor into the place of each None.
+        self.momenta |= {name: b for name, b in zip(moving, buffers, strict=True) if b is not None}
 
 
 class Adam(Optimiser):
@@ -85,7 +86,7 @@ class Adam(Optimiser):
         first, second, steps = zip(*(self.moments[name] for name in moving), strict=True)
         adam(
             list(moving.values()),
-            [parameter.grad for parameter in moving.values()],
+            [p.grad for p in moving.values() if p.grad is not None],
             list(first),
             list(second),
             [],

@@ -48,9 +48,12 @@ def load_cases(
     for folder in folders:
         case = open_case(folder)
         used += case.image.nbytes + case.label.nbytes
-        image, label = case.image, case.label
+        image: torch.Tensor | np.ndarray = case.image
+        label: torch.Tensor | np.ndarray = case.label
         if used <= budget_gib * 2**30:
-            image, label = (torch.from_numpy(np.array(array)).to(device) for array in (image, label))
+            image, label = (
+                torch.from_numpy(np.array(array)).to(device) for array in (case.image, case.label)
+            )
         ids = case.foreground[:, 0]
         foreground = {int(i): case.foreground[ids == i, 1:] for i in np.unique(ids)}
         dataset = folder.parent.name
@@ -120,8 +123,8 @@ def cut_patch(
 
 def _read_box(array: torch.Tensor | np.ndarray, box: tuple[slice, ...], device: torch.device) -> torch.Tensor:
     if isinstance(array, np.ndarray):
-        array = torch.from_numpy(np.array(array[box]))  # reads these pages of the file and no others
-        box = ...
+        # Reads these pages of the file and no others.
+        return torch.from_numpy(np.array(array[box])).to(device)
     return array[box].to(device)
 
 

@@ -1,12 +1,21 @@
 """From an experiment and a fold to a training run, and to the description of its model."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from covidseg.cases.arrays import ArrayDescription
 from covidseg.cases.splits import read_splits, training_cases, validation_cases
 from covidseg.files import fingerprint
+from covidseg.training.description import Ancestor, ModelDescription
+from covidseg.training.sections import (
+    Architecture,
+    Augmentation,
+    Network,
+    TrainedExperiment,
+    Training,
+    TrainingSections,
+)
 from covidseg.training.strategies import load_strategy
 from covidseg.training.strategies.base import Schedule, Strategy
 from covidseg.training.weights import read_description
@@ -43,12 +52,17 @@ class Run:
     fold: int
     seed: int
     patch: tuple[int, int, int]
-    network: dict
-    training: dict
-    augmentation: dict
+    network: Network
+    training: Training
+    augmentation: Augmentation
     threads: int
     timed: bool
     fingerprint: str
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        """The network to build."""
+        return self.strategy.architecture(self.network)
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -57,14 +71,14 @@ class Run:
 
 
 def make_run(
-    experiment: dict,
+    experiment: TrainedExperiment,
     *,
     fold: int,
     preprocessed: list[Path],
     splits: list[str],
     pretrained: Path | None,
-    sections: dict,
-    training: dict,
+    sections: TrainingSections,
+    training: Training,
     code: list[str],
     threads: int,
 ) -> Run:
@@ -84,13 +98,14 @@ def make_run(
     """
     folders = {folder.name: folder for folder in preprocessed}
     folds = read_splits(splits)
-    datasets = experiment["train"]
+    datasets = list(experiment["train"])
+    depth, height, width = sections["plan"]["patch"]
     cases, source_cases, validation = (
         [folders[name] / case for name, case in names]
         for names in (
             training_cases(folds, datasets, fold),
-            training_cases(folds, experiment["source_datasets"], fold),
-            validation_cases(folds, experiment["watched"], fold),
+            training_cases(folds, list(experiment["source_datasets"]), fold),
+            validation_cases(folds, list(experiment["watched"]), fold),
         )
     )
     return Run(
@@ -103,7 +118,7 @@ def make_run(
         classes=1 + len(experiment["classes"]),
         fold=fold,
         seed=sections["seed"],
-        patch=tuple(sections["plan"]["patch"]),
+        patch=(depth, height, width),
         network=sections["network"],
         training=training,
         augmentation=sections["augmentation"],
@@ -116,41 +131,39 @@ def make_run(
     )
 
 
-def describe_run(run: Run, experiment: dict, sections: dict) -> dict:
-    """Return what model.json says of a run, but its architecture: plan, normalisation, labels, lineage."""
-    spacing = json.loads((run.cases[0] / "case.json").read_text(encoding="utf-8"))["spacing_mm"]
-    lineage = {
-        "experiment": experiment["name"],
-        "fold": run.fold,
-        "strategy": experiment["strategy"],
-        "options": experiment["options"],
-        "pretrained": run.pretrained and _ancestor(run.pretrained),
-        "training_cases": [_name(case) for case in run.cases],
-        "source_cases": [_name(case) for case in run.source_cases],
-        "seed": run.seed,
-    }
-    schedule = run.schedule
-    return {
-        "plan": {"spacing": spacing, "patch": list(run.patch)},
-        "normalisation": {"window_hu": sections["plan"]["window"], "scheme": "z-score over the scan"},
-        "labels": {str(channel): region for channel, region in experiment["classes"].items()},
-        "schedule": {
+def describe_run(run: Run, experiment: TrainedExperiment, sections: TrainingSections) -> ModelDescription:
+    """Return what model.json says of a run before it is trained."""
+    return ModelDescription(
+        plan={"spacing": ArrayDescription.read(run.cases[0]).spacing_mm, "patch": list(run.patch)},
+        normalisation={"window_hu": sections["plan"]["window"], "scheme": "z-score over the scan"},
+        labels={str(channel): region for channel, region in experiment["classes"].items()},
+        schedule={
             "epochs": run.training["epochs"],
-            "first_epoch": schedule.first_epoch,
-            "epoch_max": schedule.epoch_max,
+            "first_epoch": run.schedule.first_epoch,
+            "epoch_max": run.schedule.epoch_max,
         },
-        "lineage": lineage,
-        "fingerprint": run.fingerprint,
-    }
+        lineage={
+            "experiment": experiment["name"],
+            "fold": run.fold,
+            "strategy": experiment["strategy"],
+            "options": experiment["options"],
+            "pretrained": _ancestor(run.pretrained) if run.pretrained else None,
+            "training_cases": [_name(case) for case in run.cases],
+            "source_cases": [_name(case) for case in run.source_cases],
+            "seed": run.seed,
+        },
+        fingerprint=run.fingerprint,
+        architecture=run.architecture,
+    )
 
 
 def _name(case: Path) -> str:
     return f"{case.parent.name}/{case.name}"
 
 
-def _ancestor(weights: Path) -> dict:
-    description = read_description(weights)
+def _ancestor(weights: Path) -> Ancestor:
+    description = read_description(weights, ModelDescription)
     return {
-        "experiment": description["lineage"]["experiment"],
-        "weights_sha256": description["weights_sha256"],
+        "experiment": description.lineage["experiment"],
+        "weights_sha256": description.weights_sha256,
     }

@@ -23,6 +23,7 @@ from covidseg.training.weights import read_tensors, write_tensors
 log = logging.getLogger(__name__)
 
 Tensors = dict[str, torch.Tensor]
+LogRow = dict[str, float | None]  # of log.csv: column -> number; None: an empty cell
 
 
 @dataclass
@@ -42,8 +43,8 @@ class Progress:
     iteration: int = 0
     sums: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
-    rows: list[dict] = field(default_factory=list)
-    snapshots: dict[str, torch.Tensor] = field(default_factory=dict)
+    rows: list[LogRow] = field(default_factory=list)
+    snapshots: Tensors = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

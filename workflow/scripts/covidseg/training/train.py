@@ -6,7 +6,7 @@ run needs no random state: on a CPU in float32 it ends with the same bits as an 
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,12 +15,21 @@ from torch import nn
 from covidseg.device import Compute, choose_compute
 from covidseg.files import write_csv
 from covidseg.training.batches import training_batch
+from covidseg.training.description import ModelDescription
 from covidseg.training.loop import Loop, run_epochs
 from covidseg.training.network import build_network
 from covidseg.training.optimisers import NesterovSGD
 from covidseg.training.patches import TrainingCase, load_cases
 from covidseg.training.run import Run
-from covidseg.training.state import Progress, State, network_tensors, open_state, restore_network
+from covidseg.training.state import (
+    LogRow,
+    Progress,
+    State,
+    Tensors,
+    network_tensors,
+    open_state,
+    restore_network,
+)
 from covidseg.training.validation import validation_dice
 from covidseg.training.weights import log_loaded_weights, save_model, weights_digest, write_tensors
 
@@ -44,7 +53,7 @@ def train(
     model: Path,
     log_table: Path,
     state: Path,
-    description: dict,
+    description: ModelDescription,
     snapshots: str | Path | None = None,
 ) -> None:
     """Train one model to the end, from its saved state if there is one.
@@ -54,7 +63,7 @@ def train(
         model: path of model.safetensors; model.json is written beside it.
         log_table: path of log.csv, one row per epoch.
         state: folder of the resume state and the lock.
-        description: goes into model.json.
+        description: goes into model.json, with the device.
         snapshots: path of the tensors that the strategy kept of some epochs, if it keeps any.
 
     Raises:
@@ -67,16 +76,15 @@ def train(
             return
         compute = choose_compute(run.training["device"], run.training["precision"], threads=run.threads)
         log.info("training on %s", compute)
-        architecture = run.strategy.architecture(run.network)
-        network = build_network(architecture, classes=run.classes, seed=run.seed)
+        network = build_network(run.architecture, classes=run.classes, seed=run.seed)
         weights = run.strategy.prepare(network, run.pretrained)
         log_loaded_weights(weights, network, run.pretrained)
         frozen = weights_digest(network, weights.frozen)
-        network = network.to(compute.device, memory_format=torch.channels_last_3d)
+        network = compute.place(network, torch.channels_last_3d)
         progress = _epochs(run, network, compute, kept)
         _check_frozen(network, weights.frozen, frozen)
         kept.lease.check()
-        save_model(model, network, {**description, "architecture": architecture, "device": str(compute)})
+        save_model(model, network, replace(description, device=str(compute)))
         write_csv(log_table, progress.rows)
         if snapshots:
             write_tensors(Path(snapshots), progress.snapshots)
@@ -122,7 +130,7 @@ def _epochs(run: Run, network: nn.Module, compute: Compute, state: State) -> Pro
 
 def training_step(
     run: Run, network: nn.Module, optimiser: NesterovSGD, data: Data, compute: Compute, progress: Progress
-) -> dict[str, torch.Tensor]:
+) -> Tensors:
     """Do one optimisation step; returns the loss and the strategy's other values, still on the device."""
     training = run.training
     step = progress.epoch * training["iterations"] + progress.iteration
@@ -144,7 +152,7 @@ def _log_row(
     compute: Compute,
     progress: Progress,
     means: dict[str, float],
-) -> dict:
+) -> LogRow:
     """Validate if it is time, keep the strategy's snapshot, and return the epoch's row of log.csv."""
     training, number = run.training, progress.epoch + 1
     rate, loss = run.schedule.learning_rate(training, progress.epoch), means.pop("loss")

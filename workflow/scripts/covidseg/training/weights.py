@@ -2,22 +2,25 @@
 
 import hashlib
 import importlib.metadata
-import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import safetensors.torch
 import torch
+from dynamic_network_architectures.building_blocks.unet_decoder import UNetDecoder
 from safetensors import SafetensorError
 from torch import nn
 
 from covidseg.errors import InputError
 from covidseg.files import atomic_path, digest, write_json
+from covidseg.training.description import Description, ModelDescription
 from covidseg.training.network import build_network, is_head
 
 log = logging.getLogger(__name__)
 
+AnyDescription = TypeVar("AnyDescription", bound=Description)
 VERSIONS = ("torch", "numpy", "dynamic-network-architectures", "safetensors")
 
 
@@ -57,45 +60,44 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise InputError(f"{path}: truncated or not a safetensors file ({error})") from error
 
 
-def save_model(weights: Path, network: nn.Module, description: dict) -> None:
+def save_model(weights: Path, network: nn.Module, description: ModelDescription) -> None:
     """Write `model.safetensors` and, beside it, `model.json`.
 
     Args:
         weights: path of model.safetensors.
-        description: architecture, plan, normalisation, labels, lineage, fingerprint; versions and the
-            weights' checksum are added.
+        network: whose parameters are written.
+        description: but the versions and the weights' checksum, which are added.
     """
     write_tensors(weights, dict(network.named_parameters()))
     write_description(weights, description)
 
 
-def write_description(weights: Path, description: dict) -> None:
+def write_description(weights: Path, description: Description) -> None:
     """Write the model.json beside a finished model.safetensors, with versions and its checksum."""
     versions = {package: importlib.metadata.version(package) for package in VERSIONS}
-    write_json(
-        weights.with_suffix(".json"),
-        {"format": 1, **description, "versions": versions, "weights_sha256": digest(weights)},
-    )
+    known = replace(description, versions=versions, weights_sha256=digest(weights))
+    write_json(weights.with_suffix(".json"), known.to_json())
 
 
-def read_description(weights: Path) -> dict:
+def read_description(weights: Path, kind: type[AnyDescription]) -> AnyDescription:
     """Read the model.json beside a model.safetensors and check that the two belong together."""
     path = weights.with_suffix(".json")
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
+        description = kind.read(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: missing or not JSON ({error})") from error
-    if description["weights_sha256"] != digest(weights):
+    if description.weights_sha256 != digest(weights):
         raise InputError(f"{weights}: is not the file that {path.name} describes; restore both from one run")
     return description
 
 
-def load_model(weights: Path) -> tuple[nn.Module, dict]:
+def load_model(weights: Path) -> tuple[nn.Module, ModelDescription]:
     """Rebuild a trained network; returns it in evaluation mode, and its description."""
-    description = read_description(weights)
-    network = build_network(description["architecture"], classes=1 + len(description["labels"]), seed=0)
+    description = read_description(weights, ModelDescription)
+    network = build_network(description.architecture, classes=1 + len(description.labels), seed=0)
     copy_weights(read_tensors(weights), dict(network.named_parameters()), weights)
-    network.decoder.deep_supervision = False
+    decoder: UNetDecoder = network.decoder
+    decoder.deep_supervision = False
     return network.eval(), description
 
 

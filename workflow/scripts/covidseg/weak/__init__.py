@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from covidseg.training.sections import Options
     from covidseg.weak.base import System
+    from covidseg.weak.sections import Weak
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Entry:
     class_name: str
     maps: tuple[str, ...]
     sections: tuple[str, ...]
-    options: dict[str, tuple] = field(default_factory=dict)
+    options: dict[str, tuple[object, ...]] = field(default_factory=dict)
     needs_classifier: bool = False
 
 
@@ -52,7 +54,7 @@ SYSTEMS = {
 }
 
 
-def load_system(name: str, options: dict, weak: dict) -> System:
+def load_system(name: str, options: Options, weak: Weak) -> System:
     """Import a system and make it with a model's options and the configuration's `weak`."""
     entry = SYSTEMS[name]
     module = importlib.import_module(f"covidseg.weak.{entry.module}")

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 from covidseg.training.optimisers import Adam
+from covidseg.training.sections import Options
+from covidseg.weak.sections import Weak
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class System:
         variant: the values of the framework's variant chosen there, "paper" or "code".
     """
 
-    def __init__(self, options: dict, weak: dict) -> None:
+    def __init__(self, options: Options, weak: Weak) -> None:
         self.options = options
         self.weak = weak
         self.variant = weak["variants"][weak["variant"]]
@@ -54,7 +56,8 @@ class System:
 
     def betas(self) -> tuple[float, float]:
         """Return Adam's."""
-        return tuple(self.variant["betas"])
+        first, second = self.variant["betas"]
+        return first, second
 
     def step(
         self, networks: nn.ModuleDict, optimisers: dict[str, Adam], batch: Batch, iteration: int

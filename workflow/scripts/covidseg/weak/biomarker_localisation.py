@@ -1,5 +1,7 @@
 """Biomarker localisation, a classifier and a GAN combined (Zhang et al. 2019), a rival in yang2021."""
 
+from typing import cast
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -30,13 +32,15 @@ class BiomarkerLocalisation(System):
 
     def adopt(self, networks: nn.ModuleDict, classifier: nn.Module | None) -> None:
         """Keep the classifier beside the networks, which are trained; it is not."""
+        assert classifier is not None  # the registry says that the system needs a classifier
         self.classifier = classifier.eval().requires_grad_(False)
 
     def step(
         self, networks: nn.ModuleDict, optimisers: dict[str, Adam], batch: Batch, iteration: int
     ) -> dict[str, torch.Tensor]:
         """Update the critic, then the encoder-decoder."""
-        weights, count = self.weak["biomarker_localisation"]["weights"], len(batch.normal)
+        weights = cast("dict[str, float]", self.weak["biomarker_localisation"]["weights"])
+        count = len(batch.normal)
         cleaned, _ = networks["generator"](torch.cat([batch.normal, batch.lesion]))
         fake = cleaned[count:]
         values = {
@@ -55,7 +59,9 @@ class BiomarkerLocalisation(System):
             "similarity_loss": distance(batch.lesion, fake),
             "normal_fidelity_loss": normal_fidelity_loss(batch.normal, cleaned[:count]),
         }
-        loss = sum(weights[name] * values[f"{name}_loss"] for name in weights)
+        loss = torch.zeros((), device=fake.device)
+        for name, weight in weights.items():
+            loss = loss + weight * values[f"{name}_loss"]
         optimisers["generator"].zero_grad()
         loss.backward()
         optimisers["generator"].step(self.variant["learning_rate"])

@@ -40,6 +40,7 @@ class Classifier(System):
     def heat(self, networks: nn.ModuleDict, images: torch.Tensor, kind: str) -> torch.Tensor:
         """Return the class activation map of the lesion class, each image's stretched to 0 to 1."""
         network = networks["classifier"]
+        tool: CAM | GradCAM
         if kind == "cam":
             tool = CAM(network, target_layers="layer4", fc_layers="fc", postprocessing=_stretch)
         else:

@@ -1,5 +1,6 @@
 """How well heat maps show the lesions: precision and recall of pixels, and Dice, at every threshold."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +39,8 @@ def count_pixels(heat: np.ndarray, masks: np.ndarray) -> Counts:
         )
         for part in (np.ones_like(lesions), lesions)
     )
-    above = [np.cumsum(counts[:, ::-1], axis=1)[:, ::-1] for counts in (found, marked)]
-    return Counts(*above, lesions.sum(1))
+    found, marked = (np.cumsum(counts[:, ::-1], axis=1)[:, ::-1] for counts in (found, marked))
+    return Counts(found, marked, lesions.sum(1))
 
 
 def threshold_curve(counts: Counts) -> pd.DataFrame:
@@ -79,8 +80,10 @@ def lower_bound(curve: pd.DataFrame, limits: tuple[float, float]) -> float:
     return float(curve["dice"][curve["threshold"].between(*limits)].min())
 
 
-def weak_scores(counts: Counts, names: list[str], *, threshold: float, limits: tuple) -> list[dict]:
-    """Return rows of scores.csv: AUPRC and the Dice's lower bound of all slices, and each slice's DSC.
+def weak_scores(
+    counts: Counts, names: Iterable[str], *, threshold: float, limits: tuple[float, float]
+) -> list[tuple[str, str, float]]:
+    """Return case, metric and value: AUPRC and the Dice's lower bound of all slices, and each slice's DSC.
 
     Args:
         counts: of `count_pixels`.
@@ -90,11 +93,8 @@ def weak_scores(counts: Counts, names: list[str], *, threshold: float, limits: t
     """
     curve = threshold_curve(counts)
     rows = [
-        {"case": "all", "metric": "AUPRC", "value": area_under_curve(curve)},
-        {"case": "all", "metric": "DSC_lower_bound", "value": lower_bound(curve, limits)},
+        ("all", "AUPRC", area_under_curve(curve)),
+        ("all", "DSC_lower_bound", lower_bound(curve, limits)),
     ]
     dice = slice_dice(counts)[:, round(threshold * LEVELS)]
-    return rows + [
-        {"case": name, "metric": "DSC", "value": float(value)}
-        for name, value in zip(names, dice, strict=True)
-    ]
+    return rows + [(name, "DSC", float(value)) for name, value in zip(names, dice, strict=True)]

@@ -29,13 +29,11 @@ class Decomposer(nn.Module):
             1, stages, features, nn.Conv2d, 3, [1] + [2] * (stages - 1), 2, return_skips=True, **BLOCK
         )
         outputs = [2] if lesion and shared else [1] * (1 + lesion)
-        self.decoders = nn.ModuleList(
-            UNetDecoder(self.encoder, channels, 2, deep_supervision=False) for channels in outputs
-        )
-        for decoder in self.decoders:
-            decoder.encoder = (
-                None  # the library's decoder holds its encoder, whose weights would be listed twice
-            )
+        decoders = [UNetDecoder(self.encoder, channels, 2, deep_supervision=False) for channels in outputs]
+        for decoder in decoders:
+            # The library's decoder holds its encoder, whose weights would be listed twice.
+            decoder.encoder = None
+        self.decoders = nn.ModuleList(decoders)
         self.apply(InitWeights_He(1e-2))
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -48,7 +46,8 @@ class Decomposer(nn.Module):
 def _draw_small(module: nn.Module) -> None:
     if isinstance(module, (nn.Conv2d, nn.Linear)):
         nn.init.normal_(module.weight, 0, 0.02)
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 class Critic(nn.Module):
@@ -90,6 +89,7 @@ class MapGenerator(nn.Module):
     def __init__(self, features: list[int]) -> None:
         super().__init__()
         self.unet = Decomposer(features, lesion=False, shared=False)
+        decoder: UNetDecoder
         (decoder,) = self.unet.decoders
         nn.init.normal_(decoder.seg_layers[-1].weight, 0, 1e-3)
 

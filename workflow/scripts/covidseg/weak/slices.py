@@ -14,6 +14,8 @@ import torch
 from PIL import Image
 
 from covidseg.archives.archive import Archive, member_expression
+from covidseg.archives.dataset import Dataset, Pictures
+from covidseg.cases.case_folder import CaseFolder, volume_path
 from covidseg.cases.intensity import to_window, window_of
 from covidseg.cases.pictures import numbers, read_picture
 from covidseg.errors import InputError
@@ -38,7 +40,7 @@ class Slices:
     masks: np.ndarray | None = None
 
 
-def read_slices(dataset: dict, raw: Path, *, size: int) -> dict[str, Slices]:
+def read_slices(dataset: Dataset, raw: Path, *, size: int) -> dict[str, Slices]:
     """Read a data set of slices: `train_normal`, `train_lesion` and `test_lesion`.
 
     The last fifth of the lesion slices by number is for testing: neighbours are often of one scan, so a
@@ -59,6 +61,7 @@ def read_slices(dataset: dict, raw: Path, *, size: int) -> dict[str, Slices]:
     for kind, found in (("normal", normal), ("lesion", lesion)):
         if not found.names:
             raise InputError(f"{path}: no {kind} slice; see slices in datasets.yaml")
+    assert lesion.masks is not None  # both readers give them
     tested = max(1, round(TEST_SHARE * len(lesion.names)))
     return {
         "train_normal": Slices(normal.names, normal.images),
@@ -67,37 +70,42 @@ def read_slices(dataset: dict, raw: Path, *, size: int) -> dict[str, Slices]:
     }
 
 
-def _labelled_by_folder(archive: Archive, entry: dict, size: int) -> tuple[Slices, Slices]:
+def _labelled_by_folder(archive: Archive, entry: Pictures, size: int) -> tuple[Slices, Slices]:
     """Read slices whose folder tells their kind; lungs are cut out already."""
-    members = {kind: _members(archive, entry[kind]) for kind in ("normal", "lesion", "masks")}
+    members = {
+        "normal": _members(archive, entry["normal"]),
+        "lesion": _members(archive, entry["lesion"]),
+        "masks": _members(archive, entry["masks"]),
+    }
     missing = [name for name in members["lesion"] if name not in members["masks"]]
     if missing:
         raise InputError(f"{archive.path}: no mask of {len(missing)} lesion slices, {missing[0]} among them")
     normal, lesion = (
-        Slices(list(members[kind]), _stack(archive, members[kind].values(), size))
+        Slices(list(members[kind]), _stack(archive, list(members[kind].values()), size))
         for kind in ("normal", "lesion")
     )
     masks = _stack(archive, [members["masks"][name] for name in lesion.names], size, mask=True) > 0
     return normal, Slices(lesion.names, lesion.images, masks)
 
 
-def _labelled_by_mask(archive: Archive, entry: dict, size: int) -> tuple[Slices, Slices]:
+def _labelled_by_mask(archive: Archive, entry: Pictures, size: int) -> tuple[Slices, Slices]:
     """Read slices whose mask has ids of lung and lesion: without lesion they are normal."""
-    images, masks = (_members(archive, entry[kind]) for kind in ("images", "masks"))
+    images, masks = _members(archive, entry["images"]), _members(archive, entry["masks"])
     names = [name for name in masks if name in images]
     pictures = _stack(archive, [images[name] for name in names], size)
     ids = _stack(archive, [masks[name] for name in names], size, mask=True)
     pictures[~np.isin(ids, entry["lungs"])] = 0
     lesions = np.isin(ids, entry["lesions"])
-    kinds = lesions.any((1, 2))
-    return tuple(
+    with_lesion = lesions.sum((1, 2)) > 0
+    normal, lesion = (
         Slices(
             [name for name, is_kind in zip(names, kind, strict=True) if is_kind],
             pictures[kind],
             lesions[kind],
         )
-        for kind in (~kinds, kinds)
+        for kind in (~with_lesion, with_lesion)
     )
+    return normal, lesion
 
 
 def _members(archive: Archive, pattern: str) -> dict[str, str]:
@@ -115,11 +123,19 @@ def _stack(archive: Archive, members: list[str], size: int, *, mask: bool = Fals
 def _picture(archive: Archive, name: str, size: int, *, mask: bool) -> np.ndarray:
     picture = read_picture(archive.read(name), f"{archive.path}:{name}")
     picture = picture if mask and picture.mode in ("1", "P") else picture.convert("L")
-    return np.array(picture.resize((size, size), Image.NEAREST if mask else Image.BILINEAR)).astype(np.uint8)
+    filter_ = Image.Resampling.NEAREST if mask else Image.Resampling.BILINEAR
+    return np.array(picture.resize((size, size), filter_)).astype(np.uint8)
 
 
 def cut_slices(
-    cases: Path, dataset: dict, lungs: Path | None, *, count: int, window: tuple, size: int, seed: int
+    cases: CaseFolder,
+    dataset: Dataset,
+    lungs: Path | None,
+    *,
+    count: int,
+    window: tuple[float, float],
+    size: int,
+    seed: int,
 ) -> dict[str, Slices]:
     """Cut test slices with infection out of ingested volumes, their lungs alone: `test_lesion`.
 
@@ -136,25 +152,30 @@ def cut_slices(
         InputError: the lungs lie on another grid.
     """
     ids = {region: number for number, region in dataset["regions"].items()}
-    names, images, masks = [], [], []
-    for case in pd.read_csv(cases / "cases.csv")["case"]:
-        scan, label = (read_volume(cases / kind / f"{case}.nii.gz") for kind in ("images", "labels"))
-        cavity = read_volume(lungs / f"{case}.nii.gz") if lungs else label
+    names: list[str] = []
+    images: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
+    for case in pd.read_csv(cases.table)["case"]:
+        scan, label = read_volume(cases.image(case)), read_volume(cases.label(case))
+        segmented = lungs and volume_path(lungs, case)
+        cavity = read_volume(segmented) if segmented else label
         if cavity.geometry.differences(scan.geometry):
-            raise InputError(f"{lungs / case}.nii.gz: lies on another grid than the scan")
+            raise InputError(f"{segmented}: lies on another grid than the scan")
         infection = (label.array == ids["infection"]) & (cavity.array > 0)
         own_window = window_of(dataset, case, scan.array, window)
         for z in np.flatnonzero(infection.any((1, 2))):
             picture = to_window(torch.from_numpy(scan.array[z]), own_window).numpy()
             names.append(f"{case}_{z + 1:03d}")
-            images.append(_resized(np.where(cavity.array[z] > 0, picture, 0), size, Image.BILINEAR))
-            masks.append(_resized(infection[z], size, Image.NEAREST) > 0)
+            images.append(
+                _resized(np.where(cavity.array[z] > 0, picture, 0), size, Image.Resampling.BILINEAR)
+            )
+            masks.append(_resized(infection[z], size, Image.Resampling.NEAREST) > 0)
     kept = [place for place, mask in enumerate(masks) if mask.any()]
     chosen = sorted(np.random.default_rng(seed).permutation(kept)[:count].tolist())
     if not chosen:
-        raise InputError(f"{cases}: no slice has infection within the lungs")
-    stacks = (np.stack([part[place] for place in chosen]) for part in (images, masks))
-    return {"test_lesion": Slices([names[place] for place in chosen], *stacks)}
+        raise InputError(f"{cases.path}: no slice has infection within the lungs")
+    stacks = [np.stack([part[place] for place in chosen]) for part in (images, masks)]
+    return {"test_lesion": Slices([names[place] for place in chosen], stacks[0], stacks[1])}
 
 
 def _resized(picture: np.ndarray, size: int, filter_: Image.Resampling) -> np.ndarray:

@@ -4,7 +4,7 @@ As in `covidseg.training.train`, what is random in iteration i comes from genera
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,9 @@ from torch import nn
 
 from covidseg.device import Compute, choose_compute
 from covidseg.files import fingerprint, write_csv
-from covidseg.training.loop import Loop, Tensors, run_epochs
+from covidseg.training.loop import Loop, run_epochs
 from covidseg.training.optimisers import Adam
-from covidseg.training.state import Progress, State, open_state
+from covidseg.training.state import LogRow, Progress, State, Tensors, open_state
 from covidseg.training.weights import (
     copy_weights,
     read_description,
@@ -25,6 +25,8 @@ from covidseg.training.weights import (
 )
 from covidseg.weak import load_system
 from covidseg.weak.base import Batch, System
+from covidseg.weak.description import WeakDescription
+from covidseg.weak.sections import TrainedSystem, Weak
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +50,7 @@ class WeakRun:
     system: System
     slices: Path
     classifier: Path | None
-    weak: dict
+    weak: Weak
     checkpoint_seconds: float
     seed: int
     threads: int
@@ -56,7 +58,9 @@ class WeakRun:
     fingerprint: str
 
 
-def train_weakly(run: WeakRun, *, model: Path, log_table: Path, state: Path, description: dict) -> None:
+def train_weakly(
+    run: WeakRun, *, model: Path, log_table: Path, state: Path, description: WeakDescription
+) -> None:
     """Train one system to the end, from its saved state if there is one; arguments as `training.train`.
 
     Raises:
@@ -74,7 +78,7 @@ def train_weakly(run: WeakRun, *, model: Path, log_table: Path, state: Path, des
         progress = _epochs(run, networks, optimisers, compute, kept)
         kept.lease.check()
         write_tensors(model, weights(networks))
-        write_description(model, {**description, "device": str(compute)})
+        write_description(model, replace(description, device=str(compute)))
         write_csv(log_table, progress.rows)
         kept.finish(outputs)
 
@@ -82,15 +86,15 @@ def train_weakly(run: WeakRun, *, model: Path, log_table: Path, state: Path, des
 def build(system: System, classifier: Path | None, seed: int, compute: Compute) -> nn.ModuleDict:
     """Make a system's networks on the device, and give it the classifier that it needs."""
     torch.manual_seed(seed)
-    networks = system.build().to(compute.device, memory_format=torch.channels_last)
-    system.adopt(networks, classifier and load_networks(classifier, compute)[1]["classifier"])
+    networks = compute.place(system.build(), torch.channels_last)
+    system.adopt(networks, load_networks(classifier, compute)[1]["classifier"] if classifier else None)
     return networks
 
 
-def load_networks(path: Path, compute: Compute) -> tuple[System, nn.ModuleDict, dict]:
+def load_networks(path: Path, compute: Compute) -> tuple[System, nn.ModuleDict, WeakDescription]:
     """Rebuild a trained system; returns it, its networks in evaluation mode, and its description."""
-    description = read_description(path)
-    system = load_system(description["system"], description["options"], description["weak"])
+    description = read_description(path, WeakDescription)
+    system = load_system(description.system, description.options, description.weak)
     networks = system.build()
     copy_weights(read_tensors(path), weights(networks), path)
     return system, networks.to(compute.device).eval(), description
@@ -116,7 +120,7 @@ def _epochs(
         batch = draw_batch(run.system, slices, run.seed, iteration)
         return run.system.step(networks, optimisers, batch, iteration)
 
-    def finish(progress: Progress, means: dict[str, float]) -> dict:
+    def finish(progress: Progress, means: dict[str, float]) -> LogRow:
         listed = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
         log.info("epoch %d of %d: %s, %.1f s", progress.epoch + 1, weak["epochs"], listed, progress.seconds)
         return {"epoch": progress.epoch, "seconds": progress.seconds if run.timed else None, **means}
@@ -162,16 +166,16 @@ def _restore(tensors: Tensors, networks: nn.ModuleDict, optimisers: dict[str, Ad
                 *moments, steps = (tensors[f"moment{i}.{network}.{name}"] for i in range(3))
                 parameter = optimiser.parameters[name]
                 # In the parameter's own memory format, which the fused step takes for granted.
-                own = (torch.empty_like(parameter).copy_(moment) for moment in moments)
-                optimiser.moments[name] = (*own, steps.to(parameter.device))
+                first, second = (torch.empty_like(parameter).copy_(moment) for moment in moments)
+                optimiser.moments[name] = (first, second, steps.to(parameter.device))
 
 
 def make_weak_run(
-    model: dict,
+    model: TrainedSystem,
     *,
     slices: Path,
     classifier: Path | None,
-    weak: dict,
+    weak: Weak,
     checkpoint_seconds: float,
     seed: int,
     code: list[str],
@@ -193,18 +197,18 @@ def make_weak_run(
     )
 
 
-def describe_weak_run(run: WeakRun, model: dict) -> dict:
-    """Return what model.json says of a run."""
-    lineage = {
-        "experiment": model["name"],
-        "classifier": run.classifier and read_description(run.classifier)["weights_sha256"],
-        "training_slices": run.slices.parent.name,
-        "seed": run.seed,
-    }
-    return {
-        "system": model["system"],
-        "options": model["options"],
-        "weak": run.weak,
-        "lineage": lineage,
-        "fingerprint": run.fingerprint,
-    }
+def describe_weak_run(run: WeakRun, model: TrainedSystem) -> WeakDescription:
+    """Return what model.json says of a run before it is trained."""
+    classifier = read_description(run.classifier, WeakDescription) if run.classifier else None
+    return WeakDescription(
+        system=model["system"],
+        options=model["options"],
+        weak=run.weak,
+        lineage={
+            "experiment": model["name"],
+            "classifier": classifier.weights_sha256 if classifier else None,
+            "training_slices": run.slices.parent.name,
+            "seed": run.seed,
+        },
+        fingerprint=run.fingerprint,
+    )

@@ -5,7 +5,7 @@ from torch import nn
 
 from covidseg.training.optimisers import Adam
 from covidseg.weak.base import Batch, System
-from covidseg.weak.critic_step import update_critic
+from covidseg.weak.critic_step import CriticValues, update_critic
 from covidseg.weak.losses import adversarial_loss
 from covidseg.weak.networks import Critic, MapGenerator
 
@@ -28,14 +28,19 @@ class VAGAN(System):
 
     def betas(self) -> tuple[float, float]:
         """Return Adam's, of the authors' code."""
-        return tuple(self.weak["va_gan"]["betas"])
+        first, second = self.weak["va_gan"]["betas"]
+        return first, second
 
     def step(
         self, networks: nn.ModuleDict, optimisers: dict[str, Adam], batch: Batch, iteration: int
     ) -> dict[str, torch.Tensor]:
         """Update the critic `critic_steps` times, then the generator."""
         va_gan = self.weak["va_gan"]
-        values = {"penalty_weight": 10, "critic_weight": 1, "learning_rate": va_gan["learning_rate"]}
+        values: CriticValues = {
+            "penalty_weight": 10,
+            "critic_weight": 1,
+            "learning_rate": va_gan["learning_rate"],
+        }
         maps = networks["generator"](batch.lesion)
         fake = (batch.lesion + maps).clamp(-self.variant["range"], self.variant["range"])
         often = iteration < va_gan["often_first"] or iteration % va_gan["often_every"] == 0

@@ -50,9 +50,10 @@ class Thorax:
     depth: np.ndarray
 
 
-def ellipsoid(axes: list[np.ndarray], centre: tuple, radii: tuple) -> np.ndarray:
+def ellipsoid(axes: list[np.ndarray], centre: tuple[float, ...], radii: tuple[float, ...]) -> np.ndarray:
     """Return the squared normalised distance from `centre` (1 on the surface); z, y, x order throughout."""
-    return sum(((axis - c) / r) ** 2 for axis, c, r in zip(axes, centre, radii, strict=True))
+    z, y, x = (((axis - c) / r) ** 2 for axis, c, r in zip(axes, centre, radii, strict=True))
+    return z + y + x
 
 
 def smooth_noise(grid: Grid, rng: np.random.Generator, *, scale: float) -> np.ndarray:

@@ -84,8 +84,12 @@ def make_case(dataset: str, case: str, *, seed: int, rank: float) -> Case:
     affine = np.diag([*reversed(grid.spacing), 1.0])
     affine[:3, 3] = [axis.ravel()[0] for axis in reversed(grid.axes())]
     geometry = Geometry(grid.shape, affine)
-    arrays = (hu, thorax.lungs, lesion.astype(np.uint8))
-    return Case(*(Volume(array, geometry) for array in arrays), orientation)
+    return Case(
+        image=Volume(hu, geometry),
+        lungs=Volume(thorax.lungs, geometry),
+        lesion=Volume(lesion.astype(np.uint8), geometry),
+        orientation=orientation,
+    )
 
 
 def _grid(scanner: Scanner, rng: np.random.Generator) -> Grid:

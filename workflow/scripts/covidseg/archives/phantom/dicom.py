@@ -33,7 +33,9 @@ def series_files(image: Volume, *, patient: str) -> Iterator[tuple[str, bytes]]:
         yield f"1-{number:03d}.dcm", buffer.getvalue()
 
 
-def _slice(patient: str, number: int, position: np.ndarray, spacing: tuple) -> FileDataset:
+def _slice(
+    patient: str, number: int, position: np.ndarray, spacing: tuple[float, float, float]
+) -> FileDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["covidseg", patient, str(number)])

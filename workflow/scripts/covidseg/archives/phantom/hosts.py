@@ -89,10 +89,9 @@ def _under_wrong_header(image: Volume, orientation: str, axes: str) -> tuple[Vol
     Returns the volume and axis codes that `nifti_bytes` stores in the same order of voxels as the right
     ones, but behind a header that names the opposite direction for some of the axes L, P and S.
     """
-    turned = np.flip(image.array, [2 - "LPS".index(axis) for axis in axes])
-    opposite = {
-        code: other for pair in ("LR", "PA", "SI") for code, other in (pair, pair[::-1]) if pair[0] in axes
-    }
+    turned = np.flip(image.array, tuple(2 - "LPS".index(axis) for axis in axes))
+    pairs = [("L", "R"), ("P", "A"), ("S", "I")]
+    opposite = {code: other for pair in pairs for code, other in (pair, pair[::-1]) if pair[0] in axes}
     return Volume(turned, image.geometry), "".join(opposite.get(code, code) for code in orientation)
 
 
@@ -205,7 +204,7 @@ def _capepoint(archive: str, cases: list[str], draw: Callable[[str], Case]) -> I
             yield f"{root}/{kind}/{kind}_{numbers[kind]}.png", _png(windowed[z])
             if kind == "lesion":
                 mask = Image.fromarray(case.lesion.array[z] * np.uint8(255))
-                half = np.array(mask.resize((mask.width // 2, mask.height // 2), Image.NEAREST))
+                half = np.array(mask.resize((mask.width // 2, mask.height // 2), Image.Resampling.NEAREST))
                 yield f"{root}/eval/select_mask_f_resized/lesion_{numbers[kind]}_mask.png", _png(half)
 
 

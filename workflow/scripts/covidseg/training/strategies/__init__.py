@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from covidseg.training.sections import Options
     from covidseg.training.strategies.base import Strategy
 
 
@@ -30,7 +31,7 @@ class Entry:
     module: str
     class_name: str
     needs_source: bool = True
-    options: dict[str, tuple | type] = field(default_factory=dict)
+    options: dict[str, tuple[object, ...] | type[int] | type[float]] = field(default_factory=dict)
     trains_on_source: bool = False
 
 
@@ -57,7 +58,7 @@ STRATEGIES = {
 }
 
 
-def load_strategy(name: str, options: dict, datasets: list[str]) -> Strategy:
+def load_strategy(name: str, options: Options, datasets: list[str]) -> Strategy:
     """Import a strategy and make it for an experiment with these options and training data sets."""
     entry = STRATEGIES[name]
     module = importlib.import_module(f"covidseg.training.strategies.{entry.module}")

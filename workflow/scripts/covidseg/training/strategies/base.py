@@ -8,6 +8,7 @@ from torch import nn
 
 from covidseg.device import Compute
 from covidseg.training.losses import deep_supervision_loss
+from covidseg.training.sections import Architecture, Network, Options, Training
 from covidseg.training.weights import LoadedWeights
 
 
@@ -35,7 +36,7 @@ class Schedule:
     first_epoch: int
     epoch_max: int
 
-    def learning_rate(self, training: dict, epoch: int) -> float:
+    def learning_rate(self, training: Training, epoch: int) -> float:
         """Return the rate of an epoch: initial x (1 - epoch / epoch_max) ^ power (wang2021 3.3)."""
         share = (self.first_epoch + epoch) / self.epoch_max
         return training["learning_rate"] * (1 - share) ** training["learning_rate_power"]
@@ -49,11 +50,11 @@ class Strategy:
         datasets: that the model is trained on.
     """
 
-    def __init__(self, options: dict, datasets: list[str]) -> None:
+    def __init__(self, options: Options, datasets: list[str]) -> None:
         self.options = options
         self.datasets = list(datasets)
 
-    def architecture(self, network: dict) -> dict:
+    def architecture(self, network: Network) -> Architecture:
         """Return what `build_network` builds: the configuration's network and the strategy's design."""
         return {**network, "design": "unet"}
 
@@ -61,7 +62,7 @@ class Strategy:
         """Load and freeze; the segmentation heads always stay new."""
         return LoadedWeights.of(network, loaded=[])
 
-    def schedule(self, training: dict, pretrained: Path | None) -> Schedule:
+    def schedule(self, training: Training, pretrained: Path | None) -> Schedule:
         """Return the learning rate's schedule: a fresh one."""
         return Schedule(0, training["epochs"])
 
@@ -70,7 +71,7 @@ class Strategy:
         return outputs
 
     def losses(
-        self, network: nn.Module, batch: Batch, *, training: dict, compute: Compute, progress: float
+        self, network: nn.Module, batch: Batch, *, training: Training, compute: Compute, progress: float
     ) -> dict[str, torch.Tensor]:
         """Return the `loss` to minimise and what else log.csv shall have a column of, scalars on the device.
 

@@ -13,4 +13,5 @@ class BodyFinetuning(Strategy):
 
     def prepare(self, network: nn.Module, pretrained: Path | None) -> LoadedWeights:
         """Load encoder and decoder."""
+        assert pretrained is not None  # its entry in the registry asks for a source
         return LoadedWeights.of(network, loaded=load_all_but_head(network, pretrained))

@@ -1,6 +1,7 @@
 """Relation-driven collaborative learning (zhang2021 III)."""
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -8,7 +9,9 @@ from torch import nn
 
 from covidseg.device import Compute
 from covidseg.training.losses import deep_supervision_loss
+from covidseg.training.network import TwoEncoderUNet
 from covidseg.training.relations import ramp_up, relation_loss, relation_matrix
+from covidseg.training.sections import Architecture, Network, Options, Training
 from covidseg.training.strategies.base import Batch, Strategy
 from covidseg.training.weights import LoadedWeights, load_parts
 
@@ -25,11 +28,11 @@ class CollaborativeLearning(Strategy):
     snapshots: how many epochs' relation matrices are kept, evenly spaced from the first to the last.
     """
 
-    def __init__(self, options: dict, datasets: list[str]) -> None:
+    def __init__(self, options: Options, datasets: list[str]) -> None:
         super().__init__(options, datasets)
         self._matrices: dict[str, torch.Tensor] = {}
 
-    def architecture(self, network: dict) -> dict:
+    def architecture(self, network: Network) -> Architecture:
         """Add the second encoder: G is `general_encoder`, T is `encoder`."""
         return {**network, "design": "concatenation"}
 
@@ -40,18 +43,20 @@ class CollaborativeLearning(Strategy):
         return LoadedWeights.of(network, loaded=loaded)
 
     def losses(
-        self, network: nn.Module, batch: Batch, *, training: dict, compute: Compute, progress: float
+        self, network: nn.Module, batch: Batch, *, training: Training, compute: Compute, progress: float
     ) -> dict[str, torch.Tensor]:
         """Return the three losses' sum; one backward pass updates what Algorithm 1 lets each update.
 
         L_seg sees G's features detached, so that it updates T and D; L_rc^G has no part but G; L_rc^T
         sees R_G detached, so that it updates T.
         """
+        assert isinstance(network, TwoEncoderUNet)
+        assert batch.source_images is not None
         with compute.autocast():
             target = network.encoder(batch.images)
             general = network.general_encoder(batch.images)[-1]
             source = network.general_encoder(batch.source_images)[-1]
-            outputs = network.decode(target, general.detach())
+            outputs = cast("list[torch.Tensor]", network.decode(target, general.detach()))
         segmentation = deep_supervision_loss(outputs, batch.labels, batch_dice=training["batch_dice"])
         matrices = {
             "general_non_covid": relation_matrix(source),
@@ -68,11 +73,14 @@ class CollaborativeLearning(Strategy):
             "target_difference": (kept["general_covid"] - kept["target_covid"]).abs().mean(),
         }
 
-    def _relation_losses(self, matrices: dict[str, torch.Tensor], progress: float) -> tuple:
+    def _relation_losses(
+        self, matrices: dict[str, torch.Tensor], progress: float
+    ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
         """Return L_rc^G and L_rc^T (zhang2021, equations 4 and 5), 0 where the option leaves them out."""
         channels = len(matrices["general_covid"])
         weight = self.options["weight"] / channels * ramp_up(min(1.0, progress / self.options["ramp_up"]))
-        general = target = 0.0
+        general: torch.Tensor | float = 0.0
+        target: torch.Tensor | float = 0.0
         if self.options["relations"] != "none":
             general = weight * relation_loss(matrices["general_non_covid"], matrices["general_covid"])
         if self.options["relations"] == "both":

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from covidseg.training.description import ModelDescription
+from covidseg.training.sections import Training
 from covidseg.training.strategies.base import Schedule
 from covidseg.training.strategies.body_finetune import BodyFinetuning
 from covidseg.training.weights import read_description
@@ -10,7 +12,8 @@ from covidseg.training.weights import read_description
 class ContinualLearning(BodyFinetuning):
     """Body fine-tuning whose learning rate goes on falling from where pre-training left it."""
 
-    def schedule(self, training: dict, pretrained: Path | None) -> Schedule:
+    def schedule(self, training: Training, pretrained: Path | None) -> Schedule:
         """Continue the poly schedule over both phases."""
-        done = read_description(pretrained)["schedule"]["epochs"]
+        assert pretrained is not None  # its entry in the registry asks for a source
+        done = read_description(pretrained, ModelDescription).schedule["epochs"]
         return Schedule(done, done + training["epochs"])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from torch import nn
 
+from covidseg.training.sections import Architecture, Network
 from covidseg.training.strategies.base import Strategy
 from covidseg.training.weights import LoadedWeights, load_parts
 
@@ -14,12 +15,13 @@ class HybridEncoder(Strategy):
     Whether the decoder starts new or pre-trained, which the paper does not say, is option `decoder`.
     """
 
-    def architecture(self, network: dict) -> dict:
+    def architecture(self, network: Network) -> Architecture:
         """Add the second encoder and Selective Fusion."""
         return {**network, "design": "selective-fusion", "reduction": self.options["reduction"]}
 
     def prepare(self, network: nn.Module, pretrained: Path | None) -> LoadedWeights:
         """Load and freeze the adapted encoder, which is the network's `general_encoder`."""
+        assert pretrained is not None  # its entry in the registry asks for a source
         parts = [("encoder.", "general_encoder.")]
         if self.options["decoder"] == "pretrained":
             parts.append(("decoder.", "decoder."))

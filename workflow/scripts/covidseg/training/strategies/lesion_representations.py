@@ -16,6 +16,7 @@ class LesionRepresentations(Strategy):
 
     def prepare(self, network: nn.Module, pretrained: Path | None) -> LoadedWeights:
         """Load encoder and decoder, freeze the encoder."""
+        assert pretrained is not None  # its entry in the registry asks for a source
         loaded = load_all_but_head(network, pretrained)
         network.encoder.requires_grad_(False)
         return LoadedWeights.of(network, loaded=loaded)

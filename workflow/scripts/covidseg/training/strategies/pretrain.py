@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from covidseg.training.sections import Architecture, Network, Training
 from covidseg.training.strategies.base import Schedule, Strategy
 
 
@@ -14,12 +15,12 @@ class Pretraining(Strategy):
     output's channels, and a sample's loss reaches only the head of its own data set.
     """
 
-    def architecture(self, network: dict) -> dict:
+    def architecture(self, network: Network) -> Architecture:
         """Add a head for each data set."""
         heads = len(self.datasets) if self.options["lesions"] == "heads" else 1
         return {**super().architecture(network), "heads": heads}
 
-    def schedule(self, training: dict, pretrained: Path | None) -> Schedule:
+    def schedule(self, training: Training, pretrained: Path | None) -> Schedule:
         """Leave the second half of the schedule to continual learning, or use it up."""
         phases = 2 if training["pretraining_schedule"] == "both phases" else 1
         return Schedule(0, phases * training["epochs"])

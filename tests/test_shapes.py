@@ -1,0 +1,87 @@
+"""The types of configuration and sheets have the keys that the schemas allow."""
+
+from typing import get_type_hints
+
+import pytest
+
+from conftest import ROOT
+from covidseg.archives.dataset import ArchiveEntry, Dataset, Members, Pictures, Registry
+from covidseg.config.entries import ArtefactEntry, Panel
+from covidseg.config.kinds import KINDS
+from covidseg.config.schemas import read_schema
+from covidseg.config.sheets import (
+    ExperimentRow,
+    ExperimentSheet,
+    LocaliserRow,
+    Phantom,
+    Sections,
+    SourceRow,
+    WeakModelRow,
+    WeakSheet,
+)
+from covidseg.evaluation.sections import Evaluation, Inference
+from covidseg.training import sections as training
+from covidseg.weak import sections as weak
+
+ANY = "any"  # in a place, below: a key that the schema does not name
+SHAPES = [
+    (Dataset, "datasets", ANY),
+    (ArchiveEntry, "datasets", f"{ANY}.archives.{ANY}"),
+    (Registry, "datasets", f"{ANY}.registry"),
+    (Pictures, "datasets", f"{ANY}.slices"),
+    (ExperimentSheet, "experiments", ""),
+    (SourceRow, "experiments", f"sources.{ANY}"),
+    (ExperimentRow, "experiments", f"experiments.{ANY}"),
+    (WeakSheet, "experiments", "weak"),
+    (WeakModelRow, "experiments", f"weak.models.{ANY}"),
+    (LocaliserRow, "experiments", f"weak.localisers.{ANY}"),
+    (Sections, "config", ""),
+    (Phantom, "config", "phantom"),
+    (training.Plan, "config", "plan"),
+    (training.Network, "config", "network"),
+    (training.Convolutions, "config", "network.convolutions"),
+    (training.Training, "config", "training"),
+    (training.Augmentation, "config", "augmentation"),
+    (training.Rotation, "config", "augmentation.rotation"),
+    (training.Ranged, "config", "augmentation.scale"),
+    (training.Noise, "config", "augmentation.noise"),
+    (training.Blur, "config", "augmentation.blur"),
+    (training.LowResolution, "config", "augmentation.low_resolution"),
+    (training.Mirror, "config", "augmentation.mirror"),
+    (Inference, "config", "inference"),
+    (weak.Weak, "config", "weak"),
+    (weak.Variant, "config", "weak.variants.paper"),
+    (weak.VariantWeights, "config", "weak.variants.paper.weights"),
+    (weak.Classifier, "config", "weak.classifier"),
+    (weak.VAGANSection, "config", "weak.va_gan"),
+    (weak.BiomarkerSection, "config", "weak.biomarker_localisation"),
+    (weak.BiomarkerWeights, "config", "weak.biomarker_localisation.weights"),
+    (Evaluation, "config", "evaluation"),
+    (Panel, "artefacts", ""),
+]
+
+
+def allowed(sheet, place):
+    """The keys that a schema allows at a place, keys joined by points."""
+    whole = read_schema(ROOT / "config" / "schemas" / f"{sheet}.schema.yaml")
+    schema = whole["$defs"]["panels"]["items"] if sheet == "artefacts" else whole
+    for key in filter(None, place.split(".")):
+        schema = schema["additionalProperties"] if key == ANY else schema["properties"][key]
+        if "$ref" in schema:
+            schema = whole["$defs"][schema["$ref"].rpartition("/")[2]]
+    return set(schema["properties"])
+
+
+@pytest.mark.parametrize(("shape", "sheet", "place"), SHAPES)
+def test_a_type_has_the_keys_of_its_schema(shape, sheet, place):
+    assert set(get_type_hints(shape)) == allowed(sheet, place)
+
+
+def test_scans_and_label_maps_share_one_type():
+    keys = allowed("datasets", f"{ANY}.images") | allowed("datasets", f"{ANY}.labels")
+    assert set(get_type_hints(Members)) == keys
+
+
+def test_an_artefact_has_the_keys_of_all_kinds():
+    keys = {key for kind in KINDS.values() for key in kind.keys}
+    assert set(get_type_hints(ArtefactEntry)) == {"kind", "title"} | keys

@@ -1,0 +1,135 @@
+"""Where the cases of an ingested data set lie, and the table of the cases."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+CASES = Path("results/cases")  # one folder per data set
+SUFFIX = ".nii.gz"
+
+
+def volume_path(folder: Path, case: str) -> Path:
+    """Return the path of a case's scan, labels or prediction in a folder of these."""
+    return folder / f"{case}{SUFFIX}"
+
+
+def cases_in(folder: Path) -> list[str]:
+    """Return the sorted names of the cases in a folder of scans, labels or predictions."""
+    return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
+
+
+@dataclass(frozen=True)
+class CaseFolder:
+    """The folder of an ingested data set.
+
+    Attributes:
+        path: results/cases/<data set>.
+    """
+
+    path: Path
+
+    @classmethod
+    def of(cls, dataset: str) -> Self:
+        """Return the folder of a data set in the results."""
+        return cls(CASES / dataset)
+
+    @property
+    def table(self) -> Path:
+        """The table of the cases: one CaseRow per case."""
+        return self.path / "cases.csv"
+
+    @property
+    def images(self) -> Path:
+        """Folder of the scans: int16 (z, y, x), in Hounsfield units or in grey levels, LPS."""
+        return self.path / "images"
+
+    @property
+    def labels(self) -> Path:
+        """Folder of the label maps: uint8 (z, y, x), the project's label ids, on the scans' grids."""
+        return self.path / "labels"
+
+    def image(self, case: str) -> Path:
+        """Return the path of a case's scan."""
+        return volume_path(self.images, case)
+
+    def label(self, case: str) -> Path:
+        """Return the path of a case's label map."""
+        return volume_path(self.labels, case)
+
+
+@dataclass(frozen=True)
+class CaseRow:
+    """A row of cases.csv.
+
+    Attributes:
+        case: the project's name of the case.
+        patient: the patient's name; one patient may have several cases.
+        shape: voxels (z, y, x).
+        spacing_mm: millimetres per voxel (z, y, x).
+        hu_min, hu_max: lowest and highest voxel, in the scan's own units.
+        voxels: region -> number of its voxels in the label map.
+        corrections: what ingest has put right.
+        sha256: checksum of the scan's file.
+    """
+
+    case: str
+    patient: str
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    hu_min: float
+    hu_max: float
+    voxels: dict[str, int]
+    corrections: tuple[str, ...]
+    sha256: str
+
+    def to_csv(self) -> dict[str, object]:
+        """Return column -> cell."""
+        return {
+            "case": self.case,
+            "patient": self.patient,
+            "shape": "x".join(str(n) for n in self.shape),
+            "spacing_mm": "x".join(f"{mm:g}" for mm in self.spacing_mm),
+            "hu_min": self.hu_min,
+            "hu_max": self.hu_max,
+            **{f"voxels_{region}": count for region, count in self.voxels.items()},
+            "corrections": "; ".join(self.corrections),
+            "sha256": self.sha256,
+        }
+
+    @classmethod
+    def from_csv(cls, cells: dict[str, str]) -> Self:
+        """Return the row of these cells, column -> cell."""
+        return cls(
+            case=cells["case"],
+            patient=cells["patient"],
+            shape=parse_shape(cells["shape"]),
+            spacing_mm=parse_spacing(cells["spacing_mm"]),
+            hu_min=float(cells["hu_min"]),
+            hu_max=float(cells["hu_max"]),
+            voxels={
+                column.removeprefix("voxels_"): int(cell)
+                for column, cell in cells.items()
+                if column.startswith("voxels_")
+            },
+            corrections=tuple(filter(None, cells["corrections"].split("; "))),
+            sha256=cells["sha256"],
+        )
+
+
+def read_case_rows(table: Path) -> list[CaseRow]:
+    """Return the rows of a cases.csv."""
+    with open(table, newline="", encoding="utf-8") as file:
+        return [CaseRow.from_csv(cells) for cells in csv.DictReader(file)]
+
+
+def parse_shape(cell: str) -> tuple[int, int, int]:
+    """Return the voxels (z, y, x) that a cell such as 30x20x10 gives."""
+    z, y, x = (int(n) for n in cell.split("x"))
+    return z, y, x
+
+
+def parse_spacing(cell: str) -> tuple[float, float, float]:
+    """Return the millimetres per voxel (z, y, x) that a cell such as 5x0.7x0.7 gives."""
+    z, y, x = (float(mm) for mm in cell.split("x"))
+    return z, y, x
