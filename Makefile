@@ -1,8 +1,8 @@
 # make demo     set up, then run the phantom pipeline to its tables and figures
 # make test     set up, then run every test and check
 #
-# make slurm-up     start a test cluster (SLURM, two nodes) on this machine, for `snakemake --profile slurm`. Needs
-#                   Debian or Ubuntu, and root; installs the packages that the cluster needs
+# make slurm-up     start a test cluster (SLURM, two nodes) on this machine, for `snakemake --profile slurm`.
+#                   Needs Debian or Ubuntu, and root; installs the packages that the cluster needs
 # make slurm-down   stop the test cluster
 #
 # demo and test need Python 3.11 or 3.12, and set up .venv once. PYTHON=... chooses the interpreter.

@@ -26,7 +26,7 @@ def claim_results():
 
 
 def tell_licences():
-    """Print the licences of the data that this run downloads, and refuse to start if the disk is too small."""
+    """Print the licences of the data that this run downloads, and refuse a disk that is too small for them."""
     jobs = internals.due_jobs(workflow, "download")
     wanted = {job.wildcards.dataset for job in jobs}
     real = sorted(name for name in wanted if not CONFIG.is_phantom(name))
