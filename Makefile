@@ -2,11 +2,11 @@
 # make test     set up, then run every test and check
 # make quick    set up, then run the checks of style and the quick tests: a minute, before every commit
 #
-# make slurm-up     start a SLURM cluster of two nodes on this machine, to try `snakemake --profile slurm` on
-#                   (Debian or Ubuntu, root; the packages it needs are installed)
-# make slurm-down   stop it again
+# make slurm-up     start a test cluster (SLURM, two nodes) on this machine, for `snakemake --profile slurm`.
+#                   Needs Debian or Ubuntu, and root; installs the packages that the cluster needs
+# make slurm-down   stop the test cluster
 #
-# The first three need Python 3.11 or 3.12 and set up .venv once. PYTHON=... chooses another interpreter.
+# demo, test and quick need Python 3.11 or 3.12, and set up .venv once. PYTHON=... chooses the interpreter.
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3))
 BIN := .venv/bin
@@ -15,7 +15,8 @@ BIN := .venv/bin
 
 demo: .venv/installed
 	$(BIN)/snakemake
-	@# Into dvc.lock and the cache, which a fresh clone lacks: git shows where a byte is another than committed.
+	@# Write the checksums to dvc.lock and the files to DVC's cache, which is empty in a fresh clone. Then
+	@# `git diff dvc.lock` shows which files differ from the committed ones.
 	@if git rev-parse --git-dir >/dev/null 2>&1; then $(BIN)/dvc add --quiet data && $(BIN)/dvc commit --quiet --force; fi
 	@echo "Tables and figures: results/paper"
 

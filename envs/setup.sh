@@ -12,7 +12,7 @@ case $version in
         ;;
 esac
 
-# Debian and Ubuntu ship Python without the part of it that makes environments.
+# Debian and Ubuntu have a separate package for the part of Python that makes virtual environments.
 if ! "$python" -c 'import ensurepip' 2>/dev/null; then
     install="apt-get install --yes python$version-venv"
     if [ "$(id -u)" != 0 ]; then

@@ -1,4 +1,4 @@
-"""What a run says and refuses at its start, and says at its end. No rules."""
+"""What a run prints and refuses at its start, and what it prints and writes at its end. No rules."""
 
 import shutil
 
@@ -9,24 +9,24 @@ MARK = Path("results/configuration.txt")
 
 
 def results_owner():
-    """Return the name of the configuration that results/ are of, or None."""
+    """Return the name of the configuration that made results/, or None if there are no results."""
     return MARK.read_text().strip() if MARK.exists() else None
 
 
 def claim_results():
-    """Refuse to run one configuration over another's results, which may have taken weeks to make."""
+    """Refuse to overwrite the results of another configuration, which may have taken weeks to make."""
     owner = results_owner() or config["name"]
     if owner != config["name"]:
         raise WorkflowError(
             f"data/ and results/ hold configuration '{owner}', this run is '{config['name']}': use another "
-            f"checkout, or move data/ and results/ away; to overwrite them, delete {MARK}"
+            f"checkout, or move data/ and results/ away; to overwrite both folders, delete {MARK}"
         )
     MARK.parent.mkdir(exist_ok=True)
     MARK.write_text(config["name"] + "\n")
 
 
 def tell_licences():
-    """Print the licences of what this run fetches, and refuse a disk that cannot hold it."""
+    """Print the licences of the data that this run downloads, and refuse a disk that is too small for them."""
     jobs = internals.due_jobs(workflow, "download")
     wanted = {job.wildcards.dataset for job in jobs}
     real = sorted(name for name in wanted if not CONFIG.is_phantom(name))
@@ -40,19 +40,20 @@ def tell_licences():
 
 
 def settle_leftovers():
-    """On a SLURM cluster, see to the jobs of a run that was killed before it could cancel them."""
+    """On a SLURM cluster, deal with the jobs that an earlier, killed run left in the queue."""
     if internals.runs_on_slurm(workflow):
         for line in slurm.settle_leftovers(Path.cwd()):
             print(line)
 
 
 def forget_finished_trainings():
-    """Delete what finished trainings keep beside their state for the jobs of a killed run."""
+    """Delete the copies of finished models that results/state keeps for the jobs of a killed run."""
     for folder in Path("results/state").glob("*/fold*/finished"):
         shutil.rmtree(folder.parent)
 
 
 def where_results_are():
+    """Return the message at the end of a run: the tables and figures, and where everything else is."""
     shown = [
         path
         for path in in_use.artefact_files(ARTEFACTS)
@@ -62,7 +63,7 @@ def where_results_are():
         [
             f"\nDone ({config['name']}). Tables and figures:",
             *(f"  {path}" for path in shown),
-            "Scores of every case: results/scores.csv. Models: results/models. Logs: logs.",
+            "Scores of every case: results/scores.csv. Models: results/models/. Logs: logs/.",
         ]
     )
 
@@ -71,13 +72,13 @@ PROVENANCE = "results/paper/provenance.json"
 
 
 def write_provenance():
-    """Write what this run's results come from; imported here, since every job reads the Snakefile."""
+    """Write the origin of this run's results. The import is here, since every job reads the Snakefile."""
     from covidseg.runs import provenance
 
     provenance.write_provenance(Path(PROVENANCE), CONFIG, root=BASE)
 
 
 def provenance_page():
-    """Return the page of the last run, where there was one here: no rule makes it, so it reruns nothing."""
+    """Return the provenance page of the last run, if there is one; no rule makes it, so it reruns nothing."""
     page = Path(PROVENANCE).with_suffix(".html")
     return [local(str(page))] if page.exists() else []

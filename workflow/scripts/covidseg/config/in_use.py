@@ -60,7 +60,7 @@ def hosts(config: Configuration) -> list[str]:
     return sorted({path.partition("/")[0] for path in archives(config)})
 
 
-def licence_entries(config: Configuration) -> dict[str, dict]:
+def licence_entries(config: Configuration) -> dict[str, dict[str, object]]:
     """Return what the table of licences prints of each data set whose archives are fetched."""
     return {name: pick(config.datasets[name], *LICENCE) for name in hosts(config)}
 
