@@ -28,9 +28,8 @@ pytestmark = [
 ]
 
 EPOCHS = 20
-FOLDS = tuple(f"scratch/fold{fold}" for fold in range(5))
 PRETRAINING, TRANSFER = "pretrain-msd/fold0", "body-finetune-msd/fold0"
-MODELS = (*FOLDS, PRETRAINING, TRANSFER)
+MODELS = (*(f"scratch/fold{fold}" for fold in range(5)), PRETRAINING, TRANSFER)
 
 
 def make_workflow(folder):
@@ -75,7 +74,7 @@ def ask(*command):
     return subprocess.run(command, capture_output=True, text=True, env=cluster.ENVIRONMENT).stdout.strip()
 
 
-def wait_for(found, seconds=240):
+def wait_for(found, seconds=600):
     deadline = time.monotonic() + seconds
     while not (answer := found()):
         assert time.monotonic() < deadline, ask("squeue") + ask("sinfo", "-N")
@@ -85,18 +84,18 @@ def wait_for(found, seconds=240):
 
 @dataclass(frozen=True)
 class Job:
-    """A job of the cluster, as long as it runs on one node."""
+    """A job of the cluster on the node that it runs on, and how often SLURM has queued the job again before."""
 
     number: str
     node: str
     restarts: int
 
     def column(self, name):
-        """Return what the queue knows of the job, ended or not."""
+        """Return a column of SLURM's queue for the job, which may have ended."""
         return ask("squeue", "--noheader", "--states=all", f"--jobs={self.number}", f"--Format={name}:40")
 
-    def ended_here(self):
-        """Whether SLURM has taken the job from its node and queued it again."""
+    def queued_again(self):
+        """Whether SLURM has taken the job from this node and queued it once more."""
         return int(self.column("RestartCnt")) > self.restarts and self.column("State") != "COMPLETING"
 
 
@@ -120,13 +119,13 @@ class Run:
     def gates(self):
         return self.folder / "gates"
 
-    def open(self, *models):
+    def open_gates(self, *models):
         for model in models:
             (self.gates / model).parent.mkdir(parents=True, exist_ok=True)
             (self.gates / model).touch()
 
     def training(self, model):
-        """Wait until a training waits at its gate; return its job."""
+        """Wait until a training stands at its gate; return its job."""
         sign = self.gates / f"{model}.waiting"
 
         def waiting():
@@ -137,9 +136,9 @@ class Run:
         number, node, restarts = wait_for(waiting)
         return Job(number, node, int(restarts))
 
-    def wait_until_finished(self, count):
-        """Wait until Snakemake has said of so many trainings (pre-trainings not counted) that they are finished."""
-        wait_for(lambda: self.output.read_text().count("(Rule: train)") >= count)
+    def wait_until_finished(self, rule, count):
+        """Wait until Snakemake has reported that so many jobs of a rule are finished."""
+        wait_for(lambda: self.output.read_text().count(f"(Rule: {rule})") >= count)
 
     def names(self):
         """Names of the cluster's jobs: each start of Snakemake has its own."""
@@ -173,49 +172,56 @@ def lives(holder):
     return False
 
 
-def end_trainings(run):
-    """Bring on what befalls one training alone: a cancelled job, a requeued one, and one whose time is up."""
-    run.open("scratch/fold1")
+# The three parts of the run. Each fault meets a training that stands at its gate, and the gate opens once SLURM
+# has dealt with the fault: nothing here depends on how fast the machine is.
+
+
+def disturb_jobs(run):
+    """Cancel a training's job, requeue another one, and let the time of a third one run out."""
+    run.open_gates("scratch/fold1")
     limited = run.training("scratch/fold2")
-    # Less than the five minutes before the end at which the profile lets SLURM send SIGTERM.
+    # The profile lets SLURM send SIGTERM five minutes before the end.
     ask("scontrol", "update", f"JobId={limited.number}", "EndTime=now+4minutes")
     cancelled = run.training("scratch/fold0")
     ask("scancel", cancelled.number)
     wait_for(lambda: cancelled.column("State") == "CANCELLED")
     requeued = run.training("scratch/fold4")
     ask("scontrol", "requeue", requeued.number)
-    wait_for(requeued.ended_here)
-    wait_for(limited.ended_here)
+    wait_for(requeued.queued_again)
+    wait_for(limited.queued_again)
     ask("scontrol", "update", f"JobId={limited.number}", "TimeLimit=1-0")
-    run.open("scratch/fold0", "scratch/fold2", "scratch/fold4")
-    # A node that dies while one of its jobs ends would be a second fault for that job.
-    run.wait_until_finished(4)
+    run.open_gates("scratch/fold0", "scratch/fold2", "scratch/fold4")
+    # Of these models nothing is left to do until those of the two other trainings are there.
+    run.wait_until_finished("predict", 4)
 
 
-def end_nodes(run):
-    """Let a node crash, and another one lose touch, whose training becomes an orphan."""
-    job = run.training("scratch/fold3")
-    cluster.crash(job.node)
-    wait_for(lambda: "down" in ask("sinfo", "-h", "-n", job.node, "-p", "gpu", "-o", "%T"))
-    cluster.start_node(job.node)
+def disturb_nodes(run):
+    """Crash the node of one training, and cut off the node of another, which becomes an orphan.
+
+    No job starts or ends when a node dies: of such a one this SLURM may forget the GPU, and its restart fails.
+    """
+    crashed, _ = run.training("scratch/fold3"), run.training(PRETRAINING)
+    cluster.crash(crashed.node)
+    wait_for(lambda: "down" in ask("sinfo", "-h", "-n", crashed.node, "-p", "gpu", "-o", "%T"))
+    cluster.start_node(crashed.node)
     wait_for(nodes_are_up)
-    wait_for(job.ended_here)
-    job = run.training(PRETRAINING)
+    wait_for(crashed.queued_again)
+    cut_off, _ = run.training(PRETRAINING), run.training("scratch/fold3")
     orphan = json.loads((run.folder / "results" / "state" / PRETRAINING / "holder.json").read_text())
     assert lives(orphan)
-    cluster.cut_off(job.node)
+    cluster.cut_off(cut_off.node)
     # Its log is no witness: the job's next process begins a new one.
     wait_for(lambda: not lives(orphan))
     assert not (run.folder / "results" / "models" / PRETRAINING / "model.safetensors").exists()
-    wait_for(job.ended_here)
-    cluster.crash(job.node)
-    cluster.start_node(job.node)
+    wait_for(cut_off.queued_again)
+    cluster.crash(cut_off.node)
+    cluster.start_node(cut_off.node)
     wait_for(nodes_are_up)
-    run.open("scratch/fold3", PRETRAINING)
-    run.wait_until_finished(5)
+    run.open_gates("scratch/fold3", PRETRAINING)
+    run.wait_until_finished("train", 5)
 
 
-def end_snakemake(run):
+def disturb_snakemake(run):
     """Kill Snakemake while a training runs, and start it again."""
     run.training(TRANSFER)
     run.process.send_signal(signal.SIGKILL)
@@ -224,8 +230,8 @@ def end_snakemake(run):
     assert run.process.wait(timeout=60) == 0
     run.start()
     wait_for(lambda: "trains this model; waiting for it" in run.log(TRANSFER))
-    run.open(TRANSFER)
-    assert run.process.wait(timeout=400) == 0, run.output.read_text()[-4000:]
+    run.open_gates(TRANSFER)
+    assert run.process.wait(timeout=600) == 0, run.output.read_text()[-4000:]
 
 
 @pytest.fixture(scope="module")
@@ -255,9 +261,9 @@ def run(tmp_path_factory, local_run):
     run = Run(folder, folder / "output.txt")
     try:
         run.start()
-        end_trainings(run)
-        end_nodes(run)
-        end_snakemake(run)
+        disturb_jobs(run)
+        disturb_nodes(run)
+        disturb_snakemake(run)
     finally:
         run.process.kill()
         ask("scancel", "--user=root")
