@@ -258,6 +258,10 @@ def run(tmp_path_factory, local_run):
     use_cluster(folder)
     cluster.restart_nodes()  # whatever an earlier test, interrupted, has left
     wait_for(nodes_are_up)
+    taken = ask("sinfo", "-h", "-N", "-p", "gpu", "-O", "GresUsed:40").split()
+    assert all(":0(" in gpus for gpus in taken), (
+        "SLURM has lost GPUs to an earlier test: start the cluster anew"
+    )
     run = Run(folder, folder / "output.txt")
     try:
         run.start()
