@@ -191,14 +191,15 @@ def disturb_jobs(run):
     wait_for(limited.queued_again)
     ask("scontrol", "update", f"JobId={limited.number}", "TimeLimit=1-0")
     run.open_gates("scratch/fold0", "scratch/fold2", "scratch/fold4")
-    # Of these models nothing is left to do until those of the two other trainings are there.
+    # After these four predictions no job runs until the other two trainings are finished.
     run.wait_until_finished("predict", 4)
 
 
 def disturb_nodes(run):
     """Crash the node of one training, and cut off the node of another, which becomes an orphan.
 
-    No job starts or ends when a node dies: of such a one this SLURM may forget the GPU, and its restart fails.
+    No other job may run then: SLURM 22.05 loses the GPU of a job that starts or ends while its node dies, and
+    the job fails when it is queued again.
     """
     crashed, _ = run.training("scratch/fold3"), run.training(PRETRAINING)
     cluster.crash(crashed.node)
