@@ -1,6 +1,6 @@
 """A real SLURM cluster on this machine, for tests and for trying: `cluster.py up|down`.
 
-Two nodes of two pretended GPUs each, munge, MariaDB and the accounting daemon. Every node lives in a space of
+Two nodes of three pretended GPUs each, munge, MariaDB and the accounting daemon. Every node lives in a space of
 its own of host name and processes, so that one can crash as a whole, and knows nothing of the other's
 processes. Everything lies in one folder, and only what was started from here is stopped.
 """

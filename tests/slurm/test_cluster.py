@@ -12,11 +12,12 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import cluster
 import pytest
+from gates import environment_with_gates
 
 from conftest import ROOT
 from toy_workflow import SNAKEMAKE, change_yaml, make_toy
@@ -27,27 +28,12 @@ pytestmark = [
 ]
 
 EPOCHS = 20
-# Seconds a training takes longer per epoch, so that there is time to interfere: by default, and of some.
-DELAY, DELAYS = 2, {"scratch/fold2": 6, "pretrain-msd/fold0": 6}
-SLOW = f"""
-import time
-from covidseg.training import train as training
-
-row, delays = training._log_row, {DELAYS}
-
-
-def slow_row(run, *arguments):
-    time.sleep(delays.get(snakemake.params.experiment["name"] + f"/fold{{run.fold}}", {DELAY}))
-    return row(run, *arguments)
-
-
-training._log_row = slow_row
-
-if __name__"""
+PRETRAINING, TRANSFER = "pretrain-msd/fold0", "body-finetune-msd/fold0"
+MODELS = (*(f"scratch/fold{fold}" for fold in range(5)), PRETRAINING, TRANSFER)
 
 
 def make_workflow(folder):
-    """Two data sets, five trainings from scratch, one pre-training and one transfer; a state every second."""
+    """Two data sets, five trainings from scratch, one pre-training and one transfer; a state after every epoch."""
     folder.mkdir()
     make_toy(folder)
 
@@ -58,7 +44,7 @@ def make_workflow(folder):
         content["weak"] |= {"models": {}, "localisers": {}}
 
     def settings(content):
-        content["training"] |= {"epochs": EPOCHS, "iterations": 4, "checkpoint_seconds": 1}
+        content["training"] |= {"epochs": EPOCHS, "iterations": 4, "checkpoint_seconds": 0}
         content["phantom"]["cases"] = {"covid20": 20, "msd": 5}
 
     def artefacts(content):
@@ -73,25 +59,22 @@ def make_workflow(folder):
 
 
 def use_cluster(folder):
-    """Slow the trainings down, and change in the profile what a site changes: times are shorter here."""
+    """Change in the profile what a site changes."""
 
     def profile(content):
         content["configfile"] = ["config/config.yaml"]
         content["slurm-init-seconds-before-status-checks"] = 3
         content["slurm-keep-successful-logs"] = True
-        content["set-resources"]["train"] |= {"runtime": 3, "slurm_extra": "'--signal=TERM@60'"}
 
     change_yaml(folder / "profiles" / "slurm" / "config.yaml", profile)
     shutil.copy(ROOT / "slurm", folder / "slurm", follow_symlinks=False)
-    script = folder / "workflow" / "scripts" / "train.py"
-    script.write_text(script.read_text().replace("\nif __name__", SLOW))
 
 
 def ask(*command):
     return subprocess.run(command, capture_output=True, text=True, env=cluster.ENVIRONMENT).stdout.strip()
 
 
-def wait_for(found, seconds=240):
+def wait_for(found, seconds=600):
     deadline = time.monotonic() + seconds
     while not (answer := found()):
         assert time.monotonic() < deadline, ask("squeue") + ask("sinfo", "-N")
@@ -99,21 +82,63 @@ def wait_for(found, seconds=240):
     return answer
 
 
+@dataclass(frozen=True)
+class Job:
+    """A job of the cluster on the node that it runs on, and how often SLURM has queued the job again before."""
+
+    number: str
+    node: str
+    restarts: int
+
+    def column(self, name):
+        """Return a column of SLURM's queue for the job, which may have ended."""
+        return ask("squeue", "--noheader", "--states=all", f"--jobs={self.number}", f"--Format={name}:40")
+
+    def queued_again(self):
+        """Whether SLURM has taken the job from this node and queued it once more."""
+        return int(self.column("RestartCnt")) > self.restarts and self.column("State") != "COMPLETING"
+
+
 @dataclass
 class Run:
-    """The run under way, and what is known of its trainings."""
+    """The run under way. Each of its trainings waits in its fourth epoch until the test opens its gate."""
 
     folder: Path
     output: Path
     process: subprocess.Popen = None
-    jobs: dict = field(default_factory=dict)
 
     def start(self, *arguments):
+        command = [SNAKEMAKE, "--profile", "slurm", *arguments]
+        environment = environment_with_gates(self.gates, cluster.ENVIRONMENT)
         with open(self.output, "a") as file:
-            command = [SNAKEMAKE, "--profile", "slurm", *arguments]
             self.process = subprocess.Popen(
-                command, cwd=self.folder, env=cluster.ENVIRONMENT, stdout=file, stderr=subprocess.STDOUT
+                command, cwd=self.folder, env=environment, stdout=file, stderr=subprocess.STDOUT
             )
+
+    @property
+    def gates(self):
+        return self.folder / "gates"
+
+    def open_gates(self, *models):
+        for model in models:
+            (self.gates / model).parent.mkdir(parents=True, exist_ok=True)
+            (self.gates / model).touch()
+
+    def training(self, model):
+        """Wait until a training stands at its gate; return its job."""
+        sign = self.gates / f"{model}.waiting"
+
+        def waiting():
+            running = ask("squeue", "-h", "-t", "R", "-O", "JobID:20,NodeList:20,RestartCnt:20").splitlines()
+            found = sign.read_text().split() if sign.exists() else None
+            return found if found in [line.split() for line in running] else None
+
+        number, node, restarts = wait_for(waiting)
+        return Job(number, node, int(restarts))
+
+    def wait_until_finished(self, rule, count):
+        """Wait until Snakemake has reported that so many jobs of a rule are finished."""
+        wait_for(lambda: self.output.read_text().count(f"(Rule: {rule})") >= count)
 
     def names(self):
         """Names of the cluster's jobs: each start of Snakemake has its own."""
@@ -124,17 +149,6 @@ class Run:
         rule = "pretrain" if name.startswith("pretrain") else "train"
         path = self.folder / "logs" / rule / name / f"{fold}.log"
         return path.read_text() if path.exists() else ""
-
-    def training(self, model):
-        """Wait until a training is some epochs old; return its job and the job's node."""
-        wait_for(lambda: f"epoch 3 of {EPOCHS}" in self.log(model))
-        comment = f"rule_\\w+_wildcards_{model.replace('/fold', '_')}"
-        pattern = re.compile(rf"(\d+)\|(n\d)\|{comment}$", re.MULTILINE)
-        job, node = wait_for(
-            lambda: pattern.search(ask("squeue", "-h", "-t", "R", "-o", "%i|%N|%k"))
-        ).groups()
-        self.jobs[model] = job
-        return job, node
 
 
 def nodes_are_up():
@@ -158,59 +172,107 @@ def lives(holder):
     return False
 
 
-def disturb(run):
-    """Bring on all faults, one after the other, each to a training in its middle."""
-    job, _ = run.training("scratch/fold0")
-    ask("scancel", job)
-    job, _ = run.training("scratch/fold4")
-    ask("scontrol", "requeue", job)
-    _, node = run.training("scratch/fold3")
-    cluster.crash(node)
-    wait_for(lambda: "down" in ask("sinfo", "-h", "-n", node, "-p", "gpu", "-o", "%T"))
-    cluster.start_node(node)
+# The three parts of the run. Each fault meets a training that stands at its gate, and the gate opens once SLURM
+# has dealt with the fault: nothing here depends on how fast the machine is.
+
+
+def disturb_jobs(run):
+    """Cancel a training's job, requeue another one, and let the time of a third one run out."""
+    run.open_gates("scratch/fold1")
+    limited = run.training("scratch/fold2")
+    # The profile lets SLURM send SIGTERM five minutes before the end.
+    ask("scontrol", "update", f"JobId={limited.number}", "EndTime=now+4minutes")
+    cancelled = run.training("scratch/fold0")
+    ask("scancel", cancelled.number)
+    wait_for(lambda: cancelled.column("State") == "CANCELLED")
+    requeued = run.training("scratch/fold4")
+    ask("scontrol", "requeue", requeued.number)
+    wait_for(requeued.queued_again)
+    wait_for(limited.queued_again)
+    ask("scontrol", "update", f"JobId={limited.number}", "TimeLimit=1-0")
+    run.open_gates("scratch/fold0", "scratch/fold2", "scratch/fold4")
+    # After these four predictions no job runs until the other two trainings are finished.
+    run.wait_until_finished("predict", 4)
+
+
+def disturb_nodes(run):
+    """Crash the node of one training, and cut off the node of another, which becomes an orphan.
+
+    No other job may run then: SLURM 22.05 loses the GPU of a job that starts or ends while its node dies, and
+    the job fails when it is queued again.
+    """
+    crashed, _ = run.training("scratch/fold3"), run.training(PRETRAINING)
+    cluster.crash(crashed.node)
+    wait_for(lambda: "down" in ask("sinfo", "-h", "-n", crashed.node, "-p", "gpu", "-o", "%T"))
+    cluster.start_node(crashed.node)
     wait_for(nodes_are_up)
-    _, node = run.training("pretrain-msd/fold0")
-    orphan = json.loads((run.folder / "results/state/pretrain-msd/fold0/holder.json").read_text())
+    wait_for(crashed.queued_again)
+    cut_off, _ = run.training(PRETRAINING), run.training("scratch/fold3")
+    orphan = json.loads((run.folder / "results" / "state" / PRETRAINING / "holder.json").read_text())
     assert lives(orphan)
-    cluster.cut_off(node)
+    cluster.cut_off(cut_off.node)
     # Its log is no witness: the job's next process begins a new one.
     wait_for(lambda: not lives(orphan))
-    assert not (run.folder / "results/models/pretrain-msd/fold0/model.safetensors").exists()
-    cluster.crash(node)
-    cluster.start_node(node)
-    run.training("body-finetune-msd/fold0")
+    assert not (run.folder / "results" / "models" / PRETRAINING / "model.safetensors").exists()
+    wait_for(cut_off.queued_again)
+    cluster.crash(cut_off.node)
+    cluster.start_node(cut_off.node)
+    wait_for(nodes_are_up)
+    run.open_gates("scratch/fold3", PRETRAINING)
+    run.wait_until_finished("train", 5)
+
+
+def disturb_snakemake(run):
+    """Kill Snakemake while a training runs, and start it again."""
+    run.training(TRANSFER)
     run.process.send_signal(signal.SIGKILL)
     run.process.wait()
+    run.start("--unlock")
+    assert run.process.wait(timeout=60) == 0
+    run.start()
+    wait_for(lambda: "trains this model; waiting for it" in run.log(TRANSFER))
+    run.open_gates(TRANSFER)
+    assert run.process.wait(timeout=600) == 0, run.output.read_text()[-4000:]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def local_run(tmp_path_factory):
+    """The same workflow on this machine, where nothing disturbs it; it runs beside the cluster's."""
     folder = make_workflow(tmp_path_factory.mktemp("local") / "toy")
-    subprocess.run([SNAKEMAKE], cwd=folder, check=True, capture_output=True, timeout=600)
+    with open(folder / "output.txt", "w") as file:
+        process = subprocess.Popen([SNAKEMAKE], cwd=folder, stdout=file, stderr=subprocess.STDOUT)
+    yield folder, process
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(local_run):
+    folder, process = local_run
+    assert process.wait(timeout=600) == 0, (folder / "output.txt").read_text()[-4000:]
     return folder
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, local_run):
     folder = make_workflow(tmp_path_factory.mktemp("cluster") / "toy")
     use_cluster(folder)
     cluster.restart_nodes()  # whatever an earlier test, interrupted, has left
     wait_for(nodes_are_up)
+    taken = ask("sinfo", "-h", "-N", "-p", "gpu", "-O", "GresUsed:40").split()
+    assert all(":0(" in gpus for gpus in taken), (
+        "SLURM has lost GPUs to an earlier test: start the cluster anew"
+    )
     run = Run(folder, folder / "output.txt")
     try:
         run.start()
-        disturb(run)
-        run.start("--unlock")
-        assert run.process.wait(timeout=60) == 0
-        run.start()
-        assert run.process.wait(timeout=400) == 0, run.output.read_text()[-4000:]
+        disturb_jobs(run)
+        disturb_nodes(run)
+        disturb_snakemake(run)
     finally:
         run.process.kill()
         ask("scancel", "--user=root")
     return run
-
-
-MODELS = [*(f"scratch/fold{fold}" for fold in range(5)), "pretrain-msd/fold0", "body-finetune-msd/fold0"]
 
 
 def accounted(run, model, what):
@@ -266,8 +328,8 @@ def test_no_training_began_twice(run, model):
     """The log is the last process's, which went on from a state unless nothing disturbed it."""
     log = run.log(model)
     if model == "scratch/fold1":
-        assert f"epoch 1 of {EPOCHS}:" in log or "resumed at epoch" in log, "its node may have crashed"
-    elif model != "body-finetune-msd/fold0":
+        assert f"epoch 1 of {EPOCHS}:" in log, "nothing disturbed it"
+    elif model != TRANSFER:
         assert f"epoch 1 of {EPOCHS}:" not in log
         assert "resumed at epoch" in log
     assert not (run.folder / "results" / "state" / model).exists(), "nothing is left of it after the run"
@@ -279,7 +341,7 @@ def test_a_cancelled_training_is_tried_again(run):
     assert second[-1] == "COMPLETED"
 
 
-@pytest.mark.parametrize("model", ["scratch/fold2", "scratch/fold3", "scratch/fold4", "pretrain-msd/fold0"])
+@pytest.mark.parametrize("model", ["scratch/fold2", "scratch/fold3", "scratch/fold4", PRETRAINING])
 def test_time_limit_node_and_requeue_cost_no_attempt(run, model):
     """SLURM runs the same job again, and Snakemake goes on waiting for it."""
     (states,) = states_of(run, model).values()
@@ -289,7 +351,7 @@ def test_time_limit_node_and_requeue_cost_no_attempt(run, model):
 
 
 def test_the_next_run_waits_for_what_a_killed_one_left_running(run):
-    log, output = run.log("body-finetune-msd/fold0"), run.output.read_text()
+    log, output = run.log(TRANSFER), run.output.read_text()
     assert re.search(r"Jobs of an earlier run, trainings that this run waits for: \d+", output)
     assert re.search(r"process \d+ on n\d \(SLURM job \d+\) trains this model; waiting for it", log)
     assert "trained by another process meanwhile" in log
