@@ -64,7 +64,7 @@ def make(artefact: Artefact) -> None:
     """Write <base>.svg and .png."""
     means = mean_scores(read_scores(artefact.input("scores")), dataset="covid20", region="infection", split="test")
     figure, axis = plt.subplots()
-    axis.barh(means["experiment"], means[artefact.entry["metric"]])
+    axis.barh(means["experiment"], means[artefact.own("metric")])
     caption(figure, artefact.entry["title"], f"Configuration: {artefact.config_name}.", artefact.remarks)
     save_figure(figure, artefact.base)
 '''

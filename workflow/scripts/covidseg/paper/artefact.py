@@ -33,3 +33,7 @@ class Artefact:
         """Return the one file or folder of that name."""
         (path,) = self.inputs[name]
         return path
+
+    def own(self, key: str) -> Any:  # noqa: ANN401  (the schema in the registry of kinds says what it is)
+        """Return the value of a key that the entries of this kind alone have."""
+        return dict(self.entry)[key]
