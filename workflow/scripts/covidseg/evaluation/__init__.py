@@ -1,1 +1,1 @@
-"""From a model to scores."""
+"""Evaluation: from a trained model to predictions, and from predictions to scores."""

@@ -1,8 +1,8 @@
-"""How well a segmentation agrees with the truth: DSC, NSD and the measures of the confusion matrix.
+"""How well a segmentation agrees with the ground truth: DSC, NSD and the measures of the confusion matrix.
 
-All functions take two boolean arrays (z, y, x) and return a float. Both masks empty: NaN, to be left out
-of means and counted; one of them empty: 0. Specificity and accuracy, which also count the background,
-are defined in every case but for a mask that covers everything.
+All metrics take two boolean arrays (z, y, x) and return a float. If both masks are empty, the value is NaN
+(undefined): means leave the case out. If only one mask is empty, the value is 0. Specificity and accuracy
+also count the background and follow their formulas with empty masks too.
 """
 
 import runpy
@@ -24,7 +24,7 @@ def dice(truth: np.ndarray, prediction: np.ndarray) -> float:
 
 
 def sensitivity(truth: np.ndarray, prediction: np.ndarray) -> float:
-    """Return the share of the truth that was found (recall); 0 if only the prediction is not empty."""
+    """Return the share of the truth that was found (recall); 0 if the truth is empty, the prediction not."""
     true_positive, false_positive, false_negative, _ = confusion(truth, prediction)
     if true_positive + false_negative == 0 < false_positive:
         return 0.0
@@ -32,23 +32,23 @@ def sensitivity(truth: np.ndarray, prediction: np.ndarray) -> float:
 
 
 def precision(truth: np.ndarray, prediction: np.ndarray) -> float:
-    """Return the share of the prediction that is true; 0 if only the truth is not empty."""
+    """Return the share of the prediction that is true; 0 if the prediction is empty, the truth not."""
     return sensitivity(prediction, truth)
 
 
 def f1(truth: np.ndarray, prediction: np.ndarray) -> float:
-    """Return the harmonic mean of precision and sensitivity, per case the same as the DSC."""
+    """Return the harmonic mean of precision and sensitivity, which equals the DSC of the same case."""
     return dice(truth, prediction)
 
 
 def specificity(truth: np.ndarray, prediction: np.ndarray) -> float:
-    """Return the share of the background that was left alone; NaN without background."""
+    """Return the share of the background that is predicted as background; NaN if there is no background."""
     _, false_positive, _, true_negative = confusion(truth, prediction)
     return _ratio(true_negative, true_negative + false_positive)
 
 
 def accuracy(truth: np.ndarray, prediction: np.ndarray) -> float:
-    """Return the share of all voxels that is right."""
+    """Return the share of all voxels whose prediction is right."""
     true_positive, _, _, true_negative = confusion(truth, prediction)
     return _ratio(true_positive + true_negative, truth.size)
 
@@ -56,24 +56,25 @@ def accuracy(truth: np.ndarray, prediction: np.ndarray) -> float:
 def surface_dice(truth: np.ndarray, prediction: np.ndarray, spacing: Spacing, tolerance: float) -> float:
     """Return the normalised surface Dice, NSD (ma2021 II-D, wang2021 eq. 8).
 
-    Surface elements are those of the 2x2x2 neighbourhoods that hold both foreground and background,
-    weighted by their area; an element agrees if one of the other surface lies within the tolerance,
-    itself included. Equal to google-deepmind/surface-distance.
+    A surface element belongs to a 2x2x2 neighbourhood of voxels with both foreground and background. An
+    element's weight is its area. An element agrees if an element of the other surface is at most the
+    tolerance away. The values equal those of google-deepmind/surface-distance.
 
-    Only whether a distance is within the tolerance matters, so no distance is computed: elements are
-    looked up in the other surface at every grid offset that is short enough, nearest first, until found.
+    No distance is computed, since only the comparison with the tolerance matters: the other surface is
+    searched at every grid offset within the tolerance, the shortest offset first.
 
     Args:
         truth: bool (z, y, x).
-        prediction: bool (z, y, x), same shape.
-        spacing: (z, y, x) in mm.
-        tolerance: in mm.
+        prediction: bool (z, y, x), the shape of `truth`.
+        spacing: distance between voxel centres (z, y, x) in mm.
+        tolerance: largest distance in mm between surface elements that agree.
 
     Returns:
         0 to 1; NaN if both masks are empty.
 
     Raises:
-        ValueError: shapes differ, or a spacing or the tolerance is no length.
+        ValueError: the masks differ in shape or are not boolean, a spacing is not positive and finite, or
+            the tolerance is negative.
     """
     _check(truth, prediction)
     if len(spacing) != 3 or not all(0 < step < np.inf for step in spacing) or not tolerance >= 0:
@@ -101,7 +102,7 @@ def surface_dice(truth: np.ndarray, prediction: np.ndarray, spacing: Spacing, to
 
 
 def confusion(truth: np.ndarray, prediction: np.ndarray) -> tuple[int, int, int, int]:
-    """Return the voxels that are true positive, false positive, false negative and true negative."""
+    """Return the numbers of true positive, false positive, false negative and true negative voxels."""
     _check(truth, prediction)
     both = int(np.count_nonzero(truth & prediction))
     predicted, true = int(np.count_nonzero(prediction)), int(np.count_nonzero(truth))
@@ -142,7 +143,7 @@ def _bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
 
 @lru_cache(maxsize=256)
 def _surface_areas(spacing: Spacing) -> np.ndarray:
-    # The one file: the package imports SciPy, which would take a third of a scoring job's time.
+    # Runs only the file with the table: the whole package imports SciPy, a third of a scoring job's time.
     package = find_spec("surface_distance")
     assert package is not None
     assert package.origin is not None
@@ -151,7 +152,7 @@ def _surface_areas(spacing: Spacing) -> np.ndarray:
 
 
 def _neighbour_codes(mask: np.ndarray) -> np.ndarray:
-    """Return one bit for each voxel of the 2x2x2 neighbourhood around every voxel corner."""
+    """Return a code (z, y, x) per voxel corner: one bit for each voxel of the 2x2x2 around the corner."""
     padded = np.pad(mask, 1).view(np.uint8)
     codes = np.zeros([n + 1 for n in mask.shape], np.uint8)
     for bit, corner in enumerate(product((1, 0), repeat=3)):
@@ -161,7 +162,7 @@ def _neighbour_codes(mask: np.ndarray) -> np.ndarray:
 
 
 def _offsets(spacing: Spacing, tolerance: float, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the grid offsets (n, 3) no longer than the tolerance, shortest first."""
+    """Return the grid offsets (n, 3), in voxels, whose length is at most the tolerance, shortest first."""
     reach = [min(int(tolerance / step), n) for step, n in zip(spacing, shape, strict=True)]
     offsets = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij"), -1).reshape(-1, 3)
     lengths = np.sqrt(((offsets * spacing) ** 2).sum(1))
@@ -170,8 +171,8 @@ def _offsets(spacing: Spacing, tolerance: float, shape: tuple[int, ...]) -> np.n
 
 
 def _area_apart(indices: np.ndarray, areas: np.ndarray, other: np.ndarray, offsets: np.ndarray) -> float:
-    """Return the area of the elements at flat `indices` that have none of `other` at any of the offsets."""
-    # Padded so that no lookup leaves the array: an offset is then one addition to a flat index.
+    """Return the area of the elements, at flat `indices`, without an element of `other` at any offset."""
+    # The padding keeps every lookup within the array: to apply an offset is one addition to a flat index.
     reach = np.abs(offsets).max(0)
     padded = np.pad(other, [(r, r) for r in reach])
     strides = np.array([padded.shape[1] * padded.shape[2], padded.shape[2], 1])

@@ -34,12 +34,14 @@ def predict_cases(
     Args:
         weights: model.safetensors.
         folders: preprocessed cases, <data set>/<case>.
-        output: folder of <data set>/<case>.nii.gz (uint8, the model's classes); appears when all are written.
-        partial: folder where they gather until then, apart for each model, so that a restart repeats
-            none of them.
+        output: folder of <data set>/<case>.nii.gz (uint8, the model's classes); the folder appears once all
+            segmentations are written.
+        partial: folder for the finished segmentations of an unfinished job, with one subfolder per model; a
+            restarted job does not repeat these cases.
         inference: the configuration's `inference`.
-        device: the configuration's training.device, and precision likewise.
-        threads: of the processor.
+        device: the configuration's `training.device`.
+        precision: the configuration's `training.precision`.
+        threads: number of processor threads.
 
     Raises:
         InputError: the model's files are damaged or do not belong together.
@@ -56,7 +58,7 @@ def predict_cases(
         name = f"{folder.parent.name}/{folder.name}"
         path = volume_path(gathered / folder.parent.name, folder.name)
         if path.exists():
-            log.info("%d of %d: %s is there already", number, len(folders), name)
+            log.info("%d of %d: %s is segmented already", number, len(folders), name)
             continue
         case = open_case(folder)
         geometry = Geometry.from_json(case.description.geometry)

@@ -1,4 +1,4 @@
-"""Scores of predictions, one row per case, region and metric; and all of them in one table."""
+"""Scores of predictions, one row per case, region and metric, and the table of all scores."""
 
 import csv
 import logging
@@ -18,25 +18,28 @@ from covidseg.volumes import read_volume
 
 log = logging.getLogger(__name__)
 
-DECIMALS = 9  # of a value in scores.csv
+DECIMALS = 9  # to which a value in scores.csv is rounded
 
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """A row of scores.csv: one metric of one region, in one case, by one model.
+    """A row of scores.csv: one metric of one region in one case, for one model.
+
+    A row whose metric is "time" gives the training time: its dataset, split and region are empty.
 
     Attributes:
-        experiment: name of the experiment or localiser.
-        paper: that the experiment belongs to first.
-        strategy: of training; of a localiser the system.
-        source: the other people's data that the model learns from, "none", or "weak" of a localiser.
+        experiment: name of the experiment or of the localiser.
+        paper: the first paper that the experiment belongs to.
+        strategy: the training strategy, or a localiser's system.
+        source: the source that the model learns from; "none" without a source, "weak" for a localiser.
         fold: number of the fold.
-        dataset: of the case; empty in a row of time.
-        split: of the data, as experiments.yaml names it; empty in a row of time.
-        case: name of the case or slice; "all" of all slices together; the device in a row of time.
-        region: that is scored; empty in a row of time.
-        metric: as in config/published.csv.
-        value: no percentage; NSD within the region's tolerance, time in seconds per epoch; NaN: undefined.
+        dataset: data set of the case.
+        split: split of the data, as named in experiments.yaml.
+        case: name of the case or slice; "all" for all slices together; the device in a row of time.
+        region: the region that is scored.
+        metric: name of the metric, as in config/published.csv.
+        value: a fraction and not a percentage; NSD at the region's tolerance; time in seconds per epoch;
+            NaN if undefined.
     """
 
     experiment: str
@@ -53,7 +56,7 @@ class ScoreRow:
 
 
 class Score(NamedTuple):
-    """What a ScoreRow says beside the model and the data; fields as there."""
+    """The part of a ScoreRow that is not about the model or the data; the fields mean the same."""
 
     case: str
     region: str
@@ -69,17 +72,17 @@ def score_cases(
     classes: dict[int, int],
     tolerance_mm: dict[str, float],
 ) -> list[Score]:
-    """Score every prediction in a folder against the label of the same name.
+    """Score every prediction in a folder against the label with the same file name.
 
     Args:
-        predictions: folder of <case>.nii.gz.
+        predictions: folder of <case>.nii.gz, the predicted classes.
         labels: folder of <case>.nii.gz, the truth.
         regions: label id of the truth -> region.
-        classes: label id of the truth -> that of the predictions; regions left out are not scored.
-        tolerance_mm: region -> tolerance of the NSD.
+        classes: label id of the truth -> class in the predictions; other label ids are not scored.
+        tolerance_mm: region -> tolerance of the NSD, in mm.
 
     Returns:
-        Scores; NaN where truth and prediction are both empty.
+        One score per case, region and metric; the values are those of `covidseg.evaluation.metrics`.
 
     Raises:
         InputError: truth and prediction lie on different grids.
@@ -103,7 +106,7 @@ def score_cases(
 def score_pair(
     truth: np.ndarray, prediction: np.ndarray, spacing: Spacing, tolerance: float
 ) -> dict[str, float]:
-    """Return metric -> value of two masks (z, y, x); spacing and tolerance in mm."""
+    """Return metric -> value for two boolean masks (z, y, x); spacing and tolerance are in mm."""
     values = {}
     for metric, function in METRICS.items():
         extra = (spacing, tolerance) if metric == "NSD" else ()
@@ -112,9 +115,13 @@ def score_pair(
 
 
 def time_scores(log_table: Path, description: Path) -> list[Score]:
-    """Return the score of a training's seconds per epoch, the median of log.csv; its case is the device.
+    """Return one score: the median of the seconds per epoch in log.csv, with the device as its case.
 
-    No score of a training that was not timed.
+    The list is empty if the training was not timed.
+
+    Args:
+        log_table: log.csv of the training.
+        description: model.json of the trained model.
     """
     with open(log_table, newline="", encoding="utf-8") as file:
         seconds = [float(row["seconds"]) for row in csv.DictReader(file) if row["seconds"]]
@@ -124,14 +131,18 @@ def time_scores(log_table: Path, description: Path) -> list[Score]:
 
 
 def write_scores(path: str | Path, rows: list[ScoreRow]) -> None:
-    """Write rows of scores.csv, their values rounded."""
+    """Write rows of scores.csv, with values rounded to DECIMALS."""
     columns = [column.name for column in fields(ScoreRow)]
     rounded = [asdict(row) | {"value": float(np.round(row.value, DECIMALS))} for row in rows]
     write_csv(path, rounded, columns=columns)
 
 
 def collect(paths: list[Path], output: Path) -> None:
-    """Join the scores of every experiment and fold; all must have the same columns."""
+    """Join the scores of every experiment and fold in one file.
+
+    Raises:
+        InputError: a file has other columns than the first one.
+    """
     header = ""
     lines: list[str] = []
     for path in paths:

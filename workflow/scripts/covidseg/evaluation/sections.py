@@ -1,15 +1,15 @@
-"""The sections `inference` and `evaluation` of the configuration, and the shape of what their rules pass."""
+"""Types of the configuration's sections `inference` and `evaluation`, and of what their rules pass."""
 
 from typing import TypedDict
 
 
 class Inference(TypedDict):
-    """Section `inference`, of the sliding window.
+    """Section `inference`: the sliding window.
 
     Attributes:
         step: distance from one tile to the next, as a share of the patch.
-        mirror_axes: axes that predictions are averaged over: 0 is z, 1 is y, 2 is x.
-        tiles: per forward pass.
+        mirror_axes: axes along which tiles are mirrored, to average the predictions: 0 is z, 1 is y, 2 is x.
+        tiles: number of tiles per forward pass.
     """
 
     step: float
@@ -18,12 +18,12 @@ class Inference(TypedDict):
 
 
 class Evaluation(TypedDict):
-    """Section `evaluation`.
+    """Section `evaluation`: metrics, intervals and tests.
 
     Attributes:
         tolerance_mm: region -> distance in mm within which two surfaces agree.
-        bootstrap: number of resamplings.
-        confidence: level of the intervals, 0 to 1.
+        bootstrap: number of bootstrap samples.
+        confidence: confidence level of the intervals, 0 to 1.
     """
 
     tolerance_mm: dict[str, float]
@@ -32,12 +32,12 @@ class Evaluation(TypedDict):
 
 
 class ScoredExperiment(TypedDict):
-    """What the scores depend on, of an experiment.
+    """The part of an experiment that its scores depend on.
 
     Attributes:
-        name, paper, strategy, source: the columns by which the scores tell of the model.
+        name, paper, strategy, source: the columns of scores.csv that describe the model.
         evaluate: data set -> name of the split in the scores.
-        labels: data set -> its label id -> class in the predictions.
+        labels: data set -> label id of the data set -> class in the predictions.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Sliding-window inference as nnU-Net does it: tiles, Gaussian weights, mirroring, back to the scan's grid.
+"""Sliding-window inference as in nnU-Net: tiles, Gaussian weights, mirroring, and the scan's own grid.
 
-Tile positions and the weights' map are nnU-Net's (v1 neural_network.py), which MONAI's inferer does not
-offer: evenly spaced tiles, a Gaussian of sigma patch / 8 around patch // 2.
+The positions of the tiles (evenly spaced) and the weights within a tile (a Gaussian with its centre at
+patch // 2 and sigma = patch / 8) are those of nnU-Net v1, neural_network.py. MONAI's inferer offers neither.
 """
 
 import math
@@ -20,7 +20,7 @@ from covidseg.evaluation.sections import Inference
 
 
 def tile_starts(length: int, tile: int, step: float) -> list[int]:
-    """Return the first voxel of each tile along one axis: evenly spaced, at most `step` tiles apart."""
+    """Return the first voxel of each tile along one axis: evenly spaced, at most `step` x `tile` apart."""
     if length <= tile:
         return [0]
     count = math.ceil((length - tile) / (tile * step)) + 1
@@ -29,7 +29,7 @@ def tile_starts(length: int, tile: int, step: float) -> list[int]:
 
 @lru_cache(maxsize=4)
 def gaussian_weights(tile: tuple[int, int, int]) -> torch.Tensor:
-    """Return the weight of each voxel of a tile, float32, 1 in the middle and nowhere 0."""
+    """Return the weight of each voxel of a tile: float32 (z, y, x), 1 in the middle, above 0 everywhere."""
     axes = []
     for size in tile:
         distance = (torch.arange(size, dtype=torch.float64) - size // 2) / (size / 8)
@@ -50,14 +50,14 @@ def predict_probabilities(
     """Return class probabilities of a preprocessed scan.
 
     Args:
-        network: gives logits (batch, classes, z, y, x) for (batch, 1, z, y, x).
-        image: (z, y, x), z-score, on the network's device.
-        tile: the training patch.
-        inference: the configuration's `inference`: step, mirror_axes, tiles a forward pass.
-        compute: where and in which precision the network runs; sums are float32 always.
+        network: returns logits (batch, classes, z, y, x) for images (batch, 1, z, y, x).
+        image: intensities (z, y, x), normalised to z-scores, on the network's device.
+        tile: size (z, y, x) in voxels, that of the training patches.
+        inference: the configuration's `inference`.
+        compute: device and precision of the network; sums are always float32.
 
     Returns:
-        float32 (classes, z, y, x), which sum to 1.
+        float32 (classes, z, y, x); the probabilities of a voxel sum to 1.
     """
     padding = [max(0, size - n) for n, size in zip(image.shape, tile, strict=True)]
     sides = [side for total in reversed(padding) for side in (total // 2, total - total // 2)]
@@ -74,7 +74,7 @@ def predict_probabilities(
         for box, probability in zip(boxes, probabilities, strict=True):
             total[(slice(None), *box)] += probability * weights
             norm[box] += weights
-    assert total is not None  # there is one tile at least
+    assert total is not None  # there is at least one tile
     inner = [slice(p // 2, p // 2 + n) for p, n in zip(padding, image.shape, strict=True)]
     return (total / norm)[(slice(None), *inner)]
 
@@ -86,7 +86,7 @@ def _tiles(shape: torch.Size, tile: tuple[int, int, int], step: float) -> Iterat
 
 
 def _mirrored(network: nn.Module, tiles: torch.Tensor, axes: list[int], compute: Compute) -> torch.Tensor:
-    """Average the softmax over every combination of mirrored axes."""
+    """Return the probabilities of tiles, averaged over every combination of mirrored axes."""
     flips = [flip for count in range(len(axes) + 1) for flip in combinations([a + 2 for a in axes], count)]
     total = torch.zeros((), device=tiles.device)
     for flip in flips:
@@ -103,7 +103,17 @@ def labels_on_grid(
     spacing: tuple[float, float, float],
     target_spacing: tuple[float, float, float],
 ) -> np.ndarray:
-    """Return the likeliest label, uint8, on a scan's grid; probabilities (classes, z, y, x) are resampled."""
+    """Resample probabilities to a scan's grid and return the class with the highest one for each voxel.
+
+    Args:
+        probabilities: (classes, z, y, x), on the grid of the preprocessed scan.
+        shape: voxels (z, y, x) of the scan's own grid.
+        spacing: (z, y, x) of the scan's own grid, in mm.
+        target_spacing: (z, y, x) of the preprocessed scan, in mm.
+
+    Returns:
+        uint8 (z, y, x).
+    """
     orders = spline_orders(spacing, target_spacing, order=1)
     best = torch.zeros(shape, dtype=torch.uint8, device=probabilities.device)
     highest = resample(probabilities[0], shape, orders)

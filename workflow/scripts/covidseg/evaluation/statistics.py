@@ -1,4 +1,4 @@
-"""Aggregation as the papers do it, and what they leave out: intervals and tests."""
+"""Means and standard deviations as in the papers, and what the papers leave out: intervals and tests."""
 
 from itertools import combinations
 from typing import TypedDict
@@ -11,8 +11,8 @@ from scipy import stats
 def summarise(values: pd.Series) -> tuple[float, float, int]:
     """Return mean, sample standard deviation (ddof 1) and number of the defined values.
 
-    A fold's values are its cases; "avg" pools the cases of all folds (published_errata.md, What the
-    printed std is).
+    For a fold the values are those of its cases. For "avg" the values are those of the cases of all folds,
+    pooled (published_errata.md, What the printed std is).
     """
     return float(values.mean()), float(values.std(ddof=1)), int(values.count())
 
@@ -20,7 +20,7 @@ def summarise(values: pd.Series) -> tuple[float, float, int]:
 def bootstrap_interval(
     values: np.ndarray, *, resamples: int, confidence: float, seed: int
 ) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean over cases; NaN below two values."""
+    """Return the ends of the percentile bootstrap interval of the mean over cases; NaN below two values."""
     if len(values) < 2:
         return float("nan"), float("nan")
     result = stats.bootstrap(
@@ -36,7 +36,7 @@ def bootstrap_interval(
 
 
 def holm(p_values: list[float]) -> list[float]:
-    """Return Holm's step-down adjusted p values, in the order given (Holm 1979); NaN stay NaN."""
+    """Return p values adjusted by Holm's step-down method (Holm 1979), in the order given; NaN stays NaN."""
     p = np.asarray(p_values, float)
     defined = np.flatnonzero(~np.isnan(p))
     order = defined[np.argsort(p[defined], kind="stable")]
@@ -51,10 +51,10 @@ class PairedTest(TypedDict):
 
     Attributes:
         a, b: names of the samples.
-        n: number of pairs.
-        median_difference: of a - b.
-        p: of the test; NaN where all differences are 0.
-        p_holm: p with Holm's correction over all pairs of samples.
+        n: number of pairs of values.
+        median_difference: median of the differences a - b.
+        p: p value of the test; NaN if all differences are 0.
+        p_holm: p value with Holm's correction over all pairs of samples.
     """
 
     a: str
@@ -69,8 +69,9 @@ def paired_tests(samples: dict[str, pd.Series]) -> list[PairedTest]:
     """Compare every two samples by the Wilcoxon signed-rank test, with Holm's correction over all pairs.
 
     Args:
-        samples: name -> values indexed by (fold, case), or by case alone: the one model is then compared
-            with that of every fold. Only pairs defined in both count.
+        samples: name -> values indexed by (fold, case). A model that is not trained per fold has values
+            indexed by case alone; each of these values is compared with the value of every fold. A pair
+            of values counts if both are defined.
     """
     pairs = list(combinations(samples, 2))
     differences = [_differences(samples[a], samples[b]) for a, b in pairs]
@@ -89,6 +90,6 @@ def paired_tests(samples: dict[str, pd.Series]) -> list[PairedTest]:
 
 
 def _differences(first: pd.Series, second: pd.Series) -> pd.Series:
-    """Return first - second, of the index that both have and where both are defined."""
+    """Return first - second for the index entries that are in both and defined in both."""
     pairs = first.to_frame("a").join(second.rename("b"), how="inner").dropna()
     return pairs["a"] - pairs["b"]

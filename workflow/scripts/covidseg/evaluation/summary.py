@@ -1,4 +1,4 @@
-"""How good every strategy is, in two numbers each: for DVC's metrics and plots."""
+"""Mean DSC and mean NSD of every experiment, for DVC's metrics and plots."""
 
 from pathlib import Path
 from typing import cast
@@ -6,19 +6,20 @@ from typing import cast
 import pandas as pd
 
 METRICS = ["DSC", "NSD"]
-DECIMALS = 9  # as scores.csv has
+DECIMALS = 9  # to which a mean is rounded, as the values in scores.csv
 
 
 def mean_scores(scores: pd.DataFrame, *, dataset: str, region: str, split: str) -> pd.DataFrame:
-    """Return experiment, DSC, NSD: the means over the cases of all folds, in the order of experiments.
+    """Return a table of experiment, DSC and NSD: the means over the cases of all folds.
 
-    Cases without a value are left out of the mean; NaN where no case has one.
+    The order of experiments is that of the scores. Cases without a value are left out of the mean. If no
+    case has a value, the mean is NaN.
 
     Args:
-        scores: of `read_scores`.
-        dataset: whose cases count.
-        region: that is scored.
-        split: of the scores.
+        scores: as returned by `read_scores`.
+        dataset: the data set whose cases are averaged.
+        region: the region whose scores are averaged.
+        split: the split whose scores are averaged.
     """
     scored = (scores["dataset"] == dataset) & (scores["region"] == region) & (scores["split"] == split)
     found = scores[scored & scores["metric"].isin(METRICS)]
@@ -28,12 +29,12 @@ def mean_scores(scores: pd.DataFrame, *, dataset: str, region: str, split: str) 
 
 
 def as_metrics(means: pd.DataFrame) -> dict[str, dict[str, float | None]]:
-    """Return experiment -> metric -> mean, None for NaN, which JSON does not have."""
+    """Return experiment -> metric -> mean, with None in place of NaN, which JSON does not have."""
     table = means.set_index("experiment").astype(object)
     known = table.where(table.notna(), None).to_dict("index")
     return cast("dict[str, dict[str, float | None]]", known)
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """Read scores.csv; "none" stays a word and empty values become NaN."""
+    """Read scores.csv; an empty value becomes NaN, and the word "none" stays a word."""
     return pd.read_csv(path, keep_default_na=False, na_values={"value": [""]}, dtype={"fold": str})

@@ -1,1 +1,1 @@
-"""From arrays to a model."""
+"""Training: from preprocessed arrays to a model."""

@@ -1,7 +1,7 @@
-"""nnU-Net's intensity augmentation and mirroring, on the training device, in nnU-Net's order.
+"""nnU-Net's augmentation, in nnU-Net's order, computed on the training device.
 
 Sources: nnU-Net v1, default_3D_augmentation_params, setup_DA_params and get_moreDA_augmentation. Every
-random number comes from the NumPy generator that is passed, so that one seed fixes a batch.
+random number derives from the NumPy generator that the caller passes, so that one seed fixes a batch.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from covidseg.training.sections import Augmentation, Blur, LowResolution, Noise,
 
 
 def spatial_parameters(augmentation: Augmentation, generator: np.random.Generator) -> tuple[float, float]:
-    """Draw the axial rotation in radians and the scale of one sample; 0 and 1 where they are not drawn."""
+    """Draw the axial rotation (radians) and the scale of one sample; no rotation is 0 and no scaling is 1."""
     angle, scale = 0.0, 1.0
     if generator.random() < augmentation["rotation"]["probability"]:
         angle = float(np.deg2rad(generator.uniform(-1, 1) * augmentation["rotation"]["degrees"]))
@@ -25,7 +25,7 @@ def spatial_parameters(augmentation: Augmentation, generator: np.random.Generato
 
 
 def uniform_around_one(limits: Range, generator: np.random.Generator) -> float:
-    """Draw below or above 1 with equal chance, uniformly within the side (as batchgenerators does)."""
+    """Draw a side of 1 with equal probability, then a factor uniformly on this side (as batchgenerators)."""
     low, high = limits
     if generator.random() < 0.5 and low < 1:
         return float(generator.uniform(low, 1))
@@ -33,7 +33,7 @@ def uniform_around_one(limits: Range, generator: np.random.Generator) -> float:
 
 
 def uniform(limits: Range, generator: np.random.Generator) -> float:
-    """Draw uniformly between two limits."""
+    """Draw a number uniformly between two limits."""
     low, high = limits
     return generator.uniform(low, high)
 
@@ -46,9 +46,13 @@ def augment(
     Args:
         image: float32 (z, y, x).
         label: uint8 (z, y, x).
-        augmentation: the configuration's section.
+        augmentation: the configuration's `augmentation`.
+        generator: source of the random numbers.
+
+    Returns:
+        Image and label, with the types and shapes of the arguments.
     """
-    transforms = cast("dict[str, Any]", augmentation)  # each of another shape
+    transforms = cast("dict[str, Any]", augmentation)  # the type of the entries differs by transform
     for name, apply in INTENSITY.items():
         if generator.random() < transforms[name]["probability"]:
             image = apply(image, transforms[name], generator)
@@ -61,7 +65,7 @@ def augment(
 
 
 def add_noise(image: torch.Tensor, transform: Noise, generator: np.random.Generator) -> torch.Tensor:
-    """Add Gaussian noise of a random variance."""
+    """Add Gaussian noise with a random variance."""
     variance = uniform(transform["variance"], generator)
     device_generator = torch.Generator(image.device).manual_seed(int(generator.integers(2**62)))
     noise = torch.randn(image.shape, generator=device_generator, device=image.device)
@@ -69,7 +73,7 @@ def add_noise(image: torch.Tensor, transform: Noise, generator: np.random.Genera
 
 
 def blur(image: torch.Tensor, transform: Blur, generator: np.random.Generator) -> torch.Tensor:
-    """Smooth by a Gaussian of random sigma in voxels, cut at four sigma."""
+    """Smooth with a Gaussian of random sigma (in voxels); the kernel is cut at four sigma."""
     sigma = uniform(transform["sigma"], generator)
     radius = int(4 * sigma + 0.5)
     kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=image.device) / sigma) ** 2)
@@ -84,12 +88,12 @@ def blur(image: torch.Tensor, transform: Blur, generator: np.random.Generator) -
 
 
 def brighten(image: torch.Tensor, transform: Ranged, generator: np.random.Generator) -> torch.Tensor:
-    """Multiply by a random factor."""
+    """Multiply the intensities by a random factor."""
     return image * uniform(transform["range"], generator)
 
 
 def change_contrast(image: torch.Tensor, transform: Ranged, generator: np.random.Generator) -> torch.Tensor:
-    """Stretch around the mean by a random factor; values stay in the range they had."""
+    """Stretch the intensities around their mean by a random factor, and clip to their original range."""
     factor = uniform_around_one(transform["range"], generator)
     mean = image.mean()
     return ((image - mean) * factor + mean).clamp(image.min(), image.max())
@@ -98,7 +102,7 @@ def change_contrast(image: torch.Tensor, transform: Ranged, generator: np.random
 def lower_resolution(
     image: torch.Tensor, transform: LowResolution, generator: np.random.Generator
 ) -> torch.Tensor:
-    """Shrink the axial slices (nearest) and enlarge them again (cubic)."""
+    """Shrink the axial slices (nearest neighbour) and enlarge them to their old size (bicubic)."""
     zoom = uniform(transform["zoom"], generator)
     size = image.shape[1:]
     small = functional.interpolate(image[None], [max(1, round(n * zoom)) for n in size], mode="nearest-exact")
@@ -106,7 +110,7 @@ def lower_resolution(
 
 
 def change_gamma(image: torch.Tensor, transform: Ranged, generator: np.random.Generator) -> torch.Tensor:
-    """Apply a random gamma to the image scaled to [0, 1]; mean and standard deviation are kept."""
+    """Apply a random gamma to the image scaled to [0, 1], and restore mean and standard deviation."""
     exponent = uniform_around_one(transform["range"], generator)
     mean, deviation = image.mean(), image.std()
     low = image.min()
@@ -118,7 +122,7 @@ def change_gamma(image: torch.Tensor, transform: Ranged, generator: np.random.Ge
 def change_gamma_inverted(
     image: torch.Tensor, transform: Ranged, generator: np.random.Generator
 ) -> torch.Tensor:
-    """Apply `change_gamma` to the negative image."""
+    """Apply `change_gamma` to the image with inverted sign, and invert the sign of the result."""
     return -change_gamma(-image, transform, generator)
 
 

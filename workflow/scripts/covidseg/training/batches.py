@@ -14,8 +14,17 @@ def training_batch(
 ) -> Batch:
     """Cut and augment the batch of one iteration.
 
-    The second half of the samples is centred on foreground (nnU-Net's oversampling). Where the source's
-    own cases are trained on too, the batch has as many samples of them (zhang2021, Algorithm 1).
+    A share of the samples, the configuration's training.foreground, is centred on foreground (nnU-Net's
+    oversampling): the last ones of the batch.
+    If the strategy also trains on cases of the source, the batch has an equal number of samples from the
+    source (zhang2021, Algorithm 1).
+
+    Args:
+        run: what to train.
+        cases: training cases.
+        source_cases: training cases of the source; may be empty.
+        step: number of the iteration, from 0, counted over all epochs.
+        device: where the batch is made.
     """
     generator = np.random.default_rng([run.seed, run.fold, step])
     images, labels, datasets = _samples(run, cases, generator, device)

@@ -1,4 +1,4 @@
-"""What model.json says of a trained model: all that its use takes, and where the model comes from."""
+"""The content of model.json: all that a user of a trained model needs, and the model's origin."""
 
 import json
 from dataclasses import dataclass, field, fields
@@ -7,11 +7,11 @@ from typing import Any, Self, TypedDict
 
 from covidseg.training.sections import Architecture, Options
 
-FORMAT = 1  # of model.json
+FORMAT = 1  # version of the format of model.json
 
 
 class Grid(TypedDict):
-    """What a network sees: voxels (z, y, x) in mm, and the voxels (z, y, x) of a patch."""
+    """The grid of a network's input: spacing (z, y, x) in mm, and size (z, y, x) of a patch in voxels."""
 
     spacing: list[float]
     patch: list[int]
@@ -21,8 +21,8 @@ class Normalisation(TypedDict):
     """How a scan becomes a network's input.
 
     Attributes:
-        window_hu: the lowest and the highest HU that are not clipped.
-        scheme: what follows, in words.
+        window_hu: lowest and highest intensity, in HU, to which the scan is clipped.
+        scheme: the normalisation after clipping, in words.
     """
 
     window_hu: list[float]
@@ -30,12 +30,12 @@ class Normalisation(TypedDict):
 
 
 class Epochs(TypedDict):
-    """The part of a learning rate's schedule that a training ran through.
+    """The part of the learning rate's schedule that a training used.
 
     Attributes:
-        epochs: of the training.
-        first_epoch: of the schedule, from 0.
-        epoch_max: at which the schedule's learning rate is 0.
+        epochs: number of epochs of the training.
+        first_epoch: epoch of the schedule at which the training started, from 0.
+        epoch_max: epoch of the schedule at which the learning rate is 0.
     """
 
     epochs: int
@@ -57,11 +57,11 @@ class Lineage(TypedDict):
         experiment: name of the experiment.
         fold: number of the fold.
         strategy: key of STRATEGIES.
-        options: of the strategy.
-        pretrained: the model that the training started from, if any.
-        training_cases: <data set>/<case> of each.
-        source_cases: likewise, of the source's own cases.
-        seed: of weights, patches and augmentation.
+        options: options of the strategy.
+        pretrained: the model that the training started from, or None.
+        training_cases: <data set>/<case> of each training case.
+        source_cases: <data set>/<case> of each case of the source, if the strategy trains on such cases too.
+        seed: seed of weights, patches and augmentation.
     """
 
     experiment: str
@@ -76,12 +76,12 @@ class Lineage(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What model.json says of every model. It is known, and no longer empty, once the model is written.
+    """What model.json says of every kind of model. The values stay empty until the model is written.
 
     Attributes:
-        device: and precision that the model was trained with, as `Compute` prints them.
-        versions: package -> its version.
-        weights_sha256: checksum of model.safetensors.
+        device: device and precision of the training, in the words of `Compute`.
+        versions: package -> version of the package.
+        weights_sha256: SHA-256 checksum of model.safetensors.
     """
 
     device: str = ""
@@ -89,14 +89,14 @@ class Description:
     weights_sha256: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the content of model.json: first what this kind of model has for itself."""
+        """Return the content of model.json: first the entries of this kind of model, then the common ones."""
         shared = [one.name for one in fields(Description)]
         own = [one.name for one in fields(self) if one.name not in shared]
         return {"format": FORMAT} | {name: getattr(self, name) for name in (*own, *shared)}
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a model.json; what only other kinds of models have is left out."""
+        """Read a model.json; entries that this kind of model does not have are left out."""
         content = json.loads(path.read_text(encoding="utf-8"))
         return cls(**{one.name: content[one.name] for one in fields(cls)})
 
@@ -106,13 +106,13 @@ class ModelDescription(Description):
     """model.json of a segmentation network.
 
     Attributes:
-        plan: spacing of the scans, and patch.
-        normalisation: of the scans.
-        labels: output channel, a number in decimals -> region; channel 0 is the background.
-        schedule: of the learning rate.
+        plan: spacing of the scans, and size of a patch.
+        normalisation: how a scan becomes the network's input.
+        labels: output channel, as a string of digits -> region; channel 0 is the background.
+        schedule: epochs of the training, and their place in the learning rate's schedule.
         lineage: where the network comes from.
         fingerprint: checksum of configuration, code and data.
-        architecture: what `build_network` builds.
+        architecture: the network that `build_network` builds.
     """
 
     plan: Grid

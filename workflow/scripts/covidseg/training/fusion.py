@@ -1,4 +1,4 @@
-"""How the bottleneck features of two encoders become one."""
+"""Layers that join the bottleneck features of two encoders."""
 
 import torch
 from dynamic_network_architectures.building_blocks.simple_conv_blocks import ConvDropoutNormReLU
@@ -6,7 +6,7 @@ from torch import nn
 
 
 class Concatenation(nn.Module):
-    """Side by side along the channels (wang2020 III-E, zhang2021 III-A)."""
+    """Concatenation of the features along the channels (wang2020 III-E, zhang2021 III-A)."""
 
     def forward(self, dedicated: torch.Tensor, adapted: torch.Tensor) -> torch.Tensor:
         """Return (batch, 2 channels, z, y, x) from two tensors (batch, channels, z, y, x)."""
@@ -16,16 +16,24 @@ class Concatenation(nn.Module):
 class SelectiveFusion(nn.Module):
     """Attention over channels that chooses between two encoders (wang2021 3.5.3, equations 2 to 6).
 
-    The sum of both (2) is averaged over space (3), reduced to channels / r values by a fully connected
-    layer, normalisation and ReLU (4), expanded to one attention per channel and encoder, softmax over
-    the two (5), and the weighted sum goes through convolution, normalisation and activation (6).
+    The features of both encoders are added (2) and averaged over space (3). A fully connected layer,
+    normalisation and ReLU reduce the averages to channels / r values (4). A second fully connected layer,
+    with a softmax over the two encoders, gives one attention weight per channel and encoder (5). The
+    weighted sum of the features goes through convolution, normalisation and activation (6).
 
-    The normalisation of (4) is over the reduced values (layer norm). That is ours: instance norm, the
-    paper's N elsewhere, makes a single value 0, and batch norm over two samples is mostly noise.
+    The normalisation in (4) is a layer norm over the reduced values. This choice is ours. Instance norm,
+    which the paper's N means elsewhere, turns a single value into 0. Batch norm over two samples is mostly
+    noise.
     """
 
     def __init__(self, channels: int, *, reduction: int, block: ConvDropoutNormReLU) -> None:
-        """Make the layers for `channels` channels, reduction ratio r, and the block of equation (6)."""
+        """Make the layers.
+
+        Args:
+            channels: number of channels of each encoder's features.
+            reduction: the ratio r of equation (4).
+            block: convolution, normalisation and activation of equation (6).
+        """
         super().__init__()
         reduced = max(1, channels // reduction)
         self.squeeze = nn.Sequential(
@@ -35,11 +43,11 @@ class SelectiveFusion(nn.Module):
         self.block = block
 
     def attention(self, dedicated: torch.Tensor, adapted: torch.Tensor) -> torch.Tensor:
-        """Return a and b, (batch, 2, channels), which sum to 1 over the two encoders."""
+        """Return the weights a and b: (batch, 2, channels), whose sum over the two encoders is 1."""
         statistics = (dedicated + adapted).mean((2, 3, 4))
         return self.excite(self.squeeze(statistics)).unflatten(1, (2, -1)).softmax(1)
 
     def forward(self, dedicated: torch.Tensor, adapted: torch.Tensor) -> torch.Tensor:
-        """Return (batch, channels, z, y, x) from two tensors of that shape."""
+        """Return (batch, channels, z, y, x) from two tensors of the same shape."""
         weights = self.attention(dedicated, adapted)[..., None, None, None]
         return self.block(weights[:, 0] * dedicated + weights[:, 1] * adapted)

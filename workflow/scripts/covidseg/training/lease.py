@@ -1,8 +1,9 @@
-"""The lock of a training: one writer per model, on all the nodes that share a file system.
+"""The lock of a training: one writing process per model, on all the nodes that share a file system.
 
-A file lock of the kernel is not enough: not every shared file system passes it on, and one that a dead
-node held may stay for ever. This one is a file whose holder has to renew it. A holder that did not, because
-its node died, loses it to the next; should it live on after all, it finds out before it writes.
+A file lock of the kernel is not enough: some shared file systems do not pass the lock on to other nodes, and
+the lock of a dead node may stay for ever. The lock here is a file that its holder must renew. A holder that
+does not renew the lock, because its node died, loses the lock to the next process. If the old holder is alive
+after all, it checks the lock before it writes, and stops.
 """
 
 import json
@@ -25,21 +26,21 @@ from covidseg.files import write_json
 from covidseg.slurm import can_requeue, is_orphan, job_number
 
 log = logging.getLogger(__name__)
-logging.getLogger("flufl.lock").setLevel(logging.CRITICAL)  # it reports what is reported here, as errors
+logging.getLogger("flufl.lock").setLevel(logging.CRITICAL)  # this module reports the same events itself
 
-LIFETIME = 60  # seconds without a renewal after which a holder is taken for dead (10 more for the clocks)
-RENEWAL = 15  # seconds; as often a job asks SLURM whether it still is one
-PATIENCE = 90  # seconds that a job waits, longer than a dead holder's lock lives, before it frees its GPU
+LIFETIME = 60  # seconds without renewal after which a holder counts as dead (10 more, as clocks may differ)
+RENEWAL = 15  # seconds between two renewals, and between two questions to SLURM about this process's job
+PATIENCE = 90  # seconds that a job waits before it frees its GPU; a dead holder's lock expires earlier
 
 
 class Holder(TypedDict):
-    """What the process that holds a lock writes of itself.
+    """What the process that holds a lock writes about itself.
 
     Attributes:
-        name: for a log.
-        machine: its boot and its container, within which the process's number is the only one.
+        name: name of the process for log messages.
+        machine: boot and container of the process; within both, the number of a process is unique.
         process: number of the process.
-        started: the process's start, in seconds since 1970.
+        started: start of the process, in seconds since 1970.
         claim: path of the file by which the process holds the lock.
     """
 
@@ -51,7 +52,11 @@ class Holder(TypedDict):
 
 
 class Lease:
-    """A held lock. Another thread renews it, and asks this process to stop once it is lost or an orphan's."""
+    """The lock of one training.
+
+    A thread renews the lock. The thread asks its process to stop if the lock is lost, or if SLURM has given
+    the process's job to another node.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -59,7 +64,12 @@ class Lease:
         self._released = threading.Event()
 
     def acquire(self) -> None:
-        """Wait for the lock; raises Interrupted in a cluster job that should rather wait in the queue."""
+        """Wait for the lock and take it.
+
+        Raises:
+            Interrupted: this process is a cluster job that can be queued again, and has waited for PATIENCE
+                seconds; in the queue the job occupies no GPU.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         _remove_dead(self.folder)
         holder = _holder(self.folder)
@@ -75,7 +85,11 @@ class Lease:
         threading.Thread(target=self._renew, daemon=True).start()
 
     def check(self) -> None:
-        """Raise Interrupted if another process has the lock: whatever this one writes would be in its way."""
+        """Check that this process still holds the lock, before it writes.
+
+        Raises:
+            Interrupted: another process has taken the lock, and may be writing the same files.
+        """
         try:
             self._lock.refresh()
         except flufl.lock.NotLockedError:
@@ -97,13 +111,13 @@ class Lease:
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
             except OSError as error:
-                # Whoever cannot renew cannot write either, and checks again before it does.
+                # Without the file system nothing can be written either. A writer checks the lock again.
                 log.warning("%s: the lock cannot be renewed: %s", self.folder, error)
 
 
 @contextmanager
 def leased(folder: Path) -> Iterator[Lease]:
-    """Hold the lock of a training's state folder, waiting for it as `Lease.acquire`."""
+    """Hold the lock of a training's state folder; waits for the lock and raises as `Lease.acquire` does."""
     lease = Lease(folder)
     lease.acquire()
     try:
@@ -113,7 +127,7 @@ def leased(folder: Path) -> Iterator[Lease]:
 
 
 def _describe_self() -> Holder:
-    """Return what tells on the same machine whether this process is alive, and what to call it."""
+    """Return this process's name, and what other processes of the machine need to see if it is alive."""
     process, node, job = psutil.Process(), os.uname().nodename, job_number()
     return {
         "name": f"process {process.pid} on {node}" + (f" (SLURM job {job})" if job else ""),
@@ -124,7 +138,7 @@ def _describe_self() -> Holder:
 
 
 def _machine() -> str:
-    """Return a name of this boot of this machine, and of the container whose process numbers are meant."""
+    """Return a name for this boot of this machine and for the container that numbers the processes."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     if not boot.exists():
         return os.uname().nodename
@@ -132,7 +146,7 @@ def _machine() -> str:
 
 
 def _holder(folder: Path) -> Holder | None:
-    """Return what the holder wrote of itself; None if there is none, or it is only about to."""
+    """Return what the holder wrote about itself; None if there is no holder or it has not written yet."""
     with suppress(OSError, ValueError):
         holder: Holder = json.loads((folder / "holder.json").read_text(encoding="utf-8"))
         if (folder / "lock").read_text(encoding="utf-8") == holder["claim"]:
@@ -141,8 +155,8 @@ def _holder(folder: Path) -> Holder | None:
 
 
 def _remove_dead(folder: Path) -> None:
-    """Free a lock whose holder died on this machine, which need not wait for the lock to run out."""
-    with filelock.FileLock(folder / "removal"):  # of this machine's processes alone
+    """Remove the lock at once, before it expires, if its holder ran on this machine and has died."""
+    with filelock.FileLock(folder / "removal"):  # one process of this machine at a time
         holder = _holder(folder)
         if holder and holder["machine"] == _machine() and not _alive(holder):
             (folder / "lock").unlink(missing_ok=True)
@@ -151,7 +165,7 @@ def _remove_dead(folder: Path) -> None:
 def _alive(holder: Holder) -> bool:
     try:
         process = psutil.Process(holder["process"])
-        same = abs(process.create_time() - holder["started"]) < 1  # and not its number, given away again
+        same = abs(process.create_time() - holder["started"]) < 1  # a later process may have the same number
         return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False

@@ -1,4 +1,7 @@
-"""The loop of every training: epochs of iterations, stopped and resumed without a trace in the result."""
+"""The loop of every training: epochs of iterations.
+
+A training that is stopped and resumed has the same result as an uninterrupted one.
+"""
 
 import logging
 import math
@@ -20,17 +23,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Loop:
-    """What is repeated, and how.
+    """What a training repeats.
 
     Attributes:
-        epochs: of the whole training.
-        iterations: an epoch.
-        checkpoint_seconds: between two states.
-        device: that the values of a step lie on.
-        step: does the current iteration; returns scalars to log, `loss` among them.
-        finish: returns the row of log.csv of the current epoch, from the means of its values.
-        tensors: returns what a state must hold, beside the progress.
-        restore: takes what `tensors` gave.
+        epochs: number of epochs of the whole training.
+        iterations: number of iterations per epoch.
+        checkpoint_seconds: seconds between two saved states.
+        device: device of the scalars that `step` returns.
+        step: does the current iteration; returns scalars to log, one of which is `loss`.
+        finish: returns the current epoch's row of log.csv, from the means of the scalars over the epoch.
+        tensors: returns the tensors that a saved state must hold, beside the progress.
+        restore: sets the training to the tensors that `tensors` returned.
     """
 
     epochs: int
@@ -44,11 +47,12 @@ class Loop:
 
 
 def run_epochs(loop: Loop, state: State) -> Progress:
-    """Run the epochs that are left, from the saved state if there is one.
+    """Run the remaining epochs, from the saved state if there is one.
 
     Raises:
         InputError: the loss is not finite.
-        Interrupted: SIGTERM or SIGINT came and the state is written, or another process took over.
+        Interrupted: SIGTERM or SIGINT arrived and the state is saved, or another process took the training
+            over.
     """
     progress = Progress()
     if found := state.load():
@@ -72,9 +76,9 @@ def run_epochs(loop: Loop, state: State) -> Progress:
 
 
 def _iterate(loop: Loop, progress: Progress, stop: threading.Event) -> None:
-    """Do the iterations left in this epoch, or those until a stop is requested."""
+    """Do the remaining iterations of the epoch; end earlier if a stop is requested."""
     begun = time.monotonic()
-    # Sums stay on the device and are read once an epoch: every read makes the host wait for it.
+    # The sums stay on the device and are read once per epoch: to read makes the host wait for the device.
     sums: defaultdict[str, torch.Tensor] = defaultdict(
         lambda: torch.zeros((), dtype=torch.float64, device=loop.device)
     )
@@ -100,7 +104,7 @@ def _finish_epoch(loop: Loop, progress: Progress) -> None:
 
 @contextmanager
 def _stop_requests() -> Iterator[threading.Event]:
-    """Turn SIGTERM and SIGINT into an event that the loop looks at after each iteration."""
+    """Turn SIGTERM and SIGINT into an event, which the loop checks after each iteration."""
     stop = threading.Event()
     previous = {
         number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)

@@ -12,7 +12,7 @@ def soft_dice_loss(probabilities: torch.Tensor, target: torch.Tensor, *, batch_d
     Args:
         probabilities: (batch, classes, z, y, x), softmax over classes.
         target: (batch, z, y, x), class indices.
-        batch_dice: one Dice over the whole batch, instead of one a sample.
+        batch_dice: whether Dice is computed over the whole batch, instead of per sample.
     """
     one_hot = functional.one_hot(target.long(), probabilities.shape[1]).movedim(-1, 1)[:, 1:]
     foreground = probabilities[:, 1:]
@@ -23,14 +23,17 @@ def soft_dice_loss(probabilities: torch.Tensor, target: torch.Tensor, *, batch_d
 
 
 def dice_and_cross_entropy(logits: torch.Tensor, target: torch.Tensor, *, batch_dice: bool) -> torch.Tensor:
-    """Return cross entropy plus the Dice loss, in float32; shapes as `soft_dice_loss`."""
+    """Return cross entropy plus Dice loss in float32, from logits (batch, classes, z, y, x) and classes."""
     logits = logits.float()
     cross_entropy = functional.cross_entropy(logits, target.long())
     return cross_entropy + soft_dice_loss(logits.softmax(1), target, batch_dice=batch_dice)
 
 
 def supervision_weights(outputs: int) -> list[float]:
-    """Return 1, 1/2, 1/4, ... with the last set to 0, normalised: 8, 4, 2, 1, 0 fifteenths for five."""
+    """Return the weights 1, 1/2, 1/4, ... with the last one set to 0, normalised to a sum of 1.
+
+    For five outputs the weights are 8/15, 4/15, 2/15, 1/15 and 0.
+    """
     weights = [0.5**i for i in range(outputs)]
     if outputs > 1:
         weights[-1] = 0.0
@@ -40,11 +43,14 @@ def supervision_weights(outputs: int) -> list[float]:
 def deep_supervision_loss(
     outputs: list[torch.Tensor], target: torch.Tensor, *, batch_dice: bool
 ) -> torch.Tensor:
-    """Sum the loss over the decoder's resolutions, the target downsampled by nearest neighbour.
+    """Return the weighted sum of the loss over the decoder's resolutions.
+
+    For each resolution the target is downsampled by nearest neighbour.
 
     Args:
-        outputs: logits (batch, classes, z, y, x), full resolution first.
+        outputs: logits (batch, classes, z, y, x) of each resolution, full resolution first.
         target: (batch, z, y, x), class indices at full resolution.
+        batch_dice: whether Dice is computed over the whole batch, instead of per sample.
     """
     loss = torch.zeros((), device=target.device)
     for logits, weight in zip(outputs, supervision_weights(len(outputs)), strict=True):

@@ -1,4 +1,4 @@
-"""The papers' networks, from nnU-Net's own network library: one U-Net, or two encoders and a decoder."""
+"""The papers' networks, built with nnU-Net's own library: a U-Net, or two encoders with one decoder."""
 
 import copy
 
@@ -15,13 +15,14 @@ from covidseg.training.sections import Architecture
 
 
 class InstanceNorm(nn.InstanceNorm3d):
-    """torch's instance norm; on a CPU by way of group norm with one channel a group, which is the same.
+    """torch's instance norm; on a CPU, group norm with one channel per group, which is the same function.
 
-    torch's own goes through batch norm, which knows one memory layout and copies into it and back.
+    On a CPU torch computes instance norm by batch norm, which needs one certain memory layout: features in
+    another layout are copied before and after.
     """
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Normalise every channel (batch, channels, z, y, x) of every sample."""
+        """Normalise every channel of every sample of features (batch, channels, z, y, x)."""
         if features.is_cuda:
             return super().forward(features)
         return functional.group_norm(features, self.num_features, self.weight, self.bias, self.eps)
@@ -37,13 +38,15 @@ BLOCK = {
 
 
 class TwoEncoderUNet(nn.Module):
-    """Two encoders of the same architecture, joined at the bottleneck, and one decoder.
+    """Two encoders of the same architecture, whose bottlenecks are joined, and one decoder.
 
     Attributes:
-        encoder: gives the skips (wang2021: dedicated, wang2020: self, zhang2021: target encoder).
-        general_encoder: adds general lesion features (adapted, adapted, general encoder).
-        fusion: of the two bottlenecks.
-        decoder: U-Net decoder.
+        encoder: gives the skip connections. The papers' names: dedicated encoder (wang2021), self-encoder
+            (wang2020), target encoder (zhang2021).
+        general_encoder: adds general lesion features. The papers' names: adapted encoder (wang2021 and
+            wang2020), general encoder (zhang2021).
+        fusion: joins the features of the two bottlenecks.
+        decoder: decoder of a U-Net.
     """
 
     def __init__(
@@ -56,31 +59,34 @@ class TwoEncoderUNet(nn.Module):
         self.decoder = decoder
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor] | torch.Tensor:
-        """Return what the U-Net returns."""
+        """Return the logits for images (batch, 1, z, y, x), in the form in which a U-Net returns them."""
         return self.decode(self.encoder(image), self.general_encoder(image)[-1])
 
     def decode(self, skips: list[torch.Tensor], general: torch.Tensor) -> list[torch.Tensor] | torch.Tensor:
-        """Decode the encoder's features, full resolution first, joined with the general bottleneck."""
+        """Return the logits from the features of both encoders.
+
+        Args:
+            skips: features of `encoder`, full resolution first; the last ones are its bottleneck.
+            general: features of the bottleneck of `general_encoder`.
+        """
         return self.decoder([*skips[:-1], self.fusion(skips[-1], general)])
 
 
 def build_network(architecture: Architecture, *, classes: int, seed: int) -> nn.Module:
     """Build a network with random weights.
 
-    The U-Net of zhang2021 Table I and ma2021 Fig. 2: instance norm, leaky ReLU (0.01), strided
-    convolutions down, transposed up, a segmentation head at every resolution but the lowest for deep
-    supervision; He initialisation (nnU-Net v1).
+    The U-Net is that of zhang2021 Table I and ma2021 Fig. 2: instance norm, leaky ReLU (0.01), strided
+    convolutions in the encoder, transposed convolutions in the decoder, and, for deep supervision, a
+    segmentation head at every resolution but the lowest. The weights have He initialisation (nnU-Net v1).
 
     Args:
-        architecture: features, kernels and strides (z, y, x) of each stage; convolutions: of each stage
-            of the encoder and of the decoder; design: unet, concatenation or selective-fusion (with
-            `reduction`); heads: of `classes` channels each.
-        classes: output channels of a head, background included.
-        seed: of the weights.
+        architecture: stages and design of the network, see `Architecture`.
+        classes: number of output channels of a head, background included.
+        seed: seed of the weights.
 
     Returns:
-        A network with the modules `encoder` and `decoder`; in training mode it gives the list of logits
-        (batch, heads x classes, z, y, x), full resolution first.
+        A network with the modules `encoder` and `decoder`. In training mode the network returns a list of
+        logits (batch, heads x classes, z, y, x), full resolution first.
     """
     torch.manual_seed(seed)
     outputs = classes * architecture.get("heads", 1)
@@ -108,7 +114,7 @@ def _unet(architecture: Architecture, outputs: int) -> PlainConvUNet:
 
 
 def _two_encoders(architecture: Architecture, unet: PlainConvUNet, outputs: int) -> TwoEncoderUNet:
-    """Give a U-Net a second encoder; concatenation needs a decoder that takes twice the channels."""
+    """Add a second encoder to a U-Net; with concatenation, the new decoder takes twice the channels."""
     general = _unet(architecture, outputs).encoder
     channels = architecture["features"][-1]
     if architecture["design"] == "selective-fusion":
@@ -123,10 +129,10 @@ def _two_encoders(architecture: Architecture, unet: PlainConvUNet, outputs: int)
         decoder = UNetDecoder(
             widened, outputs, architecture["convolutions"]["decoder"], deep_supervision=True
         )
-    decoder.encoder = None  # the library's decoder holds its encoder, whose weights would be listed twice
+    decoder.encoder = None  # the library's decoder refers to its encoder: the weights would be listed twice
     return TwoEncoderUNet(unet.encoder, general, fusion, decoder)
 
 
 def is_head(parameter: str) -> bool:
-    """Tell whether a parameter belongs to a segmentation head, which every task has for itself."""
+    """Return whether a parameter belongs to a segmentation head; every task has its own heads."""
     return parameter.startswith("decoder.seg_layers.")

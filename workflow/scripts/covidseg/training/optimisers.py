@@ -1,4 +1,4 @@
-"""Stochastic gradient descent with Nesterov momentum, and Adam."""
+"""The optimisers: stochastic gradient descent (SGD) with Nesterov momentum, and Adam."""
 
 import torch
 from torch import nn
@@ -7,16 +7,16 @@ from torch.optim.sgd import sgd
 
 
 class Optimiser:
-    """What both have in common.
+    """What both optimisers have in common.
 
     Attributes:
-        parameters: name -> parameter that is trained.
+        parameters: name -> parameter to train.
     """
 
     parameters: dict[str, nn.Parameter]
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Delete the gradients of all parameters."""
         for parameter in self.parameters.values():
             parameter.grad = None
 
@@ -26,13 +26,14 @@ class Optimiser:
 
 
 class NesterovSGD(Optimiser):
-    """torch's SGD over a network's trainable parameters, momenta kept by the parameters' names.
+    """torch's SGD for a network's trainable parameters; the momenta are stored by the parameters' names.
 
-    torch's functional form is used because the class imports torch's compiler on its first call, which
-    takes as long as a phantom training; and momenta under their names go into a state file as they are.
+    torch's functional form is used for two reasons. torch's class imports torch's compiler on the first
+    call, which takes as long as a training on phantoms. And momenta with names can be written to a state
+    file without conversion.
 
     Attributes:
-        momenta: parameter name -> momentum, empty before the first step.
+        momenta: parameter name -> momentum; empty before the first step.
     """
 
     def __init__(self, network: nn.Module, *, momentum: float, weight_decay: float) -> None:
@@ -43,7 +44,7 @@ class NesterovSGD(Optimiser):
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
-        """Move every parameter that has a gradient."""
+        """Update every parameter that has a gradient."""
         moving = self.moving()
         buffers = [self.momenta.get(name) for name in moving]
         sgd(
@@ -59,15 +60,15 @@ class NesterovSGD(Optimiser):
             nesterov=True,
             maximize=False,
         )
-        # `sgd` has put a tensor into the place of each None.
+        # In `buffers`, `sgd` has replaced each None by a tensor.
         self.momenta |= {name: b for name, b in zip(moving, buffers, strict=True) if b is not None}
 
 
 class Adam(Optimiser):
-    """torch's Adam over a network's parameters, in its functional form as `NesterovSGD`.
+    """torch's Adam for a network's parameters, in functional form for the reasons given in `NesterovSGD`.
 
     Attributes:
-        moments: parameter name -> first moment, second moment and number of steps (a tensor each).
+        moments: parameter name -> first moment, second moment and number of steps, three tensors.
     """
 
     def __init__(self, network: nn.Module, *, betas: tuple[float, float]) -> None:
@@ -77,7 +78,7 @@ class Adam(Optimiser):
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
-        """Move every parameter that has a gradient."""
+        """Update every parameter that has a gradient."""
         moving = self.moving()
         for name, parameter in moving.items():
             if name not in self.moments:
@@ -92,7 +93,7 @@ class Adam(Optimiser):
             [],
             list(steps),
             foreach=False,
-            # Else a CPU takes MKL's square roots, whose last bit is another on another maker's processor.
+            # Without `fused`, a CPU uses MKL's square root, whose last bit depends on the processor's maker.
             fused=next(iter(moving.values())).device.type == "cpu",
             amsgrad=False,
             beta1=self.betas[0],

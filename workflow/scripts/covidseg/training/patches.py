@@ -1,7 +1,7 @@
-"""Training cases on the training device, and patches cut from them in one affine resampling.
+"""Training cases on the training device, and patches that are cut from the cases by one affine resampling.
 
-There are no loader processes: a patch is cut where it is used. Cases beyond the device's budget stay
-memory-mapped, and only the box around a patch is read.
+There are no loader processes: a patch is cut on the device that trains. Cases that exceed the device's memory
+budget stay memory-mapped files, of which only the box around a patch is read.
 """
 
 import logging
@@ -23,10 +23,11 @@ class TrainingCase:
     """One case to cut patches from.
 
     Attributes:
-        dataset: that the case belongs to.
-        image: (z, y, x), z-score; a tensor on the training device, or memory-mapped.
-        label: uint8 (z, y, x), likewise.
-        foreground: label id -> int array (n, 3) of voxels with that id.
+        dataset: data set of the case.
+        image: intensities (z, y, x), normalised to z-scores: a tensor on the training device, or a
+            memory-mapped array.
+        label: label ids, uint8 (z, y, x): a tensor or an array, as `image`.
+        foreground: label id -> int array (n, 3), the indices (z, y, x) of voxels with this id.
         classes: label id -> class of the network.
     """
 
@@ -40,9 +41,13 @@ class TrainingCase:
 def load_cases(
     folders: list[Path], *, labels: dict[str, dict[int, int]], device: torch.device, budget_gib: float
 ) -> list[TrainingCase]:
-    """Load preprocessed cases onto the device until the budget is spent; the others stay on disk.
+    """Load preprocessed cases onto the device until the memory budget is used up; other cases stay on disk.
 
-    `labels` gives each data set's label ids as classes of the network.
+    Args:
+        folders: preprocessed cases, <data set>/<case>.
+        labels: data set -> label id of the data set -> class of the network.
+        device: the training device.
+        budget_gib: memory in GiB that the cases may use on the device.
     """
     cases, used = [], 0
     for folder in folders:
@@ -66,10 +71,11 @@ def load_cases(
 def patch_centre(
     case: TrainingCase, patch: tuple[int, int, int], *, foreground: bool, generator: np.random.Generator
 ) -> np.ndarray:
-    """Choose a patch's centre (z, y, x), in voxels.
+    """Choose the centre (z, y, x) of a patch, in voxels.
 
-    On a voxel of a random label present (nnU-Net's oversampling) if `foreground` and there is one;
-    otherwise uniformly such that the patch lies within the scan, or covers it where it is larger.
+    If `foreground` is true and the case has foreground, the centre is on a random voxel of a random label
+    id of the case (nnU-Net's oversampling). Otherwise the centre is drawn uniformly. The patch then lies
+    within the scan, or, along axes where the patch is larger than the scan, covers the scan.
     """
     size = np.array(patch)
     if foreground and case.foreground:
@@ -90,22 +96,25 @@ def cut_patch(
     scale: float,
     device: torch.device,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cut, rotate and scale a patch in one resampling, in the axial plane (nnU-Net's "dummy 2D").
+    """Cut, rotate and scale a patch by one resampling in the axial plane (nnU-Net's "dummy 2D").
 
     Args:
-        centre: (z, y, x) in voxels.
-        patch: voxels (z, y, x) of the result.
+        case: the case to cut from.
+        centre: centre (z, y, x) of the patch, in voxels of the case.
+        patch: size (z, y, x) of the result, in voxels.
         angle: rotation in radians.
-        scale: above 1 shows more of the scan.
+        scale: scale factor; a patch with a factor above 1 shows more of the scan.
+        device: device of the result.
 
     Returns:
-        Image, float32, cubic; classes, uint8, linear and 0.5 as threshold: both (z, y, x), 0 outside.
+        Image, float32 (z, y, x), interpolated by cubic functions; and classes, uint8 (z, y, x), interpolated
+        linearly per class with threshold 0.5. Both are 0 outside the scan.
     """
     depth, height, width = patch
-    # Pixel (row, column) of the patch -> of the scan, relative to the centre.
+    # Rotation and scale, from a pixel's (row, column) in the patch to that in the scan, about the centre.
     cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
     half = np.array([(height - 1) / 2, (width - 1) / 2])
-    reach = np.abs([[cosine, -sine], [sine, cosine]]) @ half + 3  # the cubic kernel needs two more
+    reach = np.abs([[cosine, -sine], [sine, cosine]]) @ half + 3  # the cubic kernel needs two more pixels
     low = np.maximum(np.floor(centre[1:] - reach), 0).astype(int)
     high = np.minimum(np.ceil(centre[1:] + reach) + 1, case.image.shape[1:]).astype(int)
     start = round(centre[0] - (depth - 1) / 2)
@@ -123,7 +132,7 @@ def cut_patch(
 
 def _read_box(array: torch.Tensor | np.ndarray, box: tuple[slice, ...], device: torch.device) -> torch.Tensor:
     if isinstance(array, np.ndarray):
-        # Reads these pages of the file and no others.
+        # Only the box is read from the memory-mapped file.
         return torch.from_numpy(np.array(array[box])).to(device)
     return array[box].to(device)
 
@@ -131,7 +140,7 @@ def _read_box(array: torch.Tensor | np.ndarray, box: tuple[slice, ...], device: 
 def _grid(
     centre: np.ndarray, half: np.ndarray, turn: tuple[float, float], box: torch.Size, size: tuple[int, int]
 ) -> torch.Tensor:
-    """Return where the patch's pixels lie in the box, as `grid_sample` wants it: (1, y, x, 2), -1 to 1."""
+    """Return the position of each pixel of the patch in the box, for `grid_sample`: (1, y, x, 2), -1 to 1."""
     cosine, sine = turn
     rows = torch.arange(size[0], dtype=torch.float32)[:, None] - half[0]
     columns = torch.arange(size[1], dtype=torch.float32)[None, :] - half[1]
@@ -141,7 +150,7 @@ def _grid(
 
 
 def _resample(slices: torch.Tensor, grid: torch.Tensor, mode: str) -> torch.Tensor:
-    # Slices are channels: the weights of a pixel are computed once for all of them.
+    # The slices are passed as channels: the weights of a pixel are then computed once for all slices.
     return functional.grid_sample(slices[None], grid, mode=mode, padding_mode="zeros", align_corners=False)[0]
 
 

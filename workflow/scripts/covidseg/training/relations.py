@@ -1,4 +1,4 @@
-"""Relations between the channels of a feature map, and their consistency (zhang2021 III-B)."""
+"""Relations between the channels of a feature map, and the consistency of relations (zhang2021 III-B)."""
 
 import math
 
@@ -9,8 +9,8 @@ from torch.nn import functional
 def relation_matrix(features: torch.Tensor) -> torch.Tensor:
     """Return the feature relation matrix R of a batch (zhang2021, equations 1 and 2).
 
-    The features are averaged over the batch and reshaped to A (channels, z y x); G = A A^T is their Gram
-    matrix, and R is G with every row divided by its L2 norm.
+    The features are averaged over the batch and reshaped to a matrix A (channels, z * y * x). G = A A^T is
+    the Gram matrix of A. R is G with every row divided by the row's L2 norm.
 
     Args:
         features: (batch, channels, z, y, x).
@@ -28,5 +28,5 @@ def relation_loss(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
 
 
 def ramp_up(progress: float) -> float:
-    """Return the Gaussian ramp-up exp(-5 (1 - t/T)^2) of lambda; `progress` is t/T, 0 to 1."""
+    """Return the Gaussian ramp-up exp(-5 (1 - t/T)^2) of lambda (zhang2021); `progress` is t/T, 0 to 1."""
     return math.exp(-5 * (1 - progress) ** 2)

@@ -26,20 +26,21 @@ class Run:
     """One model to train.
 
     Attributes:
-        strategy: how it starts and steps.
+        strategy: the training strategy, which decides network, initial weights, schedule and loss.
         pretrained: model.safetensors to start from, or None.
         cases: folders of preprocessed training cases.
-        source_cases: folders of the source's training cases, for strategies that train on them too.
+        source_cases: folders of the source's training cases; empty unless the strategy trains on them too.
         validation: folders of preprocessed cases for the validation Dice; may be empty.
-        labels: data set -> its label id -> output channel.
-        classes: output channels, background included.
-        fold: the fold, which seeds the patches together with `seed`.
-        seed: of weights, patches and augmentation.
-        patch: voxels (z, y, x).
+        labels: data set -> label id of the data set -> output channel.
+        classes: number of output channels, background included.
+        fold: number of the fold; `fold` and `seed` together seed the patches.
+        seed: seed of weights, patches and augmentation.
+        patch: size (z, y, x) of a patch in voxels.
         network, training, augmentation: these sections of the configuration.
-        threads: of the processor.
-        timed: whether log.csv gets the seconds of each epoch, which differ from run to run.
-        fingerprint: of configuration, code and data; a state with another one is not resumed.
+        threads: number of processor threads.
+        timed: whether log.csv gets the seconds per epoch, which differ from run to run.
+        fingerprint: checksum of configuration, code and data; a saved state with another fingerprint is
+            not resumed.
     """
 
     strategy: Strategy
@@ -66,7 +67,7 @@ class Run:
 
     @cached_property
     def schedule(self) -> Schedule:
-        """The learning rate's schedule."""
+        """The schedule of the learning rate."""
         return self.strategy.schedule(self.training, self.pretrained)
 
 
@@ -82,19 +83,19 @@ def make_run(
     code: list[str],
     threads: int,
 ) -> Run:
-    """Collect what one model is trained on and with.
+    """Collect the data and the settings of one training.
 
     Args:
-        experiment: as Experiment.for_training gives it.
+        experiment: the experiment, as returned by `Experiment.for_training`.
         fold: number of the fold.
-        preprocessed: folders results/preprocessed/<data set> of the training data sets.
-        splits: files results/splits/<data set>.json of the same.
+        preprocessed: folders results/preprocessed/<data set> of all data sets that the training reads.
+        splits: files results/splits/<data set>.json of the same data sets.
         pretrained: model.safetensors to start from, or None.
-        sections: what decides the model: seed, timed, and of plan, network, training and augmentation in
-            the configuration the keys that count.
-        training: this section of the configuration as a whole, with what only says how a training runs.
-        code: checksums of the code's files, whose change makes a saved state worthless.
-        threads: of the processor.
+        sections: the part of the configuration that decides the model.
+        training: the whole section `training`, with the keys that decide how a training runs but not its
+            result.
+        code: checksums of the files of code; a saved state is worthless once one of them changes.
+        threads: number of processor threads.
     """
     folders = {folder.name: folder for folder in preprocessed}
     folds = read_splits(splits)
@@ -132,7 +133,7 @@ def make_run(
 
 
 def describe_run(run: Run, experiment: TrainedExperiment, sections: TrainingSections) -> ModelDescription:
-    """Return what model.json says of a run before it is trained."""
+    """Return the content of model.json as far as it is known before the training."""
     return ModelDescription(
         plan={"spacing": ArrayDescription.read(run.cases[0]).spacing_mm, "patch": list(run.patch)},
         normalisation={"window_hu": sections["plan"]["window"], "scheme": "z-score over the scan"},

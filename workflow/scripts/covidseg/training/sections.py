@@ -1,11 +1,11 @@
-"""The sections of the configuration that decide a training, and the shape of what its rules pass.
+"""Types of the configuration's sections that decide a training, and of what the training's rules pass.
 
-config/paper.yaml has the same keys, with the papers' values and the reasons for the values.
+config/paper.yaml has the same keys, with the papers' values and the reasons for these values.
 """
 
 from typing import Any, TypedDict
 
-Options = dict[str, Any]  # of a strategy or a system: checked against its entry in the registry
+Options = dict[str, Any]  # options of a strategy or a system, checked against its entry in the registry
 Range = list[float]  # the lowest and the highest value
 
 
@@ -13,10 +13,10 @@ class Plan(TypedDict, total=False):
     """Section `plan`; a rule passes only the keys that it reads.
 
     Attributes:
-        target: the data set that all is about.
-        spacing: (z, y, x) in mm; None: by the target's cases.
-        patch: voxels (z, y, x) that a network sees at once.
-        window: the HU that become 0 and 255.
+        target: the target data set, whose infections are to be segmented.
+        spacing: (z, y, x) in mm; None: computed from the target's cases.
+        patch: size (z, y, x) in voxels of a network's input.
+        window: the intensities, in HU, that become 0 and 255.
     """
 
     target: str
@@ -26,20 +26,20 @@ class Plan(TypedDict, total=False):
 
 
 class Convolutions(TypedDict):
-    """Convolutions of each stage, in the order of computation."""
+    """Numbers of convolutions per stage of encoder and decoder, in the order of computation."""
 
     encoder: list[int]
     decoder: list[int]
 
 
 class Network(TypedDict):
-    """Section `network`, of a U-Net.
+    """Section `network`: the stages of a U-Net, full resolution first.
 
     Attributes:
-        features: channels of each stage, full resolution first.
-        kernels: size (z, y, x) of each stage's convolutions, in voxels.
-        strides: (z, y, x) of each stage's first convolution, in voxels.
-        convolutions: their number in each stage.
+        features: number of channels of each stage.
+        kernels: kernel size (z, y, x) in voxels of each stage.
+        strides: stride (z, y, x) in voxels of each stage's first convolution.
+        convolutions: number of convolutions of each stage.
     """
 
     features: list[int]
@@ -49,12 +49,12 @@ class Network(TypedDict):
 
 
 class Architecture(Network, total=False):
-    """A network with what its strategy adds; part of model.json.
+    """The section `network` and what the strategy adds to it; part of model.json.
 
     Attributes:
         design: unet, concatenation or selective-fusion.
-        reduction: of selective fusion, by how much its inner layer is narrower.
-        heads: number of segmentation heads; 1 where it is not there.
+        reduction: ratio by which the inner layer of selective fusion is narrower than the features.
+        heads: number of segmentation heads; 1 if the key is missing.
     """
 
     design: str
@@ -66,20 +66,21 @@ class Training(TypedDict, total=False):
     """Section `training`; a rule passes only the keys that decide the model.
 
     Attributes:
-        epochs: of a training.
-        iterations: per epoch.
-        batch: patches per iteration.
-        learning_rate: at the start.
+        epochs: number of epochs per training.
+        iterations: number of iterations per epoch.
+        batch: number of patches per iteration.
+        learning_rate: learning rate of the first epoch.
         learning_rate_power: exponent of the polynomial decay.
-        pretraining_schedule: "both phases" or "own".
-        momentum: of Nesterov.
+        pretraining_schedule: "both phases" or "own"; whether the learning rate falls to 0 over pre-training
+            and continual learning together, or over pre-training alone.
+        momentum: Nesterov momentum.
         weight_decay: factor of the L2 penalty.
         gradient_clip: largest norm of the gradient.
         foreground: share of the patches that are centred on a lesion.
-        batch_dice: whether Dice is taken over the batch, not per patch.
-        validation_every: epochs from one validation to the next.
-        validation_patches: patches per validation.
-        checkpoint_seconds: between two saved states.
+        batch_dice: whether Dice is computed over the whole batch, instead of per patch.
+        validation_every: number of epochs from one validation to the next.
+        validation_patches: number of patches per validation.
+        checkpoint_seconds: seconds between two saved states.
         device: auto, cpu or cuda.
         precision: auto, float32 or bfloat16.
         device_memory_gib: GiB of training cases that are kept on the device.
@@ -105,7 +106,7 @@ class Training(TypedDict, total=False):
 
 
 class Transform(TypedDict):
-    """What every transform of the augmentation has: the probability that a patch gets the transform."""
+    """A transform of the augmentation, with the probability that the transform is applied to a patch."""
 
     probability: float
 
@@ -123,19 +124,19 @@ class Ranged(Transform):
 
 
 class Noise(Transform):
-    """Gaussian noise, its `variance` drawn from a range."""
+    """Gaussian noise, whose `variance` is drawn from a range."""
 
     variance: Range
 
 
 class Blur(Transform):
-    """Gaussian blur, its `sigma` in voxels drawn from a range."""
+    """Gaussian blur, whose `sigma` (in voxels) is drawn from a range."""
 
     sigma: Range
 
 
 class LowResolution(Transform):
-    """Down and up again, by a factor drawn from `zoom`."""
+    """Low resolution: a patch is shrunk by a factor drawn from `zoom`, and enlarged to its old size."""
 
     zoom: Range
 
@@ -162,12 +163,12 @@ class Augmentation(TypedDict):
 
 
 class TrainingSections(TypedDict):
-    """What decides a training, of the configuration: the keys that count, of the sections that count.
+    """The part of the configuration that decides a training's result.
 
     Attributes:
-        seed: of weights, patches and augmentation.
+        seed: seed of weights, patches and augmentation.
         timed: whether log.csv gets the seconds per epoch.
-        plan, network, training, augmentation: these sections.
+        plan, network, training, augmentation: these sections, with only the keys that decide the result.
     """
 
     seed: int
@@ -179,17 +180,17 @@ class TrainingSections(TypedDict):
 
 
 class TrainedExperiment(TypedDict):
-    """What a training depends on, of an experiment.
+    """The part of an experiment that its training depends on.
 
     Attributes:
-        name: of the model's folder.
+        name: name of the experiment, and of the model's folder.
         strategy: key of STRATEGIES.
-        train: data sets.
+        train: the training data sets.
         classes: output channel of the network -> region; channel 0 is the background.
-        watched: data sets whose held-out cases are validated on while training.
-        options: of the strategy.
-        source_datasets: data sets of the source, where the strategy trains on them apart.
-        labels: data set -> its label id -> output channel.
+        watched: data sets whose held-out cases give the validation Dice during training.
+        options: options of the strategy.
+        source_datasets: data sets of the source; empty unless the strategy trains on them beside `train`.
+        labels: data set -> label id of the data set -> output channel.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a training needs to go on after it was stopped, on this node or another."""
+"""The saved state from which a stopped training continues, on the same node or on another one."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ from covidseg.training.weights import read_tensors, write_tensors
 log = logging.getLogger(__name__)
 
 Tensors = dict[str, torch.Tensor]
-LogRow = dict[str, float | None]  # of log.csv: column -> number; None: an empty cell
+LogRow = dict[str, float | None]  # a row of log.csv: column -> number; None: an empty cell
 
 
 @dataclass
@@ -31,12 +31,12 @@ class Progress:
     """How far a training has come.
 
     Attributes:
-        epoch: current epoch, from 0.
-        iteration: iterations done in it.
-        sums: of the losses of these iterations, by name.
-        seconds: time spent in them.
+        epoch: number of the current epoch, from 0.
+        iteration: number of finished iterations of the current epoch.
+        sums: name -> sum of a logged scalar (a loss, for example) over these iterations.
+        seconds: time that these iterations took.
         rows: rows of log.csv, one per finished epoch.
-        snapshots: tensors that the strategy keeps of finished epochs.
+        snapshots: tensors that the strategy kept from finished epochs.
     """
 
     epoch: int = 0
@@ -49,12 +49,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class State:
-    """What is kept of a training between its processes, in a folder that one process holds at a time.
+    """The saved state of a training, in a folder that one process locks at a time.
 
     Attributes:
         folder: results/state/<experiment>/fold<k>.
-        fingerprint: of configuration, code and data.
-        lease: the folder's lock.
+        fingerprint: checksum of configuration, code and data.
+        lease: the lock of the folder.
     """
 
     folder: Path
@@ -63,11 +63,11 @@ class State:
 
     @property
     def path(self) -> Path:
-        """The file to go on from."""
+        """The file with the state of an unfinished training."""
         return self.folder / "state.safetensors"
 
     def save(self, tensors: Tensors, progress: Progress) -> None:
-        """Write tensors, snapshots and progress, atomically; raises Interrupted if the lock is lost."""
+        """Write tensors, snapshots and progress atomically; raises Interrupted if the lock is lost."""
         snapshots = {f"snapshot.{name}": tensor for name, tensor in progress.snapshots.items()}
         counted = {key: value for key, value in vars(progress).items() if key != "snapshots"}
         metadata = {"fingerprint": self.fingerprint, "progress": json.dumps(counted)}
@@ -76,7 +76,7 @@ class State:
         log.info("state written at epoch %d, iteration %d", progress.epoch, progress.iteration)
 
     def load(self) -> tuple[Tensors, Progress] | None:
-        """Return what `save` wrote; None if there is nothing of this configuration, code and data."""
+        """Return what `save` wrote; None if there is no state with the fingerprint of this training."""
         if not self.path.exists():
             return None
         tensors = read_tensors(self.path)
@@ -95,10 +95,12 @@ class State:
         return tensors, progress
 
     def finish(self, outputs: list[Path]) -> None:
-        """Drop the state, now that the model is written, and keep the outputs under a second name.
+        """Delete the state once the outputs are written, and keep the outputs under a second name.
 
-        Snakemake deletes a job's outputs before it starts it. Of two jobs for one model, submitted by two
-        runs of which the first was killed, the second would so delete what the first one came to.
+        Snakemake deletes the outputs of a job before it starts the job. There can be two jobs for one
+        model: a first run of Snakemake submits a job and is killed, and a second run submits the job again.
+        When the second job starts, Snakemake deletes the outputs that the first job wrote. `restore` brings
+        these outputs back from their second name.
         """
         with atomic_directory(self.folder / "finished") as folder:
             for output in outputs:
@@ -107,7 +109,10 @@ class State:
         self.path.unlink(missing_ok=True)
 
     def restore(self, outputs: list[Path]) -> bool:
-        """Bring back the outputs that another process came to meanwhile; returns whether there are any."""
+        """Bring back the outputs if another process finished this training; returns whether it did.
+
+        Outputs count only if they have the fingerprint of this training.
+        """
         finished = self.folder / "finished"
         mark = finished / "fingerprint"
         if not mark.exists() or mark.read_text(encoding="utf-8") != self.fingerprint:
@@ -121,10 +126,11 @@ class State:
 
 @contextmanager
 def open_state(folder: Path, fingerprint: str) -> Iterator[State]:
-    """Hold a training's state, waiting for the process that holds it.
+    """Open and lock a training's state; waits while another process holds the lock.
 
     Raises:
-        Interrupted: as `leased`, and when SIGTERM comes while nothing else listens to it.
+        Interrupted: for the reasons of `Lease.acquire`, or SIGTERM arrived before or after the epochs, when
+            the loop does not handle it.
     """
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -135,11 +141,11 @@ def open_state(folder: Path, fingerprint: str) -> Iterator[State]:
 
 
 def _interrupt(*_: object) -> None:
-    raise Interrupted("stopped before its first or after its last epoch; the next start goes on")
+    raise Interrupted("stopped before the first or after the last epoch; the next start continues")
 
 
 def _link(source: Path, target: Path) -> None:
-    """Give a file a second name, or copy it where the file system has no hard links."""
+    """Give a file a second name (a hard link), or copy the file if the file system has no hard links."""
     try:
         os.link(source, target)
     except OSError:
@@ -147,16 +153,16 @@ def _link(source: Path, target: Path) -> None:
 
 
 def network_tensors(network: nn.Module, optimiser: NesterovSGD) -> Tensors:
-    """Return a network's weights and its optimiser's momenta."""
+    """Return the weights of a network and the momenta of its optimiser, for a saved state."""
     tensors = {f"weight.{name}": parameter for name, parameter in network.named_parameters()}
     return tensors | {f"momentum.{name}": momentum for name, momentum in optimiser.momenta.items()}
 
 
 @torch.no_grad()
 def restore_network(tensors: Tensors, network: nn.Module, optimiser: NesterovSGD) -> None:
-    """Take what `network_tensors` gave."""
+    """Set network and optimiser to the tensors that `network_tensors` returned."""
     for name, parameter in network.named_parameters():
         parameter.copy_(tensors[f"weight.{name}"])
         if f"momentum.{name}" in tensors:
-            # In the parameter's own memory format, or the next steps would round differently.
+            # Momenta need the memory format of their parameter: otherwise the next steps round differently.
             optimiser.momenta[name] = torch.empty_like(parameter).copy_(tensors[f"momentum.{name}"])

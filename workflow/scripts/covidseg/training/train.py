@@ -1,7 +1,8 @@
-"""The training loop: nnU-Net's scheme on one device, stopped and resumed without a trace in the result.
+"""Training of a segmentation network by nnU-Net's scheme, on one device, with stop and resume.
 
-Every random number of iteration i is drawn from a generator seeded by (seed, fold, i), so that a resumed
-run needs no random state: on a CPU in float32 it ends with the same bits as an uninterrupted one.
+Every random number of iteration i is drawn from a generator with the seed (seed, fold, i), so that a saved
+state needs no random state. On a CPU in float32, a resumed training ends with the same bits as an
+uninterrupted one.
 """
 
 import logging
@@ -40,7 +41,7 @@ COLUMNS = ("epoch", "learning_rate", "loss", "validation_dice", "seconds")
 
 @dataclass(frozen=True)
 class Data:
-    """The cases of a run, loaded; attributes as the run's."""
+    """The loaded cases of a run; the attributes have the names and meanings of those of `Run`."""
 
     cases: list[TrainingCase]
     source_cases: list[TrainingCase]
@@ -60,15 +61,16 @@ def train(
 
     Args:
         run: what to train.
-        model: path of model.safetensors; model.json is written beside it.
+        model: path of model.safetensors; model.json is written beside this file.
         log_table: path of log.csv, one row per epoch.
-        state: folder of the resume state and the lock.
-        description: goes into model.json, with the device.
-        snapshots: path of the tensors that the strategy kept of some epochs, if it keeps any.
+        state: folder of the saved state and of the lock.
+        description: content of model.json; the device and what is known only at the end are added.
+        snapshots: path of a file for the tensors that the strategy keeps from some epochs; None if the
+            strategy keeps none.
 
     Raises:
-        InputError: the pre-trained model does not fit, or the loss is not finite.
-        Interrupted: SIGTERM or SIGINT came and the state is written, or another process trains this model.
+        InputError: the pre-trained model does not fit the network, or the loss is not finite.
+        Interrupted: SIGTERM or SIGINT arrived and the state is saved, or another process trains this model.
     """
     outputs = [model, model.with_suffix(".json"), log_table, *([Path(snapshots)] if snapshots else [])]
     with open_state(state, run.fingerprint) as kept:
@@ -100,7 +102,7 @@ def _check_frozen(network: nn.Module, names: list[str], before: str) -> None:
 
 
 def _epochs(run: Run, network: nn.Module, compute: Compute, state: State) -> Progress:
-    """Run the epochs that are left."""
+    """Load the data and run the remaining epochs."""
     training = run.training
     optimiser = NesterovSGD(network, momentum=training["momentum"], weight_decay=training["weight_decay"])
     data = Data(
@@ -131,7 +133,7 @@ def _epochs(run: Run, network: nn.Module, compute: Compute, state: State) -> Pro
 def training_step(
     run: Run, network: nn.Module, optimiser: NesterovSGD, data: Data, compute: Compute, progress: Progress
 ) -> Tensors:
-    """Do one optimisation step; returns the loss and the strategy's other values, still on the device."""
+    """Do one optimisation step; returns the loss and the strategy's other scalars, on the device."""
     training = run.training
     step = progress.epoch * training["iterations"] + progress.iteration
     batch = training_batch(run, data.cases, data.source_cases, step, compute.device)
@@ -153,7 +155,7 @@ def _log_row(
     progress: Progress,
     means: dict[str, float],
 ) -> LogRow:
-    """Validate if it is time, keep the strategy's snapshot, and return the epoch's row of log.csv."""
+    """Validate if the epoch is due for it, keep the strategy's snapshot, and return the row of log.csv."""
     training, number = run.training, progress.epoch + 1
     rate, loss = run.schedule.learning_rate(training, progress.epoch), means.pop("loss")
     due = number % training["validation_every"] == 0 or number == training["epochs"]

@@ -1,4 +1,4 @@
-"""The Dice of held-out cases while a network is trained."""
+"""The Dice of held-out cases during a training."""
 
 import numpy as np
 import torch
@@ -11,9 +11,10 @@ from covidseg.training.run import Run
 
 @torch.inference_mode()
 def validation_dice(run: Run, network: nn.Module, cases: list[TrainingCase], compute: Compute) -> float:
-    """Return the Dice over fixed patches of the validation cases, pooled, mean over foreground classes.
+    """Return the mean Dice over the foreground classes, on fixed patches of the validation cases.
 
-    As in nnU-Net it serves to watch a training, not to choose a model.
+    The Dice of a class is computed from the voxels of all patches together. As in nnU-Net, this value serves
+    to watch a training and not to choose a model.
     """
     network.eval()
     overlap, total = np.zeros(run.classes - 1), np.zeros(run.classes - 1)

@@ -1,4 +1,4 @@
-"""Models on disk: weights in safetensors, everything else in JSON, never a pickle."""
+"""Models on disk: weights in a safetensors file, everything else in JSON. No file is a pickle."""
 
 import hashlib
 import importlib.metadata
@@ -26,7 +26,7 @@ VERSIONS = ("torch", "numpy", "dynamic-network-architectures", "safetensors")
 
 @dataclass(frozen=True)
 class LoadedWeights:
-    """What a network took from a model file: names of the parameters loaded, left new, and frozen."""
+    """Names of a network's parameters: loaded from a model file, left new (random), and frozen."""
 
     loaded: list[str]
     new: list[str]
@@ -34,7 +34,7 @@ class LoadedWeights:
 
     @classmethod
     def of(cls, network: nn.Module, *, loaded: list[str]) -> "LoadedWeights":
-        """Describe a prepared network: what was not loaded is new, what takes no gradient is frozen."""
+        """Describe a prepared network: what is not loaded is new, what requires no gradient is frozen."""
         parameters = dict(network.named_parameters())
         return cls(
             loaded,
@@ -46,14 +46,14 @@ class LoadedWeights:
 def write_tensors(
     path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None
 ) -> None:
-    """Write tensors as safetensors, atomically."""
+    """Write tensors to a safetensors file atomically."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
         temporary.write_bytes(safetensors.torch.save(contiguous, metadata))
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Read a safetensors file; raises InputError if it is damaged or missing."""
+    """Read a safetensors file; raises InputError if the file is damaged or missing."""
     try:
         return safetensors.torch.load_file(path)
     except (SafetensorError, OSError) as error:
@@ -65,22 +65,26 @@ def save_model(weights: Path, network: nn.Module, description: ModelDescription)
 
     Args:
         weights: path of model.safetensors.
-        network: whose parameters are written.
-        description: but the versions and the weights' checksum, which are added.
+        network: the network whose parameters are written.
+        description: content of model.json; versions and the checksum of the weights are added.
     """
     write_tensors(weights, dict(network.named_parameters()))
     write_description(weights, description)
 
 
 def write_description(weights: Path, description: Description) -> None:
-    """Write the model.json beside a finished model.safetensors, with versions and its checksum."""
+    """Write model.json beside a finished model.safetensors; versions and the weights' checksum are added."""
     versions = {package: importlib.metadata.version(package) for package in VERSIONS}
     known = replace(description, versions=versions, weights_sha256=digest(weights))
     write_json(weights.with_suffix(".json"), known.to_json())
 
 
 def read_description(weights: Path, kind: type[AnyDescription]) -> AnyDescription:
-    """Read the model.json beside a model.safetensors and check that the two belong together."""
+    """Read the model.json beside a model.safetensors.
+
+    Raises:
+        InputError: model.json is missing or damaged, or describes another file of weights.
+    """
     path = weights.with_suffix(".json")
     try:
         description = kind.read(path)
@@ -92,7 +96,11 @@ def read_description(weights: Path, kind: type[AnyDescription]) -> AnyDescriptio
 
 
 def load_model(weights: Path) -> tuple[nn.Module, ModelDescription]:
-    """Rebuild a trained network; returns it in evaluation mode, and its description."""
+    """Rebuild a trained network; returns the network in evaluation mode, and its description.
+
+    Raises:
+        InputError: the model's files are damaged or do not belong together.
+    """
     description = read_description(weights, ModelDescription)
     network = build_network(description.architecture, classes=1 + len(description.labels), seed=0)
     copy_weights(read_tensors(weights), dict(network.named_parameters()), weights)
@@ -102,7 +110,7 @@ def load_model(weights: Path) -> tuple[nn.Module, ModelDescription]:
 
 
 def load_all_but_head(network: nn.Module, weights: Path) -> list[str]:
-    """Copy a pre-trained model's encoder and decoder; see `load_parts`."""
+    """Copy encoder and decoder of a pre-trained model, without its segmentation heads; see `load_parts`."""
     return load_parts(network, weights, [("encoder.", "encoder."), ("decoder.", "decoder.")])
 
 
@@ -112,17 +120,17 @@ def load_parts(
     """Copy parts of a pre-trained model into a network.
 
     Args:
-        network: to copy into.
-        weights: model.safetensors.
-        parts: prefix of the parameters' names in the file -> prefix in the network. Within a part names
-            and shapes must agree; only the segmentation heads are left as they are.
-        new: further parameters of the network that are left as they are.
+        network: the network to copy into.
+        weights: model.safetensors of the pre-trained model.
+        parts: pairs of prefixes of parameters' names: the prefix in the file, the prefix in the network.
+            Within a part, names and shapes must agree. The segmentation heads are not copied.
+        new: further parameters of the network that are not copied.
 
     Returns:
-        Names of the parameters loaded.
+        Names of the copied parameters.
 
     Raises:
-        InputError: another architecture; names the first parameter that differs.
+        InputError: the architectures differ; the message names the first parameter that differs.
     """
     tensors, parameters = read_tensors(weights), dict(network.named_parameters())
     loaded = []
@@ -140,7 +148,16 @@ def load_parts(
 
 
 def copy_weights(tensors: dict[str, torch.Tensor], parameters: dict[str, torch.Tensor], path: Path) -> None:
-    """Copy tensors into parameters; raises InputError with the file unless names and shapes agree."""
+    """Copy tensors into parameters.
+
+    Args:
+        tensors: name -> tensor.
+        parameters: name -> parameter.
+        path: file of the tensors, for the error message.
+
+    Raises:
+        InputError: names or shapes differ.
+    """
     for name in sorted(tensors.keys() ^ parameters.keys()):
         where = "the file" if name in tensors else "the network"
         raise InputError(f"{path}: another architecture: {name} is only in {where}")
@@ -154,7 +171,7 @@ def copy_weights(tensors: dict[str, torch.Tensor], parameters: dict[str, torch.T
 
 
 def weights_digest(network: nn.Module, names: list[str]) -> str:
-    """Return a checksum of some of a network's parameters."""
+    """Return the SHA-256 checksum of the named parameters of a network."""
     parameters, checksum = dict(network.named_parameters()), hashlib.sha256()
     for name in names:
         checksum.update(parameters[name].detach().cpu().contiguous().numpy().tobytes())
@@ -162,7 +179,7 @@ def weights_digest(network: nn.Module, names: list[str]) -> str:
 
 
 def log_loaded_weights(weights: LoadedWeights, network: nn.Module, pretrained: Path | None) -> None:
-    """Log how many tensors and parameters were loaded, left new, and frozen."""
+    """Log the numbers of tensors and parameters that were loaded, that stayed new, and that are frozen."""
     parameters = dict(network.named_parameters())
     for verb in ("loaded", "new", "frozen"):
         names = getattr(weights, verb)

@@ -1,4 +1,4 @@
-"""The registry of systems that localise lesions from image-level labels (yang2021)."""
+"""The registry of systems that learn from image-level labels to localise lesions (yang2021)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Entry:
     """What the configuration must know of a system.
 
     Attributes:
-        module: its file in this folder.
-        class_name: of its subclass of System, in that file.
-        maps: the kinds of heat map it gives; the first is its own.
-        sections: keys of the configuration's `weak` that it reads beside the chosen variant.
-        options: the keys that a model's `options` must have -> allowed values.
-        needs_classifier: whether it learns from a trained classifier.
+        module: name of the system's module in this folder.
+        class_name: name of the subclass of System in this module.
+        maps: kinds of heat map that the system can make; the first one is the default.
+        sections: keys of the configuration's `weak` that the system reads beside the chosen variant.
+        options: key that a model's `options` must have -> allowed values.
+        needs_classifier: whether the system learns from a trained classifier.
     """
 
     module: str
@@ -55,7 +55,13 @@ SYSTEMS = {
 
 
 def load_system(name: str, options: Options, weak: Weak) -> System:
-    """Import a system and make it with a model's options and the configuration's `weak`."""
+    """Import a system and make it.
+
+    Args:
+        name: key of SYSTEMS.
+        options: options of the model in experiments.yaml.
+        weak: the configuration's `weak`.
+    """
     entry = SYSTEMS[name]
     module = importlib.import_module(f"covidseg.weak.{entry.module}")
     return getattr(module, entry.class_name)(options, weak)

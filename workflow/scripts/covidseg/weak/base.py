@@ -1,4 +1,4 @@
-"""What every system that localises lesions from image-level labels decides."""
+"""The base class of the systems that learn from image-level labels to localise lesions."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from covidseg.weak.sections import Weak
 
 @dataclass(frozen=True)
 class Batch:
-    """The slices of one iteration, float32 (batch, 1, y, x), scaled by the system.
+    """The slices of one iteration, float32 (batch, 1, y, x), scaled by `System.scale`.
 
     Attributes:
-        normal: without lesion.
-        lesion: with one, nobody says where.
-        share: (batch, 1, 1, 1), random shares for the gradient penalty.
+        normal: slices without lesion.
+        lesion: slices with lesions, whose positions are not known.
+        share: (batch, 1, 1, 1), random shares from 0 to 1 for the gradient penalty.
     """
 
     normal: torch.Tensor
@@ -26,12 +26,14 @@ class Batch:
 
 
 class System:
-    """A way to learn from slices that are normal or not; one that finds lesions overrides all of it.
+    """A system that learns from slices with the labels "normal" and "lesion".
+
+    A subclass must override `build`, `step` and `heat`.
 
     Attributes:
-        options: of the model in experiments.yaml.
+        options: options of the model in experiments.yaml.
         weak: the configuration's `weak`.
-        variant: the values of the framework's variant chosen there, "paper" or "code".
+        variant: values of the variant that the configuration chooses, "paper" or "code".
     """
 
     def __init__(self, options: Options, weak: Weak) -> None:
@@ -40,31 +42,41 @@ class System:
         self.variant = weak["variants"][weak["variant"]]
 
     def scale(self, slices: torch.Tensor) -> torch.Tensor:
-        """Return slices, uint8 (n, y, x), as images float32 (n, 1, y, x) from -range to range."""
+        """Return slices, uint8 (n, y, x), as images, float32 (n, 1, y, x), from -range to range."""
         return (slices.float()[:, None] / 127.5 - 1) * self.variant["range"]
 
     def change(self, images: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-        """Return how much two images differ, by the length of their range: (n, y, x), 0 to 1."""
+        """Return the absolute difference of images (n, 1, y, x), divided by 2 x range: (n, y, x), 0 to 1."""
         return ((images - others)[:, 0].abs() / (2 * self.variant["range"])).clamp(max=1)
 
     def build(self) -> nn.ModuleDict:
-        """Return the networks to train, weights drawn from torch's generator as it is seeded."""
+        """Return the networks to train; their weights come from torch's generator, which the caller seeds."""
         raise NotImplementedError
 
     def adopt(self, networks: nn.ModuleDict, classifier: nn.Module | None) -> None:
-        """Take a trained classifier, where the system needs one."""
+        """Store a trained classifier if the system learns from one; other systems do nothing."""
 
     def betas(self) -> tuple[float, float]:
-        """Return Adam's."""
+        """Return the two beta coefficients of Adam."""
         first, second = self.variant["betas"]
         return first, second
 
     def step(
         self, networks: nn.ModuleDict, optimisers: dict[str, Adam], batch: Batch, iteration: int
     ) -> dict[str, torch.Tensor]:
-        """Update every network once, or as often as the system asks; returns losses for the log."""
+        """Do one iteration: update every network once, or as often as the system requires.
+
+        Args:
+            networks: the networks that `build` returned, in training mode.
+            optimisers: name of a network -> its optimiser.
+            batch: slices of the iteration.
+            iteration: number of the iteration, from 0, counted over all epochs.
+
+        Returns:
+            Name -> scalar for log.csv, one of which is `loss`.
+        """
         raise NotImplementedError
 
     def heat(self, networks: nn.ModuleDict, images: torch.Tensor, kind: str) -> torch.Tensor:
-        """Return heat maps (batch, y, x), 0 to 1, of images (batch, 1, y, x); `kind` as in the registry."""
+        """Return heat maps (batch, y, x), 0 to 1, of images (batch, 1, y, x); `kind` is one of `maps`."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Biomarker localisation, a classifier and a GAN combined (Zhang et al. 2019), a rival in yang2021."""
+"""Biomarker localisation with a classifier and a GAN (Zhang et al. 2019): a rival method in yang2021."""
 
 from typing import cast
 
@@ -14,15 +14,16 @@ from covidseg.weak.networks import Critic, Decomposer
 
 
 class BiomarkerLocalisation(System):
-    """An encoder-decoder that removes what the classifier and the critic take for disease.
+    """An encoder-decoder that turns a slice with lesions into a normal slice.
 
-    A trained classifier, frozen, must call its output normal, and the critic must take it for a normal
-    slice; normal slices stay as they are and others change little. The difference shows the lesion. How
-    the four losses are weighed is ours; the paper that describes the method was not at hand.
+    Four losses train the encoder-decoder. A trained and frozen classifier must classify the output as normal,
+    and the critic must score the output as a normal slice. Normal slices must stay unchanged, and slices with
+    lesions must change little. The difference of input and output shows the lesion. The weights of the losses
+    are ours, since the paper of the method was not available.
     """
 
     def build(self) -> nn.ModuleDict:
-        """Make the encoder-decoder and the critic."""
+        """Return the encoder-decoder and the critic."""
         return nn.ModuleDict(
             {
                 "generator": Decomposer(self.weak["features"], lesion=False, shared=False),
@@ -31,7 +32,7 @@ class BiomarkerLocalisation(System):
         )
 
     def adopt(self, networks: nn.ModuleDict, classifier: nn.Module | None) -> None:
-        """Keep the classifier beside the networks, which are trained; it is not."""
+        """Store the classifier, frozen and apart from the networks that are trained."""
         assert classifier is not None  # the registry says that the system needs a classifier
         self.classifier = classifier.eval().requires_grad_(False)
 
@@ -68,5 +69,5 @@ class BiomarkerLocalisation(System):
         return {"loss": loss, **values}
 
     def heat(self, networks: nn.ModuleDict, images: torch.Tensor, kind: str) -> torch.Tensor:
-        """Return what was removed, by the images' range."""
+        """Return the absolute difference of input and output, divided by the length of the images' range."""
         return self.change(images, networks["generator"](images)[0])

@@ -1,4 +1,4 @@
-"""A ResNet-18 that tells normal slices from others, and its class activation maps (CAM, Grad-CAM)."""
+"""A ResNet-18 that classifies slices as normal or lesion, and its class activation maps (CAM, Grad-CAM)."""
 
 import torch
 from monai.networks.nets import ResNet
@@ -9,14 +9,14 @@ from torch.nn import functional
 from covidseg.training.optimisers import Adam
 from covidseg.weak.base import Batch, System
 
-LESION = 1  # the class of slices with lesion
+LESION = 1  # class of the slices with lesions
 
 
 class Classifier(System):
-    """Normal or lesion, by cross entropy; the maps show what spoke for a lesion (yang2021 3.2)."""
+    """A classifier trained by cross entropy; its maps show what indicates a lesion (yang2021 3.2)."""
 
     def build(self) -> nn.ModuleDict:
-        """Make the ResNet-18."""
+        """Return the ResNet-18."""
         features = self.weak["classifier"]["features"]
         network = ResNet("basic", [2, 2, 2, 2], features, spatial_dims=2, n_input_channels=1, num_classes=2)
         return nn.ModuleDict({"classifier": network})
@@ -38,7 +38,7 @@ class Classifier(System):
 
     @torch.enable_grad()
     def heat(self, networks: nn.ModuleDict, images: torch.Tensor, kind: str) -> torch.Tensor:
-        """Return the class activation map of the lesion class, each image's stretched to 0 to 1."""
+        """Return the class activation maps of the lesion class; the map of each image is scaled to 0 to 1."""
         network = networks["classifier"]
         tool: CAM | GradCAM
         if kind == "cam":
@@ -49,6 +49,6 @@ class Classifier(System):
 
 
 def _stretch(maps: torch.Tensor) -> torch.Tensor:
-    """Scale to 0 to 1; MONAI's own scaling turns high into low."""
+    """Scale a map to 0 to 1; MONAI's own scaling would exchange high and low values."""
     low, high = maps.amin(), maps.amax()
     return (maps - low) / (high - low).clamp_min(1e-8)

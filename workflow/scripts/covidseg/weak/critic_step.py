@@ -1,4 +1,4 @@
-"""One update of a critic, the same for every adversarial system."""
+"""One update of a critic, in the same way for every adversarial system."""
 
 from typing import TypedDict
 
@@ -10,12 +10,12 @@ from covidseg.weak.losses import critic_loss, gradient_penalty
 
 
 class CriticValues(TypedDict):
-    """What of a variant decides a critic's update.
+    """The values of a variant that decide the update of a critic.
 
     Attributes:
-        penalty_weight: of the gradient penalty.
-        critic_weight: of the critic's loss.
-        learning_rate: of Adam.
+        penalty_weight: weight of the gradient penalty.
+        critic_weight: weight of the critic's loss.
+        learning_rate: learning rate of Adam.
     """
 
     penalty_weight: float
@@ -32,15 +32,18 @@ def update_critic(
     share: torch.Tensor,
     values: CriticValues,
 ) -> torch.Tensor:
-    """Lower L_c once and return it; afterwards the critic asks for no gradients until the next update.
+    """Do one step of Adam on the critic's loss L_c (yang2021 equation 3), and return the loss.
+
+    Afterwards the critic's parameters require no gradients until the next update.
 
     Args:
-        critic: gives scores (batch, 1).
-        optimiser: of the critic.
+        critic: returns scores (batch, 1).
+        optimiser: optimiser of the critic.
         real: normal images (batch, 1, y, x).
-        fake: normal versions, without gradients; the last of them are mixed with the real ones.
-        share: of the real images in the mixtures.
-        values: the variant, or a system's own.
+        fake: normal versions made by the generator, without gradients, at least as many as `real`; the last
+            ones are mixed with the real images for the gradient penalty.
+        share: (batch, 1, 1, 1), share of the real image in each mixture.
+        values: the variant, or the system's own values.
     """
     critic.requires_grad_(True)
     penalty = gradient_penalty(critic, real, fake[-len(real) :], share)
@@ -48,5 +51,5 @@ def update_critic(
     optimiser.zero_grad()
     (values["critic_weight"] * loss).backward()
     optimiser.step(values["learning_rate"])
-    critic.requires_grad_(False)  # the generator's step then computes none for it
+    critic.requires_grad_(False)  # the generator's step then computes no gradients for the critic
     return loss.detach()

@@ -1,4 +1,4 @@
-"""The proposed framework, a generative adversarial network with a lesion decoder (yang2021 2)."""
+"""The framework that yang2021 proposes in section 2: a generative adversarial network with lesion decoder."""
 
 import torch
 from torch import nn
@@ -16,15 +16,17 @@ from covidseg.weak.networks import Critic, Decomposer
 
 
 class Decomposition(System):
-    """Encoder E, generator G1 (normal version), decoder G2 (lesion), critic D; options are its ablations.
+    """Encoder E, generator G1 (normal version), lesion decoder G2 and critic D.
 
-    normal_fidelity: whether L_n counts.
-    lesion_decoder: whether there is a G2, and with it L_r; without, L_n and L_a are left.
-    critic: whether there is a D, and with it L_a.
+    The options are the paper's ablations:
+
+    normal_fidelity: whether the loss L_n is used.
+    lesion_decoder: whether there is a G2, and with it the loss L_r.
+    critic: whether there is a D, and with it the loss L_a.
     """
 
     def build(self) -> nn.ModuleDict:
-        """Make E, G1, G2 and D."""
+        """Return the decomposer (E, G1 and G2) and the critic D, without the parts that the options drop."""
         decomposer = Decomposer(
             self.weak["features"],
             lesion=self.options["lesion_decoder"],
@@ -70,11 +72,13 @@ class Decomposition(System):
         return {"loss": loss, **values}
 
     def heat(self, networks: nn.ModuleDict, images: torch.Tensor, kind: str) -> torch.Tensor:
-        """Return |G2(E(x))|, or |x - G1(E(x))| by the range of x where there is no G2, or `kind` says so.
+        """Return |G2(E(x))|, or |x - G1(E(x))| divided by the length of the range of x.
 
-        The paper scales G2's output from [-1, 1] to [0, 1], which puts "no lesion" at 0.5, above its own
-        threshold of 0.4; the size of the output, from 0 to 1, orders the pixels by lesion and keeps the
-        thresholds' meaning (ours).
+        The second kind is used if `kind` is "difference" or if there is no G2.
+
+        The paper scales G2's output from [-1, 1] to [0, 1]. This would put "no lesion" at 0.5, which is above
+        the paper's own threshold of 0.4. The absolute value is our choice: it is 0 without lesion, at most 1,
+        and can be compared with the paper's thresholds.
         """
         normal, lesion = networks["decomposer"](images)
         if kind == "decoder" and lesion is not None:

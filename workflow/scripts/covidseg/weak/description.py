@@ -1,4 +1,4 @@
-"""What model.json says of a trained system."""
+"""The content of model.json of a system that learns from image-level labels."""
 
 from dataclasses import dataclass
 from typing import TypedDict
@@ -13,9 +13,9 @@ class WeakLineage(TypedDict):
 
     Attributes:
         experiment: name of the model.
-        classifier: checksum of the classifier's model.safetensors, where the system learns from one.
-        training_slices: data set of the slices.
-        seed: of weights and batches.
+        classifier: SHA-256 checksum of the classifier's model.safetensors; None if the system uses none.
+        training_slices: data set of the training slices.
+        seed: seed of weights and batches.
     """
 
     experiment: str
@@ -30,8 +30,8 @@ class WeakDescription(Description):
 
     Attributes:
         system: key of SYSTEMS.
-        options: of the system.
-        weak: of the configuration's `weak`, what decides the system.
+        options: options of the system.
+        weak: the keys of the configuration's `weak` that decide the system.
         lineage: where the system comes from.
         fingerprint: checksum of configuration, code and data.
     """

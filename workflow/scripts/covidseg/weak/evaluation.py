@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-LEVELS = 1000  # of heat, 0 to this many, which stand for 0 to 1; every one is a threshold
+LEVELS = 1000  # heat 0 to 1 is stored as an integer from 0 to LEVELS; every integer is a threshold
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Pixels at or above each threshold 0, 1/LEVELS, ... 1, by slice: int (n, LEVELS + 1).
+    """Numbers of pixels per slice, for the thresholds 0, 1 / LEVELS, ..., 1.
 
     Attributes:
-        found: that are lesion.
-        marked: of all.
-        lesion: int (n,), all lesion pixels.
+        found: int (n, LEVELS + 1), lesion pixels whose heat is at or above each threshold.
+        marked: int (n, LEVELS + 1), all pixels whose heat is at or above each threshold.
+        lesion: int (n,), lesion pixels of the slice.
     """
 
     found: np.ndarray
@@ -26,11 +26,11 @@ class Counts:
 
 
 def count_pixels(heat: np.ndarray, masks: np.ndarray) -> Counts:
-    """Count pixels by slice.
+    """Count the pixels of each slice.
 
     Args:
         heat: uint16 (n, y, x), 0 to LEVELS.
-        masks: bool (n, y, x).
+        masks: bool (n, y, x), the true lesions.
     """
     levels, lesions = heat.reshape(len(heat), -1), masks.reshape(len(masks), -1)
     marked, found = (
@@ -44,7 +44,7 @@ def count_pixels(heat: np.ndarray, masks: np.ndarray) -> Counts:
 
 
 def threshold_curve(counts: Counts) -> pd.DataFrame:
-    """Return precision and recall of all pixels, and the mean Dice of the slices, a row a threshold."""
+    """Return precision and recall over all pixels, and the mean Dice over slices: one row per threshold."""
     found, marked, lesion = counts.found.sum(0), counts.marked.sum(0), counts.lesion.sum()
     return pd.DataFrame(
         {
@@ -57,39 +57,42 @@ def threshold_curve(counts: Counts) -> pd.DataFrame:
 
 
 def read_curve(path: Path, split: str) -> pd.DataFrame:
-    """Read a localiser's `threshold_curve` of one split, from results/curves/<localiser>.csv."""
+    """Read the table of `threshold_curve` for one split, from results/curves/<localiser>.csv."""
     curves = pd.read_csv(path)
     return curves[curves.split == split].reset_index(drop=True)
 
 
 def slice_dice(counts: Counts) -> np.ndarray:
-    """Return each slice's Dice at each threshold, (n, LEVELS + 1); NaN where nothing is there nor marked."""
+    """Return each slice's Dice at each threshold: (n, LEVELS + 1); NaN without lesion and marked pixels."""
     total = counts.marked + counts.lesion[:, None]
     return np.where(total > 0, 2 * counts.found / np.maximum(total, 1), np.nan)
 
 
 def area_under_curve(curve: pd.DataFrame) -> float:
-    """Return AUPRC: the precision-recall curve's area by trapezoids, from recall 0 at precision 1."""
+    """Return the AUPRC, the area under the precision-recall curve, by the trapezoidal rule.
+
+    A point with recall 0 and precision 1 is added as the start of the curve.
+    """
     recall = np.append(curve["recall"].to_numpy(), 0.0)[::-1]
     precision = np.append(curve["precision"].to_numpy(), 1.0)[::-1]
     return float(np.trapezoid(precision, recall))
 
 
 def lower_bound(curve: pd.DataFrame, limits: tuple[float, float]) -> float:
-    """Return the lowest mean Dice over the thresholds within the limits."""
+    """Return the lowest mean Dice at the thresholds within the limits, both limits included."""
     return float(curve["dice"][curve["threshold"].between(*limits)].min())
 
 
 def weak_scores(
     counts: Counts, names: Iterable[str], *, threshold: float, limits: tuple[float, float]
 ) -> list[tuple[str, str, float]]:
-    """Return case, metric and value: AUPRC and the Dice's lower bound of all slices, and each slice's DSC.
+    """Return (case, metric, value): AUPRC and lower bound of the Dice for all slices, and DSC per slice.
 
     Args:
-        counts: of `count_pixels`.
-        names: of the slices.
-        threshold: of the segmentation (yang2021: 0.4).
-        limits: of the thresholds for the lower bound (yang2021 Fig. 3: 0.1 to 0.4).
+        counts: as returned by `count_pixels`.
+        names: names of the slices.
+        threshold: threshold for the DSC per slice (yang2021: 0.4).
+        limits: lowest and highest threshold for the lower bound (yang2021 Fig. 3: 0.1 to 0.4).
     """
     curve = threshold_curve(counts)
     rows = [

@@ -1,4 +1,4 @@
-"""Heat maps of test slices: arrays to score, and pictures to look at."""
+"""Heat maps of test slices: an array for the scores, and pictures for the reader."""
 
 import logging
 from pathlib import Path
@@ -25,10 +25,10 @@ def localise(weights: Path, slices: Path, *, kind: str, output: Path, device: st
     Args:
         weights: model.safetensors of a trained system.
         slices: folder with test_lesion.npy and test_lesion.csv.
-        kind: of heat map, one of those that the system gives.
-        output: folder: heat.npy (uint16 (n, y, x), thousandths), <slice>.png and <slice>_overlay.png.
-        device: the configuration's weak.device.
-        threads: of the processor.
+        kind: kind of heat map, one of the system's `maps` in the registry.
+        output: folder of heat.npy (uint16 (n, y, x), thousandths), <slice>.png and <slice>_overlay.png.
+        device: the configuration's `weak.device`.
+        threads: number of processor threads.
     """
     compute = choose_compute(device, "float32", threads=threads)
     system, networks, _ = load_networks(weights, compute)

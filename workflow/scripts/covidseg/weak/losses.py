@@ -1,6 +1,6 @@
 """The losses of weakly supervised lesion localisation (yang2021 2.2), as plain functions.
 
-Images are float32 (batch, 1, y, x), -1 to 1; N and N1 are the numbers of all and of the normal images.
+Images are float32 (batch, 1, y, x), -1 to 1.
 """
 
 from collections.abc import Callable
@@ -10,33 +10,40 @@ from torch.nn import functional
 
 
 def distance(a: torch.Tensor, b: torch.Tensor, weights: torch.Tensor | float = 1.0) -> torch.Tensor:
-    """Return the mean absolute difference of the pixels, weighted: the L_1 norm by the number of pixels."""
+    """Return the weighted mean absolute difference of the pixels: L_1 norm divided by number of pixels."""
     return (weights * (a - b).abs()).mean()
 
 
 def reconstruction_loss(
     images: torch.Tensor, normal: torch.Tensor, lesion: torch.Tensor, weights: torch.Tensor | float = 1.0
 ) -> torch.Tensor:
-    """Return L_r: what the normal and the lesion version together miss of the images (equation 1)."""
+    """Return L_r: the distance of the images from the sum of normal and lesion version (equation 1)."""
     return distance(images, normal + lesion, weights)
 
 
 def normal_fidelity_loss(
     images: torch.Tensor, normal: torch.Tensor, weights: torch.Tensor | float = 1.0
 ) -> torch.Tensor:
-    """Return L_n of normal images: what their normal version misses of them (equation 2)."""
+    """Return L_n: the distance of normal images from their normal versions (equation 2)."""
     return distance(images, normal, weights)
 
 
 def critic_loss(
     real: torch.Tensor, fake: torch.Tensor, penalty: torch.Tensor, *, penalty_weight: float
 ) -> torch.Tensor:
-    """Return L_c from the critic's scores (batch, 1) of normal images and of normal versions (equation 3)."""
+    """Return L_c (equation 3).
+
+    Args:
+        real: the critic's scores (batch, 1) of normal images.
+        fake: the critic's scores (batch, 1) of normal versions made by the generator.
+        penalty: the gradient penalty GP.
+        penalty_weight: the weight lambda of the gradient penalty.
+    """
     return fake.mean() - real.mean() + penalty_weight * penalty
 
 
 def adversarial_loss(fake: torch.Tensor) -> torch.Tensor:
-    """Return L_a: minus the critic's scores of the normal versions (equation 4)."""
+    """Return L_a: minus the mean of the critic's scores (batch, 1) of the normal versions (equation 4)."""
     return -fake.mean()
 
 
@@ -46,15 +53,16 @@ def gradient_penalty(
     fake: torch.Tensor,
     share: torch.Tensor,
 ) -> torch.Tensor:
-    """Return GP: how far from 1 the norm of the critic's gradient is between real and fake images.
+    """Return the gradient penalty GP (Gulrajani et al. 2017, Algorithm 1).
 
-    Mean squared distance over the batch (Gulrajani et al. 2017, Algorithm 1).
+    GP is the mean over the batch of (n - 1)^2, where n is the norm of the critic's gradient at a mixture of
+    a real and a fake image.
 
     Args:
-        critic: gives scores (batch, 1).
+        critic: returns scores (batch, 1).
         real: images (batch, 1, y, x).
-        fake: as many.
-        share: (batch, 1, 1, 1), of the real image in each mixture, 0 to 1.
+        fake: images (batch, 1, y, x), as many as `real`.
+        share: (batch, 1, 1, 1), share of the real image in each mixture, 0 to 1.
     """
     mixed = (share * real + (1 - share) * fake).detach().requires_grad_()
     (gradient,) = torch.autograd.grad(critic(mixed).sum(), mixed, create_graph=True)
@@ -62,9 +70,14 @@ def gradient_penalty(
 
 
 def edge_weights(images: torch.Tensor, power: float) -> torch.Tensor | float:
-    """Return (1 + Sobel / 255) ^ power for each pixel, as the authors' code weighs the norms; 1 at power 0.
+    """Return the weight of each pixel in the norms, as in the authors' code: (1 + S / 255) ^ power.
 
-    Sobel is half the sum of the absolute horizontal and vertical derivatives of the image as 0..255.
+    The image is scaled to 0 to 255. S is half the sum of the absolute horizontal and vertical Sobel
+    derivatives, each at most 255. If the power is 0, the weight is 1 for all pixels.
+
+    Args:
+        images: (batch, 1, y, x), -1 to 1.
+        power: exponent of the weight.
     """
     if power == 0:
         return 1.0

@@ -1,4 +1,4 @@
-"""Networks of weakly supervised lesion localisation: an encoder with one or two decoders, and a critic."""
+"""Networks for weakly supervised lesion localisation: an encoder with one or two decoders, and a critic."""
 
 import torch
 from dynamic_network_architectures.building_blocks.plain_conv_encoder import PlainConvEncoder
@@ -7,19 +7,19 @@ from dynamic_network_architectures.initialization.weight_init import InitWeights
 from torch import nn
 
 BLOCK = {"conv_bias": True, "norm_op": None, "nonlin": nn.ReLU, "nonlin_kwargs": {"inplace": True}}
-POOLED = (0, 3, 6)  # blocks of the critic whose output reaches its last layer
+POOLED = (0, 3, 6)  # blocks of the critic whose pooled output is input of the critic's last layer
 
 
 class Decomposer(nn.Module):
     """Splits an image into a normal version and a lesion version (yang2021 Fig. 1).
 
-    Encoder E with generator G1, and decoder G2, form two U-Nets with a common encoder; tanh keeps both
-    outputs between -1 and 1.
+    Encoder E with generator G1, and encoder E with lesion decoder G2, are two U-Nets with a common encoder.
+    A tanh keeps both outputs between -1 and 1.
 
     Attributes:
         encoder: E.
-        decoders: G1 and, if there is one, G2; one module with two outputs where they share all weights
-            but the last layer's (as in the authors' code).
+        decoders: G1 and, if there is a lesion decoder, G2. If G1 and G2 share all weights except those of
+            the last layer, as in the authors' code, there is one module with two outputs.
     """
 
     def __init__(self, features: list[int], *, lesion: bool, shared: bool) -> None:
@@ -31,13 +31,13 @@ class Decomposer(nn.Module):
         outputs = [2] if lesion and shared else [1] * (1 + lesion)
         decoders = [UNetDecoder(self.encoder, channels, 2, deep_supervision=False) for channels in outputs]
         for decoder in decoders:
-            # The library's decoder holds its encoder, whose weights would be listed twice.
+            # The library's decoder refers to its encoder: the encoder's weights would be listed twice.
             decoder.encoder = None
         self.decoders = nn.ModuleList(decoders)
         self.apply(InitWeights_He(1e-2))
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return the normal and the lesion version (batch, 1, y, x); None without lesion decoder."""
+        """Return normal version and lesion version (batch, 1, y, x); without G2 the second one is None."""
         skips = self.encoder(images)
         parts = torch.cat([decoder(skips) for decoder in self.decoders], 1).tanh()
         return parts[:, :1], parts[:, 1:] if parts.shape[1] > 1 else None
@@ -51,9 +51,10 @@ def _draw_small(module: nn.Module) -> None:
 
 
 class Critic(nn.Module):
-    """Seven convolutions; three scales, pooled over space, together give the score (yang2021 3.1).
+    """Seven convolutions and a linear layer, which computes the score (yang2021 3.1).
 
-    The first four halve the resolution (64, 128, 256, 512 channels in the authors' code).
+    The first four convolutions halve the resolution (64, 128, 256, 512 channels in the authors' code). The
+    input of the linear layer is the output of three convolutions, each averaged over space.
     """
 
     def __init__(self, features: list[int], *, batch_norm: bool) -> None:
@@ -69,12 +70,12 @@ class Critic(nn.Module):
         )
         self.score = nn.Linear(sum(features[i] for i in POOLED), 1)
         if batch_norm:
-            self.apply(_draw_small)  # as the authors' code; without norm the signal would fade out
+            self.apply(_draw_small)  # as in the authors' code; without batch norm the signal would vanish
         else:
             self.apply(InitWeights_He(0.2))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the scores (batch, 1) of images (batch, 1, y, x), higher for what looks normal."""
+        """Return the scores (batch, 1) of images (batch, 1, y, x); a normal image has a higher score."""
         pooled = []
         for number, block in enumerate(self.blocks):
             images = block(images)
@@ -84,7 +85,10 @@ class Critic(nn.Module):
 
 
 class MapGenerator(nn.Module):
-    """A U-Net whose output, without tanh, is added to the image (VA-GAN); it starts at almost nothing."""
+    """The generator of VA-GAN: a U-Net without tanh, whose output is a map to add to the image.
+
+    Before the training the map is almost 0.
+    """
 
     def __init__(self, features: list[int]) -> None:
         super().__init__()
@@ -94,6 +98,6 @@ class MapGenerator(nn.Module):
         nn.init.normal_(decoder.seg_layers[-1].weight, 0, 1e-3)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the map (batch, 1, y, x)."""
+        """Return the maps (batch, 1, y, x) of images (batch, 1, y, x)."""
         (decoder,) = self.unet.decoders
         return decoder(self.unet.encoder(images))

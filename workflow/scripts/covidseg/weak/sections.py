@@ -1,6 +1,6 @@
-"""The section `weak` of the configuration, and the shape of what its rules pass.
+"""Types of the configuration's section `weak`, and of what the rules for weak supervision pass.
 
-config/paper.yaml has the same keys, with the paper's values and the reasons for the values.
+config/paper.yaml has the same keys, with the paper's values and the reasons for these values.
 """
 
 from typing import TypedDict
@@ -17,20 +17,20 @@ class VariantWeights(TypedDict):
 
 
 class Variant(TypedDict):
-    """One variant of the weak framework: the paper's, or that of the authors' code.
+    """One variant of the weak framework: the variant in the paper, or the variant in the authors' code.
 
     Attributes:
-        range: images go from -range to range.
-        batch: slices per iteration, half of them with lesion.
-        learning_rate: of Adam.
-        betas: of Adam.
-        penalty_weight: of the gradient penalty (lambda of yang2021 3.1).
-        critic_weight: of the critic's loss (yang2021 equation 3).
-        weights: of the other losses.
-        fakes: whether the critic sees the fakes of "all" images or of "lesion" images.
-        edge_power: 0: all pixels weigh alike in the norms; above: edges weigh more.
-        shared_decoders: whether the two decoders share all but their last layers.
-        critic_norm: none or batch.
+        range: the images' values are scaled to -range to range.
+        batch: number of slices per iteration; half of the slices have lesions.
+        learning_rate: learning rate of Adam.
+        betas: the two beta coefficients of Adam.
+        penalty_weight: weight of the gradient penalty (lambda of yang2021 3.1).
+        critic_weight: weight of the critic's loss (yang2021 equation 3).
+        weights: weights of the other losses.
+        fakes: whether the critic sees the normal versions of "all" images or only of "lesion" images.
+        edge_power: exponent of the edges' weight in the norms; with 0, all pixels have the same weight.
+        shared_decoders: whether the two decoders share all layers except the last ones.
+        critic_norm: normalisation layers of the critic: none or batch.
         map: kind of heat map: decoder or difference.
     """
 
@@ -49,23 +49,28 @@ class Variant(TypedDict):
 
 
 class Classifier(TypedDict):
-    """The classifier of slices: channels of each stage, and the learning rate of Adam."""
+    """The classifier of slices.
+
+    Attributes:
+        features: number of channels of each stage.
+        learning_rate: learning rate of Adam.
+    """
 
     features: list[int]
     learning_rate: float
 
 
 class VAGANSection(TypedDict):
-    """VA-GAN.
+    """The system VA-GAN.
 
     Attributes:
-        learning_rate: of Adam.
-        betas: of Adam.
-        map_weight: of the map's L1 norm.
-        critic_steps: of the critic in most iterations.
-        often_steps: of the critic in the other iterations, which are the first ones and some later ones.
-        often_first: number of the first iterations with `often_steps`.
-        often_every: iterations from one later iteration with `often_steps` to the next.
+        learning_rate: learning rate of Adam.
+        betas: the two beta coefficients of Adam.
+        map_weight: weight of the L1 norm of the map.
+        critic_steps: number of updates of the critic in most iterations.
+        often_steps: number of updates of the critic in the first iterations and in some later ones.
+        often_first: number of first iterations with `often_steps` updates.
+        often_every: later on, every iteration whose number is a multiple has `often_steps` updates.
     """
 
     learning_rate: float
@@ -87,7 +92,7 @@ class BiomarkerWeights(TypedDict):
 
 
 class BiomarkerSection(TypedDict):
-    """Biomarker localisation."""
+    """The system of biomarker localisation; `weights` are the weights of its losses."""
 
     weights: BiomarkerWeights
 
@@ -96,20 +101,20 @@ class Weak(TypedDict, total=False):
     """Section `weak`; a rule passes only the keys that the system reads.
 
     Attributes:
-        size: pixels per side of a slice.
-        lungs: "truth" or the experiment that cuts the lungs out of volumes.
-        volume_slices: slices that are cut out of volumes.
-        variant: the chosen one of the variants.
-        variants: name -> variant; a rule passes the chosen one alone.
-        features: channels of the U-Nets' stages.
-        critic_features: channels of the critic's layers.
-        epochs: of a training.
-        iterations: per epoch.
-        classifier, va_gan, biomarker_localisation: of these systems alone.
-        threshold: of the segmentation by a heat map, 0 to 1.
-        threshold_range: lowest and highest threshold of a curve.
+        size: number of pixels per side of a slice.
+        lungs: "truth", or name of the experiment whose model segments the lungs of volumes.
+        volume_slices: number of slices that are cut out of volumes.
+        variant: name of the chosen variant.
+        variants: name -> variant; a rule passes only the chosen variant.
+        features: number of channels of each stage of the U-Nets.
+        critic_features: number of channels of each layer of the critic.
+        epochs: number of epochs per training.
+        iterations: number of iterations per epoch.
+        classifier, va_gan, biomarker_localisation: values for the system of this name alone.
+        threshold: threshold that turns a heat map into a segmentation, 0 to 1.
+        threshold_range: lowest and highest threshold for the lower bound of the Dice.
         device: auto, cpu or cuda.
-        checkpoint_seconds: between two saved states.
+        checkpoint_seconds: seconds between two saved states.
     """
 
     size: int
@@ -131,14 +136,14 @@ class Weak(TypedDict, total=False):
 
 
 class TrainedSystem(TypedDict):
-    """What the training of a system depends on, of its row in experiments.yaml.
+    """The part of a system's row in experiments.yaml that its training depends on.
 
     Attributes:
-        name: of the model's folder.
+        name: name of the model, and of the model's folder.
         system: key of SYSTEMS.
-        options: of the system.
-        classifier: name of the model that the system learns from, or None.
-        train: data set of slices.
+        options: options of the system.
+        classifier: name of the classifier that the system learns from, or None.
+        train: data set of the training slices.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Axial slices with image-level labels, from archives of slices or cut out of volumes.
+"""Axial slices with image-level labels, read from archives of slices or cut out of volumes.
 
-What is trained on and what is tested with lie apart: `images/` has no lesion mask in it, `masks/` has
-those of the test slices.
+The images and the lesion masks are in separate folders, so that no training can read a mask: `images/` has
+the slices, and `masks/` has the lesion masks of the test slices.
 """
 
 import re
@@ -22,7 +22,7 @@ from covidseg.errors import InputError
 from covidseg.files import atomic_directory, write_array, write_csv
 from covidseg.volumes import read_volume
 
-TEST_SHARE = 0.2
+TEST_SHARE = 0.2  # share of the lesion slices that are test slices
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Slices:
     """Slices of one kind.
 
     Attributes:
-        names: of each.
+        names: name of each slice.
         images: uint8 (n, y, x), black outside the lungs.
-        masks: bool (n, y, x), the lesions; None where nobody needs them.
+        masks: bool (n, y, x), the lesions; None for training slices.
     """
 
     names: list[str]
@@ -43,16 +43,18 @@ class Slices:
 def read_slices(dataset: Dataset, raw: Path, *, size: int) -> dict[str, Slices]:
     """Read a data set of slices: `train_normal`, `train_lesion` and `test_lesion`.
 
-    The last fifth of the lesion slices by number is for testing: neighbours are often of one scan, so a
-    random draw would test on slices next to those trained on (ours; the authors' lists are not published).
+    The last fifth of the lesion slices, in the order of their numbers, are the test slices. This choice is
+    ours, since the authors' lists are not published. Slices with neighbouring numbers are often from one
+    scan: after a random draw, many test slices would be neighbours of training slices.
 
     Args:
         dataset: entry of config/datasets.yaml with `slices`.
         raw: folder of the downloaded archives.
-        size: pixels a side.
+        size: number of pixels per side of a slice.
 
     Raises:
-        InputError: a member is no picture, a mask is missing, or one kind has no slice.
+        InputError: a member of the archive is no picture, a mask is missing, or there is no normal slice or
+            no lesion slice.
     """
     path = raw / dataset["slices"]["archive"]
     with Archive(path) as archive:
@@ -61,7 +63,7 @@ def read_slices(dataset: Dataset, raw: Path, *, size: int) -> dict[str, Slices]:
     for kind, found in (("normal", normal), ("lesion", lesion)):
         if not found.names:
             raise InputError(f"{path}: no {kind} slice; see slices in datasets.yaml")
-    assert lesion.masks is not None  # both readers give them
+    assert lesion.masks is not None  # both readers return the masks of lesion slices
     tested = max(1, round(TEST_SHARE * len(lesion.names)))
     return {
         "train_normal": Slices(normal.names, normal.images),
@@ -71,7 +73,7 @@ def read_slices(dataset: Dataset, raw: Path, *, size: int) -> dict[str, Slices]:
 
 
 def _labelled_by_folder(archive: Archive, entry: Pictures, size: int) -> tuple[Slices, Slices]:
-    """Read slices whose folder tells their kind; lungs are cut out already."""
+    """Read slices that are in one folder per kind and are black outside the lungs."""
     members = {
         "normal": _members(archive, entry["normal"]),
         "lesion": _members(archive, entry["lesion"]),
@@ -89,7 +91,7 @@ def _labelled_by_folder(archive: Archive, entry: Pictures, size: int) -> tuple[S
 
 
 def _labelled_by_mask(archive: Archive, entry: Pictures, size: int) -> tuple[Slices, Slices]:
-    """Read slices whose mask has ids of lung and lesion: without lesion they are normal."""
+    """Read slices with masks of lungs and lesions; a slice without lesion in its mask is normal."""
     images, masks = _members(archive, entry["images"]), _members(archive, entry["masks"])
     names = [name for name in masks if name in images]
     pictures = _stack(archive, [images[name] for name in names], size)
@@ -109,7 +111,7 @@ def _labelled_by_mask(archive: Archive, entry: Pictures, size: int) -> tuple[Sli
 
 
 def _members(archive: Archive, pattern: str) -> dict[str, str]:
-    """Return slice name -> member, by the numbers in the names."""
+    """Return slice name -> member of the archive, in the order of the numbers in the names."""
     expression = re.compile(member_expression(pattern, "(?P<case>.+?)"))
     found = {match["case"]: name for name in archive.names if (match := expression.fullmatch(name))}
     return dict(sorted(found.items(), key=lambda item: numbers(item[0])))
@@ -137,19 +139,21 @@ def cut_slices(
     size: int,
     seed: int,
 ) -> dict[str, Slices]:
-    """Cut test slices with infection out of ingested volumes, their lungs alone: `test_lesion`.
+    """Cut slices with infection out of ingested volumes, black outside the lungs: `test_lesion`.
 
     Args:
         cases: the ingested data set, with labels of both lungs and the infection.
-        dataset: its entry of config/datasets.yaml.
+        dataset: entry of the data set in config/datasets.yaml.
         lungs: folder of a model's segmentations of the lungs, <case>.nii.gz; None: the labelled lungs.
-        count: of slices, drawn from all that have infection within the lungs; all if there are fewer.
-        window: HU from black to white.
-        size: pixels a side.
-        seed: of the draw.
+        count: number of slices to draw from all slices with infection within the lungs; if there are fewer
+            slices, all are taken.
+        window: intensities, in HU, that become black and white.
+        size: number of pixels per side of a slice.
+        seed: seed of the draw.
 
     Raises:
-        InputError: the lungs lie on another grid.
+        InputError: a segmentation of the lungs is on another grid than the scan, or no slice has infection
+            within the lungs.
     """
     ids = {region: number for number, region in dataset["regions"].items()}
     names: list[str] = []
@@ -183,7 +187,13 @@ def _resized(picture: np.ndarray, size: int, filter_: Image.Resampling) -> np.nd
 
 
 def write_slices(slices: dict[str, Slices], *, images: Path, masks: Path) -> None:
-    """Write <part>_<kind>.npy into both folders, and their names as .csv beside the images."""
+    """Write <part>_<kind>.npy into both folders, and the slices' names as .csv beside the images.
+
+    Args:
+        slices: "<part>_<kind>", for example "test_lesion" -> slices.
+        images: folder of the images.
+        masks: folder of the lesion masks, without the parts that have none.
+    """
     with atomic_directory(images) as pictures, atomic_directory(masks) as lesions:
         for name, found in slices.items():
             write_array(pictures / f"{name}.npy", found.images)

@@ -1,6 +1,7 @@
-"""Training of the systems that learn from image-level labels, on one device, resumable to the bit.
+"""Training of the systems that learn from image-level labels, on one device, with stop and resume.
 
-As in `covidseg.training.train`, what is random in iteration i comes from generators seeded by (seed, i).
+Every random number of iteration i is drawn from a generator with the seed (seed, i), so that a resumed
+training has the same result as an uninterrupted one, as in `covidseg.training.train`.
 """
 
 import logging
@@ -36,15 +37,15 @@ class WeakRun:
     """One system to train.
 
     Attributes:
-        system: what is trained, and how.
-        slices: folder with train_normal.npy and train_lesion.npy; there is no lesion mask in it.
+        system: the system to train.
+        slices: folder of train_normal.npy and train_lesion.npy, without any lesion mask.
         classifier: model.safetensors of a trained classifier, or None.
-        weak: of the configuration's `weak`, what decides the system.
-        checkpoint_seconds: between two states.
-        seed: of weights and batches.
-        threads: of the processor.
-        timed: whether log.csv gets the seconds of each epoch, which differ from run to run.
-        fingerprint: of configuration, code and data.
+        weak: the keys of the configuration's `weak` that decide the system.
+        checkpoint_seconds: seconds between two saved states.
+        seed: seed of weights and batches.
+        threads: number of processor threads.
+        timed: whether log.csv gets the seconds per epoch, which differ from run to run.
+        fingerprint: checksum of configuration, code and data.
     """
 
     system: System
@@ -61,11 +62,18 @@ class WeakRun:
 def train_weakly(
     run: WeakRun, *, model: Path, log_table: Path, state: Path, description: WeakDescription
 ) -> None:
-    """Train one system to the end, from its saved state if there is one; arguments as `training.train`.
+    """Train one system to the end, from its saved state if there is one.
+
+    Args:
+        run: what to train.
+        model: path of model.safetensors; model.json is written beside this file.
+        log_table: path of log.csv, one row per epoch.
+        state: folder of the saved state and of the lock.
+        description: content of model.json; the device and what is known only at the end are added.
 
     Raises:
         InputError: the loss is not finite.
-        Interrupted: SIGTERM or SIGINT came and the state is written, or another process trains this model.
+        Interrupted: SIGTERM or SIGINT arrived and the state is saved, or another process trains this model.
     """
     outputs = [model, model.with_suffix(".json"), log_table]
     with open_state(state, run.fingerprint) as kept:
@@ -84,7 +92,7 @@ def train_weakly(
 
 
 def build(system: System, classifier: Path | None, seed: int, compute: Compute) -> nn.ModuleDict:
-    """Make a system's networks on the device, and give it the classifier that it needs."""
+    """Make the networks of a system on the device, and pass the system its classifier, if there is one."""
     torch.manual_seed(seed)
     networks = compute.place(system.build(), torch.channels_last)
     system.adopt(networks, load_networks(classifier, compute)[1]["classifier"] if classifier else None)
@@ -92,7 +100,11 @@ def build(system: System, classifier: Path | None, seed: int, compute: Compute) 
 
 
 def load_networks(path: Path, compute: Compute) -> tuple[System, nn.ModuleDict, WeakDescription]:
-    """Rebuild a trained system; returns it, its networks in evaluation mode, and its description."""
+    """Rebuild a trained system; returns system, networks in evaluation mode, and description.
+
+    Raises:
+        InputError: the model's files are damaged or do not belong together.
+    """
     description = read_description(path, WeakDescription)
     system = load_system(description.system, description.options, description.weak)
     networks = system.build()
@@ -101,7 +113,7 @@ def load_networks(path: Path, compute: Compute) -> tuple[System, nn.ModuleDict, 
 
 
 def weights(networks: nn.ModuleDict) -> Tensors:
-    """Return parameters and buffers by name, each once: the library's blocks list theirs twice."""
+    """Return name -> parameter or buffer, each once, though the library's blocks register theirs twice."""
     return dict(networks.named_parameters()) | dict(networks.named_buffers())
 
 
@@ -139,7 +151,14 @@ def _epochs(
 
 
 def draw_batch(system: System, slices: list[torch.Tensor], seed: int, iteration: int) -> Batch:
-    """Draw half a batch of normal and half of lesion slices, uint8 (n, y, x), scaled for the system."""
+    """Draw the batch of one iteration: one half normal slices, the other half slices with lesions.
+
+    Args:
+        system: the system, which scales the slices.
+        slices: normal slices and lesion slices, uint8 (n, y, x) each.
+        seed: seed of the training.
+        iteration: number of the iteration, from 0, counted over all epochs.
+    """
     generator, half = np.random.default_rng([seed, iteration]), system.variant["batch"] // 2
     normal, lesion = (
         system.scale(part[torch.from_numpy(generator.integers(len(part), size=half))]) for part in slices
@@ -165,7 +184,7 @@ def _restore(tensors: Tensors, networks: nn.ModuleDict, optimisers: dict[str, Ad
             if f"moment0.{network}.{name}" in tensors:
                 *moments, steps = (tensors[f"moment{i}.{network}.{name}"] for i in range(3))
                 parameter = optimiser.parameters[name]
-                # In the parameter's own memory format, which the fused step takes for granted.
+                # Moments need the memory format of their parameter: the fused step relies on this.
                 first, second = (torch.empty_like(parameter).copy_(moment) for moment in moments)
                 optimiser.moments[name] = (first, second, steps.to(parameter.device))
 
@@ -182,7 +201,19 @@ def make_weak_run(
     threads: int,
     timed: bool,
 ) -> WeakRun:
-    """Collect what one system is trained on and with; `model` as WeakModel.to_json gives it."""
+    """Collect the data and the settings of one training.
+
+    Args:
+        model: the model's row, as returned by `WeakModel.to_json`.
+        slices: folder of train_normal.npy and train_lesion.npy.
+        classifier: model.safetensors of a trained classifier, or None.
+        weak: the keys of the configuration's `weak` that decide the system.
+        checkpoint_seconds: seconds between two saved states.
+        seed: seed of weights and batches.
+        code: checksums of the files of code; a saved state is worthless once one of them changes.
+        threads: number of processor threads.
+        timed: whether log.csv gets the seconds per epoch.
+    """
     files = [slices / "train_normal.npy", slices / "train_lesion.npy", *filter(None, [classifier])]
     return WeakRun(
         system=load_system(model["system"], model["options"], weak),
@@ -198,7 +229,7 @@ def make_weak_run(
 
 
 def describe_weak_run(run: WeakRun, model: TrainedSystem) -> WeakDescription:
-    """Return what model.json says of a run before it is trained."""
+    """Return the content of model.json as far as it is known before the training."""
     classifier = read_description(run.classifier, WeakDescription) if run.classifier else None
     return WeakDescription(
         system=model["system"],

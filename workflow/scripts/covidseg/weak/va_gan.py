@@ -1,4 +1,4 @@
-"""Visual feature attribution by a Wasserstein GAN (Baumgartner et al. 2018), a rival in yang2021."""
+"""Visual feature attribution with a Wasserstein GAN (Baumgartner et al. 2018): a rival method in yang2021."""
 
 import torch
 from torch import nn
@@ -11,14 +11,15 @@ from covidseg.weak.networks import Critic, MapGenerator
 
 
 class VAGAN(System):
-    """A generator M whose map makes a slice with lesion look normal: x + M(x), M small.
+    """A generator M, whose small map makes a slice x with lesions look normal: x + M(x).
 
-    Normal slices are only shown to the critic, which is updated several times an iteration. The sum is
-    cut to the images' range; the authors' tanh takes no finite map to the background's -1 (ours).
+    Only the critic sees normal slices. The critic is updated several times per iteration. The sum x + M(x) is
+    clipped to the images' range. This choice is ours: the authors apply tanh to the sum, but no finite map
+    could then give the background's value of -1.
     """
 
     def build(self) -> nn.ModuleDict:
-        """Make M and the critic."""
+        """Return M and the critic."""
         return nn.ModuleDict(
             {
                 "generator": MapGenerator(self.weak["features"]),
@@ -27,14 +28,14 @@ class VAGAN(System):
         )
 
     def betas(self) -> tuple[float, float]:
-        """Return Adam's, of the authors' code."""
+        """Return the two beta coefficients of Adam in VA-GAN's code."""
         first, second = self.weak["va_gan"]["betas"]
         return first, second
 
     def step(
         self, networks: nn.ModuleDict, optimisers: dict[str, Adam], batch: Batch, iteration: int
     ) -> dict[str, torch.Tensor]:
-        """Update the critic `critic_steps` times, then the generator."""
+        """Update the critic `critic_steps` or `often_steps` times, then the generator."""
         va_gan = self.weak["va_gan"]
         values: CriticValues = {
             "penalty_weight": 10,
@@ -61,5 +62,5 @@ class VAGAN(System):
         return {"loss": loss, "critic_loss": critic_loss, "adversarial_loss": adversarial, "map_size": size}
 
     def heat(self, networks: nn.ModuleDict, images: torch.Tensor, kind: str) -> torch.Tensor:
-        """Return |M(x)| by the images' range."""
+        """Return |M(x)| divided by the length of the images' range."""
         return self.change(networks["generator"](images), torch.zeros_like(images))

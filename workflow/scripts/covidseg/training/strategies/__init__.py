@@ -1,8 +1,9 @@
 """The registry of training strategies (wang2021 3.2 to 3.5, wang2020 III-E, zhang2021 III).
 
-A strategy is one module here and one line below; experiments name it in `config/experiments.yaml`. The
-modules are imported only where a network is trained: the configuration is checked without torch, and a
-changed or added strategy reruns its own trainings and no others (see `strategy_code` in common.smk).
+A strategy is one module in this folder and one entry in STRATEGIES. `config/experiments.yaml` refers to a
+strategy by its key in STRATEGIES. A module is imported only where a network is trained. Therefore the
+configuration is checked without torch, and a changed or added strategy reruns only its own trainings (see
+`strategy_code` in common.smk).
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ class Entry:
     """What the configuration must know of a strategy.
 
     Attributes:
-        module: its file in this folder.
-        class_name: of its subclass of Strategy, in that file.
+        module: name of the strategy's module in this folder.
+        class_name: name of the subclass of Strategy in this module.
         needs_source: whether experiments must name `sources`.
-        options: the keys that an experiment's `options` must have -> allowed values, or a type.
-        trains_on_source: whether the source's own cases are seen in training too.
+        options: key that an experiment's `options` must have -> allowed values, or type of the value.
+        trains_on_source: whether the strategy also trains on the cases of the source.
     """
 
     module: str
@@ -59,7 +60,13 @@ STRATEGIES = {
 
 
 def load_strategy(name: str, options: Options, datasets: list[str]) -> Strategy:
-    """Import a strategy and make it for an experiment with these options and training data sets."""
+    """Import a strategy and make it for an experiment.
+
+    Args:
+        name: key of STRATEGIES.
+        options: options of the experiment.
+        datasets: training data sets of the experiment.
+    """
     entry = STRATEGIES[name]
     module = importlib.import_module(f"covidseg.training.strategies.{entry.module}")
     return getattr(module, entry.class_name)(options, datasets)

@@ -1,4 +1,4 @@
-"""What every training strategy decides."""
+"""The base class of the training strategies: all that a strategy can decide."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,9 @@ class Batch:
     Attributes:
         images: float32 (batch, 1, z, y, x).
         labels: uint8 (batch, z, y, x).
-        datasets: of each sample.
-        source_images: as `images`, from the source's own cases; None unless the strategy trains on them.
+        datasets: name of each sample's data set.
+        source_images: float32 (batch, 1, z, y, x), from cases of the source; None unless the strategy also
+            trains on these cases.
     """
 
     images: torch.Tensor
@@ -31,23 +32,31 @@ class Batch:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The part of a poly schedule that a training runs through, from `first_epoch` of `epoch_max`."""
+    """The part of a polynomial schedule of the learning rate that a training uses.
+
+    Attributes:
+        first_epoch: epoch of the schedule at which the training starts, from 0.
+        epoch_max: epoch of the schedule at which the learning rate is 0.
+    """
 
     first_epoch: int
     epoch_max: int
 
     def learning_rate(self, training: Training, epoch: int) -> float:
-        """Return the rate of an epoch: initial x (1 - epoch / epoch_max) ^ power (wang2021 3.3)."""
+        """Return the learning rate of a training's epoch (from 0) (wang2021 3.3).
+
+        The rate is: initial rate x (1 - epoch of the schedule / epoch_max) ^ power.
+        """
         share = (self.first_epoch + epoch) / self.epoch_max
         return training["learning_rate"] * (1 - share) ** training["learning_rate_power"]
 
 
 class Strategy:
-    """Training from scratch; a strategy overrides what it does otherwise.
+    """Training from scratch; a strategy overrides the methods in which it differs.
 
     Attributes:
-        options: the experiment's, checked against the registry.
-        datasets: that the model is trained on.
+        options: options of the experiment, checked against the registry.
+        datasets: names of the data sets that the model is trained on.
     """
 
     def __init__(self, options: Options, datasets: list[str]) -> None:
@@ -55,37 +64,49 @@ class Strategy:
         self.datasets = list(datasets)
 
     def architecture(self, network: Network) -> Architecture:
-        """Return what `build_network` builds: the configuration's network and the strategy's design."""
+        """Return what `build_network` needs: the section `network` and the strategy's design."""
         return {**network, "design": "unet"}
 
     def prepare(self, network: nn.Module, pretrained: Path | None) -> LoadedWeights:
-        """Load and freeze; the segmentation heads always stay new."""
+        """Load and freeze parameters; the segmentation heads always stay new.
+
+        Args:
+            network: the network to train, with random weights; changed in place.
+            pretrained: model.safetensors to start from, or None.
+        """
         return LoadedWeights.of(network, loaded=[])
 
     def schedule(self, training: Training, pretrained: Path | None) -> Schedule:
-        """Return the learning rate's schedule: a fresh one."""
+        """Return the schedule of the learning rate; here a schedule that starts at epoch 0."""
         return Schedule(0, training["epochs"])
 
     def select(self, outputs: list[torch.Tensor], datasets: list[str]) -> list[torch.Tensor]:
-        """Return the logits (batch, classes, z, y, x) of each sample's own data set: all there are."""
+        """Return the logits (batch, classes, z, y, x) of each sample's own data set, per resolution.
+
+        A network with one segmentation head has the same logits for all data sets.
+
+        Args:
+            outputs: logits (batch, heads x classes, z, y, x) per resolution, full resolution first.
+            datasets: name of each sample's data set.
+        """
         return outputs
 
     def losses(
         self, network: nn.Module, batch: Batch, *, training: Training, compute: Compute, progress: float
     ) -> dict[str, torch.Tensor]:
-        """Return the `loss` to minimise and what else log.csv shall have a column of, scalars on the device.
+        """Return the `loss` to minimise and further columns of log.csv: name -> scalar on the device.
 
         Args:
-            network: in training mode.
+            network: the network, in training mode.
             batch: the samples.
             training: the configuration's `training`.
-            compute: where, and in which precision.
-            progress: share of the training's epochs that is done, 0 to 1.
+            compute: device and precision of the network.
+            progress: finished share of the training's epochs, 0 to 1.
         """
         with compute.autocast():
             outputs = self.select(network(batch.images), batch.datasets)
         return {"loss": deep_supervision_loss(outputs, batch.labels, batch_dice=training["batch_dice"])}
 
     def snapshot(self, epoch: int, epochs: int) -> dict[str, torch.Tensor]:
-        """Return the tensors to keep of a finished epoch (from 1): none."""
+        """Return the tensors to keep from a finished epoch (from 1) of `epochs`; here none."""
         return {}

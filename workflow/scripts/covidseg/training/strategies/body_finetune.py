@@ -9,9 +9,9 @@ from covidseg.training.weights import LoadedWeights, load_all_but_head
 
 
 class BodyFinetuning(Strategy):
-    """Start from all pre-trained weights but the heads', and train everything with a fresh schedule."""
+    """Start from all pre-trained weights but those of the heads, and train everything with a new schedule."""
 
     def prepare(self, network: nn.Module, pretrained: Path | None) -> LoadedWeights:
         """Load encoder and decoder."""
-        assert pretrained is not None  # its entry in the registry asks for a source
+        assert pretrained is not None  # the strategy's entry in the registry asks for a source
         return LoadedWeights.of(network, loaded=load_all_but_head(network, pretrained))

@@ -17,15 +17,19 @@ from covidseg.training.weights import LoadedWeights, load_parts
 
 
 class CollaborativeLearning(Strategy):
-    """Two encoders trained together; options:
+    """Two encoders that are trained together.
 
-    relations: none (the paper's backbone: the general encoder G is frozen), general (L_rc^G), or both
-        (L_rc^G and L_rc^T).
-    general_encoder: how G starts; the target encoder T and the decoder D start random.
-    weight: lambda times the number of channels, of both consistency losses, at the end of the ramp-up:
-        1 weighs the mean squared distance of a row as much as the segmentation loss, in any network.
-    ramp_up: share of the epochs after which the weight is reached.
-    snapshots: how many epochs' relation matrices are kept, evenly spaced from the first to the last.
+    The strategy has these options:
+
+    relations: the consistency losses: none (the paper's backbone, whose general encoder G is frozen),
+        general (L_rc^G), or both (L_rc^G and L_rc^T).
+    general_encoder: whether G starts random or pre-trained. The target encoder T and the decoder D always
+        start random.
+    weight: weight of both consistency losses at the end of the ramp-up, given as lambda times the number of
+        channels. With a weight of 1, the mean squared distance of a row counts as much as the segmentation
+        loss, whatever the number of channels.
+    ramp_up: share of the epochs after which the full weight is reached.
+    snapshots: number of epochs whose relation matrices are kept, evenly spaced from the first to the last.
     """
 
     def __init__(self, options: Options, datasets: list[str]) -> None:
@@ -37,7 +41,7 @@ class CollaborativeLearning(Strategy):
         return {**network, "design": "concatenation"}
 
     def prepare(self, network: nn.Module, pretrained: Path | None) -> LoadedWeights:
-        """Load G, unless it starts random, and freeze it in the backbone."""
+        """Load G unless G starts random; freeze G if the option `relations` is none."""
         loaded = load_parts(network, pretrained, [("encoder.", "general_encoder.")]) if pretrained else []
         network.general_encoder.requires_grad_(self.options["relations"] != "none")
         return LoadedWeights.of(network, loaded=loaded)
@@ -45,10 +49,11 @@ class CollaborativeLearning(Strategy):
     def losses(
         self, network: nn.Module, batch: Batch, *, training: Training, compute: Compute, progress: float
     ) -> dict[str, torch.Tensor]:
-        """Return the three losses' sum; one backward pass updates what Algorithm 1 lets each update.
+        """Return the sum of the three losses, and the mean differences between the relation matrices.
 
-        L_seg sees G's features detached, so that it updates T and D; L_rc^G has no part but G; L_rc^T
-        sees R_G detached, so that it updates T.
+        One backward pass of the sum updates the parts that Algorithm 1 assigns to each loss. L_seg updates
+        T and D, since G's features are detached. L_rc^G updates G, the only part that it depends on. L_rc^T
+        updates T, since R_G is detached.
         """
         assert isinstance(network, TwoEncoderUNet)
         assert batch.source_images is not None
@@ -76,7 +81,7 @@ class CollaborativeLearning(Strategy):
     def _relation_losses(
         self, matrices: dict[str, torch.Tensor], progress: float
     ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
-        """Return L_rc^G and L_rc^T (zhang2021, equations 4 and 5), 0 where the option leaves them out."""
+        """Return L_rc^G and L_rc^T (zhang2021, equations 4 and 5); a loss not in `relations` is 0."""
         channels = len(matrices["general_covid"])
         weight = self.options["weight"] / channels * ramp_up(min(1.0, progress / self.options["ramp_up"]))
         general: torch.Tensor | float = 0.0
@@ -88,7 +93,7 @@ class CollaborativeLearning(Strategy):
         return general, target
 
     def snapshot(self, epoch: int, epochs: int) -> dict[str, torch.Tensor]:
-        """Keep the matrices of an epoch's last iteration."""
+        """Return the relation matrices of the epoch's last iteration, if the epoch is one to keep."""
         if epoch not in np.linspace(1, epochs, self.options["snapshots"]).round():
             return {}
         return {f"epoch{epoch:04d}.{name}": matrix for name, matrix in self._matrices.items()}

@@ -10,10 +10,10 @@ from covidseg.training.weights import read_description
 
 
 class ContinualLearning(BodyFinetuning):
-    """Body fine-tuning whose learning rate goes on falling from where pre-training left it."""
+    """Body fine-tuning whose learning rate continues the schedule of the pre-training."""
 
     def schedule(self, training: Training, pretrained: Path | None) -> Schedule:
-        """Continue the poly schedule over both phases."""
-        assert pretrained is not None  # its entry in the registry asks for a source
+        """Return the second part of one polynomial schedule over pre-training and this training."""
+        assert pretrained is not None  # the strategy's entry in the registry asks for a source
         done = read_description(pretrained, ModelDescription).schedule["epochs"]
         return Schedule(done, done + training["epochs"])

@@ -10,9 +10,11 @@ from covidseg.training.weights import LoadedWeights, load_parts
 
 
 class HybridEncoder(Strategy):
-    """A dedicated encoder from random, an adapted encoder pre-trained and frozen, fused by attention.
+    """A dedicated encoder, which starts random, and an adapted encoder, pre-trained and frozen.
 
-    Whether the decoder starts new or pre-trained, which the paper does not say, is option `decoder`.
+    Attention fuses the features of both encoders.
+
+    The option `decoder` decides whether the decoder starts new or pre-trained: the paper does not say.
     """
 
     def architecture(self, network: Network) -> Architecture:
@@ -21,7 +23,7 @@ class HybridEncoder(Strategy):
 
     def prepare(self, network: nn.Module, pretrained: Path | None) -> LoadedWeights:
         """Load and freeze the adapted encoder, which is the network's `general_encoder`."""
-        assert pretrained is not None  # its entry in the registry asks for a source
+        assert pretrained is not None  # the strategy's entry in the registry asks for a source
         parts = [("encoder.", "general_encoder.")]
         if self.options["decoder"] == "pretrained":
             parts.append(("decoder.", "decoder."))

@@ -8,14 +8,16 @@ from covidseg.training.sections import Architecture, Network
 from covidseg.training.strategies.base import Strategy
 from covidseg.training.weights import LoadedWeights, load_parts
 
-# The first layer of the decoder takes twice the channels: there is nothing of its shape to load.
+# The decoder's first layer takes twice the channels of the pre-trained one, so its weights cannot be loaded.
 WIDENED = ("decoder.transpconvs.0.weight", "decoder.transpconvs.0.bias")
 
 
 class MultiEncoder(Strategy):
-    """A self-encoder that starts pre-trained, an adapted encoder pre-trained and frozen, concatenated.
+    """A self-encoder, which starts pre-trained, and an adapted encoder, pre-trained and frozen.
 
-    Whether the decoder starts new or pre-trained, which the paper does not say, is option `decoder`.
+    The features of both encoders are concatenated.
+
+    The option `decoder` decides whether the decoder starts new or pre-trained: the paper does not say.
     """
 
     def architecture(self, network: Network) -> Architecture:
@@ -23,8 +25,8 @@ class MultiEncoder(Strategy):
         return {**network, "design": "concatenation"}
 
     def prepare(self, network: nn.Module, pretrained: Path | None) -> LoadedWeights:
-        """Load both encoders and freeze the adapted one, which is the network's `general_encoder`."""
-        assert pretrained is not None  # its entry in the registry asks for a source
+        """Load both encoders, and freeze the adapted encoder, which is the network's `general_encoder`."""
+        assert pretrained is not None  # the strategy's entry in the registry asks for a source
         parts = [("encoder.", "encoder."), ("encoder.", "general_encoder.")]
         if self.options["decoder"] == "pretrained":
             parts.append(("decoder.", "decoder."))

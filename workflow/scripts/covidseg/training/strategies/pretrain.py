@@ -1,4 +1,4 @@
-"""Pre-training on a source, of one data set or of several (wang2021 3.2)."""
+"""Pre-training on a source, which has one or several data sets (wang2021 3.2)."""
 
 from pathlib import Path
 
@@ -9,24 +9,25 @@ from covidseg.training.strategies.base import Schedule, Strategy
 
 
 class Pretraining(Strategy):
-    """All weights random; option `lesions` is how the lesions of several data sets are told apart.
+    """Training from random weights on the data sets of a source.
 
-    union: they are not, one lesion class. heads: one segmentation head a data set, side by side in the
-    output's channels, and a sample's loss reaches only the head of its own data set.
+    The option `lesions` decides how the lesions of several data sets are labelled. With "union", all lesions
+    are one class. With "heads", each data set has its own segmentation head; the heads are side by side in
+    the output's channels, and the loss of a sample reaches only the head of the sample's data set.
     """
 
     def architecture(self, network: Network) -> Architecture:
-        """Add a head for each data set."""
+        """Return a U-Net with one head, or with one head per data set."""
         heads = len(self.datasets) if self.options["lesions"] == "heads" else 1
         return {**super().architecture(network), "heads": heads}
 
     def schedule(self, training: Training, pretrained: Path | None) -> Schedule:
-        """Leave the second half of the schedule to continual learning, or use it up."""
+        """Return a whole schedule, or the first half of one whose second half is for continual learning."""
         phases = 2 if training["pretraining_schedule"] == "both phases" else 1
         return Schedule(0, phases * training["epochs"])
 
     def select(self, outputs: list[torch.Tensor], datasets: list[str]) -> list[torch.Tensor]:
-        """Pick each sample's head."""
+        """Return the logits of the head of each sample's data set, per resolution."""
         if self.options["lesions"] == "union":
             return outputs
         heads = torch.tensor([self.datasets.index(name) for name in datasets])

@@ -1,7 +1,7 @@
-"""Train from scratch: all weights random."""
+"""Training from scratch: all weights start random."""
 
 from covidseg.training.strategies.base import Strategy
 
 
 class Scratch(Strategy):
-    """The base strategy as it is."""
+    """The base strategy without any change."""
