@@ -15,6 +15,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
+from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.preprocessing import preprocess
 from covidseg.volumes import Geometry, Volume, write_volume
 
@@ -35,7 +36,7 @@ def ours(cases: Path, output: Path) -> None:
     """Preprocess the case as the pipeline does, with one thread."""
     preprocess(
         {"intensity": {"*": "hounsfield"}, "regions": {1: "lesion"}},
-        cases=cases,
+        cases=CaseFolder(cases),
         target_spacing=TARGET,
         window=(-1250, 250),
         output=output,

@@ -99,9 +99,11 @@ def train(model, folder: Path, weak: dict, seconds: float) -> tuple[str, int, fl
         model.to_json(),
         slices=folder / "images",
         classifier=classifier,
+        checkpoint_seconds=weak["checkpoint_seconds"],
         seed=1,
         code=[],
         threads=1,
+        timed=True,
     )
     an_epoch = max(1, int(seconds / EPOCHS / seconds_an_iteration(make(weak=weak))))
     run, start = make(weak=weak | {"iterations": an_epoch}), time.process_time()
