@@ -80,7 +80,7 @@ def main() -> None:
         add_configuration(copy / "config", slices, cases)
         scores = [f"results/scores/{NAME}/fold{fold}.csv" for fold in range(len(cases))]
         snakemake = Path(sys.executable).parent / "snakemake"
-        command = [snakemake, *scores, "--cores", "2", "--configfile", "config/slices.yaml"]
+        command = [str(snakemake), *scores, "--cores", "2", "--configfile", "config/slices.yaml"]
         subprocess.run(command, cwd=copy, check=True, stdout=sys.stderr)
         table = pd.concat(pd.read_csv(copy / path) for path in scores)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -33,6 +33,7 @@ from covidseg.weak.evaluation import (  # noqa: E402
     threshold_curve,
 )
 from covidseg.weak.heat import localise  # noqa: E402
+from covidseg.weak.sections import Weak  # noqa: E402
 from covidseg.weak.slices import Slices, write_slices  # noqa: E402
 from covidseg.weak.training import build, describe_weak_run, draw_batch, make_weak_run, train_weakly  # noqa: E402
 
@@ -72,10 +73,12 @@ def prepare(raw: Path, size: int, folder: Path) -> None:
             (path.name for path in (raw / kind).glob("*.png")), key=lambda name: int(Path(name).stem)
         )
         half = len(names) // 2
-        slices[f"train_{kind}"] = Slices(names[:half], pictures(kind, names[:half], Image.BILINEAR))
+        slices[f"train_{kind}"] = Slices(
+            names[:half], pictures(kind, names[:half], Image.Resampling.BILINEAR)
+        )
     tested = names[half:]
-    masks = pictures("mask", tested, Image.NEAREST) > 0
-    slices["test_lesion"] = Slices(tested, pictures("lesion", tested, Image.BILINEAR), masks)
+    masks = pictures("mask", tested, Image.Resampling.NEAREST) > 0
+    slices["test_lesion"] = Slices(tested, pictures("lesion", tested, Image.Resampling.BILINEAR), masks)
     write_slices(slices, images=folder / "images", masks=folder / "masks")
 
 
@@ -91,7 +94,7 @@ def seconds_an_iteration(run) -> float:
     return (time.process_time() - start) / len(TIMED)
 
 
-def train(model, folder: Path, weak: dict, seconds: float) -> tuple[str, int, float]:
+def train(model, folder: Path, weak: Weak, seconds: float) -> tuple[str, int, float]:
     """Train one system for about so many CPU seconds; returns its name, iterations and CPU seconds."""
     classifier = folder / model.classifier / "model.safetensors" if model.classifier else None
     make = partial(
@@ -106,7 +109,7 @@ def train(model, folder: Path, weak: dict, seconds: float) -> tuple[str, int, fl
         timed=True,
     )
     an_epoch = max(1, int(seconds / EPOCHS / seconds_an_iteration(make(weak=weak))))
-    run, start = make(weak=weak | {"iterations": an_epoch}), time.process_time()
+    run, start = make(weak={**weak, "iterations": an_epoch}), time.process_time()
     output = folder / model.name
     train_weakly(
         run,
@@ -121,7 +124,7 @@ def train(model, folder: Path, weak: dict, seconds: float) -> tuple[str, int, fl
 def score(heat: np.ndarray, masks: np.ndarray, limits: tuple) -> dict:
     """Return the figures of one row of the printed table."""
     curve = threshold_curve(count_pixels(heat, masks))
-    best = curve.loc[curve["dice"].idxmax()]
+    best = curve.iloc[int(curve["dice"].argmax())]
     return {
         "AUPRC": area_under_curve(curve),
         "best DSC": best["dice"],
