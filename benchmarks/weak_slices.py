@@ -41,7 +41,7 @@ EPOCHS = 10
 TIMED = range(11, 17)  # iterations; VA-GAN's first ten take more steps of the critic
 
 
-def read_weak(size: int) -> tuple[dict, dict, dict]:
+def read_weak(size: int) -> tuple[Weak, dict, dict]:
     """All systems, and the phantom's settings but for what so few real slices need.
 
     Learning rate and adversarial weight were the best of four tried on lesion slices 61 to 80, trained on the
