@@ -39,7 +39,7 @@ def make(
         slices=slices,
         classifier=classifier,
         weak=weak,
-        checkpoint_seconds=weak["checkpoint_seconds"],
+        checkpoint_seconds=0,  # a state after every epoch
         seed=5,
         code=list(code),
         threads=1,
