@@ -25,8 +25,8 @@ def extend(sections: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) ->
         seen: paths of the configurations that extend this one, directly or through others.
 
     Raises:
-        InputError: there is no such file, the file is no configuration, or the configurations extend each other
-            in a circle.
+        InputError: there is no such file, the file is no configuration, or the configurations
+            extend each other in a circle.
     """
     if "extends" not in sections:
         return sections

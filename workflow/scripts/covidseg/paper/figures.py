@@ -1,4 +1,4 @@
-"""What all figures share: the drawing back end, the line that names the configuration, the writing of files."""
+"""What all figures share: the drawing back end, the line that names the configuration, the files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,8 +34,8 @@ def caption(figure: plt.Figure, title: str, bottom: str, remarks: Sequence[str] 
 def _freeze_layout(figure: plt.Figure) -> None:
     """Fix the layout, with all positions rounded to six decimals.
 
-    The layout solver's positions may differ in their last bits. Matplotlib derives the ids in an SVG from exact
-    positions, so that without rounding the same figure could give different files.
+    The layout solver's positions may differ in their last bits. Matplotlib derives the ids in an SVG from
+    exact positions, so that without rounding the same figure could give different files.
     """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
