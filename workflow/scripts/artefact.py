@@ -1,4 +1,4 @@
-"""Make one table or figure of a paper, by the module of its kind."""
+"""Make one table or figure of a paper with the module of its kind in covidseg/paper/."""
 
 import importlib
 from pathlib import Path

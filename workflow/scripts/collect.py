@@ -1,4 +1,4 @@
-"""Join all scores."""
+"""Join the scores of all models and localisers in one table."""
 
 from pathlib import Path
 

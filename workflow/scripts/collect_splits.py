@@ -1,4 +1,4 @@
-"""Join the splits of all data sets."""
+"""Join the splits of all data sets in one file."""
 
 from covidseg.cases.splits import read_splits
 from covidseg.files import write_json

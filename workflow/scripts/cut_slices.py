@@ -1,4 +1,4 @@
-"""Cut slices with infection out of a data set's volumes."""
+"""Cut slices that show infection out of the volumes of a data set."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Fetch one archive, or write the phantom of it."""
+"""Download one archive, or write its phantom."""
 
 from pathlib import Path
 
@@ -8,7 +8,11 @@ from covidseg.job import job
 
 
 def write_phantom(path: Path) -> None:
-    """Imports here and below: each half of them takes its second, and a job needs one half."""
+    """Write the archive's phantom: generated scans with the file names and formats of the real archive.
+
+    This function and the next one import the library themselves. Each of the two imports takes about a
+    second, and a job needs only one of them.
+    """
     from covidseg.archives.phantom.hosts import write_archive
 
     with atomic_path(path) as temporary:

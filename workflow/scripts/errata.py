@@ -1,4 +1,4 @@
-"""Turn the misprints' Markdown into a page."""
+"""Turn the list of the papers' misprints from Markdown into an HTML page."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Write a data set's cases and folds as nnU-Net reads them."""
+"""Write the cases and folds of a data set in the layout that nnU-Net reads."""
 
 from pathlib import Path
 

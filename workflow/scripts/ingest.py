@@ -1,4 +1,4 @@
-"""Turn a data set's archives into cases."""
+"""Turn the archives of a data set into cases: one scan and one label file per case."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Write the table of licences and citations."""
+"""Write the table of the data sets' licences and citations."""
 
 from pathlib import Path
 

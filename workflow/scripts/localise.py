@@ -1,4 +1,4 @@
-"""Draw a localiser's heat maps of a data set's test slices."""
+"""Write the heat maps of a localiser on the test slices of a data set."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Segment with one model the cases that it is evaluated on."""
+"""Segment all cases that one model is evaluated on."""
 
 from pathlib import Path
 

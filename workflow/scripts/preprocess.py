@@ -1,4 +1,4 @@
-"""Bring a data set's cases to the target spacing."""
+"""Resample the cases of a data set to the target spacing, and normalise their intensities."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Score a model's predictions on every data set it is evaluated on."""
+"""Score the predictions of one model on every data set that the model is evaluated on."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Score a localiser's heat maps on every data set it is evaluated on."""
+"""Score the heat maps of one localiser on every data set that the localiser is evaluated on."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Read a data set's slices from its archive."""
+"""Read the slices of a data set from its archive."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Write which cases of a data set train and which test."""
+"""Write which cases of a data set are for training and which are for testing, per fold."""
 
 from pathlib import Path
 

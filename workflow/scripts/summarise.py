@@ -1,4 +1,4 @@
-"""Summarise the scores of every strategy."""
+"""Write the mean scores of every strategy."""
 
 from pathlib import Path
 

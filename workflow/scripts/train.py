@@ -1,4 +1,4 @@
-"""Train one model (rules pretrain and train)."""
+"""Train one model (the rules `pretrain` and `train`)."""
 
 from pathlib import Path
 

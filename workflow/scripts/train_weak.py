@@ -1,4 +1,4 @@
-"""Train one system on image-level labels."""
+"""Train one weakly supervised system, which learns from image-level labels."""
 
 from pathlib import Path
 

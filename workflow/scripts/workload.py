@@ -1,4 +1,4 @@
-"""Print how many jobs, hours and gigabytes the whole DAG takes."""
+"""Print how many jobs, hours and gigabytes the whole workflow (DAG) takes."""
 
 from pathlib import Path
 
@@ -17,7 +17,8 @@ if __name__ == "__main__":
         rules = {rule: Rule(*asked) for rule, asked in params.rules.items()}
         jobs = list_jobs(root / "Snakefile", snakemake.config, rules)
         if params.owner not in (None, name):
-            jobs["to_do"] = True  # in a checkout of its own
+            # results/ is another configuration's: this one needs its own checkout, where nothing is done yet.
+            jobs["to_do"] = True
         config = load_configuration(snakemake.config, "configuration", root / "config")
         results = Path("results") if params.owner == name else None
         known = gather(config, rules, jobs, results=results, logs=Path("logs"))

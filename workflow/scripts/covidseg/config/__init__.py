@@ -1,1 +1,1 @@
-"""What shall run."""
+"""The configuration: which models are trained and scored, and which tables and figures are made."""

@@ -1,4 +1,4 @@
-"""Which models a table or figure shows: artefacts.yaml beside experiments.yaml."""
+"""Which models a table or figure shows: artefacts.yaml, checked against experiments.yaml."""
 
 from collections.abc import Mapping
 from itertools import product
@@ -13,7 +13,7 @@ from covidseg.config.sheets import Sections
 from covidseg.errors import InputError
 
 ROWS: tuple[Literal["rows", "columns"], ...] = ("rows", "columns")  # keys that name experiments
-TRAINING = ("", "")  # the panel of a training itself, which has neither region nor split
+TRAINING = ("", "")  # (region, split) of a figure about a training itself, which has neither
 
 
 def named(
@@ -21,7 +21,8 @@ def named(
 ) -> dict[str, list[Experiment]]:
     """Return the experiments of each row or column of an artefact.
 
-    It names one or several of experiments.yaml; a row there with sources stands for one experiment a source.
+    A row or column names one or several rows of experiments.yaml. A row of experiments.yaml that has sources
+    stands for one experiment per source.
     """
     return {
         row: [
@@ -35,14 +36,21 @@ def named(
 
 
 def shown_rows(artefact: ArtefactEntry) -> Mapping[str, str | list[str]]:
-    """Return printed name -> experiments of the rows, columns or localisers; of data sets there are none."""
+    """Return printed name -> names of the experiments, of the rows, columns or localisers of an artefact.
+
+    The result is empty for an artefact that shows data sets and no models.
+    """
     if "experiment" in artefact:
         return {artefact["experiment"]: artefact["experiment"]}
     return artefact.get("rows") or artefact.get("columns") or artefact.get("localisers") or {}
 
 
 def panels(artefact: ArtefactEntry) -> list[tuple[str, str]]:
-    """Return (region, split) of each panel, of a visual's regions, of the lesions that localisers find."""
+    """Return the (region, split) pairs that an artefact shows.
+
+    A table or violin plot lists its panels. A figure of a training has TRAINING alone. A figure of cases has
+    one pair per region, and a figure of localisers has the region "lesion".
+    """
     if "panels" in artefact:
         return [(panel["region"], panel["split"]) for panel in artefact["panels"]]
     if "experiment" in artefact:
@@ -57,7 +65,10 @@ def check_artefacts(
     sections: Sections,
     path: Path,
 ) -> None:
-    """Raise InputError for the first artefact that shows what there is not, with what there is."""
+    """Raise InputError for the first artefact that cannot be made.
+
+    For an unknown name, the message lists the known names.
+    """
     known = dict.fromkeys(sorted({*experiments, *(experiment.row for experiment in experiments.values())}))
     for artefact, where in (
         (artefact, f"{path}: {paper}.{name}")

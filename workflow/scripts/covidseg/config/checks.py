@@ -1,4 +1,4 @@
-"""What is named in the configuration must exist."""
+"""Checks of the keys and names in the configuration: each must be known."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from covidseg.errors import InputError
 from covidseg.training.sections import Options
 
-# Section -> its former key -> the key's name now: a configuration of one's own may be older than a name.
+# Section -> former key -> present key. A user's own configuration may still have the former key.
 RENAMED = {"weak": {"setting": "variant", "settings": "variants"}}
 
 
 def check_renamed(sections: Mapping[str, Any], name: str) -> None:
-    """Raise InputError, which calls the configuration `name`, at the first key that has another name now."""
+    """Raise InputError for the first key that has been renamed; the message starts with `name`."""
     for section, keys in RENAMED.items():
         for old, new in keys.items():
             if isinstance(sections.get(section), dict) and old in sections[section]:
@@ -21,7 +21,13 @@ def check_renamed(sections: Mapping[str, Any], name: str) -> None:
 def check_options(
     options: Options, allowed: Mapping[str, tuple[object, ...] | type[int] | type[float]], where: str
 ) -> None:
-    """Raise InputError unless the options are those allowed: key -> tuple of values, or a type."""
+    """Raise InputError unless the options have exactly the allowed keys, with allowed values.
+
+    Args:
+        options: of a strategy or system.
+        allowed: key -> tuple of the allowed values, or the type of a positive number.
+        where: file and key of the options, for messages.
+    """
     for key in options.keys() ^ allowed.keys():
         verb = "unknown" if key in options else "missing"
         raise InputError(f"{where}: {verb} option {key!r}; expected: {', '.join(allowed) or 'none'}")
@@ -34,7 +40,7 @@ def check_options(
 
 
 def check_known(names: Iterable[object], known: Collection[object], where: str, kind: str) -> None:
-    """Raise InputError at the first name that is not known, with those that are."""
+    """Raise InputError for the first unknown name. `kind` says what is named, such as "data set"."""
     for name in names:
         if name not in known:
             raise InputError(f"{where}: unknown {kind} {name!r}; allowed: {', '.join(map(str, known))}")

@@ -1,4 +1,4 @@
-"""The checked configuration, and what follows from several of its sheets together."""
+"""The checked configuration, and what follows from several of its files together."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,16 +35,17 @@ class Configuration:
     Attributes:
         sections: content of the chosen configuration (config.yaml, paper.yaml, public.yaml), complete: key ->
             a section such as `plan` and `training`, or a single value such as `name` and `seed`.
-        datasets: datasets.yaml.
-        missing: the data sets that `without` leaves out -> its entry that does.
-        all_experiments: experiments.yaml with its sources, expanded, and all localisers; by name.
-        experiments: those that need no missing data set, of sources reduced to what is there.
-        weak_models: section weak of experiments.yaml: what is trained on image-level labels.
-        localisers: likewise: what is scored.
-        artefacts: artefacts.yaml.
-        source_titles: source -> its name in the tables, "none" included.
-        splits: splits.json.
-        folder: config/.
+        datasets: content of datasets.yaml.
+        missing: data set that is left out -> the entry of `without` that leaves it out.
+        all_experiments: name -> experiment: all of experiments.yaml, pre-trainings and localisers included.
+        experiments: name -> experiment that needs no missing data set, without the localisers. A source has
+            only those of its data sets that are not missing.
+        weak_models: name -> system to train on image-level labels (section `weak` of experiments.yaml).
+        localisers: name -> localiser that is scored (section `weak` of experiments.yaml).
+        artefacts: paper -> name -> entry of artefacts.yaml.
+        source_titles: source, or "none" -> its name in the tables.
+        splits: content of splits.json.
+        folder: the folder config/.
     """
 
     sections: Sections
@@ -60,7 +61,7 @@ class Configuration:
     folder: Path
 
     def case_names(self, dataset: str) -> list[str] | None:
-        """Return a data set's cases where they are known beforehand: the phantom's or the published ones."""
+        """Return the names of a data set's cases; None if they are not known before ingesting."""
         published = self._published_split(dataset)
         if not (wanted := self._phantoms().get(dataset)):
             if "cases" in self.datasets[dataset]:
@@ -76,26 +77,26 @@ class Configuration:
         return self.splits.get(self.datasets[dataset].get("split", ""))
 
     def _phantoms(self) -> dict[str, int | list[str]]:
-        """Return the data sets whose archives are generated -> number or names of their cases."""
+        """Return data set whose archives are generated -> number or names of its cases."""
         phantom = self.sections["phantom"]
         return phantom["cases"] if phantom else {}
 
     def archived_apart(self, dataset: str) -> list[str] | None:
-        """Return a data set's cases where each lies in an archive of its own; else its archives tell."""
+        """Return the names of a data set's cases if each case has an archive of its own, else None."""
         apart = any("{case}" in path for path in archive_paths(self.datasets[dataset]))
         return self.case_names(dataset) if apart else None
 
     def archives(self, dataset: str) -> list[str]:
-        """Return the paths below data/raw of the archives that a data set's scans and labels lie in."""
+        """Return the archives of a data set's scans and labels, as paths below data/raw."""
         paths = archive_paths(self.datasets[dataset])
         return sorted(
             {path.format(case=case) for path in paths for case in (self.case_names(dataset) or [""])}
         )
 
     def phantom_cases(self, host: str, archive: str) -> dict[str, list[str]]:
-        """Return the cases that a phantom archive holds, and all of its host's, its `cohort`.
+        """Return the `cases` in a phantom archive, and the `cohort`: all cases of the archive's host.
 
-        Several data sets may use one archive, as scans and lungs of the same patients do.
+        Several data sets may use one archive, for example two with different labels of the same scans.
         """
         users = [name for name in self._phantoms() if self._uses_host(name, host)]
         cases = {name: self.case_names(name) or [] for name in users}
@@ -113,7 +114,7 @@ class Configuration:
         return dataset in self._phantoms()
 
     def origin(self, host: str, archive: str) -> Origin:
-        """Return where data/raw/<host>/<archive> comes from, with all that must lie in it."""
+        """Return where data/raw/<host>/<archive> comes from, and which files the archive must contain."""
         members: dict[str, list[str] | None] = {}
         for name, dataset in self.datasets.items():
             for kind in (key for key in KINDS if key in dataset):
@@ -122,7 +123,7 @@ class Configuration:
         return replace(read_origin(self.datasets, host, archive, self.folder), members=members)
 
     def _own_names(self, dataset: str) -> list[str] | None:
-        """Return a data set's cases as its archives call them, where they are known beforehand."""
+        """Return the names that a data set's archives give its cases; None if not known beforehand."""
         if "case_name" not in self.datasets[dataset]:
             return None
         prefix, suffix = self.datasets[dataset]["case_name"].split("{case}")
@@ -130,7 +131,7 @@ class Configuration:
         return [case.removeprefix(prefix).removesuffix(suffix) for case in names] or None
 
     def remarks(self, artefact: ArtefactEntry) -> list[str]:
-        """Return what must be said below a table or figure: what is not run; patients who train and test."""
+        """Return the sentences below a table or figure: what is not run; patients in training and test."""
         series = self.series(artefact)
         shown = titles_needing(artefact, self.missing) if "datasets" in artefact else rows_needing(series)
         leaks = self._leak_remarks(series) if "rows" in artefact else []
@@ -147,7 +148,7 @@ class Configuration:
         return [describe_leaks(sorted(leaks, key=str))] if leaks else []
 
     def series(self, artefact: ArtefactEntry) -> list[Series]:
-        """Return the scores behind a table or figure, in the paper's words and order."""
+        """Return which scores a table or figure shows, with the paper's names and in its order."""
         return [
             self._series(row, experiment, panel)
             for row, experiments in named(shown_rows(artefact), self.all_experiments).items()
@@ -173,12 +174,12 @@ class Configuration:
         )
 
     def _places(self, experiment: Experiment) -> dict[tuple[str, str], str]:
-        """Return (region, split) -> the data set that it is scored on."""
+        """Return (region, split) -> the data set that the experiment is scored on; "" for TRAINING."""
         places = experiment.places(self.datasets)
         return {TRAINING: ""} | {panel: dataset for panel, (dataset, _) in places.items()}
 
     def predictions(self, artefact: ArtefactEntry) -> Shown:
-        """Return what a visual artefact shows: column -> region -> experiment, data set and class."""
+        """Return what a figure of cases shows: column -> region -> experiment, data set and class."""
         shown: Shown = {column: {} for column in artefact["columns"]}
         for one in (one for one in self.series(artefact) if one.runs):
             places = self.experiments[one.experiment].places(self.datasets)

@@ -1,42 +1,43 @@
 """The shape of artefacts.yaml: one entry per table or figure.
 
-config/artefacts.yaml says what the keys mean, and the registry of kinds which of them an entry must have.
+The comments in config/artefacts.yaml explain the keys. The registry of kinds (kinds.py) says which keys an
+entry must have.
 """
 
 from typing import Literal, TypedDict
 
 
 class Panel(TypedDict):
-    """What is scored: a region, at a split of the data."""
+    """What one panel shows: the scores of one region at one split of the data."""
 
     region: str
     split: str
 
 
 class ArtefactEntry(TypedDict, total=False):
-    """An entry of artefacts.yaml; its kind decides which of the keys it has.
+    """An entry of artefacts.yaml. Which keys an entry has depends on its kind.
 
     Attributes:
         kind: key of KINDS.
-        title: above the table or figure.
-        published: name of the table in config/published.csv, or of several.
-        rows: name of the row in config/published.csv -> experiment, or several.
-        columns: printed name -> experiment, or several.
-        panels: what is scored.
+        title: printed above the table or figure.
+        published: name of the table in config/published.csv, or names of several tables.
+        rows: name of the row in config/published.csv -> name of the experiment, or of several.
+        columns: printed name -> name of the experiment, or of several.
+        panels: the regions and splits whose scores are shown.
         across: what the columns of a printed table are.
-        metrics: as in config/published.csv.
-        unit: of the scores.
-        folds: whether every fold is printed (the default) or the average alone.
-        datasets: printed name -> data sets, with different labels of the same patients.
+        metrics: names of the metrics, as in config/published.csv.
+        unit: unit of the printed scores.
+        folds: whether every fold is printed ("each", the default) or only the average.
+        datasets: printed name -> names of data sets, which label the same patients differently.
         truth: the data set whose scans and labels a figure shows.
-        regions: of the truth; the last one chooses the slice.
-        split: of the data.
+        regions: regions of `truth` to show; the slice is the one that shows most of the last region.
+        split: name of the split in the scores.
         fold: number of the fold.
-        cases: number of the cases or slices that are shown.
-        experiment: whose relations are shown.
-        left, right: names of the two relation matrices.
-        curve: column of log.csv.
-        localisers: printed name -> localiser.
+        cases: number of cases or slices to show.
+        experiment: name of the experiment whose relation matrices are shown.
+        left, right: names of the two relation matrices that are compared.
+        curve: column of log.csv that is plotted.
+        localisers: printed name -> name of the localiser.
         segmented: printed name of the localiser whose segmentation is shown.
     """
 
@@ -64,6 +65,6 @@ class ArtefactEntry(TypedDict, total=False):
     segmented: str
 
 
-# Where a figure of cases finds the segmentation of a region; class is that in the predictions.
+# Where a figure of cases finds the segmentation of a region; `class` is the label id in the predictions.
 Place = TypedDict("Place", {"experiment": str, "dataset": str, "class": int})
-Shown = dict[str, dict[str, Place]]  # printed column -> region -> where it is found
+Shown = dict[str, dict[str, Place]]  # printed column -> region -> where its segmentation is

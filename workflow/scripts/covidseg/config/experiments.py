@@ -1,4 +1,4 @@
-"""The models to train: experiments.yaml, checked and expanded to one experiment a source."""
+"""The models to train: experiments.yaml, checked and expanded to one experiment per source."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,22 +16,23 @@ from covidseg.training.strategies import STRATEGIES
 
 @dataclass(frozen=True)
 class Experiment:
-    """One row of models, one a fold.
+    """One experiment: the same training for every fold, with one model per fold.
 
     Attributes:
-        name: of its folders.
-        row: of experiments.yaml that it comes from.
-        paper: that it belongs to first.
+        name: name of the experiment and of its folders.
+        row: key of the row of experiments.yaml that the experiment comes from.
+        paper: the first paper that the experiment belongs to.
         strategy: key of STRATEGIES.
-        source: key of `sources`, the other people's data that it learns from, or "none".
-        train: data sets.
-        folds: number of models.
+        source: key of `sources`, the further data that the model learns from, or "none".
+        train: names of the data sets that the model is trained on.
+        folds: number of models, one per fold.
         evaluate: data set -> name of the split in the scores.
         classes: output channel of the network -> region; channel 0 is the background.
-        labels: data set -> its label id -> output channel; ids the model does not know are left out.
-        watched: data sets whose held-out cases are validated on while training; never the target's.
-        options: of the strategy.
-        source_datasets: data sets of the source, where the strategy trains on them apart.
+        labels: data set -> its label id -> output channel; ids that the model does not know are left out.
+        watched: data sets whose held-out cases serve for validation during training. The target data set is
+            never among them.
+        options: options of the strategy.
+        source_datasets: data sets of the source, if the strategy trains on them as well.
     """
 
     name: str
@@ -50,13 +51,13 @@ class Experiment:
 
     @property
     def pretraining(self) -> str | None:
-        """Name of the experiment whose model it starts from."""
+        """Name of the experiment whose weights the training starts from; None for random weights."""
         random = not STRATEGIES[self.strategy].needs_source
         random = random or self.options.get("general_encoder") == "random"
         return None if random else f"pretrain-{self.source}"
 
     def places(self, datasets: Datasets) -> dict[tuple[str, str], tuple[str, int]]:
-        """Return (region, split) that it is scored on -> (data set, class in its predictions)."""
+        """Return (region, split) of the scores -> (data set, class in the predictions)."""
         return {
             (datasets[dataset]["regions"][label], split): (dataset, number)
             for dataset, split in self.evaluate.items()
@@ -64,7 +65,7 @@ class Experiment:
         }
 
     def for_scoring(self) -> ScoredExperiment:
-        """Return what the scores depend on, and the columns by which they tell of the model."""
+        """Return what the scores depend on, and the columns that name the model in scores.csv."""
         return {
             "name": self.name,
             "paper": self.paper,
@@ -75,7 +76,7 @@ class Experiment:
         }
 
     def for_training(self) -> TrainedExperiment:
-        """Return what a training depends on: another test set trains nothing anew."""
+        """Return what a training depends on. A test set is not part of it: a new one reruns no training."""
         return {
             "name": self.name,
             "strategy": self.strategy,
@@ -89,7 +90,7 @@ class Experiment:
 
 
 class ExpandedRow(TypedDict):
-    """What an Experiment takes from its row, before its classes are numbered; attributes as there."""
+    """The attributes of an Experiment that come from its row, before the classes are numbered."""
 
     name: str
     row: str
@@ -106,16 +107,16 @@ class ExpandedRow(TypedDict):
 def expand_experiments(
     sheet: ExperimentSheet, datasets: Datasets, target: str, path: Path
 ) -> dict[str, Experiment]:
-    """Turn experiments.yaml into experiments: pretrain-<source> first, then each row once a source.
+    """Turn experiments.yaml into experiments: pretrain-<source> first, then each row once per source.
 
     Args:
         sheet: content of experiments.yaml.
         datasets: content of datasets.yaml.
-        target: the data set that all is about (the configuration's plan.target).
-        path: of experiments.yaml, for messages.
+        target: the configuration's plan.target.
+        path: path of experiments.yaml, for messages.
 
     Raises:
-        InputError: names the file, the key, the value and what is allowed.
+        InputError: a row is wrong; the message has the file, the key, the value and what is allowed.
     """
     rows = [_pretraining(name, row, datasets, path) for name, row in sheet["sources"].items()]
     for name, row in sheet["experiments"].items():
@@ -161,7 +162,7 @@ def _pretraining(source: str, row: SourceRow, datasets: Datasets, path: Path) ->
 def _rows(
     name: str, row: ExperimentRow, sources: dict[str, SourceRow], datasets: Datasets, path: Path
 ) -> list[tuple[str, ExpandedRow]]:
-    """Return a row's experiments, once a source, each behind how the lesions of its data sets are joined."""
+    """Return (how the lesions of the data sets are joined, experiment) once per source of a row."""
     where = f"{path}: experiments.{name}"
     check_known([row["strategy"]], STRATEGIES, f"{where}.strategy", "strategy")
     check_known(row["train"], datasets, f"{where}.train", "data set")
@@ -203,7 +204,10 @@ def _check_sources(row: ExperimentRow, needed: bool, sources: dict[str, SourceRo
 
 
 def _refuse_unlabelled(row: ExpandedRow, datasets: Datasets, where: str) -> None:
-    """What one data set labels and another does not would be background in the other."""
+    """Raise InputError if the training data sets label different regions.
+
+    A region that only one data set labels would count as background in the cases of the other data sets.
+    """
     regions = {
         name: sorted(
             {"lesion" if region in LESIONS else region for region in datasets[name]["regions"].values()}
@@ -216,7 +220,10 @@ def _refuse_unlabelled(row: ExpandedRow, datasets: Datasets, where: str) -> None
 
 
 def _refuse_scans_trained_on(row: ExpandedRow, datasets: Datasets, where: str) -> None:
-    """The same scans under another name would be tested on whole, training cases and all."""
+    """Raise InputError if a test data set has the scans of a training data set under another name.
+
+    All cases of such a test data set would be tested on, the training cases included.
+    """
     for name in set(row["evaluate"]) - set(row["train"]):
         for trained in row["train"]:
             if _same_scans(name, trained, datasets):
@@ -230,7 +237,7 @@ def _same_scans(name: str, other: str, datasets: Datasets) -> bool:
 
 
 def _classes(train: tuple[str, ...], datasets: Datasets, lesions: str) -> dict[int, str]:
-    """Number the regions of the training data sets from 1; all lesions are one class in a "union"."""
+    """Number the regions of the training data sets from 1; with "union", all lesions are one class."""
     regions = {region: None for name in train for _, region in sorted(datasets[name]["regions"].items())}
     if lesions == "union" and regions.keys() >= set(LESIONS):
         del regions["infection"]
@@ -240,7 +247,10 @@ def _classes(train: tuple[str, ...], datasets: Datasets, lesions: str) -> dict[i
 def _labels(
     row: ExpandedRow, classes: dict[int, str], datasets: Datasets, where: str
 ) -> dict[str, dict[int, int]]:
-    """Return each data set's label ids as output channels: of their own region, else of the other lesion."""
+    """Return data set -> label id -> output channel of the label's region.
+
+    A lesion or infection without a channel of its own takes the channel of the other of the two.
+    """
     channels = {region: channel for channel, region in classes.items()}
     for region, other in (LESIONS, LESIONS[::-1]):
         if other in channels:

@@ -17,15 +17,16 @@ STAGED: tuple[Literal["features", "kernels", "strides"], ...] = ("features", "ke
 
 
 def extend(sections: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Return the sections, with all that they leave to the configuration that their key `extends` names.
+    """Return the sections, completed by the configuration that their key `extends` names.
 
     Args:
-        sections: of a configuration, command-line overrides included.
-        path: of it; the other one lies beside it.
-        seen: the configurations that lead here.
+        sections: content of a configuration, command-line overrides included.
+        path: path of the configuration; the extended configuration lies in the same folder.
+        seen: paths of the configurations that extend this one, directly or through others.
 
     Raises:
-        InputError: there is no such file, it is not a configuration, or it leads back here.
+        InputError: there is no such file, the file is no configuration, or the configurations
+            extend each other in a circle.
     """
     if "extends" not in sections:
         return sections
@@ -51,7 +52,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def check_sections(sections: Sections, name: str, datasets: Datasets) -> None:
-    """Raise InputError, which calls the configuration `name`, for what a schema cannot see."""
+    """Raise InputError for what a JSON schema cannot find; the message starts with `name`."""
     plan, network = sections["plan"], sections["network"]
     check_known([plan["target"]], datasets, f"{name}: plan.target", "data set")
     check_known(sections["without"], datasets, f"{name}: without", "data set")
@@ -83,7 +84,11 @@ def check_lungs(
     datasets: Datasets,
     name: str,
 ) -> None:
-    """Raise InputError unless volumes' lungs are cut out by the truth or by one model, which saw none."""
+    """Raise InputError unless weak.lungs names lungs that slices can be cut out with.
+
+    Allowed are "truth", the labels of the volumes, and each experiment that has a single model and segments
+    the lungs of the volumes at split "test".
+    """
     able = [
         experiment.name
         for experiment in experiments.values()

@@ -1,4 +1,4 @@
-"""Which scores make a row of a table, or a violin."""
+"""Which scores make up one row of a table, or one violin."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,15 @@ class Series:
     """The scores behind one row of a table in one of its panels, or behind one violin.
 
     Attributes:
-        row: its name in the paper's words.
-        source: likewise, of the other people's data it learns from.
-        region: that is scored.
-        split: of the scores.
-        experiment: ours.
-        folds: number of its models.
-        runs: whether it is run and scored there; the configuration may be without a data set that it needs.
-        left_out: the names of these, of its source's too, where it is run on less than the paper's.
+        row: the paper's name for the row.
+        source: the paper's name for the source that the model learns from, or "none".
+        region: region that is scored.
+        split: name of the split in the scores.
+        experiment: name of our experiment.
+        folds: number of the experiment's models.
+        runs: whether this configuration runs the experiment and scores it in this region and split.
+        left_out: entries of the configuration's `without` that take away data sets which the experiment would
+            learn from or be scored on, separated by commas; empty if nothing is missing.
     """
 
     row: str

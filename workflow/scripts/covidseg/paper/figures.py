@@ -13,7 +13,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
-CHARACTERS_PER_INCH = 16  # of the bottom line
+CHARACTERS_PER_INCH = 16  # in the bottom line
 # The papers' red, green and blue, of Okabe and Ito's palette.
 REGION_COLOURS = {
     "left_lung": "#D55E00",
@@ -32,7 +32,11 @@ def caption(figure: plt.Figure, title: str, bottom: str, remarks: Sequence[str] 
 
 
 def _freeze_layout(figure: plt.Figure) -> None:
-    """Lay out once, and round: the solver ends some bits apart, and all bits go into an SVG's ids."""
+    """Fix the layout, with all positions rounded to six decimals.
+
+    The layout solver's positions may differ in their last bits. Matplotlib derives the ids in an SVG from
+    exact positions, so that without rounding the same figure could give different files.
+    """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for part in figure.subfigs:

@@ -1,4 +1,4 @@
-"""The jobs of the whole DAG, those that are done among them, as Snakemake itself counts them."""
+"""The jobs of the whole DAG, done or still to do, as Snakemake itself counts them."""
 
 import io
 import json
@@ -20,10 +20,10 @@ class Rule:
     """What a rule asks for.
 
     Attributes:
-        outputs: files or folders a job.
-        minutes: the limit of a job's time.
-        threads: of a job.
-        gpu: whether it asks for one.
+        outputs: number of files or folders per job.
+        minutes: limit of a job's run time.
+        threads: threads per job.
+        gpu: whether a job asks for a GPU.
     """
 
     outputs: int
@@ -33,13 +33,14 @@ class Rule:
 
 
 def list_jobs(snakefile: Path, sections: Mapping[str, Any], rules: dict[str, Rule]) -> pd.DataFrame:
-    """Return one row a job that makes files: rule, its first file, and whether it is still to be done.
+    """Return one row per job that makes files: rule, first file, and whether the job is still to be done.
 
-    It is `snakemake --summary all` in a process of its own: the one that asks has another target's DAG.
-    No lock is taken, so a run that is going on may be asked about.
+    The rows come from `snakemake all --summary` in a new process. The Snakemake process that calls this
+    function was started for another target, so that its DAG has other jobs. The new process takes no lock:
+    it also works while a run is going on.
 
     Raises:
-        InputError: Snakemake refuses; its own words.
+        InputError: Snakemake failed; the message has the end of what Snakemake printed.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(sections, file)
@@ -52,7 +53,7 @@ def list_jobs(snakefile: Path, sections: Mapping[str, Any], rules: dict[str, Rul
 
 
 def read_summary(summary: str, rules: dict[str, Rule]) -> pd.DataFrame:
-    """Return the jobs of a summary, which has a line for every file: those of a job follow each other."""
+    """Return the jobs of a summary, which has one line per file; the lines of a job follow each other."""
     table = pd.read_csv(io.StringIO(summary), sep="\t")
     outputs = table["rule"].map({name: rule.outputs for name, rule in rules.items()})
     first = table.groupby("rule").cumcount() % outputs == 0
