@@ -126,15 +126,17 @@ class Run:
 
     def training(self, model):
         """Wait until a training stands at its gate; return its job."""
-        sign = self.gates / f"{model}.waiting"
 
         def waiting():
-            running = ask("squeue", "-h", "-t", "R", "-O", "JobID:20,NodeList:20,RestartCnt:20").splitlines()
-            found = sign.read_text().split() if sign.exists() else None
-            return found if found in [line.split() for line in running] else None
+            with suppress(OSError, ValueError):  # there is no sign yet, or half of one
+                sign = json.loads((self.gates / f"{model}.waiting").read_text())
+                listed = ask("squeue", "-h", "-t", "R", "-O", "JobID:20,NodeList:20,RestartCnt:20")
+                for number, node, restarts in map(str.split, listed.splitlines()):
+                    if (number, node) == (sign["job"], sign["node"]) and lives(sign):
+                        return Job(number, node, int(restarts))
+            return None
 
-        number, node, restarts = wait_for(waiting)
-        return Job(number, node, int(restarts))
+        return wait_for(waiting)
 
     def wait_until_finished(self, rule, count):
         """Wait until Snakemake has reported that so many jobs of a rule are finished."""
@@ -161,7 +163,7 @@ UP = ("idle", "mix", "alloc")
 
 
 def lives(holder):
-    """Whether the process that held a training lives, by its number in its node's own space."""
+    """Whether the process of a training lives, by its number in its node's own space."""
     space = holder["machine"].split()[-1]
     for status in Path("/proc").glob("[0-9]*/status"):
         with suppress(OSError):

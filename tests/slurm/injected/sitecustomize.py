@@ -4,6 +4,7 @@ Python imports a module of this name at every start. A training goes on once its
 file $COVIDSEG_GATES/<experiment>/fold<k>. So a fault meets a training in its middle, however fast the machine is.
 """
 
+import json
 import os
 import signal
 import time
@@ -40,11 +41,18 @@ def wait(gate):
     signal.signal(signal.SIGTERM, lambda *arguments: (listener(*arguments), stopped.append(True)))
     sign = gate.with_suffix(".waiting")
     sign.parent.mkdir(parents=True, exist_ok=True)
-    sign.write_text(" ".join(os.environ.get(name, "0") for name in WHO))
+    sign.write_text(json.dumps(describe_self()))
     while not gate.exists() and not stopped:
         time.sleep(0.1)
     sign.unlink(missing_ok=True)
     signal.signal(signal.SIGTERM, listener)
 
 
-WHO = ("SLURM_JOB_ID", "SLURMD_NODENAME", "SLURM_RESTART_COUNT")
+def describe_self():
+    """Return this process's job and node, and its number in the node's own space of processes."""
+    return {
+        "job": os.environ.get("SLURM_JOB_ID"),
+        "node": os.environ.get("SLURMD_NODENAME"),
+        "machine": str(Path("/proc/self/ns/pid").readlink()),
+        "process": os.getpid(),
+    }
