@@ -17,7 +17,7 @@ sys.path.insert(0, str(BASE / "workflow" / "scripts"))
 
 from covidseg.runs import internals
 
-# Only one configuration: two merged into each other would be a third that nobody wrote.
+# Only one configuration is read: two merged ones would be a third that nobody wrote.
 if not internals.chosen_files(workflow):
 
     configfile: "config/config.yaml"

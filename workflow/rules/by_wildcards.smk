@@ -1,23 +1,23 @@
-"""What rules read, by a job's wildcards: names, paths and parameters. No rules."""
+"""Functions that give a rule its names, paths and parameters by a job's wildcards. No rules."""
 
 
 def strategy_code(wildcards):
-    """Return the code that a training runs: its own strategy's module and no other's."""
+    """Return the code that a training runs, with the module of its own strategy and of no other."""
     return code("train", in_use.strategy_module(CONFIG, wildcards.experiment))
 
 
 def system_code(script, model):
-    """Return the code that a weakly supervised system runs: its own module and no other's."""
+    """Return the code that a weakly supervised system runs, with its own module and no other system's."""
     return code(script, in_use.system_module(CONFIG, model))
 
 
 def phantom_code(wildcards):
-    """Return the code behind a phantom archive; real archives are fetched anew for no line of code."""
+    """Return the code behind a phantom archive; None for a real one: edits of code download nothing."""
     return code("covidseg/archives/phantom/hosts") if phantom_of(wildcards) else None
 
 
 def keys(*names):
-    """Return a parameter: these keys of the data set's entry, which the rule reads."""
+    """Return a parameter's function, which picks the keys of the data set's entry that the rule reads."""
     return lambda wildcards: in_use.pick(CONFIG.datasets[wildcards.dataset], *names)
 
 
@@ -85,7 +85,7 @@ def phantom_of(wildcards):
 
 
 def addresses_of(wildcards):
-    """Return what, when it changes, makes another file of an archive."""
+    """Return an archive's addresses and checksums; if one changes, the archive is downloaded again."""
     if CONFIG.is_phantom(wildcards.dataset):
         return None
     origin = CONFIG.origin(wildcards.dataset, wildcards.archive)
@@ -113,7 +113,7 @@ def kind_of(wildcards):
 
 
 def inputs_of(wildcards):
-    """Return what an artefact is made from; the sheets of this checkout are in no storage."""
+    """Return the files that an artefact is made from; published.csv is in this checkout, not in a storage."""
     found = kind_of(wildcards).inputs(CONFIG, entry_of(wildcards))
     return {
         name: local(paths) if paths == "config/published.csv" else paths
@@ -126,12 +126,12 @@ def parameters_of(wildcards):
 
 
 def remarks_of(wildcards):
-    """Return the remarks on all that an artefact should show, on what it does not show as well."""
+    """Return the remarks on everything that an artefact should show, even on what it leaves out here."""
     return CONFIG.remarks(CONFIG.artefacts[wildcards.paper][wildcards.artefact])
 
 
 def outputs_of(kind):
-    """Return the files of a kind's artefacts, the page marked for the report."""
+    """Return the files of an artefact of a kind; its page is marked for Snakemake's report."""
     base = "results/paper/{paper}/{artefact}"
     page = report(
         base + kind.page, caption="../report/artefact.rst", category="{paper}"

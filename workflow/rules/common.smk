@@ -1,4 +1,4 @@
-"""The checked configuration, and what the rules share. No rules."""
+"""The checked configuration, and the functions and constants that the rules share. No rules."""
 
 import functools
 import os
@@ -18,12 +18,12 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 config.pop("extends", None)
-config.update(CONFIG.sections)  # with what the chosen file leaves to another
+config.update(CONFIG.sections)  # with the sections that the chosen file extends
 ARTEFACTS = in_use.shown_artefacts(CONFIG)
 TARGET = config["plan"]["target"]
 ENVIRONMENT = "../../envs/environment.yaml"
 MESSAGE = "{rule}: {output[0]} (log: {log})"  # one line per job on the terminal
-DAY = 1440  # minutes: of a training, which goes on in as many jobs as it needs
+DAY = 1440  # minutes; a longer training goes on in further jobs
 # Weights and description of the one model of a pre-training, or of a weakly supervised system.
 ONE_MODEL = [
     "results/models/{name}/fold0/model.safetensors",
@@ -32,7 +32,7 @@ ONE_MODEL = [
 
 
 def asks(*, memory_mb, minutes):
-    """Return a job's memory and time, of which every further attempt of the job asks for more."""
+    """Return a job's memory and run time; every further attempt of a failed job asks for more of both."""
     return {
         "mem_mb": lambda wildcards, attempt: attempt * memory_mb,
         "runtime": lambda wildcards, attempt: attempt * minutes,
@@ -40,12 +40,12 @@ def asks(*, memory_mb, minutes):
 
 
 def trains(*, memory_mb):
-    """Return what a training asks for: its time is no guess, since it goes on in another job."""
+    """Return a training's memory, GPU and run time. The time stays: a training goes on in another job."""
     return asks(memory_mb=memory_mb, minutes=DAY) | {"gpu": 1, "runtime": DAY}
 
 
 def trained(folder):
-    """Return what a training makes."""
+    """Return the output files of a training."""
     return {
         "model": f"{folder}/model.safetensors",
         "description": f"{folder}/model.json",
@@ -53,9 +53,9 @@ def trained(folder):
     }
 
 
-# The same bits on every x86-64 processor with AVX2. A newer processor would add in wider registers, and so
-# in another order; and MKL chooses its code by the processor's maker. Jobs inherit these variables, which
-# cost nothing measurable on phantoms.
+# These variables give float32 results the same bits on every x86-64 processor with AVX2. Without them a
+# newer processor adds in wider registers, and so in another order, and Intel's library MKL runs other code on
+# processors of other makers. Jobs inherit the variables. The variables cost no measurable time on phantoms.
 SAME_BITS = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
@@ -68,7 +68,7 @@ if config["training"]["precision"] == "float32":
 
 
 def one_of(names):
-    """Return a wildcard constraint; without names a pattern that nothing matches."""
+    """Return a wildcard constraint that allows these names; without names, a pattern that matches nothing."""
     return "|".join(names) or "(?!)"
 
 
@@ -86,7 +86,7 @@ wildcard_constraints:
 def code(*scripts):
     """Return checksums of scripts and of the library modules they import, directly or through others.
 
-    Snakemake does not see a script's imports. As a parameter, a changed module reruns the rules that use
-    it, and only those.
+    Snakemake does not see a script's imports. The checksums are a parameter of the
+    rules, so that a changed module reruns the rules that use the module, and no other rules.
     """
     return code_of(BASE / "workflow" / "scripts", scripts)

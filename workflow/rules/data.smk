@@ -12,7 +12,7 @@ rule download:
         **asks(memory_mb=1000, minutes=720),
         downloads=1,
     params:
-        # Of phantoms alone: nobody fetches 40 GB again because a line of code has changed.
+        # Only for phantoms: a changed line of code must not download 40 GB again.
         code=phantom_code,
         origin=addresses_of,
         phantom=phantom_of,

@@ -23,7 +23,7 @@ rule predict:
         inference=config["inference"],
         device=config["training"]["device"],
         precision=config["training"]["precision"],
-        # Not an output: a restart goes on with the cases that are not written yet.
+        # Not an output, which Snakemake would delete: a restart goes on with the missing cases.
         partial="results/partial/predictions/{experiment}/fold{fold}",
     message:
         MESSAGE

@@ -72,13 +72,13 @@ PROVENANCE = "results/paper/provenance.json"
 
 
 def write_provenance():
-    """Write the origin of this run's results. The import is here, since every job reads the Snakefile."""
+    """Write the origin of this run's results. Only this function needs the import."""
     from covidseg.runs import provenance
 
     provenance.write_provenance(Path(PROVENANCE), CONFIG, root=BASE)
 
 
 def provenance_page():
-    """Return the provenance page of the last run, if there is one; no rule makes it, so it reruns nothing."""
+    """Return the provenance page of the last run, if there is one. No rule makes the page."""
     page = Path(PROVENANCE).with_suffix(".html")
     return [local(str(page))] if page.exists() else []

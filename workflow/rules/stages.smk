@@ -1,4 +1,4 @@
-# The pipeline in five parts, by the names that dvc.yaml calls them by.
+# The pipeline in five parts. dvc.yaml calls the parts by these names.
 
 
 rule fetched:

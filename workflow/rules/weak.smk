@@ -66,7 +66,7 @@ rule cut_slices:
 
 rule train_weak:
     input:
-        # No folder of masks: the labels are of whole slices.
+        # No folder of masks: a label belongs to a whole slice.
         slices=expand("results/slices/{dataset}/images", dataset=slices_of),
         classifier=expand(ONE_MODEL, name=classifier_of),
     output:

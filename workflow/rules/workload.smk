@@ -1,7 +1,7 @@
 # How much there is to run, for `snakemake workload`.
 
 
-# No output: it runs whenever it is asked for, and beside another run, whose lock is one of files.
+# Without outputs the rule runs whenever it is asked for, also while another run has locked its own files.
 rule workload:
     log:
         "logs/workload.log",

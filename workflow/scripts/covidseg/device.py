@@ -1,4 +1,4 @@
-"""Where and in which precision a network runs."""
+"""The device that a network runs on, and the precision of its arithmetic."""
 
 import ctypes
 from contextlib import AbstractContextManager
@@ -14,7 +14,7 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 @dataclass(frozen=True)
 class Compute:
-    """A device and the type of a network's arithmetic on it."""
+    """A device, and the floating-point type of a network's arithmetic on the device."""
 
     device: torch.device
     precision: torch.dtype
@@ -25,8 +25,8 @@ class Compute:
         return torch.autocast(self.device.type, dtype=self.precision, enabled=enabled)
 
     def place(self, network: Network, memory_format: torch.memory_format) -> Network:
-        """Move a network to the device, its weights in a memory format."""
-        # The types that torch gives for `to` leave memory_format out.
+        """Move a network to the device and store its weights in the memory format."""
+        # torch's own type annotations of `to` leave memory_format out.
         return network.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
 
     def __str__(self) -> str:
@@ -39,12 +39,12 @@ class Compute:
 
 
 def choose_compute(device: str, precision: str, *, threads: int) -> Compute:
-    """Return what the configuration's words stand for on this machine.
+    """Return the device and the precision that the configuration's words mean on this machine.
 
     Args:
         device: "cpu", "cuda" or "auto" (a GPU where there is one).
         precision: "float32", "bfloat16" or "auto" (bfloat16 where the hardware has units for it).
-        threads: of the processor, set for the whole process.
+        threads: number of processor threads, set for the whole process.
     """
     torch.set_num_threads(threads)
     _keep_freed_memory()
@@ -56,11 +56,11 @@ def choose_compute(device: str, precision: str, *, threads: int) -> Compute:
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc keep freed memory: giving it back and asking anew took a tenth of every iteration."""
+    """Let glibc keep freed memory: to return memory and request it again took a tenth of each iteration."""
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except OSError:
-        return  # another C library, another allocator
+        return  # another C library has another allocator
     m_trim_threshold, m_mmap_threshold = -1, -3
     mallopt(m_trim_threshold, 2**30)
     mallopt(m_mmap_threshold, 2**30)

@@ -1,4 +1,4 @@
-"""The one exception that means: the input, not the program, is at fault."""
+"""The two errors that are no fault of the program: bad input, and a request to stop."""
 
 
 class InputError(Exception):
@@ -6,4 +6,4 @@ class InputError(Exception):
 
 
 class Interrupted(Exception):
-    """The work was asked to stop and has written what it needs to go on."""
+    """The work was asked to stop. Before it stopped, it wrote the state from which the next start goes on."""

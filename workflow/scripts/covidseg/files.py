@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: temporary name, fsync, rename."""
+"""Files that are either complete or absent: written under a temporary name, flushed to disk, then renamed."""
 
 import csv
 import hashlib
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` (same suffixes); on success fsync and rename it to `path`.
+    """Yield a temporary path beside `path`, with the same suffixes.
 
-    On any error the temporary file is removed and `path` stays as it was.
+    On success the temporary file is flushed to disk (fsync) and renamed to `path`. On any error the
+    temporary file is removed and `path` stays as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +35,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
         _fsync(path.parent)
     except OSError as error:
-        # A write that fails on a full disk does not know its file.
+        # The error of a write to a full disk does not name the file.
         error.filename = error.filename or str(path)
         raise
     finally:
@@ -43,7 +44,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_directory(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; on success it replaces `path`, on any error it is removed."""
+    """Yield a temporary folder beside `path`.
+
+    On success the temporary folder replaces `path`; on any error the temporary folder is removed.
+    """
     path = Path(path)
     temporary = _beside(path)
     temporary.mkdir(parents=True)
@@ -58,7 +62,7 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
 
 
 def replace_directory(source: Path, target: Path) -> None:
-    """Fsync every file below `source` and rename the folder to `target`, which it replaces."""
+    """Flush every file below `source` to disk (fsync), then put the folder in the place of `target`."""
     for file in source.rglob("*"):
         _fsync(file)
     shutil.rmtree(target, ignore_errors=True)
@@ -80,13 +84,15 @@ def write_csv(
     columns: Sequence[str] = (),
     digits: int | None = None,
 ) -> None:
-    """Write a table as CSV, atomically: lines end with a line feed, an undefined value is an empty cell.
+    """Write a table as CSV, atomically.
+
+    Lines end with a line feed. An undefined value (NaN) is an empty cell.
 
     Args:
-        path: of the file.
+        path: path of the file.
         table: rows with equal keys, or a pandas table.
-        columns: of rows, in their order; by default those of the first row.
-        digits: significant digits of a float; None: as many as it takes to read the same number back.
+        columns: names of the columns in order, if `table` is rows; by default the keys of the first row.
+        digits: significant digits of a float. None: as many as are needed to read the same number back.
     """
     names: Sequence[Any]
     rows: Sequence[Mapping[Any, object]]
@@ -110,7 +116,7 @@ def _cell(value: object, digits: int | None) -> object:
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """Write a .npy; unlike numpy.save, a full disk is reported as such."""
+    """Write a .npy file. Unlike numpy.save, this function reports a full disk as such."""
     with open(path, "wb") as file:
         header = np.lib.format.header_data_from_array_1_0(np.ascontiguousarray(array))
         np.lib.format.write_array_header_1_0(file, header)
@@ -129,13 +135,19 @@ def digest(path: str | Path, algorithm: str = "sha256") -> str:
 
 
 def fingerprint(content: list[object], files: list[Path]) -> str:
-    """Return a checksum of configuration, code and data: what, if it is the same, gives the same model."""
+    """Return the SHA-256 of JSON content and of files: a model's configuration, code and data.
+
+    Trainings with the same fingerprint give the same model.
+    """
     text = json.dumps([content, [digest(file) for file in files]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _beside(path: Path) -> Path:
-    """Return a name that no other process takes, on another node either, where numbers of processes recur."""
+    """Return a name that no other process takes.
+
+    The name is random, because a process on another node can have the same number.
+    """
     return path.with_name(f".{secrets.token_hex(4)}.{path.name}")
 
 

@@ -1,4 +1,4 @@
-"""What every script does around its one call: a log, and errors in one line."""
+"""What every script does around its one call of the library: write a log, and report errors in one line."""
 
 import errno
 import logging
@@ -17,13 +17,14 @@ INTERRUPTED = 128 + 15  # what a shell reports for SIGTERM
 
 @contextmanager
 def job(log_file: str) -> Iterator[None]:
-    """Log to `log_file`, warnings and errors to the terminal too; turn expected errors into one line.
+    """Log to `log_file`, print warnings and errors on the terminal too; report expected errors in one line.
 
-    The last line tells the seconds and the peak memory, its largest worker's included. (Snakemake's own
-    `benchmark` asks the kernel for both twice a second, which cost a tenth of a phantom run.)
+    The last line of the log gives the run time in seconds and the peak memory: of this process or of its
+    largest worker, whichever is higher. (Snakemake's own `benchmark` asks the kernel for both values twice
+    per second, which took a tenth of the time of a phantom run.)
 
-    Bad input, a full disk and a requested stop end the process with a non-zero status and one line;
-    anything else is a fault of the program and keeps its traceback.
+    Bad input, a full disk and a requested stop end the process with a non-zero status and one line.
+    Any other error is a fault of the program and keeps its traceback.
     """
     Path(log_file).parent.mkdir(parents=True, exist_ok=True)
     terminal = logging.StreamHandler()
@@ -48,11 +49,11 @@ def job(log_file: str) -> Iterator[None]:
     except Interrupted as error:
         logging.warning("%s", error)
         if requeue():
-            logging.warning("this SLURM job is queued again and goes on then")
+            logging.warning("this SLURM job is queued again and will go on from here")
         sys.exit(INTERRUPTED)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            logging.error("%s: no space left on the disk; free some and run again", error.filename)
+            logging.error("%s: no space left on the disk; free some space and run again", error.filename)
         else:
             logging.exception("unexpected error")
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""Several cases at the same time, within one job's threads."""
+"""Work on several cases at the same time, with the threads of one job."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +9,10 @@ Result = TypeVar("Result")
 
 
 def in_parallel(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> list[Result]:
-    """Apply `function` to each item with threads and return the results in order.
+    """Apply `function` to each item in `workers` threads; return the results in the order of the items.
 
-    Threads suffice, and start at once: decompression, NumPy and torch release the interpreter lock.
-    The first error is raised and cancels what has not begun.
+    Threads start faster than processes, and are enough here: decompression, NumPy and torch release Python's
+    global interpreter lock. The first error is raised, and calls that have not begun are cancelled.
     """
     with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(function, item) for item in items]

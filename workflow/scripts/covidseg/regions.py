@@ -1,4 +1,4 @@
-"""The regions that data sets label, and their names in print."""
+"""The regions that data sets label, and the names of the regions in tables and figures."""
 
 LESIONS = ("lesion", "infection")  # an infection is a lesion; the COVID-19 data sets use the narrower word
 TITLES = {"left_lung": "Left lung", "right_lung": "Right lung", "infection": "Infection", "lesion": "Lesion"}

@@ -1,4 +1,4 @@
-"""What a job does for itself on a SLURM cluster, and what a new run does about an old one's jobs."""
+"""SLURM clusters: how a job queues itself again, and how a new run treats the jobs of an earlier run."""
 
 import getpass
 import logging
@@ -9,45 +9,52 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-SNAKEMAKE = "rule_"  # how the comment of a job starts that Snakemake submitted
-TRAININGS = ("rule_train", "rule_pretrain", "rule_collaborative")  # the first stands for train_weak too
-CANCEL_SECONDS = 60  # that cancelled jobs may take to be gone
+SNAKEMAKE = "rule_"  # start of the comment of every job that Snakemake submitted
+TRAININGS = ("rule_train", "rule_pretrain", "rule_collaborative")  # rule_train fits rule_train_weak too
+CANCEL_SECONDS = 60  # the longest wait for cancelled jobs to end
 
 
 def job_number() -> str | None:
-    """Return this process's SLURM job; None outside of one."""
+    """Return the number of this process's SLURM job, or None outside of a SLURM job."""
     return os.environ.get("SLURM_JOB_ID")
 
 
 def can_requeue() -> bool:
     """Return whether this process runs in a SLURM job that Snakemake submitted and nobody has cancelled.
 
-    A cancelled job, or one whose time is up, is no longer running when its processes get SIGTERM.
+    If a job was cancelled or its time is up, its state is no longer RUNNING when its processes get SIGTERM.
     """
     state, node, comment = _own_job()
     return state == "RUNNING" and node == _node() and comment.startswith(SNAKEMAKE)
 
 
 def is_orphan() -> bool:
-    """Return whether SLURM queued this process's job again, or runs it elsewhere, its node being dead."""
+    """Return whether this process no longer belongs to its SLURM job.
+
+    SLURM takes the job's node for dead, and has queued the job again or runs the job on another node.
+    """
     state, node, _ = _own_job()
     return bool(state) and node != _node()
 
 
 def requeue() -> bool:
-    """Put this SLURM job back into the queue under its own number, for Snakemake the same job.
+    """Put this SLURM job back into the queue under its own number, so that Snakemake sees the same job.
 
-    Returns whether it was: not outside of such a job, and not where the cluster does not allow it.
+    Returns True if SLURM queued the job again; False where `can_requeue` is false, or where the cluster does
+    not allow jobs to be queued again.
     """
     job = job_number()
     return job is not None and can_requeue() and _run("scontrol", "requeue", job).returncode == 0
 
 
 def settle_leftovers(folder: Path) -> list[str]:
-    """Deal with the jobs that an earlier Snakemake, killed, left in the queue; returns lines to print.
+    """Deal with the jobs that a killed Snakemake left in the queue; return lines to print.
 
-    A running training is left alone, and not queued again: this run's job for the same model waits for it.
-    All other jobs are cancelled, so that no two jobs write the same files.
+    A running training goes on, but will not be queued again: this run's job for the same model waits for the
+    training. All other jobs are cancelled, so that no two jobs write the same files.
+
+    Args:
+        folder: working directory of this run; only jobs with the same one are dealt with.
     """
     listed = _output("squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%i|%T|%Z|%k")
     jobs = [line.split("|", 3) for line in listed.splitlines()]
@@ -68,7 +75,10 @@ def settle_leftovers(folder: Path) -> list[str]:
 
 
 def _own_job() -> list[str]:
-    """Return state, node and comment of this process's job; empty outside of one, or if SLURM is silent."""
+    """Return the state, the node and the comment of this process's job.
+
+    All three are empty outside of a job, and if SLURM does not answer.
+    """
     job = job_number()
     asked = job and _output("squeue", "--noheader", "--job", job, "--format=%T|%N|%k")
     return (asked or "||").split("|", 2)
@@ -83,7 +93,7 @@ def _wait_until_gone(jobs: list[str]) -> None:
         if not _output("squeue", "--noheader", "--jobs", ",".join(jobs), "--format=%i"):
             return
         time.sleep(1)
-    log.warning("SLURM jobs %s do not end; they may write into the same files", ", ".join(jobs))
+    log.warning("SLURM jobs %s do not end; these jobs may write the same files as this run", ", ".join(jobs))
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -94,5 +104,8 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def _output(*command: str) -> str:
-    """Return what a query prints; nothing if it fails, as that of a job which SLURM no longer knows."""
+    """Return the text that a query prints.
+
+    The text is empty if the query fails, for example because SLURM no longer knows the job.
+    """
     return subprocess.run(command, capture_output=True, text=True).stdout.strip()

@@ -1,7 +1,7 @@
 """NIfTI volumes, read in any orientation and held in one: LPS, arrays (z, y, x).
 
-nibabel reads and writes them because ITK does so too quietly: it returns a truncated volume, a spacing
-of 1 for a spacing of 0, and no error from a full disk.
+nibabel reads and writes the files, because ITK hides errors: ITK returns a truncated volume, turns a
+spacing of 0 into 1, and raises no error if the disk is full.
 """
 
 import gzip
@@ -15,8 +15,9 @@ from typing import TypedDict
 
 import numpy as np
 
-# nibabel imports pydicom where it can, for readers of DICOM that nothing here uses; that doubles its time.
-_absent = sys.modules.setdefault("pydicom", None) is None  # type: ignore[arg-type]  # None: not to be found
+# nibabel imports pydicom if it is installed, for DICOM readers that nothing here uses. Without pydicom,
+# nibabel's import takes half the time.
+_absent = sys.modules.setdefault("pydicom", None) is None  # type: ignore[arg-type]  # None: hidden
 import nibabel as nib
 
 if _absent:
@@ -31,8 +32,8 @@ from covidseg.errors import InputError
 from covidseg.files import atomic_path
 
 HEADER_BYTES = 348
-LARGEST_BYTES = 8 << 30  # of voxels: a whole body, ten times over
-SLACK_BYTES = 1 << 20  # after the voxels: some programs fill a block up
+LARGEST_BYTES = 8 << 30  # of voxels: ten times a scan of a whole body
+SLACK_BYTES = 1 << 20  # allowed after the voxels: some programs fill up the last block
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -49,7 +50,7 @@ class Geometry:
 
     Attributes:
         shape: voxels (z, y, x).
-        affine: (4, 4), from voxel indices (x, y, z) to LPS millimetres.
+        affine: matrix (4, 4) from voxel indices (x, y, z) to LPS millimetres.
     """
 
     shape: tuple[int, int, int]
@@ -62,7 +63,7 @@ class Geometry:
         return z, y, x
 
     def differences(self, other: "Geometry") -> list[str]:
-        """Name what differs: shape, spacing, or position (beyond a tenth of a voxel at any corner)."""
+        """Describe what differs: shape, spacing, or position (more than a tenth of a voxel at any corner)."""
         found = []
         if self.shape != other.shape:
             found.append(f"shape {self.shape} and {other.shape}")
@@ -76,23 +77,23 @@ class Geometry:
         return found
 
     def to_json(self) -> GeometryFields:
-        """Return the geometry as plain lists, for `from_json`."""
+        """Return the geometry as plain lists, which `from_json` reads."""
         return {"shape": list(self.shape), "affine": self.affine.tolist()}
 
     @classmethod
     def from_json(cls, content: GeometryFields) -> "Geometry":
-        """Rebuild what `to_json` gave."""
+        """Return the geometry that `to_json` has written as plain lists."""
         z, y, x = content["shape"]
         return cls((z, y, x), np.array(content["affine"]))
 
 
 @dataclass(frozen=True)
 class Volume:
-    """Voxels (z, y, x) and their geometry, axes running to the left, back and head (LPS).
+    """Voxels (z, y, x) and their geometry; the axes point to the patient's left, back and head (LPS).
 
     Attributes:
-        stored: axis codes of the file it was read from; empty where a file has no order of its own.
-        slices: of a stack of pictures: name of each slice -> its file.
+        stored: axis codes of the file that the volume was read from; empty if the file has no axis codes.
+        slices: for a stack of pictures, the name of each slice -> the slice's file; else empty.
     """
 
     array: np.ndarray
@@ -102,25 +103,25 @@ class Volume:
 
 
 def read_volume(path: str | Path) -> Volume:
-    """Read a NIfTI file (.nii, .nii.gz) and bring it to LPS; raises as `parse_volume`."""
+    """Read a NIfTI file (.nii, .nii.gz) and bring the volume to LPS; raises the errors of `parse_volume`."""
     return parse_volume(Path(path).read_bytes(), str(path))
 
 
 def parse_volume(content: bytes, name: str) -> Volume:
-    """Read a NIfTI file's content and bring it to LPS.
+    """Read the content of a NIfTI file and bring the volume to LPS.
 
     Args:
         content: bytes of a .nii or .nii.gz.
-        name: how messages call the file.
+        name: name of the file in messages.
 
     Raises:
-        InputError: truncated, no NIfTI, not three-dimensional, zero or undefined spacing, or voxels
-            that are not finite.
+        InputError: the file is truncated, is no NIfTI file or is not three-dimensional, a spacing is zero or
+            undefined, or voxels are not finite.
     """
     try:
         if content[:2] == b"\x1f\x8b":
             content = _decompress(content, name)
-        # Read raw: nibabel itself would mend a spacing of 0 to 1.
+        # Read the raw header: nibabel itself would turn a spacing of 0 into 1.
         zooms = nib.Nifti1Header(content[:HEADER_BYTES], check=False)["pixdim"][1:4]
         if not (np.isfinite(zooms).all() and (zooms > 0).all()):
             raise InputError(f"{name}: spacing {tuple(zooms.tolist())} mm; every axis must be above 0")
@@ -143,7 +144,7 @@ def parse_volume(content: bytes, name: str) -> Volume:
 
 
 def _decompress(content: bytes, name: str) -> bytes:
-    """Unpack to the end, where the checksum is, but no further than the header says."""
+    """Unpack to the end, where the checksum is, but never more bytes than the header announces."""
     with gzip.open(io.BytesIO(content)) as stream:
         head = stream.read(HEADER_BYTES)
         header = nib.Nifti1Header(head, check=False)
@@ -159,7 +160,7 @@ def _decompress(content: bytes, name: str) -> bytes:
 
 
 def to_lps(image: nib.Nifti1Image) -> Volume:
-    """Reorder the axes of a nibabel image, array (x, y, z) and RAS affine, so that they run along LPS."""
+    """Return a nibabel image, array (x, y, z) and RAS affine, as a volume with LPS axes."""
     stored = "".join(aff2axcodes(image.affine))
     image = image.as_reoriented(ornt_transform(io_orientation(image.affine), axcodes2ornt("LPS")))
     array = np.ascontiguousarray(np.asanyarray(image.dataobj).T)
@@ -167,13 +168,16 @@ def to_lps(image: nib.Nifti1Image) -> Volume:
 
 
 def write_volume(path: str | Path, volume: Volume) -> None:
-    """Write a .nii.gz, atomically; a full disk is an error and leaves nothing behind."""
+    """Write a .nii.gz file, atomically; a full disk raises an error and leaves no partial file behind."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(nifti_bytes(volume))
 
 
 def nifti_bytes(volume: Volume, *, orientation: str = "LPS") -> bytes:
-    """Return a .nii.gz stored along the given axis codes; the same volume gives the same bytes."""
+    """Return the content of a .nii.gz file, stored along the axis codes `orientation`.
+
+    The same volume always gives the same bytes.
+    """
     image = nib.Nifti1Image(volume.array.T, RAS_TO_LPS @ volume.geometry.affine)
     image = image.as_reoriented(ornt_transform(axcodes2ornt("LPS"), axcodes2ornt(orientation)))
     image.header.set_xyzt_units("mm")

@@ -1,4 +1,4 @@
-"""Preprocessed cases on disk: plain arrays that can be memory-mapped, so that a patch is read alone."""
+"""Preprocessed cases on disk: memory-mapped arrays, of which a patch is read without the rest."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,15 +12,15 @@ from covidseg.files import write_array, write_json
 if TYPE_CHECKING:
     from covidseg.volumes import GeometryFields
 
-FOREGROUND_LOCATIONS = 10_000  # kept per label and case, as many as nnU-Net keeps
+FOREGROUND_LOCATIONS = 10_000  # voxels kept per label and case, as in nnU-Net
 
 
 @dataclass(frozen=True)
 class ArrayDescription:
-    """What case.json says of a preprocessed case.
+    """The content of case.json, which describes a preprocessed case.
 
     Attributes:
-        geometry: of the ingested scan, as `Geometry.to_json` gives it.
+        geometry: geometry of the ingested scan, as returned by `Geometry.to_json`.
         spacing_mm: millimetres per voxel (z, y, x) of the arrays.
         sha256: checksums of the ingested scan and of its label map.
     """
@@ -37,14 +37,14 @@ class ArrayDescription:
 
 @dataclass(frozen=True)
 class Preprocessed:
-    """A case's folder below results/preprocessed/<dataset>/, arrays left on disk.
+    """A preprocessed case in its folder below results/preprocessed/<dataset>/; image and label stay on disk.
 
     Attributes:
-        name: the case.
-        image: float16 (z, y, x), z-score, memory-mapped.
-        label: uint8 (z, y, x), memory-mapped.
+        name: name of the case.
+        image: z-scores, float16 (z, y, x), memory-mapped.
+        label: label ids, uint8 (z, y, x), memory-mapped.
         foreground: int32 (n, 4): label id, z, y, x of some voxels of every label.
-        description: of the scan and the arrays.
+        description: description of the scan and of the arrays.
     """
 
     name: str
@@ -74,7 +74,7 @@ def _foreground(label: np.ndarray) -> np.ndarray:
 
 
 def open_case(folder: Path) -> Preprocessed:
-    """Open a preprocessed case without reading its arrays."""
+    """Open a preprocessed case without reading its image and its label into memory."""
     return Preprocessed(
         folder.name,
         np.load(folder / "image.npy", mmap_mode="r"),

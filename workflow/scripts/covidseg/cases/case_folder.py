@@ -10,7 +10,7 @@ SUFFIX = ".nii.gz"
 
 
 def volume_path(folder: Path, case: str) -> Path:
-    """Return the path of a case's scan, labels or prediction in a folder of these."""
+    """Return the path of a case in a folder of scans, label maps or predictions."""
     return folder / f"{case}{SUFFIX}"
 
 
@@ -67,9 +67,9 @@ class CaseRow:
         patient: the patient's name; one patient may have several cases.
         shape: voxels (z, y, x).
         spacing_mm: millimetres per voxel (z, y, x).
-        hu_min, hu_max: lowest and highest voxel, in the scan's own units.
+        hu_min, hu_max: lowest and highest voxel, in the scan's own units (HU or grey levels).
         voxels: region -> number of its voxels in the label map.
-        corrections: what ingest has put right.
+        corrections: what `ingest` has corrected, in words.
         sha256: checksum of the scan's file.
     """
 
@@ -84,7 +84,7 @@ class CaseRow:
     sha256: str
 
     def to_csv(self) -> dict[str, object]:
-        """Return column -> cell."""
+        """Return the row as column -> cell."""
         return {
             "case": self.case,
             "patient": self.patient,
@@ -99,7 +99,7 @@ class CaseRow:
 
     @classmethod
     def from_csv(cls, cells: dict[str, str]) -> Self:
-        """Return the row of these cells, column -> cell."""
+        """Return the row that `cells` (column -> cell) describe."""
         return cls(
             case=cells["case"],
             patient=cells["patient"],

@@ -1,4 +1,4 @@
-"""Raw archives to cases in one form: LPS NIfTI, image and label on one grid, the project's label ids."""
+"""Turn archives into cases of one form: LPS NIfTI, image and label on one grid, the project's label ids."""
 
 import logging
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ from covidseg.volumes import Volume, write_volume
 
 log = logging.getLogger(__name__)
 
-ROUNDING = 0.05  # of a label's value
-ENOUGH_CASES = 5  # to judge by the lungs' sizes
+ROUNDING = 0.05  # how far a label's value may lie from a whole number
+ENOUGH_CASES = 5  # fewer cases are too few to judge by the lungs' sizes
 
 
 def ingest(dataset: Dataset, *, raw: Path, names: list[str] | None, output: CaseFolder, workers: int) -> None:
@@ -35,13 +35,13 @@ def ingest(dataset: Dataset, *, raw: Path, names: list[str] | None, output: Case
 
     Args:
         dataset: entry of config/datasets.yaml.
-        raw: folder of the downloaded archives, one subfolder a data set.
-        names: the cases to expect where there is one archive a case; None if the archives tell.
+        raw: folder of the downloaded archives, with one subfolder per data set.
+        names: names of the cases, if each case has its own archive; None if the archives give the names.
         output: folder of the data set; all of it appears together at the end.
-        workers: cases read at the same time.
+        workers: number of cases read at the same time.
 
     Raises:
-        InputError: anything wrong with an archive or a case; the message names file and reason.
+        InputError: an archive or a case is wrong; the message names the file and the reason.
     """
     cases = list_cases(dataset, raw, names)
 
@@ -69,7 +69,7 @@ def ingest_case(
     """Ingest one case; raises InputError.
 
     Returns:
-        Its row of cases.csv, and whether the left lung is the smaller one (None if no lungs are known).
+        The case's row of cases.csv, and whether the left lung is the smaller one (None without lung labels).
     """
     image, label, lungs = load_case(dataset, raw, case)
     where = f"{raw / dataset['labels']['archive'].format(case=case)}: case {case}"
@@ -110,14 +110,14 @@ def ingest_case(
 def remap(label: np.ndarray, ids: dict[int, int], name: str) -> np.ndarray:
     """Return the label (z, y, x) as uint8 with the project's ids.
 
-    A value that is an id but for rounding, as a mask stored with a scale has, counts as that id.
+    A value within ROUNDING of an id counts as that id: masks that are stored with a scale have such values.
 
     Args:
-        ids: from the archive's id to the project's.
-        name: how messages call the case.
+        ids: label id in the archive -> label id in the project.
+        name: name of the case in messages.
 
     Raises:
-        InputError: an id outside the map.
+        InputError: the label has an id that is not in `ids`.
     """
     mapped, rounded = np.zeros(label.shape, np.uint8), 0
     for plane, target, place in zip(label, mapped, range(len(label)), strict=True):
@@ -170,7 +170,7 @@ def _warn_of_corrections(name: str, rows: Sequence[CaseRow]) -> None:
 
 
 def _warn_of_large_left_lungs(name: str, patterns: dict[str, str], left_is_smaller: dict[str, bool]) -> None:
-    """Header and labels can agree and be wrong together; the lungs' sizes show it over a group of cases."""
+    """Warn of cases whose header and labels agree but may both be wrong, by the sizes of the lungs."""
     for pattern in patterns:
         group = [
             smaller for case, smaller in left_is_smaller.items() if first_fitting(patterns, case) == pattern

@@ -8,7 +8,7 @@ import torch
 from covidseg.archives.dataset import Dataset
 from covidseg.errors import InputError
 
-Window = tuple[float, float]  # the values of voxels that become 0 and 255
+Window = tuple[float, float]  # (low, high): the voxel values that become 0 and 255
 
 
 def first_fitting(patterns: dict[str, str], case: str) -> str:
@@ -22,18 +22,22 @@ def first_fitting(patterns: dict[str, str], case: str) -> str:
 
 
 def intensity_of(dataset: Dataset, case: str) -> str:
-    """Return "hounsfield", "windowed" (0..255 already) or "grey" (of no known relation to HU) for a case."""
+    """Return the meaning of a case's voxels.
+
+    "hounsfield": HU. "windowed": HU that were mapped to 0..255 before publication. "grey": grey levels
+    without a known relation to HU.
+    """
     return dataset["intensity"][first_fitting(dataset["intensity"], case)]
 
 
 def window_of(dataset: Dataset, case: str, image: np.ndarray, window: Window) -> Window | None:
-    """Return the voxels of a case that become 0 and 255; None if it came so.
+    """Return the voxel values of a case that become 0 and 255, or None if the scan was published as 0..255.
 
     Args:
         dataset: entry of config/datasets.yaml.
-        case: its name.
-        image: (z, y, x), of which grey levels are all taken.
-        window: the plan's, in HU.
+        case: name of the case.
+        image: the scan (z, y, x); in a "grey" scan the lowest and highest voxel become 0 and 255.
+        window: the plan's window in HU, for scans in HU.
     """
     kind = intensity_of(dataset, case)
     if kind == "grey":
@@ -42,7 +46,10 @@ def window_of(dataset: Dataset, case: str, image: np.ndarray, window: Window) ->
 
 
 def to_window(slice_: torch.Tensor, window: Window | None) -> torch.Tensor:
-    """Return a slice with the window's HU as 0 to 255, what lies outside clipped; None: it came so."""
+    """Map a slice (y, x) from the window to 0..255, as float32; values outside the window are clipped.
+
+    If `window` is None, the slice was published as 0..255 and keeps its values.
+    """
     slice_ = slice_.float()
     if window is None:
         return slice_

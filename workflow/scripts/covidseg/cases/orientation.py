@@ -1,8 +1,8 @@
-"""Which way round a scan lies, verified by its lungs: headers and label ids can both be wrong.
+"""The orientation of a scan, verified by its lungs: headers and label ids can both be wrong.
 
-A label lies on a scan by their headers. Where the two headers name opposite directions though the voxels
-are stored alike, the lungs tell: under the right reading they are the darker. And the lung labelled left
-must lie on the patient's left, towards larger x.
+The headers say where a label lies on its scan. Some headers name opposite directions although the voxels of
+scan and label are stored in the same order. There the lungs decide: in the right orientation the voxels under
+the lungs' label are darker. Besides, the lung labelled left must lie on the patient's left, towards larger x.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from covidseg.errors import InputError
 from covidseg.volumes import Volume
 
-LEFT, RIGHT = 1, 2  # of `lungs`, in every data set
+LEFT, RIGHT = 1, 2  # ids in the label `lungs` of every data set
 MASKS_HEADER = "scan turned to the masks' header"
 MIRRORED = "scan and labels mirrored left to right"
 EXCHANGED = "labels of left and right lung exchanged"
@@ -20,11 +20,11 @@ EXCHANGED = "labels of left and right lung exchanged"
 
 @dataclass(frozen=True)
 class Sides:
-    """What the lungs of a case tell.
+    """What the lungs of a case say about left and right.
 
     Attributes:
         agree: whether the lung labelled left lies on the patient's left, by the header.
-        left_is_smaller: whether it has fewer voxels, as it mostly has for the heart's sake.
+        left_is_smaller: whether the left lung has fewer voxels, as is usual because of the heart.
     """
 
     agree: bool
@@ -32,11 +32,11 @@ class Sides:
 
 
 def scan_under_masks(image: Volume, lungs: Volume) -> Volume | None:
-    """Return the scan as it lies under the masks' header, if its lungs are darker so; else None.
+    """Return the scan turned to the masks' header if the lungs are darker then, else None.
 
     Args:
-        image: the scan, LPS by its own header.
-        lungs: label of both lungs, LPS by its own header.
+        image: the scan, LPS by the scan's header.
+        lungs: label of both lungs, LPS by the label's header.
     """
     flipped = [
         2 - "LPS".index(to)
@@ -66,17 +66,17 @@ def read_sides(lungs: np.ndarray, name: str) -> Sides:
 def settle_sides(
     image: Volume, label: np.ndarray, regions: dict[int, str], belief: str, name: str
 ) -> tuple[Volume, np.ndarray, str]:
-    """Put right a case whose lung labelled left lies on the patient's right, and say how.
+    """Correct a case whose lung labelled left lies on the patient's right; return the correction in words.
 
     Args:
         image: the scan, LPS.
-        label: (z, y, x) on its grid, the project's ids.
+        label: label map (z, y, x) on the scan's grid, with the project's ids.
         regions: label id -> region.
         belief: "header": the labels' ids are exchanged; "labels": scan and labels are mirrored; "refuse".
-        name: how messages call the case.
+        name: name of the case in messages.
 
     Raises:
-        InputError: neither may be believed.
+        InputError: `belief` is "refuse".
     """
     if belief == "refuse":
         raise InputError(

@@ -1,4 +1,4 @@
-"""Pictures (PNG, JPEG) that an archive has one file a slice of."""
+"""Read pictures (PNG, JPEG) of slices, one file per slice."""
 
 import io
 import re
@@ -13,10 +13,10 @@ def read_picture(content: bytes, name: str) -> Image.Image:
 
     Args:
         content: bytes of the file.
-        name: how messages call it.
+        name: name of the picture in messages.
 
     Raises:
-        InputError: truncated, or no picture.
+        InputError: the file is truncated or no picture.
     """
     try:
         picture = Image.open(io.BytesIO(content))
@@ -27,5 +27,5 @@ def read_picture(content: bytes, name: str) -> Image.Image:
 
 
 def numbers(name: str) -> list[str | int]:
-    """Return text and numbers of a name in turn: names sorted by it have 2 before 10."""
+    """Return the texts and numbers of a name in turn: a key that sorts 2 before 10."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]

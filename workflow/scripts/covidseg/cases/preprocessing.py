@@ -1,4 +1,4 @@
-"""Cases to training arrays: window, z-score, one spacing, stored so that a patch is read alone."""
+"""Turn cases into arrays for training: windowed, z-scored and resampled to one spacing."""
 
 import logging
 from collections.abc import Callable
@@ -36,12 +36,12 @@ def preprocess(
         dataset: entry of config/datasets.yaml.
         cases: the ingested data set.
         target_spacing: (z, y, x) in mm.
-        window: HU that become 0 and 255; grey levels that are no HU are taken as they are.
-        output: folder with one subfolder a case.
-        workers: cases at the same time.
+        window: HU that become 0 and 255; in scans of grey levels the lowest and highest level do.
+        output: folder with one subfolder per case.
+        workers: number of cases at the same time.
     """
     names = cases_in(cases.images)
-    torch.set_num_threads(1)  # the cases are the parallel axis
+    torch.set_num_threads(1)  # the cases run in parallel
     with atomic_directory(output) as partial_output:
 
         def one(name: str) -> None:
@@ -66,8 +66,8 @@ def normalise_and_resample(
 ) -> np.ndarray:
     """Return a scan as float16 (z, y, x) on the target spacing with mean 0 and standard deviation 1.
 
-    The scan is windowed to [0, 255] first, unless it came so (`window` None); z-score over the whole
-    scan (ma2021 III). `name` is how messages call the scan.
+    The window is first mapped to [0, 255]; a scan that was published so has no `window` (None). The mean and
+    the standard deviation are those of the whole scan (ma2021 III). `name` is the scan's name in messages.
 
     Raises:
         InputError: all voxels are equal within the window.

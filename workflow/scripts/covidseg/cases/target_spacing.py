@@ -1,4 +1,4 @@
-"""The spacing that every scan is brought to."""
+"""The voxel spacing to which every scan is resampled."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ ANISOTROPY = 3.0  # nnU-Net's threshold, for spacings and for sizes
 def target_spacing(cases: Path) -> tuple[float, float, float]:
     """Return nnU-Net's target spacing (z, y, x) in mm for the cases of a cases.csv.
 
-    The median of each axis; an axis far coarser than the others, and with far fewer voxels, takes the
-    10th percentile instead, so that the finer scans keep their detail
+    Each axis gets the median of the cases' spacings. An axis that is far coarser than the others and has far
+    fewer voxels gets the 10th percentile instead, so that the finer scans keep their detail
     (nnU-Net v1, ExperimentPlanner3D_v21; the papers plan on covid20, ma2021 III).
     """
     rows = read_case_rows(cases)
