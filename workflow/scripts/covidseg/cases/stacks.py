@@ -1,4 +1,4 @@
-"""Stacks of pictures as volumes: a file a slice, in the order of the numbers in the files' names.
+"""Stacks of pictures as volumes: one file per slice, in the order of the numbers in the files' names.
 
 The first slice is the lowest. Rows run from front to back and columns from the patient's right to left,
 as axial slices are shown. Pictures say nothing of this, nor of their spacing.

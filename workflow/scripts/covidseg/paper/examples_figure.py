@@ -114,7 +114,7 @@ def read_example(
 def draw_examples(
     examples: dict[str, Example], artefact: ArtefactEntry, *, config_name: str, remarks: list[str]
 ) -> plt.Figure:
-    """Draw one column a data set: CT, CT with labels, labels in 3D."""
+    """Draw one column per data set: CT, CT with labels, labels in 3D."""
     figure = plt.figure(figsize=(PANEL_INCHES * len(examples), PANEL_INCHES * 3), layout="constrained")
     (above,), (below,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[PANEL_INCHES * 3 - 0.3, 0.3])
     for place, (name, example) in enumerate(examples.items(), start=1):

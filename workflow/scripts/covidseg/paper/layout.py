@@ -79,7 +79,7 @@ class Printer:
         return cls(cells.assign(ours=ours, published=published), intervals, markup, decimals)
 
     def by_fold(self, metric: str) -> pd.DataFrame:
-        """Lay a metric out with one row a method and source, and one column a fold."""
+        """Lay a metric out with one row per method and source, and one column per fold."""
         part = self.cells[self.cells.metric == metric]
         averages = part[part.fold == "avg"]
         lines = []
@@ -96,7 +96,7 @@ class Printer:
         return pd.DataFrame(lines).fillna("–")
 
     def by_panel(self, metrics: list[str]) -> pd.DataFrame:
-        """Lay metrics out with one row a method and fold, and one column a panel and metric."""
+        """Lay metrics out with one row per method and fold, and one column per panel and metric."""
         part = self.cells[self.cells.metric.isin(metrics)]
         folds = part.fold.nunique() > 1
         lines: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
@@ -196,7 +196,7 @@ def _ratios(average: pd.Series, first: pd.Series) -> tuple[str, str]:
 
 
 def lay_out(printer: Printer, artefact: ArtefactEntry) -> dict[str, pd.DataFrame]:
-    """Return heading -> table: one a metric, or one a pair of metrics and the averages."""
+    """Return heading -> table: one table per metric, or one table of a pair of metrics and the averages."""
     metrics = artefact["metrics"]
     if artefact["across"] == "folds":
         return {HEADINGS.get(metric, metric): printer.by_fold(metric) for metric in metrics}

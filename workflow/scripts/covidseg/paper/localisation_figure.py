@@ -60,7 +60,7 @@ def draw_localisation(
     config_name: str,
     remarks: list[str],
 ) -> plt.Figure:
-    """Draw one row a slice, and the precision-recall curves beside them.
+    """Draw one row per slice, and the precision-recall curves beside them.
 
     Args:
         images: uint8 (n, y, x), the slices to show.

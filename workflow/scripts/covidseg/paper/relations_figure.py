@@ -44,7 +44,7 @@ def draw_relations(
     config_name: str,
     remarks: list[str],
 ) -> plt.Figure:
-    """Draw one row an epoch: both matrices and their absolute difference; below, the mean of all epochs."""
+    """Draw one row per epoch: both matrices and their absolute difference; below, the mean of all epochs."""
     figure = plt.figure(
         figsize=(PANEL_INCHES * 3 + 1, PANEL_INCHES * len(matrices) + 3.6), layout="constrained"
     )

@@ -54,7 +54,7 @@ def select(scores: pd.DataFrame, series: Series, metric: str) -> pd.DataFrame:
 def table_cells(
     series: list[Series], artefact: ArtefactEntry, scores: pd.DataFrame, published: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return one row a printed cell, with the columns of the contract.
+    """Return one row per printed cell, with the columns of the contract.
 
     Means and standard deviations under "ours" come from `scores` alone; where there are none they are NaN.
     `status` is "run", "not run" or, of times that the configuration leaves out, "not timed"; `left_out` names
@@ -149,5 +149,5 @@ def _sample(scores: pd.DataFrame) -> pd.Series:
 
 
 def _scored(artefact: ArtefactEntry) -> list[str]:
-    """Return the metrics that have a value a case."""
+    """Return the metrics that have one value per case."""
     return [metric for metric in artefact["metrics"] if metric not in (TIME, *WHOLE)]

@@ -1,4 +1,4 @@
-"""Violin plots of the scores, one violin a method and source, the single cases shown."""
+"""Violin plots of the scores: one violin per method and source, with a dot per case."""
 
 from itertools import groupby
 from textwrap import fill
@@ -40,7 +40,7 @@ def draw_violins(
     config_name: str,
     remarks: list[str],
 ) -> plt.Figure:
-    """Draw one row a metric and one column a panel; a dot is a case of one fold.
+    """Draw one row per metric and one column per panel; a dot is a case of one fold.
 
     Violins stand by method, coloured by source; series that are not run have none.
     """

@@ -33,7 +33,7 @@ def workload_tables(known: Known, hours: pd.DataFrame, hosts: list[str]) -> dict
 
 
 def rule_table(hours: pd.DataFrame, order: list[str]) -> pd.DataFrame:
-    """Return one row a rule, as printed, and the sums over all that runs on GPUs and on CPUs alone.
+    """Return one row per rule, as printed, and the sums over all that runs on GPUs and on CPUs alone.
 
     Args:
         hours: of `job_hours`.
@@ -66,7 +66,7 @@ def _row(title: str, jobs: pd.DataFrame, basis: str) -> dict[str, object]:
 
 
 def epoch_table(known: Known, hours: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a strategy: its trainings, seconds per epoch and where these come from."""
+    """Return one row per strategy: its trainings, the seconds per epoch, and where the seconds come from."""
     names = [Path(file).parts[-3] for file in hours.file if file.endswith(WEIGHTS)]
     counts = Counter(training_of(known.config, name) for name in names)
     rows = []
@@ -86,7 +86,7 @@ def epoch_table(known: Known, hours: pd.DataFrame) -> pd.DataFrame:
 
 
 def size_table(known: Known, hosts: list[str]) -> pd.DataFrame:
-    """Return one row a kind of file: how many and how many gigabytes, where they can be told.
+    """Return one row per kind of file: how many and how many gigabytes, where they can be told.
 
     Args:
         known: all that estimates go by.
