@@ -112,7 +112,7 @@ class Archive:
             raise InputError(f"{self.path}: entry {name!r} is there {count} times; fetch the file anew")
 
     def _refuse_short_tar(self) -> None:
-        """Refuse an uncompressed tar without its final zeros, all that a tar cut between two members lacks."""
+        """Refuse an uncompressed tar without its final zeros: it may have been cut between two members."""
         with open(self.path, "rb") as file:
             if file.read(262)[257:262] != b"ustar":
                 return
