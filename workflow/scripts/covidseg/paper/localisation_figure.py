@@ -74,7 +74,7 @@ def draw_localisation(
         images: uint8 (n, y, x), the slices to show, grey levels from 0 to 255.
         masks: bool (n, y, x), the lesions of the same slices.
         heat: name of the localiser as printed -> uint16 (n, y, x), heat of the same slices from 0 to LEVELS.
-        curves: name of the localiser as printed -> curve over all slices, as returned by `threshold_curve`.
+        curves: name of the localiser as printed -> curve over all slices, as returned by `read_curve`.
         artefact: entry of artefacts.yaml.
         threshold: smallest heat of a segmented pixel, 0 to 1.
         config_name: name of the configuration.

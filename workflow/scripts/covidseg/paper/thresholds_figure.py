@@ -34,7 +34,7 @@ def draw_thresholds(
     """Draw the mean DSC over slices against the threshold of the heat maps.
 
     Args:
-        curves: name of the localiser as printed -> curve, as returned by `threshold_curve`.
+        curves: name of the localiser as printed -> curve, as returned by `read_curve`.
         artefact: entry of artefacts.yaml.
         limits: lowest and highest threshold of the range that is shaded, as in the paper.
         config_name: name of the configuration.

@@ -118,13 +118,13 @@ def _panel(
 def _name_violins(axes: np.ndarray, panel: list[Series], characters: int) -> None:
     """Write the source below every violin and the method below its group of violins.
 
-    Thin lines separate the methods. The sources are left out if the names of the methods contain the sources.
+    Thin lines separate the methods. The sources are left out if every method has no source or names its source.
     """
     groups = [list(group) for _, group in groupby(enumerate(panel), key=lambda place: place[1].row)]
     centres = [(group[0][0] + group[-1][0]) / 2 for group in groups]
     names = [fill(group[0][1].row, characters * len(group)) for group in groups]
     if all(one.source == "none" or one.row.endswith(one.source) for one in panel):
-        axes[-1].set_xticks(centres, names, fontsize=8.5)  # the names contain the sources
+        axes[-1].set_xticks(centres, names, fontsize=8.5)  # the sources are in the names
     else:
         axes[-1].set_xticks(range(len(panel)), [one.source for one in panel], fontsize=8.5)
         below = axes[-1].secondary_xaxis(-0.09)
