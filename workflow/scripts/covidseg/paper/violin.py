@@ -118,7 +118,8 @@ def _panel(
 def _name_violins(axes: np.ndarray, panel: list[Series], characters: int) -> None:
     """Write the source below every violin and the method below its group of violins.
 
-    Thin lines separate the methods. The sources are left out if every method has no source or names its source.
+    Thin lines separate the methods. The sources are left out if no method has any, or the
+    names of the methods end with the sources.
     """
     groups = [list(group) for _, group in groupby(enumerate(panel), key=lambda place: place[1].row)]
     centres = [(group[0][0] + group[-1][0]) / 2 for group in groups]
