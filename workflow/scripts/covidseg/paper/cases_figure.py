@@ -1,4 +1,4 @@
-"""Slices of test cases: CT, ground truth, and what each method found, missed and marked wrongly."""
+"""A figure of test cases: slices of the CT, the ground truth, and the segmentation of each method."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -24,14 +24,15 @@ from covidseg.paper.figures import REGION_COLOURS, caption, plt, save_figure
 from covidseg.regions import TITLES
 from covidseg.volumes import Volume, read_volume
 
-# Of Okabe and Ito's palette, apart for colour-blind eyes by lightness as well as hue.
+# Colours of Okabe and Ito's palette: they differ in lightness too, so that colour-blind readers can tell
+# one from another.
 RIGHT, MISSED, WRONG = "#0072B2", "#F0E442", "#D55E00"
 LEGEND = {
     RIGHT: "ground truth, found (true positive)",
     MISSED: "missed (false negative)",
     WRONG: "wrongly marked (false positive)",
 }
-BODY_HU = -500  # between lung and soft tissue: the skin is the outline of what lies above
+BODY_HU = -500  # between lung and soft tissue; the voxels above this value are the body
 MARGIN_MM = 8
 SCALE_BAR_MM = 50
 PANEL_INCHES = 1.9
@@ -49,14 +50,14 @@ class View:
     """One row of the figure: a slice of a case.
 
     Attributes:
-        case: its name.
-        number: of the slice, from 1 at the feet.
-        slices: of the scan.
-        spacing: millimetres per pixel (y, x).
-        image: (y, x), 0 to 255 over the window.
-        truth: region -> (y, x) mask.
-        predictions: printed name -> region -> (y, x) mask.
-        dsc: printed name -> region -> DSC of the whole case.
+        case: name of the case.
+        number: number of the slice; the slice at the feet has number 1.
+        slices: number of slices of the scan.
+        spacing: spacing of the pixels (y, x), mm.
+        image: the slice of the scan (y, x); the window is mapped to 0..255.
+        truth: region -> mask (y, x) of the ground truth.
+        predictions: name of the method as printed -> region -> predicted mask (y, x).
+        dsc: name of the method as printed -> region -> DSC of the whole case.
     """
 
     case: str
@@ -70,7 +71,7 @@ class View:
 
 
 def make(artefact: Artefact) -> None:
-    """Write <base>.svg and .png."""
+    """Write the figure: <base>.svg and <base>.png."""
     shown, entry = artefact.parameters["shown"], artefact.entry
     scores, table = read_scores(artefact.input("scores")), pd.read_csv(artefact.input("cases"))
     views = [
@@ -93,16 +94,17 @@ def make(artefact: Artefact) -> None:
 def choose_cases(
     scores: pd.DataFrame, cases: pd.DataFrame, artefact: ArtefactEntry, shown: Shown
 ) -> pd.DataFrame:
-    """Return the DSC of the cases to show, index the case, columns (printed column, region).
+    """Choose the cases to show, and return their DSC: one row per case, one column per (column, region).
 
-    The fold's cases in which every region is there to be found, ranked by the mean DSC over columns and
-    regions, are thinned to `cases` of them, evenly from the best to the worst.
+    A case can be chosen if the fold scores it, if its ground truth contains every region, and if every
+    column has a DSC for it. These cases are ranked by their mean DSC over columns and regions. The number of
+    cases that the entry asks for is then taken at equal distances in the ranking, from best to worst.
 
     Args:
-        scores: scores.csv.
-        cases: cases.csv of the truth.
+        scores: table scores.csv.
+        cases: table cases.csv of the data set with the ground truth.
         artefact: entry of artefacts.yaml.
-        shown: of Configuration.predictions.
+        shown: the columns of the figure, as returned by `Configuration.predictions`.
     """
     marked = cases["case"][(cases[[f"voxels_{region}" for region in artefact["regions"]]] > 0).all(axis=1)]
     found = scores[
@@ -135,19 +137,19 @@ def read_view(
     artefact: ArtefactEntry,
     window: tuple[float, float],
 ) -> View:
-    """Read a case and cut an axial slice out of it, cropped to the body.
+    """Read one axial slice of a case, cropped to the body.
 
-    It is the slice with the largest truth, of the last region if there are several.
+    The slice is the one whose ground truth has the most voxels of the last region that the entry lists.
 
     Args:
-        case: its name.
+        case: name of the case.
         dsc: (printed column, region) -> DSC of the case.
-        cases: the scans and the truth.
-        predictions: folder of <experiment>/fold<k>/<data set>.
-        shown: of Configuration.predictions.
-        dataset: entry of config/datasets.yaml, of the truth.
+        cases: folder of the scans and the ground truth.
+        predictions: folder that contains <experiment>/fold<k>/<data set>.
+        shown: the columns of the figure, as returned by `Configuration.predictions`.
+        dataset: entry of config/datasets.yaml for the data set with the ground truth.
         artefact: entry of artefacts.yaml.
-        window: HU from black to white.
+        window: the HU that become 0 (black) and 255 (white).
     """
     ids = {region: number for number, region in dataset["regions"].items()}
     scan, truth = read_volume(cases.image(case)), read_volume(cases.label(case))
@@ -175,7 +177,10 @@ def read_view(
 def show_slice(
     scan: Volume, z: int, dataset: Dataset, case: str, window: tuple[float, float]
 ) -> tuple[np.ndarray, tuple[slice, slice]]:
-    """Return an axial slice (y, x) as 0 to 255 and the box around the body, all of it if HU are unknown."""
+    """Return an axial slice (y, x) mapped to 0..255, and the box around the body.
+
+    The box is the whole slice if the scan holds grey levels without a known relation to HU.
+    """
     own_window = window_of(dataset, case, scan.array, window)
     image = to_window(torch.from_numpy(scan.array[z]), own_window).numpy()
     if intensity_of(dataset, case) == "grey":
@@ -186,7 +191,11 @@ def show_slice(
 def body_box(
     image: np.ndarray, spacing: tuple[float, float], window: tuple[float, float]
 ) -> tuple[slice, slice]:
-    """Return the box around the largest connected part above air and lung, with a margin."""
+    """Return the rows and columns of the body, with a margin.
+
+    The body is the largest connected part of the image (y, x; 0..255) above BODY_HU. The result is the whole
+    image if no pixel is above BODY_HU. The spacing (y, x) is in mm, the window in HU.
+    """
     low, high = window
     parts = regionprops(label(image > (BODY_HU - low) / (high - low) * 255))
     if not parts:
@@ -200,19 +209,24 @@ def body_box(
 
 
 def error_overlay(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Return an RGBA image (y, x, 4): found, missed and wrongly marked pixels in their colours."""
+    """Return an RGBA image (y, x, 4) with one colour each for found, missed and wrongly marked pixels."""
     return paint(
         {RIGHT: truth & prediction, MISSED: truth & ~prediction, WRONG: prediction & ~truth}, truth.shape
     )
 
 
 def region_overlay(masks: Masks, shape: tuple[int, int]) -> np.ndarray:
-    """Return an RGBA image (y, x, 4): every region in its colour."""
+    """Return an RGBA image (y, x, 4) with one colour per region."""
     return paint({REGION_COLOURS[region]: mask for region, mask in masks.items()}, shape)
 
 
 def paint(masks: dict[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
-    """Return an RGBA image (y, x, 4), half transparent, of masks by colour; later ones lie above."""
+    """Return a half-transparent RGBA image (y, x, 4) of the masks.
+
+    Args:
+        masks: colour -> mask (y, x); where masks overlap, the last mask is seen.
+        shape: shape of the image (y, x).
+    """
     overlay = np.zeros((*shape, 4))
     for colour, mask in masks.items():
         overlay[mask] = to_rgba(colour, 0.5)
@@ -224,7 +238,8 @@ def draw_visual(
 ) -> plt.Figure:
     """Draw one row per case: CT, ground truth, then one column per method.
 
-    A single region is drawn with its errors in colour, several each in a colour of its own.
+    If the figure shows one region, colours tell found, missed and wrongly marked pixels apart. If it shows
+    several regions, every region has its own colour.
     """
     titles = ["CT", "Ground truth", *artefact["columns"]]
     heights = [
@@ -252,7 +267,7 @@ def draw_visual(
 
 
 def _draw_row(axes: np.ndarray, view: View) -> None:
-    # In millimetres, so that pixels have their true shape.
+    # The axes are in millimetres, so that pixels are drawn in their true shape.
     height, width = (n * s for n, s in zip(view.image.shape, view.spacing, strict=True))
     extent = (0, width, height, 0)
     for axis in axes:
