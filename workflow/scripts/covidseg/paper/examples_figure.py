@@ -12,9 +12,10 @@ from covidseg.cases.case_folder import CaseFolder
 from covidseg.config.entries import ArtefactEntry
 from covidseg.errors import InputError
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.cases_figure import region_overlay, show_slice
+from covidseg.paper.cases_figure import region_overlay
 from covidseg.paper.figures import REGION_COLOURS, caption, plt, save_figure
 from covidseg.paper.surfaces import draw_surfaces, surface
+from covidseg.paper.views import show_slice
 from covidseg.regions import LESIONS
 from covidseg.volumes import read_volume
 
