@@ -145,7 +145,7 @@ def system_module(config: Configuration, model: str) -> str:
 
 
 def lung_folder(config: Configuration) -> str | None:
-    """Return the data set whose predicted lungs are cut out; None if the ground truth's lungs are used."""
+    """Return the folder, among predictions, that has the lungs; None for the ground truth's lungs."""
     name = config.sections["weak"]["lungs"]
     if name == "truth":
         return None

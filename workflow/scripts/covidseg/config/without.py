@@ -146,7 +146,7 @@ def rows_needing(series: list[Series]) -> list[tuple[str, bool, str]]:
 
 
 def titles_needing(artefact: ArtefactEntry, missing: dict[str, str]) -> list[tuple[str, bool, str]]:
-    """Return the argument `shown` of `describe_left_out`, with one item per missing data set of an artefact."""
+    """Return the argument `shown` of `describe_left_out`, with one item per missing data set."""
     return [
         (f"{title} ({name})", False, missing[name])
         for title, names in artefact["datasets"].items()
