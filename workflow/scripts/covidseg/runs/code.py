@@ -32,7 +32,7 @@ def imported(folder: Path, scripts: Iterable[str]) -> list[Path]:
     """Return the paths of scripts and of the library modules that the scripts import, sorted.
 
     Modules that are imported through another module are included. The `__init__.py` of a package is not
-    included: the registries are there, and a new entry of a registry changes no earlier result. The modules of
+    included: registries are there, and a new entry of a registry changes no earlier result. The modules of
     WITHOUT_EFFECT are not included either.
 
     Args:

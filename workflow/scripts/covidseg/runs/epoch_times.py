@@ -27,7 +27,7 @@ class EpochTime:
 
 
 def measured_times(folder: Path, strategies: dict[str, str]) -> dict[str, EpochTime]:
-    """Return strategy -> seconds per epoch: the median over finished trainings of each training's median epoch.
+    """Return strategy -> seconds per epoch: the median over finished trainings of their median epochs.
 
     Args:
         folder: results/models of the configuration in question.
@@ -48,7 +48,7 @@ def measured_times(folder: Path, strategies: dict[str, str]) -> dict[str, EpochT
 
 
 def published_times(config: Configuration) -> dict[str, EpochTime]:
-    """Return strategy -> seconds per epoch in the papers, averaged over folds, from tables that print time."""
+    """Return strategy -> seconds per epoch in the papers' tables of times, averaged over folds."""
     found = {}
     for paper, artefacts in config.artefacts.items():
         for artefact in artefacts.values():

@@ -1,4 +1,4 @@
-"""How large the cases are: from cases.csv once the data set is ingested, before that from config/grids.csv."""
+"""How large the cases are: from cases.csv once it exists, before that from config/grids.csv."""
 
 import csv
 import math
@@ -82,9 +82,7 @@ def known_target_spacing(config: Configuration, cases: Path | None) -> tuple[flo
     if table:
         return target_spacing(table)
     grids = read_cohort(config, plan["target"], cases).grids
-    return (
-        next(iter(grids.values())).spacing if grids else None
-    )  # all grids are equal, so that no median is needed
+    return next(iter(grids.values())).spacing if grids else None  # all grids are equal: no median is needed
 
 
 def at_target_spacing(grid: Grid, target_spacing: tuple[float, ...]) -> tuple[int, int, int]:

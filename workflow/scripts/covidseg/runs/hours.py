@@ -1,7 +1,7 @@
 """How long the jobs of the DAG take.
 
-An estimate comes from the number of epochs, from the number of tiles, or from jobs of the same rule that ran in
-this checkout. The limit of the rule is given beside the estimate.
+An estimate comes from the number of epochs, from the number of tiles, or from jobs of the same rule that ran
+in this checkout. The limit of the rule is given beside the estimate.
 """
 
 from dataclasses import dataclass
@@ -107,8 +107,8 @@ def job_hours(known: Known) -> pd.DataFrame:
         known: all facts that the estimates are computed from.
 
     Returns:
-        One row per job. Column `on`: "GPU" or "CPU". Column `hours`: estimated hours of a GPU or, for a job on
-        CPUs, hours of a core; NaN without an estimate. Column `at_most`: hours if the job runs up to the
+        One row per job. Column `on`: "GPU" or "CPU". Column `hours`: estimated hours of a GPU or, for a job
+        on CPUs, hours of a core; NaN without an estimate. Column `at_most`: hours if the job runs up to the
         limit of the rule; NaN for a training, which has no limit because a scheduler continues a stopped
         training in another job. Column `basis`: where the estimate comes from.
     """
