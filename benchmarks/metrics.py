@@ -1,9 +1,9 @@
-"""NSD of a 512x512x134 lung pair: ours beside google's surface-distance, in turn.
+"""Time of the NSD of a 512x512x134 pair of lungs: our function and Google's surface-distance, in turn.
 
     .venv/bin/python benchmarks/metrics.py
 
-The lungs are two ellipsoids of the size of LUNG1-001's; the prediction is the same, its surface shifted
-and roughened.
+The ground truth is two ellipsoids of the size of the lungs of LUNG1-001. The prediction is the same two
+ellipsoids, dilated, shifted by one voxel, and roughened.
 """
 
 import statistics
@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 
 from covidseg.evaluation.metrics import surface_dice
 
-# surface-distance 0.1 calls names that NumPy 2 and SciPy have dropped.
+# surface-distance 0.1 uses names that NumPy 2 and SciPy have removed.
 setattr(np, "Inf", np.inf)  # noqa: B010
 ndimage.filters = ndimage.morphology = ndimage
 
@@ -27,20 +27,20 @@ SHAPE, SPACING = (134, 512, 512), (3.0, 0.977, 0.977)
 
 
 def lungs() -> np.ndarray:
-    """Return two ellipsoids, bool (z, y, x)."""
+    """Return two ellipsoids as a bool array of shape (z, y, x)."""
     z, y, x = np.ogrid[: SHAPE[0], : SHAPE[1], : SHAPE[2]]
     sides = [((z - 67) / 50) ** 2 + ((y - 256) / 105) ** 2 + ((x - c) / 75) ** 2 < 1 for c in (165, 345)]
     return sides[0] | sides[1]
 
 
 def google(truth: np.ndarray, prediction: np.ndarray, tolerance: float) -> float:
-    """Return surface-distance's NSD."""
+    """Return the NSD as computed by surface-distance; `tolerance` in mm."""
     distances = surface_distance.compute_surface_distances(truth, prediction, SPACING)
     return surface_distance.compute_surface_dice_at_tolerance(distances, tolerance)
 
 
 def main() -> None:
-    """Time both in turn, five times, at the papers' two tolerances."""
+    """Time both functions in turn, five times each, at the two tolerances of the papers."""
     truth = lungs()
     rough = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal(SHAPE).astype(np.float32), 3)
     prediction = np.roll(ndimage.binary_dilation(truth), 1, 2) & (rough > -0.05)

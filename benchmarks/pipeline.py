@@ -1,8 +1,9 @@
-"""What the phantom pipeline's jobs took, and how long a training's imports take.
+"""Time and memory of the jobs of the phantom pipeline, and time of the imports of a training.
 
     .venv/bin/snakemake && .venv/bin/python benchmarks/pipeline.py
 
-Reads the jobs' logs, whose seconds begin after the imports, and the last run's elapsed time.
+Reads the seconds per job from the jobs' logs, which do not count the imports, and the elapsed time of the last
+run from Snakemake's log.
 """
 
 import re
@@ -17,7 +18,7 @@ DONE = re.compile(r"done in ([\d.]+) s, peak memory ([\d.]+) GiB")
 
 
 def import_seconds(module: str) -> float:
-    """Return the median time of five processes that import a module and end."""
+    """Return the median time in s of five processes that import a module and then end."""
     times = []
     for _ in range(5):
         begun = time.perf_counter()
@@ -29,7 +30,7 @@ def import_seconds(module: str) -> float:
 
 
 def main() -> None:
-    """Print the figures."""
+    """Print one row per rule, the elapsed time of the last run, and the import times."""
     print("rule        jobs  median s   max s  peak GiB")
     for folder in sorted(path for path in (ROOT / "logs").iterdir() if path.is_dir()):
         rows = [DONE.findall(path.read_text())[-1] for path in folder.rglob("*.log")]

@@ -1,7 +1,7 @@
-"""Time and peak memory of ingesting's and preprocessing's heavy part on a 512x512x300 scan.
+"""Time and peak memory of preprocessing a 512x512x300 scan.
 
-.venv/bin/python benchmarks/preprocessing.py           ours, whole `preprocess` of one case
-.venv/bin/python benchmarks/preprocessing.py --peer    scikit-image's resize, which nnU-Net calls
+.venv/bin/python benchmarks/preprocessing.py           our `preprocess` of one case
+.venv/bin/python benchmarks/preprocessing.py --peer    resize of scikit-image, which nnU-Net calls
 """
 
 import resource
@@ -23,7 +23,7 @@ SHAPE, SPACING, TARGET = (300, 512, 512), (1.0, 0.78, 0.78), (1.25, 0.9, 0.9)
 
 
 def make_case(folder: Path) -> None:
-    """Write a scan of noise and a label of one block, stored as an ingested case is."""
+    """Write a scan of noise and a label of one block, stored in the same way as an ingested case."""
     geometry = Geometry(SHAPE, np.diag([*reversed(SPACING), 1.0]))
     image = np.random.default_rng(0).integers(-1024, 1500, SHAPE, dtype=np.int16)
     label = np.zeros(SHAPE, np.uint8)
@@ -33,7 +33,7 @@ def make_case(folder: Path) -> None:
 
 
 def ours(cases: Path, output: Path) -> None:
-    """Preprocess the case as the pipeline does, with one thread."""
+    """Preprocess the case in the same way as the pipeline, with one worker."""
     preprocess(
         {"intensity": {"*": "hounsfield"}, "regions": {1: "lesion"}},
         cases=CaseFolder(cases),
@@ -45,7 +45,7 @@ def ours(cases: Path, output: Path) -> None:
 
 
 def peer(cases: Path, output: Path) -> None:
-    """Do the same with scikit-image, as nnU-Net does: float64 splines in three dimensions."""
+    """Preprocess the case with scikit-image, as nnU-Net does: float64 splines in three dimensions."""
     from skimage.transform import resize
 
     from covidseg.volumes import read_volume
@@ -62,11 +62,11 @@ def peer(cases: Path, output: Path) -> None:
 
 
 def main() -> None:
-    """Run one contender in this process and print its time and the process's peak memory."""
+    """Run one of the two functions in this process; print its time and the peak memory of the process."""
     contender = peer if "--peer" in sys.argv else ours
     with tempfile.TemporaryDirectory() as folder:
         cases = Path(folder, "cases")
-        # Made in a process of its own: its memory is not the contender's.
+        # A separate process makes the case, so that its memory does not count.
         program = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import preprocessing; "
         program += f"from pathlib import Path; preprocessing.make_case(Path({str(cases)!r}))"
         subprocess.run([sys.executable, "-c", program], check=True)

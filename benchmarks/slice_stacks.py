@@ -1,8 +1,8 @@
-"""Folders of PNG slices through the pipeline: for each case, train from scratch on the others and test on it.
+"""Trains and tests on folders of PNG slices: one fold per case, trained from scratch on all other cases.
 
     .venv/bin/python benchmarks/slice_stacks.py <folder of CASE/ct/NUMBER.png and CASE/covid/NUMBER.png>
 
-Works in a copy of the workflow to which only configuration is added: a data set, its folds, an experiment.
+Works in a copy of the workflow. Only configuration is added to the copy: a data set, its folds and an experiment.
 """
 
 import json
@@ -19,7 +19,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
 NAME = "slice-stacks"
-SPACING = [1.5, 1.5, 1.5]  # mm; not recorded, about right in plane, a guess along z
+SPACING = [1.5, 1.5, 1.5]  # (z, y, x) in mm; not recorded: roughly right in plane, a guess along z
 SECTIONS = {
     "plan": {"target": NAME, "spacing": [3.0, 3.0, 3.0], "patch": [16, 64, 64]},
     "network": {
@@ -34,7 +34,7 @@ SECTIONS = {
 
 
 def describe(slices: Path) -> dict:
-    """Return the entry of datasets.yaml."""
+    """Return the entry of the slices in datasets.yaml."""
     picture = {"archive": f"{NAME}/slices.zip", "format": "slices"}
     return {
         "title": "Slices",
@@ -52,7 +52,7 @@ def describe(slices: Path) -> dict:
 
 
 def add_configuration(config: Path, slices: Path, cases: list[str]) -> None:
-    """Add the slices to datasets.yaml, splits.json and experiments.yaml, and write slices.yaml."""
+    """Add the slices to datasets.yaml, splits.json and experiments.yaml, and write the configuration slices.yaml."""
     with open(config / "datasets.yaml", "a") as file:
         yaml.safe_dump({NAME: describe(slices)}, file)
     folds = [{"train": [case for case in cases if case != test], "val": [test]} for test in cases]
@@ -69,7 +69,7 @@ def add_configuration(config: Path, slices: Path, cases: list[str]) -> None:
 
 
 def main() -> None:
-    """Print DSC and NSD of every case, and the processor time of the run."""
+    """Print the DSC and NSD per case, and the processor time of the run."""
     slices = Path(sys.argv[1]).resolve()
     cases = sorted(path.name for path in slices.iterdir() if path.is_dir())
     with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,8 @@
 
     python benchmarks/weak_slices.py [--minutes 20] [--size 64] <folder of normal/, lesion/, mask/ with PNGs>
 
-The CPU minutes are shared equally by the systems; each is timed, then trained for as many iterations.
+All systems get equal shares of the CPU minutes. Each system is timed first and then trained for as many iterations
+as fit its share.
 """
 
 import argparse
@@ -38,15 +39,16 @@ from covidseg.weak.slices import Slices, write_slices  # noqa: E402
 from covidseg.weak.training import build, describe_weak_run, draw_batch, make_weak_run, train_weakly  # noqa: E402
 
 EPOCHS = 10
-TIMED = range(11, 17)  # iterations; VA-GAN's first ten take more steps of the critic
+TIMED = range(11, 17)  # iterations; the first ten of VA-GAN take more steps of the critic
 
 
 def read_weak(size: int) -> tuple[Weak, dict, dict]:
-    """All systems, and the phantom's settings but for what so few real slices need.
+    """Return section `weak` of the configuration, the models and the localisers.
 
-    Learning rate and adversarial weight were the best of four tried on lesion slices 61 to 80, trained on the
-    60 before. They are not untouched by the test slices: three settings, these among them, had been tried on
-    those first.
+    The settings are those of the phantom, except for the settings that so few real slices need. The learning
+    rate and the adversarial weight were the best of four settings, trained on lesion slices 1 to 60 and
+    tested on lesion slices 61 to 80. This choice is not independent of the test slices: three settings, the
+    chosen setting among them, had been tried on the test slices before.
     """
     sheets = {
         name: yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
@@ -61,7 +63,7 @@ def read_weak(size: int) -> tuple[Weak, dict, dict]:
 
 
 def prepare(raw: Path, size: int, folder: Path) -> None:
-    """Train on the first half of both kinds by number, test on the second half of the lesion slices."""
+    """Write the slices: the first half of each kind, by number, for training; the other lesion slices for testing."""
 
     def pictures(kind, names, how):
         found = [Image.open(raw / kind / name).convert("L").resize((size, size), how) for name in names]
@@ -83,7 +85,7 @@ def prepare(raw: Path, size: int, folder: Path) -> None:
 
 
 def seconds_an_iteration(run) -> float:
-    """CPU seconds, all threads together."""
+    """Return the CPU seconds per training iteration, summed over all threads."""
     compute = choose_compute("cpu", "float32", threads=1)
     networks = build(run.system, run.classifier, 0, compute)
     optimisers = {name: Adam(network, betas=run.system.betas()) for name, network in networks.items()}
@@ -95,7 +97,7 @@ def seconds_an_iteration(run) -> float:
 
 
 def train(model, folder: Path, weak: Weak, seconds: float) -> tuple[str, int, float]:
-    """Train one system for about so many CPU seconds; returns its name, iterations and CPU seconds."""
+    """Train one system for about `seconds` CPU seconds; return its name, iterations and CPU seconds."""
     classifier = folder / model.classifier / "model.safetensors" if model.classifier else None
     make = partial(
         make_weak_run,
@@ -122,7 +124,7 @@ def train(model, folder: Path, weak: Weak, seconds: float) -> tuple[str, int, fl
 
 
 def score(heat: np.ndarray, masks: np.ndarray, limits: tuple) -> dict:
-    """Return the figures of one row of the printed table."""
+    """Return the values of one row of the printed table."""
     curve = threshold_curve(count_pixels(heat, masks))
     best = curve.iloc[int(curve["dice"].argmax())]
     return {
@@ -135,7 +137,7 @@ def score(heat: np.ndarray, masks: np.ndarray, limits: tuple) -> dict:
 
 
 def main() -> None:
-    """Train all, score all, print a table."""
+    """Train all systems, score all localisers, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("raw", type=Path)
     parser.add_argument("--minutes", type=float, default=20)

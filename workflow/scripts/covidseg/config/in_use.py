@@ -1,6 +1,7 @@
-"""What is in use: the data sets, archives, slices, models and scores that a configuration's runs need.
+"""What a configuration uses: its data sets, archives, slices, models and scores.
 
-Pure functions from a checked configuration to names, paths and the parameters that decide a job.
+All functions are pure. Each takes a checked configuration and returns names, paths, or the parameters that
+decide a job.
 """
 
 import re
@@ -14,11 +15,12 @@ from covidseg.config.without import reduce_artefact
 from covidseg.training.strategies import STRATEGIES
 from covidseg.weak import SYSTEMS
 
-# How a training runs, and not what it comes to: no job is rerun and no training restarted for these.
+# Parameters that change how a training runs, but not its result. A change of one of them reruns no job and
+# restarts no training.
 WITHOUT_EFFECT = ("checkpoint_seconds", "device_memory_gib")
-OF_WATCHED = ("validation_every", "validation_patches")  # read where held-out cases are watched
+OF_WATCHED = ("validation_every", "validation_patches")  # read only where held-out cases are watched
 
-# Keys of an entry in datasets.yaml that a rule reads.
+# Keys of an entry in datasets.yaml, per rule or table that reads them.
 INGESTED = (
     *("images", "labels", "lungs", "registry", "case_name", "patient"),
     *("regions", "sides", "intensity"),
@@ -28,7 +30,7 @@ LICENCE = ("title", "licence", "citation", "homepage", "gigabytes")
 
 
 def pick(mapping: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    """Return those of the keys that a mapping has, with their values: what a job reads of it."""
+    """Return the part of a mapping that a job reads: the given keys with their values, where present."""
     return {key: mapping[key] for key in keys if key in mapping}
 
 
@@ -44,35 +46,35 @@ def datasets(config: Configuration) -> list[str]:
 
 
 def sliced_datasets(config: Configuration) -> list[str]:
-    """Return the data sets that slices are made of."""
+    """Return the data sets that the pipeline makes slices from."""
     trained = {model.train for model in config.weak_models.values()}
     return sorted(trained.union(*(one.evaluate for one in config.localisers.values())))
 
 
 def archives(config: Configuration) -> list[str]:
-    """Return the paths below data/raw of the archives that are fetched."""
+    """Return the paths, relative to data/raw, of the archives to fetch."""
     names = {*datasets(config), *sliced_datasets(config)}
     return sorted({path for name in names for path in config.archives(name)})
 
 
 def hosts(config: Configuration) -> list[str]:
-    """Return the data sets whose archives are fetched."""
+    """Return the data sets that own the archives to fetch."""
     return sorted({path.partition("/")[0] for path in archives(config)})
 
 
 def licence_entries(config: Configuration) -> dict[str, dict[str, object]]:
-    """Return what the table of licences prints of each data set whose archives are fetched."""
+    """Return data set -> what the table of licences prints, per data set that owns an archive to fetch."""
     return {name: pick(config.datasets[name], *LICENCE) for name in hosts(config)}
 
 
 def models(config: Configuration) -> list[str]:
-    """Return the folder of every model below results/models."""
+    """Return the folder of every model, relative to results/models."""
     networks = [f"{one.name}/fold{fold}" for one in config.experiments.values() for fold in range(one.folds)]
     return networks + [f"{name}/fold0" for name in config.weak_models]
 
 
 def scored(config: Configuration) -> list[str]:
-    """Return the model or localiser of every table of scores below results/scores, as <name>/fold<k>."""
+    """Return the models and localisers that have a table of scores in results/scores, as <name>/fold<k>."""
     networks = [
         f"{one.name}/fold{fold}"
         for one in config.experiments.values()
@@ -83,10 +85,10 @@ def scored(config: Configuration) -> list[str]:
 
 
 def nnunet_folders(config: Configuration) -> dict[str, str]:
-    """Return nnU-Net's folder of each exported data set -> the data set.
+    """Return the folder of each exported data set, as nnU-Net names folders -> the data set.
 
-    Folders are numbered from 501 in the order of datasets.yaml: a data set appended there changes the
-    number of no other.
+    The folders are numbered from 501 in the order of datasets.yaml. A data set appended to datasets.yaml
+    therefore leaves the numbers of all earlier data sets unchanged.
     """
     used = datasets(config)
     return {
@@ -101,7 +103,7 @@ def _camel_case(name: str) -> str:
 
 
 def training_datasets(config: Configuration, experiment: str) -> list[str]:
-    """Return the data sets whose cases a training sees, its source's too where it trains on them."""
+    """Return the data sets that a training reads: its own and, where it reads them too, its source's."""
     found = config.experiments[experiment]
     return list(dict.fromkeys([*found.train, *found.source_datasets]))
 
@@ -113,7 +115,7 @@ def predicted_datasets(config: Configuration, experiment: str) -> list[str]:
 
 
 def training_parameters(config: Configuration, experiment: str) -> dict[str, Any]:
-    """Return what decides a training, of the configuration's sections."""
+    """Return the part of the configuration's sections that decides the result of a training."""
     found, training = config.experiments[experiment], dict(config.sections["training"])
     unread = [*WITHOUT_EFFECT, *([] if found.watched else OF_WATCHED)]
     if found.strategy != "pretrain":
@@ -125,7 +127,7 @@ def training_parameters(config: Configuration, experiment: str) -> dict[str, Any
 
 
 def weak_parameters(config: Configuration, model: str) -> dict[str, Any]:
-    """Return what decides the training of a weakly supervised system, of the section `weak`."""
+    """Return the part of section `weak` that decides the result of a weakly supervised training."""
     weak, system = config.sections["weak"], SYSTEMS[config.weak_models[model].system]
     return pick(weak, "epochs", "iterations", "device", "variant", *system.sections) | {
         "variants": pick(weak["variants"], weak["variant"])
@@ -133,17 +135,17 @@ def weak_parameters(config: Configuration, model: str) -> dict[str, Any]:
 
 
 def strategy_module(config: Configuration, experiment: str) -> str:
-    """Return the module of an experiment's strategy, as `runs.code` names it."""
+    """Return the module of an experiment's strategy: a path without suffix, as `runs.code` expects."""
     return f"covidseg/training/strategies/{STRATEGIES[config.experiments[experiment].strategy].module}"
 
 
 def system_module(config: Configuration, model: str) -> str:
-    """Return the module of a weakly supervised model's system, as `runs.code` names it."""
+    """Return the module of a weak model's system: a path without suffix, as `runs.code` expects."""
     return f"covidseg/weak/{SYSTEMS[config.weak_models[model].system].module}"
 
 
 def lung_folder(config: Configuration) -> str | None:
-    """Return the folder, in the predictions of the model that cuts out lungs, that has the volumes."""
+    """Return the folder, among predictions, that has the lungs; None for the ground truth's lungs."""
     name = config.sections["weak"]["lungs"]
     if name == "truth":
         return None
@@ -151,7 +153,10 @@ def lung_folder(config: Configuration) -> str | None:
 
 
 def shown_artefacts(config: Configuration) -> dict[str, dict[str, ArtefactEntry]]:
-    """Return the artefacts that are made, by paper and name, figures without what is not run."""
+    """Return paper -> name -> each artefact that is made.
+
+    Tables keep the rows of models that the configuration does not run. Figures leave these models out.
+    """
     found: dict[str, dict[str, ArtefactEntry]] = {}
     for paper, group in config.artefacts.items():
         found[paper] = {}
@@ -166,7 +171,12 @@ def shown_artefacts(config: Configuration) -> dict[str, dict[str, ArtefactEntry]
 
 
 def artefact_files(shown: dict[str, dict[str, ArtefactEntry]], *kinds: str) -> list[str]:
-    """Return the files of all tables and figures, or of those of some kinds; `shown` by paper and name."""
+    """Return the files of tables and figures.
+
+    Args:
+        shown: paper -> name -> artefact, as returned by `shown_artefacts`.
+        kinds: the kinds to include; all kinds if none is given.
+    """
     return [
         f"results/paper/{paper}/{name}{suffix}"
         for paper, artefacts in shown.items()
@@ -177,7 +187,7 @@ def artefact_files(shown: dict[str, dict[str, ArtefactEntry]], *kinds: str) -> l
 
 
 def artefacts_of_kind(shown: dict[str, dict[str, ArtefactEntry]], kind: str) -> list[str]:
-    """Return a pattern for each artefact of a kind, which fits in its own paper's folder alone."""
+    """Return one pattern per artefact of a kind; it matches the name only in the folder of its own paper."""
     return [
         f"(?<={paper}/){name}"
         for paper, artefacts in shown.items()

@@ -1,8 +1,9 @@
 """The registry of the kinds of tables and figures.
 
-A kind is one module in `paper/` and one entry below; `config/artefacts.yaml` names it. The entry says which
-keys an artefact of the kind has, which files it reads, which parameters decide it, and which files it
-writes. Everything else follows: the schema, the rule, the code that a change of it reruns.
+A kind is one module in `paper/` and one entry in `KINDS`. An artefact in `config/artefacts.yaml` names its
+kind. The entry in `KINDS` lists the keys of an artefact of the kind, the files that the artefact reads, the
+parameters that decide its content, and the files that it writes. The schema, the inputs of the rule, and the
+library modules whose change reruns the rule all follow from the entry.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,15 +24,16 @@ class Kind:
     """A kind of table or figure.
 
     Attributes:
-        module: its file in `paper/`, which defines `make(base, artefact, inputs, parameters)`.
-        rule: name of its rule.
-        keys: of its entries beside `kind` and `title` -> JSON schema; a "$ref" is into artefacts.schema.yaml.
-        inputs: returns name -> paths of what an artefact reads.
-        parameters: returns name -> value of what else decides an artefact.
-        suffixes: of the files that an artefact is, the one that the report shows among them.
-        optional: those of the keys that an entry may leave out.
-        keeps_rows: whether rows that the configuration does not run stay, and say so.
-        memory_mb: that a job asks for.
+        module: name of the kind's module in `paper/`. The module defines `make(artefact)`.
+        rule: name of the rule that makes artefacts of the kind.
+        keys: key of an artefact's entry, beside `kind` and `title` -> JSON schema of the value. A "$ref"
+            points into artefacts.schema.yaml.
+        inputs: function that returns name -> paths of the files that an artefact reads.
+        parameters: function that returns name -> value of all other settings that decide an artefact.
+        suffixes: suffixes of the files that make up an artefact, with `page` among them.
+        optional: the keys in `keys` that an entry may leave out.
+        keeps_rows: whether an artefact keeps, and marks, rows that the configuration does not run.
+        memory_mb: memory that a job asks for, in MB.
     """
 
     module: str
@@ -46,7 +48,7 @@ class Kind:
 
     @property
     def page(self) -> str:
-        """Suffix of the file that Snakemake's report shows."""
+        """Suffix of the artefact's file that Snakemake's report shows."""
         return ".html" if ".html" in self.suffixes else ".svg"
 
 
@@ -55,7 +57,7 @@ def _ref(name: str) -> dict[str, Any]:
 
 
 def _series(config: Configuration, artefact: ArtefactEntry) -> list[tuple[Any, ...]]:
-    """Return the fields of each Series: a rerun compares them with the last run's."""
+    """Return the fields of each Series. Snakemake reruns the job if a field changes."""
     return [astuple(one) for one in config.series(artefact)]
 
 
@@ -105,7 +107,7 @@ def _relations_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
 
 
 def _datasets_shown(config: Configuration, artefact: ArtefactEntry) -> list[str]:
-    """Return the data sets that an artefact shows or describes, those that are there."""
+    """Return the data sets that an artefact shows or describes, without the missing data sets."""
     return [name for group in artefact["datasets"].values() for name in group if name not in config.missing]
 
 
@@ -249,7 +251,7 @@ KINDS = {
 
 
 def with_kinds(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of artefacts.yaml with the kinds of the registry."""
+    """Return the JSON schema of artefacts.yaml with the kinds in `KINDS` added."""
     kinds = {
         name: {
             "additionalProperties": False,

@@ -1,4 +1,4 @@
-"""The configuration, read and checked as a whole before any job starts."""
+"""Reads and checks the whole configuration before any job starts."""
 
 import json
 from pathlib import Path
@@ -21,15 +21,16 @@ from covidseg.config.without import missing_datasets, reduce_experiments
 
 
 def load_configuration(sections: dict[str, Any], name: str, folder: Path) -> Configuration:
-    """Check the chosen configuration together with the sheets beside it.
+    """Check the chosen configuration together with the sheets in `folder`, and return both.
 
     Args:
-        sections: of the chosen configuration, command-line overrides included.
-        name: how messages call it.
-        folder: config/.
+        sections: the sections of the chosen configuration, command-line overrides included.
+        name: name of the configuration in error messages.
+        folder: the folder config/, which has the sheets and their schemas.
 
     Raises:
-        InputError: names the file, the key, the value and what is allowed.
+        InputError: a value is not allowed; the message names the file, the key, the value and the allowed
+            values.
     """
     extended = extend(sections, Path(name))
     check_renamed(extended, name)

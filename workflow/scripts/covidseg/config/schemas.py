@@ -1,4 +1,4 @@
-"""JSON schemas, and their violations in one line."""
+"""Reads JSON schemas, checks content against them, and describes a violation in one line."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,16 @@ def read_schema(path: Path) -> dict[str, Any]:
 
 
 def check_schema(content: object, name: str, schema: dict[str, Any]) -> None:
-    """Check content against a JSON schema; raises InputError for the first violation."""
+    """Check content against a JSON schema.
+
+    Args:
+        content: the content of a YAML file.
+        name: name of the file in the error message.
+        schema: the JSON schema.
+
+    Raises:
+        InputError: the content violates the schema; the message describes the first violation.
+    """
     validator = Draft202012Validator(schema)
     errors = sorted(
         validator.iter_errors(content), key=lambda error: [str(part) for part in error.absolute_path]

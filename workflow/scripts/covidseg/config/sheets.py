@@ -1,4 +1,4 @@
-"""The shapes of a configuration (config.yaml, paper.yaml, public.yaml) and of experiments.yaml."""
+"""The types of a configuration's content (config.yaml, paper.yaml, public.yaml) and of experiments.yaml."""
 
 from typing import TypedDict
 
@@ -11,8 +11,8 @@ class Phantom(TypedDict):
     """Section `phantom`: which data sets are generated.
 
     Attributes:
-        seed: of the generated scans.
-        cases: data set -> number of its cases, or their names.
+        seed: seed of the generated scans.
+        cases: data set -> number of cases to generate, or the names of these cases.
     """
 
     seed: int
@@ -20,16 +20,16 @@ class Phantom(TypedDict):
 
 
 class Sections(TypedDict):
-    """A configuration, complete.
+    """A complete configuration.
 
     Attributes:
-        name: printed with every table and figure.
-        seed: of weights, patches, augmentation, random splits and the bootstrap.
+        name: name of the configuration, printed with every table and figure.
+        seed: seed of the weights, patches, augmentation, random splits and bootstrap.
         timed: whether seconds are written into logs and scores.
-        phantom: the data sets that are generated; None: all data are real.
+        phantom: the data sets that are generated, or None if all data are real.
         without: data sets to leave out.
-        accept_licences: whether the user agrees to the licences of what is fetched.
-        splits: "published" or "patient".
+        accept_licences: whether the user agrees to the licences of the archives that are fetched.
+        splits: kind of the splits, "published" or "patient".
     """
 
     name: str
@@ -49,13 +49,13 @@ class Sections(TypedDict):
 
 
 class SourceRow(TypedDict):
-    """A row of `sources`: what a model can be pre-trained on.
+    """A row of `sources`: the data that a model can be pre-trained on.
 
     Attributes:
-        paper: that the pre-training belongs to first.
+        paper: the first paper that the pre-training belongs to.
         title: the source's name in the tables.
-        datasets: that are learned together.
-        lesions: "union" or "heads".
+        datasets: the data sets that one model learns together.
+        lesions: how the data sets' lesions are combined, "union" or "heads".
         evaluate: data set -> name of the split in the scores.
     """
 
@@ -70,15 +70,16 @@ class ExperimentRow(TypedDict, total=False):
     """A row of `experiments`.
 
     Attributes:
-        paper: that the experiment belongs to first.
+        paper: the first paper that the experiment belongs to.
         strategy: key of STRATEGIES.
-        sources: one experiment per source; not there where the strategy starts from nothing.
-        source: in that case, whose data the experiment learns from, for the tables.
-        train: data sets.
-        lesions: "union" or "classes", where several data sets are trained on.
-        folds: number of models.
+        sources: keys of the sources; the row stands for one experiment per source. A strategy that starts
+            from random weights has no `sources`.
+        source: in a row without `sources`, the source whose name the tables print.
+        train: data sets that the model is trained on.
+        lesions: how the lesions of several training data sets are combined, "union" or "classes".
+        folds: number of folds, with one model per fold.
         evaluate: data set -> name of the split in the scores.
-        options: of the strategy.
+        options: options of the strategy.
     """
 
     paper: str
@@ -97,8 +98,8 @@ class WeakModelRow(TypedDict, total=False):
 
     Attributes:
         system: key of SYSTEMS.
-        classifier: the model that the system learns from.
-        options: of the system.
+        classifier: name of the trained classifier that the system learns from.
+        options: options of the system.
     """
 
     system: str
@@ -111,7 +112,8 @@ class LocaliserRow(TypedDict, total=False):
 
     Attributes:
         model: key of `weak.models`.
-        map: kind of heat map; the system's own if there is none.
+        map: kind of heat map. Without the key, the kind is the one that the configuration's variant names
+            or, if the system cannot make that kind, the first kind of the system.
     """
 
     model: str
@@ -122,10 +124,10 @@ class WeakSheet(TypedDict):
     """The part `weak` of experiments.yaml.
 
     Attributes:
-        train: data set of slices.
+        train: data set of slices that the models are trained on.
         evaluate: data set -> name of the split in the scores.
-        models: name -> what is trained.
-        localisers: name -> what is scored.
+        models: name -> model to train.
+        localisers: name -> localiser to score.
     """
 
     train: str
@@ -135,7 +137,7 @@ class WeakSheet(TypedDict):
 
 
 class ExperimentSheet(TypedDict):
-    """Content of experiments.yaml."""
+    """The content of experiments.yaml."""
 
     sources: dict[str, SourceRow]
     experiments: dict[str, ExperimentRow]

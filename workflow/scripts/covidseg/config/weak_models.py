@@ -1,4 +1,4 @@
-"""The systems that learn from image-level labels: section weak of experiments.yaml, checked."""
+"""Reads and checks section `weak` of experiments.yaml: systems that learn from image-level labels."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,20 +12,20 @@ from covidseg.training.sections import Options
 from covidseg.weak import SYSTEMS
 from covidseg.weak.sections import TrainedSystem, Weak
 
-WEAK_SOURCE = "weak"  # the source of all localisers, for the tables
+WEAK_SOURCE = "weak"  # the source that the tables print for all localisers
 LESION = {1: "lesion"}
 
 
 @dataclass(frozen=True)
 class WeakModel:
-    """One system to train.
+    """One weakly supervised model to train.
 
     Attributes:
-        name: of its folders.
+        name: name of the model and of its folders.
         system: key of SYSTEMS.
-        options: of the system.
-        classifier: name of the model that it learns from, or None.
-        train: data set of slices.
+        options: options of the system.
+        classifier: name of the trained classifier that the model learns from, or None.
+        train: data set of slices that the model is trained on.
     """
 
     name: str
@@ -47,10 +47,10 @@ class WeakModel:
 
 @dataclass(frozen=True)
 class Localiser(Experiment):
-    """A trained system with one kind of heat map, scored like any experiment.
+    """A weakly supervised model with one kind of heat map, scored in the same way as an experiment.
 
     Attributes:
-        model: name of the WeakModel.
+        model: name of the WeakModel that makes the heat maps.
         map: kind of heat map.
     """
 
@@ -59,15 +59,25 @@ class Localiser(Experiment):
 
     @property
     def pretraining(self) -> None:
-        """Its model starts from nothing."""
+        """None: the model of a localiser is not pre-trained."""
 
     def places(self, datasets: Datasets) -> dict[tuple[str, str], tuple[str, int]]:
-        """Return ("lesion", split) -> (data set, 1), whatever else the data set labels."""
+        """Return ("lesion", split) -> (data set, 1); other regions of the data set are ignored."""
         return {("lesion", split): (dataset, 1) for dataset, split in self.evaluate.items()}
 
 
 def read_weak_models(sheet: WeakSheet, datasets: Datasets, path: Path) -> dict[str, WeakModel]:
-    """Return the models of section `weak`; raises InputError with file, key, value and what is allowed."""
+    """Return name -> model, for the models in section `weak`.
+
+    Args:
+        sheet: section `weak` of experiments.yaml.
+        datasets: content of datasets.yaml.
+        path: path of experiments.yaml, for error messages.
+
+    Raises:
+        InputError: a value is not allowed; the message names the file, the key, the value and the allowed
+            values.
+    """
     where = f"{path}: weak"
     check_known([sheet["train"]], datasets, f"{where}.train", "data set")
     if "slices" not in datasets[sheet["train"]]:
@@ -94,14 +104,17 @@ def read_weak_models(sheet: WeakSheet, datasets: Datasets, path: Path) -> dict[s
 def read_localisers(
     sheet: WeakSheet, weak_models: dict[str, WeakModel], datasets: Datasets, weak: Weak, path: Path
 ) -> dict[str, Localiser]:
-    """Return the localisers of section `weak`; raises as `read_weak_models`.
+    """Return name -> localiser, for the localisers in section `weak`.
 
     Args:
         sheet: section `weak` of experiments.yaml.
-        weak_models: of `read_weak_models`.
+        weak_models: name -> model, as returned by `read_weak_models`.
         datasets: content of datasets.yaml.
-        weak: the configuration's `weak`.
-        path: of experiments.yaml, for messages.
+        weak: section `weak` of the configuration.
+        path: path of experiments.yaml, for error messages.
+
+    Raises:
+        InputError: a value is not allowed, or a data set lacks labels of the lungs or of the infection.
     """
     where = f"{path}: weak"
     localisers: dict[str, Localiser] = {}

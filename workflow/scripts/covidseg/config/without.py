@@ -1,4 +1,7 @@
-"""What is left for a user who has no access to some data sets: the configuration's `without`."""
+"""Leaves out what needs a missing data set.
+
+A user without access to some data sets names these data sets in `without` of the configuration.
+"""
 
 from collections.abc import Iterable
 from typing import cast
@@ -13,7 +16,10 @@ from covidseg.config.sheets import ExperimentRow, ExperimentSheet, SourceRow, We
 
 
 def missing_datasets(without: list[str], datasets: Datasets) -> dict[str, str]:
-    """Return the data sets named, and those that read their archives -> the name that leaves them out."""
+    """Return missing data set -> the name in `without` that leaves the data set out.
+
+    A data set is missing if `without` names it or if it reads an archive of a data set that `without` names.
+    """
     missing: dict[str, str] = {}
     for name, entry in datasets.items():
         owners = [name, *(archive.partition("/")[0] for archive in archive_paths(entry))]
@@ -23,15 +29,16 @@ def missing_datasets(without: list[str], datasets: Datasets) -> dict[str, str]:
 
 
 def present(names: Iterable[str], missing: dict[str, str]) -> list[str]:
-    """Return the data sets that are there."""
+    """Return those of the data sets that are not missing."""
     return [name for name in names if name not in missing]
 
 
 def reduce_experiments(sheet: ExperimentSheet, missing: dict[str, str]) -> ExperimentSheet:
     """Return the content of experiments.yaml without what needs a missing data set.
 
-    A source is made of those of its data sets that are there. Left out are sources of which there is none,
-    what starts from them, what trains on a missing data set, and the evaluation on one.
+    A source keeps those of its data sets that are not missing. Four things are left out: a source without any
+    data set, an experiment that starts only from such sources, an experiment that trains on a missing data
+    set, and the evaluation on a missing data set.
     """
     sources: dict[str, SourceRow] = {
         name: {
@@ -48,7 +55,7 @@ def reduce_experiments(sheet: ExperimentSheet, missing: dict[str, str]) -> Exper
         if "sources" in row:
             reduced["sources"] = [source for source in row["sources"] if source in sources]
         if row.get("source") not in sources:
-            reduced.pop("source", None)  # no more than a name in the tables
+            reduced.pop("source", None)  # here `source` is only a name in the tables
         if missing.keys().isdisjoint(row["train"]) and reduced.get("sources") != []:
             experiments[name] = reduced
     weak: WeakSheet = {**sheet["weak"], "evaluate": _present_in(sheet["weak"]["evaluate"], missing)}
@@ -64,12 +71,12 @@ def _present_in(evaluate: dict[str, str], missing: dict[str, str]) -> dict[str, 
 def left_out(
     experiment: Experiment, all_experiments: dict[str, Experiment], missing: dict[str, str]
 ) -> set[str]:
-    """Return the missing data sets that an experiment would learn from, its source's too.
+    """Return the missing data sets that an experiment, or its pre-training, would learn from.
 
     Args:
-        experiment: as experiments.yaml has it.
-        all_experiments: all experiments, as experiments.yaml has them.
-        missing: of `missing_datasets`.
+        experiment: the experiment as defined in experiments.yaml, before anything is left out.
+        all_experiments: name -> experiment, for all experiments, before anything is left out.
+        missing: missing data set -> name in `without`, as returned by `missing_datasets`.
     """
     pretrained = all_experiments[experiment.pretraining].train if experiment.pretraining else ()
     return missing.keys() & {*experiment.train, *experiment.source_datasets, *pretrained}
@@ -78,16 +85,18 @@ def left_out(
 def reduce_artefact(
     artefact: ArtefactEntry, series: list[Series], missing: dict[str, str]
 ) -> ArtefactEntry | None:
-    """Return a figure without what is not run, or None if nothing is left.
+    """Return a figure's entry without models that are not run and data sets that are missing.
+
+    The result is None if nothing is left to show or if the data set that the figure shows is missing.
 
     Args:
-        artefact: entry of artefacts.yaml.
-        series: what it shows.
-        missing: of `missing_datasets`.
+        artefact: the figure's entry in artefacts.yaml.
+        series: the scores that the figure shows.
+        missing: missing data set -> name in `without`, as returned by `missing_datasets`.
     """
     keys = [key for key in ("rows", "columns", "localisers", "experiment", "datasets") if key in artefact]
     if not keys:
-        return artefact  # it shows no model and no data set by name
+        return artefact  # the figure names no model and no data set
     key = keys[0]
     kept: dict[str, str | list[str]]
     if key == "datasets":
@@ -102,11 +111,12 @@ def reduce_artefact(
 
 
 def describe_left_out(shown: list[tuple[str, bool, str]], config_name: str) -> list[str]:
-    """Return what must be said below a table or figure: what is not run, and what learned from less.
+    """Return the remarks below a table or figure: models that are not run or that learned from less data.
 
     Args:
-        shown: printed name, whether it is run, and the names in `without` that it would need.
-        config_name: its name.
+        shown: per model or data set, its printed name, whether it is run, and the names in `without` that
+            it would need, separated by commas.
+        config_name: name of the configuration.
     """
     groups: dict[str, dict[str, None]] = {}
     for name, runs, needed in shown:
@@ -118,9 +128,10 @@ def describe_left_out(shown: list[tuple[str, bool, str]], config_name: str) -> l
 
 
 def rows_needing(series: list[Series]) -> list[tuple[str, bool, str]]:
-    """Return each series for `describe_left_out`: with its source if the row has several.
+    """Return the argument `shown` of `describe_left_out`, with one item per series.
 
-    With its panel as well if the row is run in some panels alone.
+    The printed name has the source if the row has several sources. The printed name has the region and the
+    split if the row is run in only some of its panels.
     """
     found = []
     for one in series:
@@ -135,7 +146,7 @@ def rows_needing(series: list[Series]) -> list[tuple[str, bool, str]]:
 
 
 def titles_needing(artefact: ArtefactEntry, missing: dict[str, str]) -> list[tuple[str, bool, str]]:
-    """Return each missing data set of an artefact for `describe_left_out`."""
+    """Return the argument `shown` of `describe_left_out`, with one item per missing data set."""
     return [
         (f"{title} ({name})", False, missing[name])
         for title, names in artefact["datasets"].items()

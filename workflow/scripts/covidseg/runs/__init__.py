@@ -1,1 +1,1 @@
-"""What a run used, and what it costs."""
+"""What a run used, and what a run costs: code, data, packages, jobs, hours and gigabytes."""

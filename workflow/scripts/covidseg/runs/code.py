@@ -1,7 +1,7 @@
 """The code behind a job: its script and the library modules that the script imports, with checksums.
 
-A checksum is of the syntax tree without docstrings: an edit of a comment, of a docstring or of the layout
-changes none.
+A checksum is computed from the syntax tree without docstrings. An edit of a comment, of a docstring or of the
+layout therefore leaves the checksum unchanged.
 """
 
 import ast
@@ -10,15 +10,18 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-# Modules that decide nothing about a result: error texts, logs, SLURM, and the lock of a training. They
-# stay out of every job's code, so that an edit of one of them reruns nothing and restarts no training.
+# Modules without effect on a result: error texts, logs, SLURM, and the lock of a training. These modules
+# stay out of every job's code, so that an edit of one of them reruns no job and restarts no training.
 WITHOUT_EFFECT = ("covidseg/errors", "covidseg/job", "covidseg/slurm", "covidseg/training/lease")
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_of(folder: Path, scripts: Iterable[str]) -> list[str]:
-    """Return one line per file that scripts run, its path and its checksum; arguments as `imported`."""
+    """Return one line per file that scripts run, with the path and the checksum of the file.
+
+    The arguments and the error are those of `imported`.
+    """
     return [
         f"{path.relative_to(folder)} {_read(path.read_text(encoding='utf-8'))[1]}"
         for path in imported(folder, scripts)
@@ -26,17 +29,18 @@ def code_of(folder: Path, scripts: Iterable[str]) -> list[str]:
 
 
 def imported(folder: Path, scripts: Iterable[str]) -> list[Path]:
-    """Return scripts and the library modules that they import, directly or through others, sorted.
+    """Return the paths of scripts and of the library modules that the scripts import, sorted.
 
-    A package's own file is not among them: a new entry in a registry changes nothing that there is.
-    The modules of WITHOUT_EFFECT are not among them either.
+    Modules that are imported through another module are included. The `__init__.py` of a package is not
+    included: registries are there, and a new entry of a registry changes no earlier result. The modules of
+    WITHOUT_EFFECT are not included either.
 
     Args:
-        folder: of the scripts, and of the package `covidseg`.
-        scripts: paths in it without their suffix.
+        folder: folder of the scripts and of the package `covidseg`.
+        scripts: paths of the scripts, relative to `folder`, without suffix.
 
     Raises:
-        LookupError: an import of the package's own modules that is no file.
+        LookupError: an imported module of the library has no file.
     """
     found, waiting = set(), {folder / f"{script}.py" for script in scripts}
     while waiting:
@@ -47,7 +51,11 @@ def imported(folder: Path, scripts: Iterable[str]) -> list[Path]:
 
 
 def imports_of(path: Path, folder: Path) -> set[Path]:
-    """Return the library's files that a file imports when it runs; raises LookupError as `imported`."""
+    """Return the files of the library that a file imports when the file runs.
+
+    Raises:
+        LookupError: an imported module of the library has no file.
+    """
     names, _ = _read(path.read_text(encoding="utf-8"))
     return {_resolve(name, folder, path) for name in names}
 
@@ -58,7 +66,7 @@ def _counts(module: Path, folder: Path) -> bool:
 
 
 def _resolve(name: str, folder: Path, path: Path) -> Path:
-    """Return the file of a module, of a package, or of what a module defines."""
+    """Return the file of a module, of a package, or of the module that defines a name."""
     place = folder.joinpath(*name.split("."))
     for module in (place, place.parent):
         for candidate in (module.with_suffix(".py"), module / "__init__.py"):
@@ -79,7 +87,7 @@ def _read(text: str) -> tuple[tuple[str, ...], str]:
 
 
 def _imported_names(node: ast.AST) -> Iterator[str]:
-    """Yield what is imported from the library, but for what type checkers alone read."""
+    """Yield the names imported from the library, without imports that only type checkers read."""
     if isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING":
         return
     if isinstance(node, ast.Import):
@@ -93,7 +101,7 @@ def _imported_names(node: ast.AST) -> Iterator[str]:
 
 
 def _plain(node: object) -> object:
-    """Return a syntax tree as tuples, without what is empty: later Pythons add fields that are."""
+    """Return a syntax tree as tuples, without empty fields: later versions of Python add empty fields."""
     if isinstance(node, ast.AST):
         fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []))
         return (type(node).__name__, *((name, _plain(value)) for name, value in fields))

@@ -1,4 +1,4 @@
-"""Seconds per training epoch: measured in this checkout, or published by the papers."""
+"""Seconds per training epoch: measured in this checkout, published by the papers, or derived from these."""
 
 import statistics
 from dataclasses import dataclass
@@ -8,25 +8,30 @@ from covidseg.config.configuration import Configuration
 from covidseg.evaluation.scoring import Score, time_scores
 from covidseg.paper.tables import TIME, read_published
 
-REFERENCE = "scratch"  # the strategy that others are compared with
-PUBLISHED_SAMPLES = 250 * 2  # an epoch of the papers: iterations (ma2021 III) by batch (wang2021 4.2)
+REFERENCE = "scratch"  # the strategy that all other strategies are compared with
+PUBLISHED_SAMPLES = 250 * 2  # per epoch: iterations (ma2021 III) times batch (wang2021 4.2)
 PUBLISHED_ON = "Tesla V100 32 GB"  # wang2021 4.2; wang2020, experimental settings
 
 
 @dataclass(frozen=True)
 class EpochTime:
-    """Seconds of one epoch, and where the number comes from."""
+    """Seconds of one epoch.
+
+    Attributes:
+        seconds: duration of one epoch in s.
+        basis: where the number comes from, as printed in the table.
+    """
 
     seconds: float
     basis: str
 
 
 def measured_times(folder: Path, strategies: dict[str, str]) -> dict[str, EpochTime]:
-    """Return strategy -> the median over its finished trainings of their epochs' median.
+    """Return strategy -> seconds per epoch: the median over finished trainings of their median epochs.
 
     Args:
-        folder: results/models, of the configuration in question.
-        strategies: name of a model's folder -> its strategy.
+        folder: results/models of the configuration in question.
+        strategies: name of a model's folder -> the model's strategy.
     """
     found: dict[str, list[Score]] = {}
     for table in sorted(folder.glob("*/fold*/log.csv")):
@@ -43,7 +48,7 @@ def measured_times(folder: Path, strategies: dict[str, str]) -> dict[str, EpochT
 
 
 def published_times(config: Configuration) -> dict[str, EpochTime]:
-    """Return strategy -> the papers' average over folds, of every table that prints time."""
+    """Return strategy -> seconds per epoch in the papers' tables of times, averaged over folds."""
     found = {}
     for paper, artefacts in config.artefacts.items():
         for artefact in artefacts.values():
@@ -68,17 +73,19 @@ def epoch_times(
     samples: int,
     comparable: bool,
 ) -> dict[str, EpochTime]:
-    """Return the seconds per epoch of every strategy; of those measured alone if there is no other clue.
+    """Return strategy -> seconds per epoch.
 
-    What was measured stands. Anything else is the reference strategy's time, measured or published, times
-    the published ratio of the two or, where no paper has one, the ratio of their operations.
+    A measured time is used as measured. The time of any other strategy is the time of the reference strategy,
+    measured or published, times a ratio. The ratio is that of the two published times or, if the papers
+    do not print both, that of the operations per training step. Without a time of the reference
+    strategy, only the measured times are returned.
 
     Args:
-        measured: of `measured_times`.
-        published: of `published_times`.
-        operations: strategy -> those of a training step, by the reference's.
-        samples: of an epoch, iterations by batch; a published time is scaled by it.
-        comparable: whether network and patch are the papers', so that their seconds mean something.
+        measured: strategy -> time, as returned by `measured_times`.
+        published: strategy -> time, as returned by `published_times`.
+        operations: strategy -> operations per training step, divided by those of the reference strategy.
+        samples: samples per epoch, iterations times batch; published times are scaled to this number.
+        comparable: whether network and patch size are those of the papers, so that published times apply.
     """
     reference = measured.get(REFERENCE) or (published.get(REFERENCE) if comparable else None)
     if not reference:

@@ -1,4 +1,4 @@
-"""How large the cases are: from cases.csv where there is one, else as published or typical."""
+"""How large the cases are: from cases.csv once it exists, before that from config/grids.csv."""
 
 import csv
 import math
@@ -11,12 +11,12 @@ from covidseg.cases.splits import published_folds
 from covidseg.cases.target_spacing import target_spacing
 from covidseg.config.configuration import Configuration
 
-TEST_SHARE = 0.2  # of a random split
+TEST_SHARE = 0.2  # share of the test cases in a random split
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Voxels (z, y, x) of a case and their spacing in mm."""
+    """Number of voxels (z, y, x) and voxel spacing in mm of one case."""
 
     shape: tuple[int, int, int]
     spacing: tuple[float, float, float]
@@ -24,11 +24,11 @@ class Grid:
 
 @dataclass(frozen=True)
 class Cohort:
-    """A data set's cases.
+    """The cases of a data set.
 
     Attributes:
-        grids: case -> its grid; empty where neither cases nor grids are known yet.
-        basis: cases.csv, or what grids.csv says of the number.
+        grids: case -> grid; empty while the cases or their grids are unknown.
+        basis: where the grids come from, as printed in the table.
     """
 
     grids: dict[str, Grid]
@@ -39,16 +39,16 @@ def read_cohort(config: Configuration, dataset: str, cases: Path | None) -> Coho
     """Return the cases of a data set.
 
     Args:
-        config: checked.
-        dataset: with volumes, not slices.
-        cases: results/cases of this configuration, or None.
+        config: the checked configuration.
+        dataset: name of a data set of volumes, not of slices.
+        cases: the folder results/cases of this configuration, or None if there is none.
     """
     table = _table(cases, dataset)
     if table:
         rows = read_case_rows(table)
         return Cohort({row.case: Grid(row.shape, row.spacing_mm) for row in rows}, "cases.csv")
     names = config.case_names(dataset) or []
-    # Scans of another name in the same archives (covid20-lung) have their owner's grid.
+    # A data set that reads another data set's archives (covid20-lung) has the grid of the archives' owner.
     owner = config.datasets[dataset]["images"]["archive"].partition("/")[0]
     typical = {} if config.is_phantom(dataset) else _typical_grids(config.folder / "grids.csv")
     if owner not in typical or not names:
@@ -70,7 +70,11 @@ def _typical_grids(table: Path) -> dict[str, Grid]:
 
 
 def known_target_spacing(config: Configuration, cases: Path | None) -> tuple[float, ...] | None:
-    """Return the target spacing in mm: configured, or by the target's cases; None while these are unknown."""
+    """Return the target spacing (z, y, x) in mm.
+
+    The spacing is configured or follows from the cases of the target data set. The result is None while these
+    cases are unknown.
+    """
     plan = config.sections["plan"]
     if plan["spacing"]:
         return tuple(plan["spacing"])
@@ -78,18 +82,28 @@ def known_target_spacing(config: Configuration, cases: Path | None) -> tuple[flo
     if table:
         return target_spacing(table)
     grids = read_cohort(config, plan["target"], cases).grids
-    return next(iter(grids.values())).spacing if grids else None  # all the same: no median is needed
+    return next(iter(grids.values())).spacing if grids else None  # all grids are equal: no median is needed
 
 
 def at_target_spacing(grid: Grid, target_spacing: tuple[float, ...]) -> tuple[int, int, int]:
-    """Return the voxels (z, y, x) of a preprocessed case."""
+    """Return the number of voxels (z, y, x) of a case after preprocessing."""
     return new_shape(grid.shape, grid.spacing, target_spacing)
 
 
 def predicted_grids(
     config: Configuration, cohort: Cohort, dataset: str, *, trained_on: tuple[str, ...], fold: int
 ) -> list[Grid]:
-    """Return the grids of the cases that a model predicts: a fold's test cases, or all that it never saw."""
+    """Return the grids of the cases that a model segments.
+
+    These are the test cases of the fold if the model was trained on the data set, otherwise all cases.
+
+    Args:
+        config: the checked configuration.
+        cohort: the cases of the data set.
+        dataset: name of the data set.
+        trained_on: names of the data sets that the model was trained on.
+        fold: number of the fold.
+    """
     names, split = list(cohort.grids), config.datasets[dataset]["split"]
     if dataset in trained_on and split in config.splits:
         folds = published_folds(config.splits[split], set(names))

@@ -1,4 +1,8 @@
-"""How long the jobs of the DAG take: by epochs, by tiles, by their like in this checkout, or at most."""
+"""How long the jobs of the DAG take.
+
+An estimate comes from the number of epochs, from the number of tiles, or from jobs of the same rule that ran
+in this checkout. The limit of the rule is given beside the estimate.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,23 +20,23 @@ from covidseg.runs.network_sizes import NetworkSize, network_size, plain_size
 from covidseg.runs.wall_times import wall_times
 from covidseg.training.strategies import STRATEGIES
 
-WEIGHTS = "model.safetensors"  # the first file of every training
-PASSES = 3  # a training step costs a forward pass and a backward pass of twice its operations
+WEIGHTS = "model.safetensors"  # the first output file of every training
+PASSES = 3  # cost of a training step: one forward pass, and a backward pass with twice its operations
 
 
 @dataclass(frozen=True)
 class Known:
-    """All that estimates go by.
+    """All facts that the estimates are computed from.
 
     Attributes:
-        config: checked.
-        rules: by name.
-        jobs: of `list_jobs`.
+        config: the checked configuration.
+        rules: name -> rule.
+        jobs: one row per job, as returned by `list_jobs`.
         epochs: strategy or system -> seconds per epoch.
-        walls: rule -> seconds of the jobs that ran in this checkout.
-        cohorts: data set -> its cases.
-        target_spacing: (z, y, x) in mm, or None while the target's cases are unknown.
-        sizes: experiment -> its network's.
+        walls: rule -> seconds of each job that ran in this checkout.
+        cohorts: data set -> cases of the data set.
+        target_spacing: (z, y, x) in mm, or None while the cases of the target data set are unknown.
+        sizes: experiment -> size of the experiment's network.
     """
 
     config: Configuration
@@ -53,20 +57,21 @@ def gather(
     results: Path | None,
     logs: Path,
 ) -> Known:
-    """Collect all that estimates go by.
+    """Collect all facts that the estimates are computed from.
 
     Args:
-        config: checked.
-        rules: by name.
-        jobs: of `list_jobs`.
-        results: this checkout's, or None if they are another configuration's or none's.
-        logs: of the same runs.
+        config: the checked configuration.
+        rules: name -> rule.
+        jobs: one row per job, as returned by `list_jobs`.
+        results: the folder results/ of this checkout, or None if it has no results of this configuration.
+        logs: folder of the logs of the same runs.
     """
     sections = config.sections
     training, network, plan = sections["training"], sections["network"], sections["plan"]
     sizes = {name: network_size(one, network, plan) for name, one in config.experiments.items()}
     plain = plain_size(network, plan)
-    # Three encoder passes and one through a decoder, where scratch has one of each (zhang2021, Algorithm 1).
+    # A strategy that trains on its source takes three passes through an encoder and one through a decoder;
+    # scratch takes one of each (zhang2021, Algorithm 1).
     operations = {
         name: 1 + 2 * plain.encoder / plain.forward * entry.trains_on_source
         for name, entry in STRATEGIES.items()
@@ -96,14 +101,16 @@ def gather(
 
 
 def job_hours(known: Known) -> pd.DataFrame:
-    """Return the jobs with the columns on, hours, at_most and basis.
+    """Return the jobs with the additional columns on, hours, at_most and basis.
 
     Args:
-        known: all that estimates go by.
+        known: all facts that the estimates are computed from.
 
     Returns:
-        on: GPU or CPU; hours: of a GPU or, on a CPU, of a core, NaN without an estimate; at_most: the same
-        by the limit of the rule, NaN for a training, which takes as many jobs of a scheduler as it needs.
+        One row per job. Column `on`: "GPU" or "CPU". Column `hours`: estimated hours of a GPU or, for a job
+        on CPUs, hours of a core; NaN without an estimate. Column `at_most`: hours if the job runs up to the
+        limit of the rule; NaN for a training, which has no limit because a scheduler continues a stopped
+        training in another job. Column `basis`: where the estimate comes from.
     """
     jobs = zip(known.jobs["rule"], known.jobs["file"], strict=True)
     found = [_estimate(known, rule, Path(file)) for rule, file in jobs]
@@ -138,16 +145,17 @@ def _training(known: Known, name: str) -> tuple[float, str]:
 
 
 def training_of(config: Configuration, name: str) -> tuple[str, int]:
-    """Return the strategy or system of a model, and its number of epochs."""
+    """Return the strategy or system of a model, and the number of epochs of the model's training."""
     if name in config.weak_models:
         return config.weak_models[name].system, config.sections["weak"]["epochs"]
     return config.experiments[name].strategy, config.sections["training"]["epochs"]
 
 
 def _prediction(known: Known, name: str, fold: int) -> tuple[float, str]:
-    """Count forward passes; one takes its share of a training step of the reference strategy.
+    """Estimate the hours of a prediction from its forward passes.
 
-    Reading, resampling and writing are not in it.
+    The time of a forward pass follows from the time of the reference strategy's training step. Reading,
+    resampling and writing are not included.
     """
     experiment, sections = known.config.experiments[name], known.config.sections
     training, inference, plan = sections["training"], sections["inference"], sections["plan"]
@@ -169,7 +177,7 @@ def _prediction(known: Known, name: str, fold: int) -> tuple[float, str]:
 
 
 def count_tiles(shape: tuple[int, ...], patch: list[int], inference: Inference) -> int:
-    """Return the tiles that a preprocessed case (z, y, x) is cut into."""
+    """Return the number of tiles that a preprocessed case of shape (z, y, x) is cut into."""
     tiles = 1
     for length, size in zip(shape, patch, strict=True):
         tiles *= len(tile_starts(length, size, inference["step"]))

@@ -1,13 +1,14 @@
-"""All that the workflow takes from inside of Snakemake: attributes that Snakemake does not promise to keep.
+"""All internals of Snakemake that the workflow uses: attributes that Snakemake does not promise to keep.
 
-tests/test_internals.py fails, and names what is gone, when another version of Snakemake is installed.
+If an installed version of Snakemake lacks one of these attributes, tests/test_internals.py fails and names the
+attribute.
 """
 
 from typing import Any
 
 CHECKED_WITH = "9.27.1"
 
-Workflow = Any  # snakemake.workflow.Workflow, which has no types
+Workflow = Any  # snakemake.workflow.Workflow, which is not typed
 
 
 def chosen_files(workflow: Workflow) -> list[str]:
@@ -16,20 +17,20 @@ def chosen_files(workflow: Workflow) -> list[str]:
 
 
 def is_asked_for(workflow: Workflow, rule: str) -> bool:
-    """Return whether a rule, and nothing else, was asked for on the command line."""
+    """Return whether the command line asks for this rule and for nothing else."""
     return {job.rule.name for job in workflow.dag.targetjobs} == {rule}
 
 
 def due_jobs(workflow: Workflow, rule: str) -> list[Any]:
-    """Return the jobs of a rule that this run does; each has `wildcards`."""
+    """Return the jobs of a rule that this run will do; each job has the attribute `wildcards`."""
     return [job for job in workflow.dag.needrun_jobs() if job.rule.name == rule]
 
 
 def lift_rate_limit(workflow: Workflow) -> None:
-    """Let this machine start jobs as fast as it can; a cluster's limit stays.
+    """Remove the limit on jobs started per second, if jobs run on this machine; the limit of a cluster stays.
 
-    Under a limit Snakemake wakes its scheduler once per second for every job that has ended so far: after
-    400 jobs that is a third of a core.
+    Under a limit, Snakemake wakes its scheduler once per second for every job that has ended so far. After
+    400 jobs the scheduler alone takes a third of a core.
     """
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
@@ -41,7 +42,7 @@ def runs_on_slurm(workflow: Workflow) -> bool:
 
 
 def rules_asked(workflow: Workflow) -> dict[str, tuple[int, float, int, bool]]:
-    """Return every rule that makes files -> its outputs, minutes, threads, and whether it asks for a GPU."""
+    """Return rule -> (number of outputs, minutes, threads, whether a job asks for a GPU), per rule with outputs."""
     return {
         rule.name: (
             len(rule.output),

@@ -1,4 +1,4 @@
-"""Parameters and operations of networks, counted without their weights in memory."""
+"""Counts the parameters and operations of networks, without their weights in memory."""
 
 import json
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from covidseg.weak.sections import Weak
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """Of one network.
+    """The size of one network.
 
     Attributes:
-        parameters: their number.
-        forward: operations of a patch on its way through the network.
-        encoder: those of them in one encoder.
+        parameters: number of parameters.
+        forward: number of operations of one forward pass of one patch.
+        encoder: number of operations of the same pass in one encoder.
     """
 
     parameters: int
@@ -32,14 +32,14 @@ class NetworkSize:
 
 
 def network_size(experiment: Experiment, network: Network, plan: Plan) -> NetworkSize:
-    """Return the size of an experiment's network by the configuration's `network` and `plan`."""
+    """Return the size of an experiment's network; `network` and `plan` are sections of the configuration."""
     strategy = load_strategy(experiment.strategy, experiment.options, list(experiment.train))
     architecture = strategy.architecture(network)
     return _measure(json.dumps(architecture), 1 + len(experiment.classes), tuple(plan["patch"]))
 
 
 def plain_size(network: Network, plan: Plan) -> NetworkSize:
-    """Return the size of one U-Net without a second encoder, for lesions alone."""
+    """Return the size of a U-Net with one encoder that segments only lesions."""
     architecture: Architecture = {**network, "design": "unet"}
     return _measure(json.dumps(architecture), 2, tuple(plan["patch"]))
 
@@ -58,7 +58,7 @@ def _measure(architecture: str, classes: int, patch: tuple[int, int, int]) -> Ne
 
 
 def weak_parameters(model: WeakModel, weak: Weak) -> int:
-    """Return the parameters of all networks of a system by the configuration's `weak`."""
+    """Return the number of parameters of all networks of a system; `weak` is a section of the configuration."""
     with torch.device("meta"):
         networks = load_system(model.system, model.options, weak).build()
     return sum(parameter.numel() for parameter in networks.parameters())

@@ -1,4 +1,4 @@
-"""What a run's results come from: commit, configuration, data, packages, devices, wall times."""
+"""Records the origin of a run's results: commit, configuration, data, packages, devices, wall times."""
 
 import importlib.metadata
 import json
@@ -22,12 +22,13 @@ SHEETS = ("datasets.yaml", "experiments.yaml", "artefacts.yaml", "splits.json", 
 
 
 def write_provenance(path: Path, config: Configuration, *, root: Path) -> None:
-    """Write <path>, JSON, and beside it the same as a page, .html.
+    """Write the provenance as JSON to `path`, and as a page to the same path with suffix .html.
 
     Args:
-        path: results/paper/provenance.json; what it says of unchanged archives is not computed again.
-        config: of the run, checked.
-        root: of the checkout: the Snakefile's folder.
+        path: results/paper/provenance.json. Checksums of unchanged archives are taken from the last version of
+            the file.
+        config: the checked configuration of the run.
+        root: root of the checkout, the folder of the Snakefile.
     """
     found = collect_provenance(config, root=root, data=Path("data"), previous=_previous(path))
     write_json(path, found)
@@ -38,13 +39,13 @@ def write_provenance(path: Path, config: Configuration, *, root: Path) -> None:
 def collect_provenance(
     config: Configuration, *, root: Path, data: Path, previous: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return all that provenance.json says; of models and logs of the working folder.
+    """Return the content of provenance.json; models and logs are read from the working folder.
 
     Args:
-        config: of the run, checked.
-        root: of the checkout.
-        data: folder of raw/.
-        previous: the last provenance.json, or {}.
+        config: the checked configuration of the run.
+        root: root of the checkout.
+        data: the folder data/, which has the folder raw/.
+        previous: content of the last provenance.json, or {} if there is none.
     """
     sheets = [config.folder / sheet for sheet in SHEETS]
     walls = wall_times(Path("logs"))
@@ -67,7 +68,7 @@ def collect_provenance(
 
 
 def commit_of(root: Path) -> dict[str, Any]:
-    """Return the commit's id, None if there is none, and what else there is to say of it."""
+    """Return the id of the commit, or None if there is none, and a remark: changed files, or why there is no id."""
     command = ["git", "-C", str(root), "--no-optional-locks"]
     try:
         top, commit, status = (
@@ -85,10 +86,15 @@ def commit_of(root: Path) -> dict[str, Any]:
 
 
 def data_checksums(raw: Path, config: Configuration, previous: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return archive -> its checksums and where they are known from.
+    """Return archive -> its checksums, size in bytes and modification time, and where the checksums come from.
 
-    What `download` verified or recorded is not read again; of any other file, a phantom's among them, the
-    SHA-256 is computed once and kept until its size or time changes.
+    An archive that `download` verified or recorded is not read again. The SHA-256 of any other file, such as
+    an archive of a phantom, is computed once and kept until the file's size or modification time changes.
+
+    Args:
+        raw: the folder data/raw.
+        config: the checked configuration of the run.
+        previous: the last result of this function, or {} if there is none.
     """
     lock = config.folder / "downloads.lock.json"
     recorded = json.loads(lock.read_text(encoding="utf-8")) if lock.exists() else {}
@@ -120,7 +126,7 @@ def _verified(config: Configuration, archive: str) -> dict[str, Any]:
 
 
 def package_versions(requirements: Path) -> dict[str, str | None]:
-    """Return the installed version of every package that is pinned; None of one that is not installed."""
+    """Return package -> installed version, or None if not installed, per package pinned in `requirements`."""
     found: dict[str, str | None] = {}
     for name in re.findall(r"^([\w.\-]+)==", requirements.read_text(encoding="utf-8"), re.MULTILINE):
         try:
@@ -131,7 +137,7 @@ def package_versions(requirements: Path) -> dict[str, str | None]:
 
 
 def _devices(folder: Path) -> dict[str, int]:
-    """Return device and precision -> the models trained so, as their model.json says."""
+    """Return device and precision -> number of models trained with these, according to model.json."""
     descriptions = sorted(folder.glob("*/fold*/model.json"))
     return dict(Counter(json.loads(path.read_text(encoding="utf-8"))["device"] for path in descriptions))
 
@@ -144,7 +150,7 @@ def _previous(path: Path) -> dict[str, Any]:
 
 
 def _tables(found: dict[str, Any]) -> dict[str, pd.DataFrame]:
-    """Return provenance as tables by heading."""
+    """Return heading -> table, for the page."""
     run = {
         "commit": found["commit"]["id"] or "none",
         "of the commit": found["commit"]["remark"],

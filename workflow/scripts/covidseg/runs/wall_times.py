@@ -1,4 +1,4 @@
-"""How long jobs took, from the last line of their logs."""
+"""How long jobs took, read from the last line of their logs."""
 
 import re
 from pathlib import Path
@@ -7,9 +7,9 @@ DONE = re.compile(r"done in (\d+\.\d+) s")
 
 
 def wall_times(logs: Path) -> dict[str, list[float]]:
-    """Return rule -> the seconds of each of its jobs, from logs/<rule>/ and logs/<rule>.log.
+    """Return rule -> seconds per job, read from logs/<rule>/ and logs/<rule>.log.
 
-    Of a job that ran several times it is the last time; one that never ended has none.
+    A job that ran several times counts with its last run. A job that never ended is left out.
     """
     found: dict[str, list[float]] = {}
     for path in sorted(logs.rglob("*.log")):

@@ -1,4 +1,4 @@
-"""What a configuration's whole DAG takes, as tables: jobs, hours, gigabytes."""
+"""Tables of what the whole DAG of a configuration needs: jobs, hours and gigabytes."""
 
 import math
 from collections import Counter
@@ -11,8 +11,12 @@ from covidseg.runs.hours import WEIGHTS, Known, training_of
 from covidseg.runs.network_sizes import weak_parameters
 
 NOTHING = "–"
-SizeRow = tuple[str, int | str, float, str]  # what, number, gigabytes, and where these come from
-BYTES = {"cases": 2 + 1, "preprocessed": 2 + 1, "predictions": 1}  # a voxel: int16 or float16, uint8
+SizeRow = tuple[str, int | str, float, str]  # kind of file, number, gigabytes, origin of the gigabytes
+BYTES = {
+    "cases": 2 + 1,
+    "preprocessed": 2 + 1,
+    "predictions": 1,
+}  # bytes per voxel: int16 or float16 image, uint8 label
 
 NOTES = [
     "All jobs of rule all but all itself, as `snakemake --forceall -n` counts them. Hours are of one GPU or, "
@@ -24,7 +28,13 @@ NOTES = [
 
 
 def workload_tables(known: Known, hours: pd.DataFrame, hosts: list[str]) -> dict[str, pd.DataFrame]:
-    """Return the tables by heading, rules first; see below for the arguments."""
+    """Return heading -> table.
+
+    Args:
+        known: all facts that the estimates are computed from.
+        hours: one row per job, as returned by `job_hours`.
+        hosts: data sets whose archives are fetched.
+    """
     return {
         "Jobs and hours": rule_table(hours, list(known.rules)),
         "Trainings": epoch_table(known, hours),
@@ -33,11 +43,11 @@ def workload_tables(known: Known, hours: pd.DataFrame, hosts: list[str]) -> dict
 
 
 def rule_table(hours: pd.DataFrame, order: list[str]) -> pd.DataFrame:
-    """Return one row per rule, as printed, and the sums over all that runs on GPUs and on CPUs alone.
+    """Return one printed row per rule, followed by one row of sums for GPUs and one for CPUs.
 
     Args:
-        hours: of `job_hours`.
-        order: of the rules.
+        hours: one row per job, as returned by `job_hours`.
+        order: names of the rules, in the order of the rows.
     """
     groups = dict(iter(hours.groupby("rule")))
     rows = [
@@ -66,7 +76,7 @@ def _row(title: str, jobs: pd.DataFrame, basis: str) -> dict[str, object]:
 
 
 def epoch_table(known: Known, hours: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per strategy: its trainings, the seconds per epoch, and where the seconds come from."""
+    """Return one row per strategy: its trainings, the seconds per epoch, and the origin of the seconds."""
     names = [Path(file).parts[-3] for file in hours.file if file.endswith(WEIGHTS)]
     counts = Counter(training_of(known.config, name) for name in names)
     rows = []
@@ -86,10 +96,10 @@ def epoch_table(known: Known, hours: pd.DataFrame) -> pd.DataFrame:
 
 
 def size_table(known: Known, hosts: list[str]) -> pd.DataFrame:
-    """Return one row per kind of file: how many and how many gigabytes, where they can be told.
+    """Return one row per kind of file: the number of files and, where known, their gigabytes.
 
     Args:
-        known: all that estimates go by.
+        known: all facts that the estimates are computed from.
         hosts: data sets whose archives are fetched.
     """
     rows = [_archives(known, hosts), *_volumes(known), *_models(known)]
@@ -109,7 +119,7 @@ def _archives(known: Known, hosts: list[str]) -> SizeRow:
 
 
 def _volumes(known: Known) -> list[SizeRow]:
-    """Return cases, preprocessed cases and predictions; the first and the last before compression."""
+    """Return rows for cases, preprocessed cases and predictions; cases and predictions before compression."""
     ingested = [Path(file).parts[-2] for file in known.jobs[known.jobs.rule == "ingest"].file]
     grids = [grid for name in ingested for grid in known.cohorts[name].grids.values()]
     basis = f"by {', '.join(sorted({known.cohorts[name].basis for name in ingested}))}"
@@ -148,9 +158,10 @@ def _predicted(known: Known) -> list[Grid]:
 
 
 def _models(known: Known) -> list[SizeRow]:
-    """Return the models, and the states of all trainings if all were in flight at once.
+    """Return rows for the models and for the states of trainings, as if all trainings ran at the same time.
 
-    A state holds weights and momenta, of a weak system's Adam three moments; it is deleted with success.
+    The state of a training has the weights and their momenta or, for a weak system, the weights and the three
+    moments of Adam. A training that succeeds deletes its state.
     """
     weak = {
         name: weak_parameters(model, known.config.sections["weak"])
@@ -167,7 +178,7 @@ def _models(known: Known) -> list[SizeRow]:
 
 
 def _number(value: float) -> str:
-    """Return a number with three figures or, from 100 on, without decimals."""
+    """Return a number with three significant digits or, from 100 on, without decimals."""
     if math.isnan(value):
         return NOTHING
     if 0 < value < 0.001:
