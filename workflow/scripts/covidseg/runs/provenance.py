@@ -17,6 +17,7 @@ from covidseg.config.configuration import Configuration
 from covidseg.files import digest, fingerprint, write_json, write_text
 from covidseg.paper.formats import FORMATS
 from covidseg.runs.wall_times import wall_times
+from covidseg.training.description import Description
 
 SHEETS = ("datasets.yaml", "experiments.yaml", "artefacts.yaml", "splits.json", "published.csv")
 
@@ -139,7 +140,7 @@ def package_versions(requirements: Path) -> dict[str, str | None]:
 def _devices(folder: Path) -> dict[str, int]:
     """Return device and precision -> number of models trained with these, according to model.json."""
     descriptions = sorted(folder.glob("*/fold*/model.json"))
-    return dict(Counter(json.loads(path.read_text(encoding="utf-8"))["device"] for path in descriptions))
+    return dict(Counter(Description.read(path).device for path in descriptions))
 
 
 def _previous(path: Path) -> dict[str, Any]:
