@@ -2,7 +2,8 @@
 
     .venv/bin/python benchmarks/slice_stacks.py <folder of CASE/ct/NUMBER.png and CASE/covid/NUMBER.png>
 
-Works in a copy of the workflow. Only configuration is added to the copy: a data set, its folds and an experiment.
+Works in a copy of the workflow. Only configuration is added to the copy: a data set, its folds and an
+experiment.
 """
 
 import json
@@ -52,7 +53,7 @@ def describe(slices: Path) -> dict:
 
 
 def add_configuration(config: Path, slices: Path, cases: list[str]) -> None:
-    """Add the slices to datasets.yaml, splits.json and experiments.yaml, and write the configuration slices.yaml."""
+    """Add the slices to datasets.yaml, splits.json and experiments.yaml, and write slices.yaml."""
     with open(config / "datasets.yaml", "a") as file:
         yaml.safe_dump({NAME: describe(slices)}, file)
     folds = [{"train": [case for case in cases if case != test], "val": [test]} for test in cases]
