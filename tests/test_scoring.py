@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT, make_volume
 from covidseg.config.series import Series
 from covidseg.errors import InputError
-from covidseg.evaluation.scoring import Score, ScoreRow, collect, score_cases, time_scores, write_scores
+from covidseg.evaluation.scoring import COLUMNS, Score, ScoreRow, collect, score_cases, time_scores
 from covidseg.evaluation.summary import read_scores
 from covidseg.files import write_csv
 from covidseg.paper.figures import save_figure
@@ -122,12 +122,13 @@ def scores(tmp_path):
                     value = 0.5 + shift + 0.2 * generator.random()
                     undefined = (experiment, fold, case) == ("body-finetune-msd", 1, "c")
                     rows.append(score_row(experiment, fold, case, metric, math.nan if undefined else value))
-    write_scores(tmp_path / "scores.csv", rows)
+    write_csv(tmp_path / "scores.csv", [row.to_csv() for row in rows], columns=COLUMNS)
     return read_scores(tmp_path / "scores.csv")
 
 
 def test_the_file_has_the_contract_s_columns_and_an_empty_cell_for_undefined(tmp_path):
-    write_scores(tmp_path / "x.csv", [score_row("scratch", 0, "a", "DSC", math.nan)])
+    row = score_row("scratch", 0, "a", "DSC", math.nan)
+    write_csv(tmp_path / "x.csv", [row.to_csv()], columns=COLUMNS)
     header, row = (tmp_path / "x.csv").read_text().splitlines()
     assert header == "experiment,paper,strategy,source,fold,dataset,split,case,region,metric,value"
     assert row == "scratch,wang2021,s,none,0,covid20,test,a,infection,DSC,"
@@ -148,7 +149,8 @@ def test_a_training_that_was_not_timed_has_no_row_of_its_time(tmp_path):
 
 def test_collect_joins_and_refuses_other_columns(tmp_path):
     for number, value in enumerate((0.25, 0.5)):
-        write_scores(tmp_path / f"{number}.csv", [score_row("scratch", number, "a", "DSC", value)])
+        row = score_row("scratch", number, "a", "DSC", value)
+        write_csv(tmp_path / f"{number}.csv", [row.to_csv()], columns=COLUMNS)
     collect([tmp_path / "0.csv", tmp_path / "1.csv"], tmp_path / "all.csv")
     with open(tmp_path / "all.csv", newline="") as file:
         joined = list(csv.DictReader(file))

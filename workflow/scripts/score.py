@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from covidseg.evaluation.scoring import ScoreRow, score_cases, time_scores, write_scores
+from covidseg.evaluation.scoring import COLUMNS, ScoreRow, score_cases, time_scores
+from covidseg.files import write_csv
 from covidseg.job import job
 
 if __name__ == "__main__":
@@ -30,4 +31,4 @@ if __name__ == "__main__":
             rows += [
                 ScoreRow(**identity, dataset=dataset, split=split, **score._asdict()) for score in scores
             ]
-        write_scores(snakemake.output[0], rows)
+        write_csv(snakemake.output[0], [row.to_csv() for row in rows], columns=COLUMNS)

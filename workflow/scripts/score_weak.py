@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from covidseg.evaluation.scoring import ScoreRow, write_scores
+from covidseg.evaluation.scoring import COLUMNS, ScoreRow
 from covidseg.files import write_csv
 from covidseg.job import job
 from covidseg.weak.evaluation import count_pixels, threshold_curve, weak_scores
@@ -31,5 +31,5 @@ if __name__ == "__main__":
                 for case, metric, value in scores
             ]
             curves.append(threshold_curve(counts).assign(split=split))
-        write_scores(snakemake.output.scores, rows)
+        write_csv(snakemake.output.scores, [row.to_csv() for row in rows], columns=COLUMNS)
         write_csv(snakemake.output.curves, pd.concat(curves), digits=9)

@@ -12,7 +12,7 @@ import numpy as np
 from covidseg.cases.case_folder import cases_in, volume_path
 from covidseg.errors import InputError
 from covidseg.evaluation.metrics import METRICS, Spacing
-from covidseg.files import write_csv, write_text
+from covidseg.files import write_text
 from covidseg.training.description import Description
 from covidseg.volumes import read_volume
 
@@ -53,6 +53,13 @@ class ScoreRow:
     region: str
     metric: str
     value: float
+
+    def to_csv(self) -> dict[str, object]:
+        """Return the row as column -> cell, with the value rounded to DECIMALS."""
+        return asdict(self) | {"value": float(np.round(self.value, DECIMALS))}
+
+
+COLUMNS = tuple(column.name for column in fields(ScoreRow))
 
 
 class Score(NamedTuple):
@@ -128,13 +135,6 @@ def time_scores(log_table: Path, description: Path) -> list[Score]:
     if not seconds:
         return []
     return [Score(Description.read(description).device, "", "time", statistics.median(seconds))]
-
-
-def write_scores(path: str | Path, rows: list[ScoreRow]) -> None:
-    """Write rows of scores.csv, with values rounded to DECIMALS."""
-    columns = [column.name for column in fields(ScoreRow)]
-    rounded = [asdict(row) | {"value": float(np.round(row.value, DECIMALS))} for row in rows]
-    write_csv(path, rounded, columns=columns)
 
 
 def collect(paths: list[Path], output: Path) -> None:
