@@ -2,8 +2,8 @@
 
     .venv/bin/snakemake && .venv/bin/python benchmarks/pipeline.py
 
-Reads the seconds per job from the jobs' logs, which do not count the imports, and the elapsed time of the last
-run from Snakemake's log.
+Reads the seconds per job from the jobs' logs, which do not count the imports, and the elapsed time of the
+last run from Snakemake's log.
 """
 
 import re

@@ -2,7 +2,8 @@
 
     .venv/bin/python benchmarks/slice_stacks.py <folder of CASE/ct/NUMBER.png and CASE/covid/NUMBER.png>
 
-Works in a copy of the workflow. Only configuration is added to the copy: a data set, its folds and an experiment.
+Works in a copy of the workflow. Only configuration is added to the copy: a data set, its folds and an
+experiment.
 """
 
 import json
@@ -19,7 +20,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
 NAME = "slice-stacks"
-SPACING = [1.5, 1.5, 1.5]  # (z, y, x) in mm; not recorded: roughly right in plane, a guess along z
+SPACING = [1.5, 1.5, 1.5]  # mm; not recorded: roughly right in plane, a guess along z
 SECTIONS = {
     "plan": {"target": NAME, "spacing": [3.0, 3.0, 3.0], "patch": [16, 64, 64]},
     "network": {
@@ -52,7 +53,7 @@ def describe(slices: Path) -> dict:
 
 
 def add_configuration(config: Path, slices: Path, cases: list[str]) -> None:
-    """Add the slices to datasets.yaml, splits.json and experiments.yaml, and write the configuration slices.yaml."""
+    """Add the slices to datasets.yaml, splits.json and experiments.yaml, and write slices.yaml."""
     with open(config / "datasets.yaml", "a") as file:
         yaml.safe_dump({NAME: describe(slices)}, file)
     folds = [{"train": [case for case in cases if case != test], "val": [test]} for test in cases]

@@ -2,8 +2,8 @@
 
     python benchmarks/weak_slices.py [--minutes 20] [--size 64] <folder of normal/, lesion/, mask/ with PNGs>
 
-All systems get equal shares of the CPU minutes. Each system is timed first and then trained for as many iterations
-as fit its share.
+All systems get equal shares of the CPU minutes. Each system is timed first and then trained for as many
+iterations as fit its share.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def read_weak(size: int) -> tuple[Weak, dict, dict]:
 
 
 def prepare(raw: Path, size: int, folder: Path) -> None:
-    """Write the slices: the first half of each kind, by number, for training; the other lesion slices for testing."""
+    """Write the slices: the first half of each kind for training, the other lesion slices for testing."""
 
     def pictures(kind, names, how):
         found = [Image.open(raw / kind / name).convert("L").resize((size, size), how) for name in names]

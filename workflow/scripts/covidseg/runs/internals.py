@@ -1,7 +1,7 @@
 """All internals of Snakemake that the workflow uses: attributes that Snakemake does not promise to keep.
 
-If an installed version of Snakemake lacks one of these attributes, tests/test_internals.py fails and names the
-attribute.
+If an installed version of Snakemake lacks one of these attributes, tests/test_internals.py fails and names
+the attribute.
 """
 
 from typing import Any
@@ -42,7 +42,7 @@ def runs_on_slurm(workflow: Workflow) -> bool:
 
 
 def rules_asked(workflow: Workflow) -> dict[str, tuple[int, float, int, bool]]:
-    """Return rule -> (number of outputs, minutes, threads, whether a job asks for a GPU), per rule with outputs."""
+    """Return rule -> (outputs, minutes, threads, whether a job asks for a GPU), for rules with outputs."""
     return {
         rule.name: (
             len(rule.output),

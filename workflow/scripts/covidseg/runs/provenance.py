@@ -25,8 +25,8 @@ def write_provenance(path: Path, config: Configuration, *, root: Path) -> None:
     """Write the provenance as JSON to `path`, and as a page to the same path with suffix .html.
 
     Args:
-        path: results/paper/provenance.json. Checksums of unchanged archives are taken from the last version of
-            the file.
+        path: results/paper/provenance.json. Checksums of unchanged archives are taken from the last version
+            of the file.
         config: the checked configuration of the run.
         root: root of the checkout, the folder of the Snakefile.
     """
@@ -68,7 +68,10 @@ def collect_provenance(
 
 
 def commit_of(root: Path) -> dict[str, Any]:
-    """Return the id of the commit, or None if there is none, and a remark: changed files, or why there is no id."""
+    """Return the id of the commit, or None if there is none, and a remark.
+
+    The remark lists the files changed since the commit, or says why there is no id.
+    """
     command = ["git", "-C", str(root), "--no-optional-locks"]
     try:
         top, commit, status = (
@@ -86,7 +89,7 @@ def commit_of(root: Path) -> dict[str, Any]:
 
 
 def data_checksums(raw: Path, config: Configuration, previous: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return archive -> its checksums, size in bytes and modification time, and where the checksums come from.
+    """Return archive -> checksums, size in bytes, modification time, and origin of the checksums.
 
     An archive that `download` verified or recorded is not read again. The SHA-256 of any other file, such as
     an archive of a phantom, is computed once and kept until the file's size or modification time changes.
