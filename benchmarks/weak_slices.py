@@ -63,7 +63,7 @@ def read_weak(size: int) -> tuple[Weak, dict, dict]:
 
 
 def prepare(raw: Path, size: int, folder: Path) -> None:
-    """Write the slices: the first half of each kind for training, the other lesion slices for testing."""
+    """Write the first half of each kind, by number, for training, and the other lesion slices for testing."""
 
     def pictures(kind, names, how):
         found = [Image.open(raw / kind / name).convert("L").resize((size, size), how) for name in names]

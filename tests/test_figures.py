@@ -9,19 +9,10 @@ from safetensors.numpy import save_file
 
 from conftest import make_volume
 from covidseg.cases.case_folder import CaseFolder
-from covidseg.paper.cases_figure import (
-    MISSED,
-    RIGHT,
-    WRONG,
-    View,
-    body_box,
-    choose_cases,
-    draw_visual,
-    error_overlay,
-    read_view,
-)
+from covidseg.paper.cases_figure import MISSED, RIGHT, WRONG, draw_visual, error_overlay
 from covidseg.paper.figures import REGION_COLOURS, save_figure
 from covidseg.paper.relations_figure import draw_relations, read_matrices
+from covidseg.paper.views import View, body_box, choose_cases, read_view
 from covidseg.volumes import write_volume
 
 VISUAL = {

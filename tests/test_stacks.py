@@ -19,7 +19,7 @@ from covidseg.cases.preprocessing import preprocess
 from covidseg.cases.readers import list_cases, load_case
 from covidseg.config.schemas import check_schema, read_schema
 from covidseg.errors import InputError
-from covidseg.paper.cases_figure import show_slice
+from covidseg.paper.views import show_slice
 from covidseg.volumes import Volume, read_volume
 
 DATASET = {

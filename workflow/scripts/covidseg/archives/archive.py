@@ -1,4 +1,4 @@
-"""Members of zip and tar archives (and of folders), read without ever writing where a name points."""
+"""Members of zip and tar archives, and of folders, read into memory: nothing is unpacked to disk."""
 
 import lzma
 import re
@@ -48,7 +48,7 @@ class Archive:
         return list(self._readers)
 
     def read(self, name: str) -> bytes:
-        """Return a member's content; damage in it is an error."""
+        """Return a member's content; raises InputError if the member is damaged."""
         try:
             return self._readers[name]()
         except BROKEN as error:
@@ -112,7 +112,7 @@ class Archive:
             raise InputError(f"{self.path}: entry {name!r} is there {count} times; fetch the file anew")
 
     def _refuse_short_tar(self) -> None:
-        """An uncompressed tar cut between two members looks whole but for the zeros that end it."""
+        """Refuse an uncompressed tar without its final zeros: it may have been cut between two members."""
         with open(self.path, "rb") as file:
             if file.read(262)[257:262] != b"ustar":
                 return
@@ -130,7 +130,7 @@ def _read_member(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
 
 
 def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
-    """Pack files (name, content) into a zip, in their order; the same files give the same bytes."""
+    """Pack files (name, content) into a zip, in the given order; the same files give the same bytes."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members:
             archive.writestr(zipfile.ZipInfo(name, DATE), content)

@@ -1,4 +1,4 @@
-"""Archives that a user fetches by hand, because their host wants a registration."""
+"""Archives that a user downloads by hand, because the host asks for a registration."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ SHOWN = 3  # names in a message
 
 
 def find_by_hand(path: Path, homepage: str, members: dict[str, list[str] | None]) -> Path:
-    """Return the archive that a user has put into data/manual, once its layout is right.
+    """Return the archive that a user has put into data/manual, after a check of its layout.
 
     Not in data/raw itself: what lies there is Snakemake's, which deletes it before it makes it again.
 

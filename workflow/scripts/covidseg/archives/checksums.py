@@ -49,7 +49,7 @@ def checksum(file: Path, algorithm: str) -> str:
 
 
 def verify_or_record(file: Path, lock: Path, path: Path, address: str) -> None:
-    """Compare a file with what its first download was, or record this one as the first.
+    """Compare a file with the record of its first download, or record the file as the first download.
 
     Args:
         file: to look at.

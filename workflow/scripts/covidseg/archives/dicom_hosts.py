@@ -1,6 +1,6 @@
 """CT series from the archives that serve single DICOM files: the Imaging Data Commons, and TCIA.
 
-Both come out as the same zip, one file an instance named by its UID, so that one checksum fits both.
+Both hosts give the same zip, one file per instance, named by the instance's UID: one checksum fits both.
 """
 
 import csv
@@ -29,7 +29,7 @@ XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 @dataclass(frozen=True)
 class Series:
-    """A row of a table of series, config/nsclc_series.csv.
+    """One row of a table of series such as config/nsclc_series.csv.
 
     Attributes:
         case: name of the patient.
@@ -94,7 +94,7 @@ def fetch_from_tcia(session: requests.Session, series: Series, target: Path) -> 
 
 
 def _list_bucket(session: requests.Session, address: str, series: Series) -> dict[str, Checksums]:
-    """Return key -> bytes and md5. The ETag of a file that was put there in one piece is its MD5."""
+    """Return key -> bytes and md5. If a file was uploaded in one piece, its ETag is its MD5."""
     found = ElementTree.fromstring(ask(session, address).content)
     listed: dict[str, Checksums] = {
         entry.findtext(f"{XML}Key", ""): {

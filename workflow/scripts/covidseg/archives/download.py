@@ -1,4 +1,4 @@
-"""Archives, fetched whole or not at all: what has come waits beside, is verified, and then gets its name."""
+"""Archives, fetched whole or not at all: a download gets its name when it is complete and verified."""
 
 import logging
 import shutil
@@ -57,7 +57,7 @@ def download(origin: Origin, path: Path, *, partial: Path, tables: Path, lock: P
 
 
 def _fetch_from_any(origin: Origin, path: Path, part: Path, tables: Path) -> str:
-    """Fetch from the first address that serves; returns it."""
+    """Fetch from the first address that works; returns this address."""
     if not origin.addresses:
         found = find_by_hand(path, origin.homepage, origin.members)
         _copy(found, part)
@@ -94,7 +94,7 @@ def _fetch(address: str, record: str | None, part: Path, tables: Path) -> None:
 
 
 def _read_record(session: requests.Session, record: str, address: str) -> dict[str, object]:
-    """Return size and MD5 of a file from the JSON of its Zenodo record."""
+    """Return the size and the MD5 of a file, from the JSON of the Zenodo record that lists the file."""
     name = address.rpartition("/")[2]
     for file in ask(session, record).json().get("files", []):
         if file["key"] == name:

@@ -1,4 +1,4 @@
-"""Files from http and https hosts: resumed after a cut, retried with growing pauses."""
+"""Downloads from http and https hosts: resumed after a broken connection, retried with growing pauses."""
 
 import contextlib
 import json
@@ -44,7 +44,7 @@ REFUSED = (
 
 
 class Busy(Exception):
-    """The host cannot serve now, or stalls.
+    """The host cannot send the file now, or sends almost nothing.
 
     Attributes:
         pause: seconds that it asks to wait, or None.
@@ -57,7 +57,7 @@ class Busy(Exception):
 
 @dataclass(frozen=True)
 class Version:
-    """What tells one state of a host's file from another.
+    """What distinguishes one version of a host's file from another version.
 
     Attributes:
         address: where it is fetched from.
@@ -78,7 +78,7 @@ def open_session() -> requests.Session:
 
 
 def ask(session: requests.Session, address: str) -> requests.Response:
-    """Return a small answer as a whole: a list or a record; retried like `fetch`."""
+    """Return a small answer (a list or a record) as a whole; the request is retried as in `fetch`."""
 
     def attempt() -> requests.Response:
         response = session.get(address, timeout=TIMEOUT_SECONDS)
@@ -89,7 +89,7 @@ def ask(session: requests.Session, address: str) -> requests.Response:
 
 
 def fetch(session: requests.Session, address: str, target: Path) -> None:
-    """Fetch a file to `target`, going on from what an earlier call left there.
+    """Fetch a file to `target`, and continue from the bytes that an earlier call left there.
 
     Beside it lies <target>.json, which tells the version that the bytes are of. A host whose file has
     changed since then sends it from the start, and so does one that cannot resume.
@@ -103,13 +103,13 @@ def fetch(session: requests.Session, address: str, target: Path) -> None:
 
 
 def discard(target: Path) -> None:
-    """Remove what `fetch` left."""
+    """Remove the partial download that `fetch` left."""
     target.unlink(missing_ok=True)
     _note(target).unlink(missing_ok=True)
 
 
 def _patiently(attempt: Callable[[], Answer], address: str, progress: Callable[[], int]) -> Answer:
-    """Try until it works, it is refused, or `progress`, in bytes, gets no further for too many tries."""
+    """Call `attempt` until it works, the host refuses, or too many tries bring no `progress` (bytes)."""
     failures, furthest = 0, progress()
     while True:
         try:
@@ -175,7 +175,7 @@ def _receive(response: requests.Response, target: Path, size: int | None, kept: 
 
 
 def _write(file: BinaryIO, chunk: bytes) -> None:
-    """Write at once: buffered bytes would fail on a full disk at a place where nobody knows the file."""
+    """Write without a buffer: on a full disk, a buffered write fails where the file is not known."""
     try:
         file.write(chunk)
         file.flush()
@@ -248,7 +248,7 @@ def _size(path: Path) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """Return the innermost message, in one line: the libraries wrap a cause in several."""
+    """Return the innermost exception's message, in one line: the libraries wrap the cause several times."""
     cause: BaseException = error
     while cause.__context__ is not None and not isinstance(cause, Busy):
         cause = cause.__context__

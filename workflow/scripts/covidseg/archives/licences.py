@@ -10,7 +10,7 @@ from covidseg.errors import InputError
 
 
 def licence_table(datasets: Datasets, phantom: list[str]) -> pd.DataFrame:
-    """Return one row a data set that archives are fetched of.
+    """Return one row per data set whose archives are fetched.
 
     Args:
         datasets: their entries of datasets.yaml.
@@ -31,7 +31,7 @@ def licence_table(datasets: Datasets, phantom: list[str]) -> pd.DataFrame:
 
 
 def describe_licences(datasets: Datasets, folder: Path) -> str:
-    """Return what is printed before real data sets are fetched into a folder, a line each.
+    """Return the text that is printed before real data sets are fetched: one line per data set.
 
     Raises:
         InputError: the disk cannot hold them.

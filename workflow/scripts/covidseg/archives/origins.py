@@ -36,7 +36,7 @@ class Origin:
 
     @property
     def is_local(self) -> bool:
-        """Whether the user's own files are all there is to fetch."""
+        """Whether all addresses are files on the user's own machine."""
         return bool(self.addresses) and all(address.startswith("file:") for address in self.addresses)
 
 
@@ -81,7 +81,7 @@ def patterns(entry: Members | Pictures) -> list[str]:
 
 
 def _entry_of(archives: Iterable[str], archive: str) -> tuple[str, str]:
-    """Return the entry's name and the case in the archive's: the longest name that fits is meant."""
+    """Return the entry that fits an archive's name (of several the longest), and the case in the name."""
     fitting: dict[str, str] = {}
     for template in archives:
         head, _, tail = template.partition("{case}")
@@ -104,7 +104,7 @@ def _row(table: Path, archive: str) -> dict[str, str]:
 
 
 def check_datasets(datasets: Datasets, splits: Collection[str], path: Path) -> None:
-    """Raise InputError, which names the file, the key and what is allowed, for what a schema cannot see.
+    """Check what a schema cannot express; raises InputError with the file, the key and the allowed values.
 
     Args:
         datasets: content of datasets.yaml.

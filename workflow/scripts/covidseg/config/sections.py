@@ -57,7 +57,10 @@ def check_sections(sections: Sections, name: str, datasets: Datasets) -> None:
     check_known([plan["target"]], datasets, f"{name}: plan.target", "data set")
     check_known(sections["without"], datasets, f"{name}: without", "data set")
     if plan["target"] in missing_datasets(sections["without"], datasets):
-        raise InputError(f"{name}: without: {plan['target']} is plan.target, which all is about; keep it")
+        raise InputError(
+            f"{name}: without: {plan['target']} is plan.target, the data set that all experiments are about; "
+            "keep the data set"
+        )
     if sections["phantom"] is not None:
         check_known(sections["phantom"]["cases"], datasets, f"{name}: phantom.cases", "data set")
     lengths: dict[str, int] = {key: len(network[key]) for key in STAGED}

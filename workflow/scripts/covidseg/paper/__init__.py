@@ -1,1 +1,1 @@
-"""From scores to the papers' tables and figures."""
+"""Make the papers' tables and figures from the scores."""

@@ -1,4 +1,4 @@
-"""One table or figure to make, as the module of its kind gets it."""
+"""The description of one table or figure, which the module of its kind gets."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +9,16 @@ from covidseg.config.entries import ArtefactEntry
 
 @dataclass(frozen=True)
 class Artefact:
-    """What a table or figure shows, what it is made from, and where its files go.
+    """What a table or figure shows, which files it is made from, and where its own files are written.
 
     Attributes:
-        base: path of its files without their suffix.
+        base: path of the files to write, without suffix.
         paper: the key of the paper.
-        entry: of artefacts.yaml, reduced to what is run.
-        config_name: name of the configuration, which every table and figure prints.
-        remarks: sentences to print below.
-        inputs: name -> files, as the kind's entry in the registry lists them.
-        parameters: name -> value, likewise.
+        entry: the entry of artefacts.yaml; a figure's entry is without the models that are not run.
+        config_name: name of the configuration; every table and figure prints this name.
+        remarks: sentences to print below the table or figure.
+        inputs: name -> files or folders to read; kinds.py says which names each kind has.
+        parameters: name -> value; kinds.py says which names each kind has.
     """
 
     base: Path
@@ -30,10 +30,10 @@ class Artefact:
     parameters: dict[str, Any]
 
     def input(self, name: str) -> Path:
-        """Return the one file or folder of that name."""
+        """Return the input of this name, which must be a single file or folder."""
         (path,) = self.inputs[name]
         return path
 
-    def own(self, key: str) -> Any:  # noqa: ANN401  (the schema in the registry of kinds says what it is)
-        """Return the value of a key that the entries of this kind alone have."""
+    def own(self, key: str) -> Any:  # noqa: ANN401  (the schema of the kind in kinds.py gives the type)
+        """Return the value of a key that only the entries of this kind have."""
         return dict(self.entry)[key]

@@ -1,38 +1,30 @@
-"""Slices of test cases: CT, ground truth, and what each method found, missed and marked wrongly."""
+"""A figure of test cases: slices of the CT, the ground truth, and the segmentation of each method."""
 
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from textwrap import fill
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
-from skimage.measure import label, regionprops
 
-from covidseg.archives.dataset import Dataset
-from covidseg.cases.case_folder import CaseFolder, volume_path
-from covidseg.cases.intensity import intensity_of, to_window, window_of
-from covidseg.config.entries import ArtefactEntry, Shown
+from covidseg.cases.case_folder import CaseFolder
+from covidseg.config.entries import ArtefactEntry
 from covidseg.evaluation.summary import read_scores
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.figures import REGION_COLOURS, caption, plt, save_figure
+from covidseg.paper.views import Masks, View, choose_cases, read_view
 from covidseg.regions import TITLES
-from covidseg.volumes import Volume, read_volume
 
-# Of Okabe and Ito's palette, apart for colour-blind eyes by lightness as well as hue.
+# Colours of Okabe and Ito's palette: they differ in lightness too, so that colour-blind readers can tell
+# one from another.
 RIGHT, MISSED, WRONG = "#0072B2", "#F0E442", "#D55E00"
 LEGEND = {
     RIGHT: "ground truth, found (true positive)",
     MISSED: "missed (false negative)",
     WRONG: "wrongly marked (false positive)",
 }
-BODY_HU = -500  # between lung and soft tissue: the skin is the outline of what lies above
-MARGIN_MM = 8
 SCALE_BAR_MM = 50
 PANEL_INCHES = 1.9
 OUTLINED: dict[str, Any] = {
@@ -41,36 +33,9 @@ OUTLINED: dict[str, Any] = {
     "path_effects": [withStroke(linewidth=1.6, foreground="black")],
 }
 
-Masks = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class View:
-    """One row of the figure: a slice of a case.
-
-    Attributes:
-        case: its name.
-        number: of the slice, from 1 at the feet.
-        slices: of the scan.
-        spacing: millimetres per pixel (y, x).
-        image: (y, x), 0 to 255 over the window.
-        truth: region -> (y, x) mask.
-        predictions: printed name -> region -> (y, x) mask.
-        dsc: printed name -> region -> DSC of the whole case.
-    """
-
-    case: str
-    number: int
-    slices: int
-    spacing: tuple[float, float]
-    image: np.ndarray
-    truth: Masks
-    predictions: dict[str, Masks]
-    dsc: dict[str, dict[str, float]]
-
 
 def make(artefact: Artefact) -> None:
-    """Write <base>.svg and .png."""
+    """Write the figure: <base>.svg and <base>.png."""
     shown, entry = artefact.parameters["shown"], artefact.entry
     scores, table = read_scores(artefact.input("scores")), pd.read_csv(artefact.input("cases"))
     views = [
@@ -90,129 +55,25 @@ def make(artefact: Artefact) -> None:
     save_figure(figure, artefact.base)
 
 
-def choose_cases(
-    scores: pd.DataFrame, cases: pd.DataFrame, artefact: ArtefactEntry, shown: Shown
-) -> pd.DataFrame:
-    """Return the DSC of the cases to show, index the case, columns (printed column, region).
-
-    The fold's cases in which every region is there to be found, ranked by the mean DSC over columns and
-    regions, are thinned to `cases` of them, evenly from the best to the worst.
-
-    Args:
-        scores: scores.csv.
-        cases: cases.csv of the truth.
-        artefact: entry of artefacts.yaml.
-        shown: of Configuration.predictions.
-    """
-    marked = cases["case"][(cases[[f"voxels_{region}" for region in artefact["regions"]]] > 0).all(axis=1)]
-    found = scores[
-        (scores.fold == str(artefact["fold"])) & (scores.metric == "DSC") & scores.case.isin(marked)
-    ]
-    table = pd.DataFrame(
-        {
-            (column, region): found[
-                (found.experiment == place["experiment"])
-                & (found.dataset == place["dataset"])
-                & (found.region == region)
-            ].set_index("case")["value"]
-            for column, places in shown.items()
-            for region, place in places.items()
-        }
-    ).dropna()
-    ranked = table.mean(axis=1).sort_values(ascending=False, kind="stable").index
-    places = np.linspace(0, len(ranked) - 1, min(artefact["cases"], len(ranked))).round().astype(int)
-    return table.loc[ranked[places]]
-
-
-def read_view(
-    case: str,
-    dsc: dict[tuple[str, str], float],
-    *,
-    cases: CaseFolder,
-    predictions: Path,
-    shown: Shown,
-    dataset: Dataset,
-    artefact: ArtefactEntry,
-    window: tuple[float, float],
-) -> View:
-    """Read a case and cut an axial slice out of it, cropped to the body.
-
-    It is the slice with the largest truth, of the last region if there are several.
-
-    Args:
-        case: its name.
-        dsc: (printed column, region) -> DSC of the case.
-        cases: the scans and the truth.
-        predictions: folder of <experiment>/fold<k>/<data set>.
-        shown: of Configuration.predictions.
-        dataset: entry of config/datasets.yaml, of the truth.
-        artefact: entry of artefacts.yaml.
-        window: HU from black to white.
-    """
-    ids = {region: number for number, region in dataset["regions"].items()}
-    scan, truth = read_volume(cases.image(case)), read_volume(cases.label(case))
-    z = int((truth.array == ids[artefact["regions"][-1]]).sum(axis=(1, 2)).argmax())
-    image, crop = show_slice(scan, z, dataset, case, window)
-
-    @cache
-    def segmented(experiment: str, name: str) -> np.ndarray:
-        folder = predictions / experiment / f"fold{artefact['fold']}" / name
-        return read_volume(volume_path(folder, case)).array[z][crop]
-
-    masks = {
-        column: {
-            region: segmented(place["experiment"], place["dataset"]) == place["class"]
-            for region, place in places.items()
-        }
-        for column, places in shown.items()
-    }
-    truths = {region: truth.array[z][crop] == ids[region] for region in artefact["regions"]}
-    values = {column: {region: dsc[column, region] for region in places} for column, places in shown.items()}
-    spacing = scan.geometry.spacing[1:]
-    return View(case, z + 1, len(truth.array), spacing, image[crop], truths, masks, values)
-
-
-def show_slice(
-    scan: Volume, z: int, dataset: Dataset, case: str, window: tuple[float, float]
-) -> tuple[np.ndarray, tuple[slice, slice]]:
-    """Return an axial slice (y, x) as 0 to 255 and the box around the body, all of it if HU are unknown."""
-    own_window = window_of(dataset, case, scan.array, window)
-    image = to_window(torch.from_numpy(scan.array[z]), own_window).numpy()
-    if intensity_of(dataset, case) == "grey":
-        return image, (slice(None), slice(None))
-    return image, body_box(image, scan.geometry.spacing[1:], window)
-
-
-def body_box(
-    image: np.ndarray, spacing: tuple[float, float], window: tuple[float, float]
-) -> tuple[slice, slice]:
-    """Return the box around the largest connected part above air and lung, with a margin."""
-    low, high = window
-    parts = regionprops(label(image > (BODY_HU - low) / (high - low) * 255))
-    if not parts:
-        return slice(None), slice(None)
-    box = max(parts, key=lambda part: part.area).bbox
-    margins = [round(MARGIN_MM / millimetres) for millimetres in spacing]
-    rows, columns = (
-        slice(max(0, box[axis] - margins[axis]), box[axis + 2] + margins[axis]) for axis in range(2)
-    )
-    return rows, columns
-
-
 def error_overlay(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Return an RGBA image (y, x, 4): found, missed and wrongly marked pixels in their colours."""
+    """Return an RGBA image (y, x, 4) with one colour each for found, missed and wrongly marked pixels."""
     return paint(
         {RIGHT: truth & prediction, MISSED: truth & ~prediction, WRONG: prediction & ~truth}, truth.shape
     )
 
 
 def region_overlay(masks: Masks, shape: tuple[int, int]) -> np.ndarray:
-    """Return an RGBA image (y, x, 4): every region in its colour."""
+    """Return an RGBA image (y, x, 4) with one colour per region."""
     return paint({REGION_COLOURS[region]: mask for region, mask in masks.items()}, shape)
 
 
 def paint(masks: dict[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
-    """Return an RGBA image (y, x, 4), half transparent, of masks by colour; later ones lie above."""
+    """Return a half-transparent RGBA image (y, x, 4) of the masks.
+
+    Args:
+        masks: colour -> mask (y, x); where masks overlap, the last mask is seen.
+        shape: shape of the image (y, x).
+    """
     overlay = np.zeros((*shape, 4))
     for colour, mask in masks.items():
         overlay[mask] = to_rgba(colour, 0.5)
@@ -224,7 +85,8 @@ def draw_visual(
 ) -> plt.Figure:
     """Draw one row per case: CT, ground truth, then one column per method.
 
-    A single region is drawn with its errors in colour, several each in a colour of its own.
+    If the figure shows one region, colours tell found, missed and wrongly marked pixels apart. If it shows
+    several regions, every region has its own colour.
     """
     titles = ["CT", "Ground truth", *artefact["columns"]]
     heights = [
@@ -252,7 +114,7 @@ def draw_visual(
 
 
 def _draw_row(axes: np.ndarray, view: View) -> None:
-    # In millimetres, so that pixels have their true shape.
+    # The axes are in millimetres, so that pixels are drawn in their true shape.
     height, width = (n * s for n, s in zip(view.image.shape, view.spacing, strict=True))
     extent = (0, width, height, 0)
     for axis in axes:

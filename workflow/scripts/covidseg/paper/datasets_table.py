@@ -1,4 +1,4 @@
-"""The table of the data sets: cases, grids, and how much of the lungs is diseased."""
+"""The table of the data sets: numbers of cases, voxel grids and lesion volumes."""
 
 import pandas as pd
 
@@ -9,12 +9,12 @@ from covidseg.paper.formats import write_pages
 from covidseg.paper.tables import NOT_RUN
 from covidseg.regions import LESIONS, TITLES
 
-Spread = tuple[float, float, float]  # least, median and most
-Described = dict[str, Spread | int | str]  # of `describe_cases`
+Spread = tuple[float, float, float]  # minimum, median and maximum
+Described = dict[str, Spread | int | str]  # as returned by `describe_cases`
 
 
 def make(artefact: Artefact) -> None:
-    """Write <base>.csv, .md, .tex and .html."""
+    """Write the table: <base>.csv, <base>.md, <base>.tex and <base>.html."""
     tables = {table.parent.name: table for table in artefact.inputs["cases"]}
     datasets = artefact.parameters["datasets"]
     described = {
@@ -29,15 +29,16 @@ def make(artefact: Artefact) -> None:
 
 
 def describe_cases(cases: pd.DataFrame, dataset: Dataset) -> Described:
-    """Summarise a cases.csv.
+    """Summarise the cases of one data set.
 
     Args:
-        cases: one row per case.
-        dataset: entry of config/datasets.yaml.
+        cases: table cases.csv, with one row per case.
+        dataset: entry of the data set in config/datasets.yaml.
 
     Returns:
-        Numbers of cases and patients, and (least, median, most) of what differs from case to case; the
-        share of the lungs only where the data set labels both lungs and lesions.
+        The labelled regions, the numbers of cases and patients, and (minimum, median, maximum) over the cases
+        of: number of slices, spacing (mm), lesion volume (mL) and the lesions' share of the lungs (percent).
+        The share is given only if the data set labels both lungs and lesions.
     """
     spacing = cases.spacing_mm.str.split("x", expand=True).astype(float)
     slices = cases["shape"].str.split("x").str[0].astype(int)
@@ -65,11 +66,12 @@ def _spread(values: pd.Series) -> Spread:
 
 
 def as_csv(described: dict[tuple[str, str], Described], missing: dict[str, str]) -> pd.DataFrame:
-    """Return one row per data set, a column for each of least, median and most.
+    """Return one row per data set; minimum, median and maximum have one column each.
 
     Args:
-        described: its names -> of `describe_cases`; {} of a data set that is left out.
-        missing: data set -> the name in `without` that leaves it out.
+        described: (printed name, name) of the data set -> result of `describe_cases`, or {} if the data set
+            is left out.
+        missing: data set that is left out -> the entry of the configuration's `without` that leaves it out.
     """
     rows = []
     for (title, name), found in described.items():
@@ -91,7 +93,11 @@ def as_csv(described: dict[tuple[str, str], Described], missing: dict[str, str])
 
 
 def as_text(described: dict[tuple[str, str], Described]) -> pd.DataFrame:
-    """Return one row per data set as it is printed: median (least to most)."""
+    """Return one row per data set, as printed: "median (minimum to maximum)".
+
+    Args:
+        described: as for `as_csv`.
+    """
     headings = {
         "labels": "Labels",
         "cases": "Cases",

@@ -1,4 +1,4 @@
-"""A case of each data set: a slice of its CT, the slice with its labels, and the labels in 3D."""
+"""A figure with one case per data set: a slice of the CT, the slice with labels, and the labels in 3D."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,10 @@ from covidseg.cases.case_folder import CaseFolder
 from covidseg.config.entries import ArtefactEntry
 from covidseg.errors import InputError
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.cases_figure import region_overlay, show_slice
+from covidseg.paper.cases_figure import region_overlay
 from covidseg.paper.figures import REGION_COLOURS, caption, plt, save_figure
 from covidseg.paper.surfaces import draw_surfaces, surface
+from covidseg.paper.views import show_slice
 from covidseg.regions import LESIONS
 from covidseg.volumes import read_volume
 
@@ -25,15 +26,15 @@ LEGEND = {"left_lung": "left lung", "right_lung": "right lung", "lesion": "lesio
 
 @dataclass(frozen=True)
 class Example:
-    """A case of one column.
+    """The case that one column of the figure shows.
 
     Attributes:
-        case: its name.
-        spacing: mm (z, y, x).
-        image: (y, x), 0 to 255 over the window: the slice with the largest lesion.
-        labels: region -> (z, y, x) mask, the lungs first.
-        number: of the slice, from 0.
-        crop: rows and columns of the slice that hold the body.
+        case: name of the case.
+        spacing: spacing of the voxels (z, y, x), mm.
+        image: the slice with the largest lesion (y, x); the window is mapped to 0..255.
+        labels: region -> mask (z, y, x), the lungs first.
+        number: index of the slice; the slice at the feet has index 0.
+        crop: rows and columns of the slice that contain the body.
     """
 
     case: str
@@ -45,7 +46,7 @@ class Example:
 
 
 def make(artefact: Artefact) -> None:
-    """Write <base>.svg and .png."""
+    """Write the figure: <base>.svg and <base>.png."""
     folders = {table.parent.name: CaseFolder(table.parent) for table in artefact.inputs["cases"]}
     datasets, examples = artefact.parameters["datasets"], {}
     for title, names in artefact.entry["datasets"].items():
@@ -63,10 +64,13 @@ def make(artefact: Artefact) -> None:
 
 
 def choose_case(tables: list[pd.DataFrame]) -> str:
-    """Return the case of median lesion size among those that all data sets of a column have.
+    """Return the case of median lesion volume among the cases that are in every data set of a column.
 
     Args:
-        tables: cases.csv of each.
+        tables: table cases.csv of each data set of the column.
+
+    Raises:
+        InputError: no case is in every data set.
     """
     shared = set.intersection(*(set(table["case"]) for table in tables))
     sizes = pd.Series(0.0, sorted(shared))
@@ -84,16 +88,16 @@ def choose_case(tables: list[pd.DataFrame]) -> str:
 def read_example(
     case: str, folders: list[CaseFolder], datasets: list[Dataset], window: tuple[float, float]
 ) -> Example:
-    """Read a case's scan from the first data set and its labels from all.
+    """Read the scan of a case from the first data set, and the labels of the case from all data sets.
 
     Args:
-        case: its name.
-        folders: of the data sets.
-        datasets: their entries of config/datasets.yaml.
-        window: HU from black to white.
+        case: name of the case.
+        folders: folders of the data sets.
+        datasets: entries of the same data sets in config/datasets.yaml.
+        window: the HU that become 0 (black) and 255 (white).
 
     Raises:
-        InputError: the labels of two data sets lie on different grids.
+        InputError: the labels of a data set are not on the voxel grid of the scan.
     """
     scan = read_volume(folders[0].image(case))
     labels: dict[str, np.ndarray] = {}
@@ -114,7 +118,7 @@ def read_example(
 def draw_examples(
     examples: dict[str, Example], artefact: ArtefactEntry, *, config_name: str, remarks: list[str]
 ) -> plt.Figure:
-    """Draw one column per data set: CT, CT with labels, labels in 3D."""
+    """Draw one column per data set: from top to bottom the CT, the CT with labels, and the labels in 3D."""
     figure = plt.figure(figsize=(PANEL_INCHES * len(examples), PANEL_INCHES * 3), layout="constrained")
     (above,), (below,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[PANEL_INCHES * 3 - 0.3, 0.3])
     for place, (name, example) in enumerate(examples.items(), start=1):

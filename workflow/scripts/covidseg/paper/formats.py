@@ -1,4 +1,4 @@
-"""The papers' tables in print: Markdown, LaTeX and HTML."""
+"""The printed pages of a table, in three formats: Markdown, LaTeX and HTML."""
 
 import html
 import re
@@ -13,8 +13,9 @@ from covidseg.paper.layout import Markup, Printer, lay_out
 from covidseg.paper.tables import TIME
 
 MISPRINTS = "Published numbers stand as printed; known misprints are listed in config/published_errata.md."
-SHRUNK = r"\begin{adjustbox}{max width=\textwidth, max totalheight=0.75\textheight}"  # of a page
-WORDS = ("Method", "Source", "Fold", "Panel", "Metric", "Data set", "Labels")  # columns that hold no numbers
+# Shrinks a table that is too wide or too long for a page.
+SHRUNK = r"\begin{adjustbox}{max width=\textwidth, max totalheight=0.75\textheight}"
+WORDS = ("Method", "Source", "Fold", "Panel", "Metric", "Data set", "Labels")  # columns that contain words
 
 MARKDOWN = Markup(
     {"best": "**{}**", "second": "*{}*", "": "{}"},
@@ -58,11 +59,18 @@ tr:hover td {{ background: #f3f3f3; }}
 """
 
 
-Page = tuple[list[str], dict[str, pd.DataFrame]]  # notes, the first above the tables; tables by heading
+# Notes, and heading -> table. The first note is printed above the tables, all other notes below the tables.
+Page = tuple[list[str], dict[str, pd.DataFrame]]
 
 
 def write_pages(base: Path, title: str, page: Callable[[Markup], Page]) -> None:
-    """Write <base>.md, .tex and .html; `page` returns what a page with a format's marks holds."""
+    """Write the pages <base>.md, <base>.tex and <base>.html.
+
+    Args:
+        base: path of the files without suffix.
+        title: title of the table.
+        page: function that returns the notes and tables, written in the markup that the function gets.
+    """
     for suffix, (markup, write) in FORMATS.items():
         write_text(base.with_suffix(suffix), write(title, *page(markup)))
 
@@ -79,7 +87,19 @@ def score_page(
     devices: list[str],
     remarks: list[str],
 ) -> Page:
-    """Return the page of a table of scores; a note names configuration and marks, and has the remarks."""
+    """Return the notes and tables of a table of scores.
+
+    Args:
+        artefact: entry of artefacts.yaml.
+        cells: table as returned by `table_cells`.
+        intervals: table as returned by `interval_rows`.
+        markup: templates of the format.
+        config_name: name of the configuration.
+        phantom: whether the scores come from phantom data, so that a note warns of comparisons.
+        confidence: level of the confidence intervals, 0 to 1.
+        devices: devices on which the trainings were timed.
+        remarks: sentences to print below the tables.
+    """
     notes = [_note(config_name, phantom, confidence, markup), *remarks]
     if TIME in artefact["metrics"]:
         notes.append(_time_note(devices))
@@ -113,7 +133,7 @@ def _markdown(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> 
     for heading, table in tables.items():
         if table.columns.nlevels > 1:
             table.columns = [": ".join(filter(None, column)) for column in table.columns]
-        # Else +0.010 became the number 0.01.
+        # Without disable_numparse the text +0.010 would be printed as the number 0.01.
         lines += [f"## {heading}", "", table.to_markdown(index=False, disable_numparse=True), ""]
     return "\n".join([*lines, *(f"{note}\n" for note in notes[1:])])
 
@@ -140,7 +160,10 @@ def _latex(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str
 
 
 def _words(table: pd.DataFrame) -> list[Hashable]:
-    """Return the columns that hold no numbers; a column below a panel is a pair."""
+    """Return the columns that contain words.
+
+    A column is its name, or the pair (panel, name) if the table has panels.
+    """
     return [
         column for column in table.columns if (column if isinstance(column, str) else column[-1]) in WORDS
     ]

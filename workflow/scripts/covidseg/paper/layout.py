@@ -1,4 +1,4 @@
-"""The cells of a table laid out as the papers print them, the best two means of every column marked."""
+"""The layout of a table of scores as in the papers, with the best two means per column marked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from covidseg.config.entries import ArtefactEntry
 from covidseg.paper.tables import NOT_RUN, NOT_TIMED, SERIES, TIME
 from covidseg.regions import TITLES
 
-DIGITS = {"fraction": 3, "percent": 1}  # decimals where the paper prints no number
-FEWEST = {"fraction": 2, "percent": 1}  # decimals in any case
+DIGITS = {"fraction": 3, "percent": 1}  # number of decimals if the paper prints no number of a metric
+FEWEST = {"fraction": 2, "percent": 1}  # smallest number of decimals
 HEADINGS = {
     TIME: "Seconds per training epoch",
     "DSC_lower_bound": "Lowest mean DSC over the range of thresholds",
 }
-SHORT = {"DSC_lower_bound": "lowest DSC"}  # names of metrics in columns
+SHORT = {"DSC_lower_bound": "lowest DSC"}  # metric -> its name in the heading of a column
 SPLITS = {
     "test": "test",
     "mosmed": "MosMed",
@@ -31,12 +31,13 @@ SPLITS = {
 
 @dataclass(frozen=True)
 class Markup:
-    """How a format sets a cell.
+    """The templates by which one format (Markdown, LaTeX or HTML) writes a cell.
 
     Attributes:
-        marks: what surrounds a column's best and second best of our numbers, and all others ("").
-        cell: our number and the published one.
-        legend: the marks in words.
+        marks: "best", "second" or "" -> template of our number, if the number is the best of its column, the
+            second best, or neither.
+        cell: template of a cell, which joins our number and the published number.
+        legend: explanation of the marks, printed above the tables.
     """
 
     marks: dict[str, str]
@@ -46,13 +47,14 @@ class Markup:
 
 @dataclass(frozen=True)
 class Printer:
-    """The cells of a table in one format's markup.
+    """The cells of a table, written in the markup of one format.
 
     Attributes:
-        cells: of `table_cells`, with the texts `ours` (marked) and `published`.
-        intervals: of `interval_rows`.
-        markup: the format's.
-        decimals: metric -> decimals; None for three significant digits.
+        cells: table as returned by `table_cells`, with two more columns: the texts `ours` (with its mark) and
+            `published`.
+        intervals: table as returned by `interval_rows`.
+        markup: templates of the format.
+        decimals: metric -> number of decimals, or None for three significant digits.
     """
 
     cells: pd.DataFrame
@@ -62,7 +64,13 @@ class Printer:
 
     @classmethod
     def of(cls, cells: pd.DataFrame, intervals: pd.DataFrame, markup: Markup) -> "Printer":
-        """Set every number, as many decimals as the paper prints of its metric, and mark the best."""
+        """Write every number with the decimals that the paper prints for the metric, and mark the best two.
+
+        Args:
+            cells: table as returned by `table_cells`.
+            intervals: table as returned by `interval_rows`.
+            markup: templates of the format.
+        """
         decimals = {str(metric): _decimals(part) for metric, part in cells.groupby("metric")}
         marks = _marks(cells, decimals)
         lines = list(_rows(cells))
@@ -79,7 +87,7 @@ class Printer:
         return cls(cells.assign(ours=ours, published=published), intervals, markup, decimals)
 
     def by_fold(self, metric: str) -> pd.DataFrame:
-        """Lay a metric out with one row per method and source, and one column per fold."""
+        """Return the table of one metric, with one row per method and source and one column per fold."""
         part = self.cells[self.cells.metric == metric]
         averages = part[part.fold == "avg"]
         lines = []
@@ -96,7 +104,10 @@ class Printer:
         return pd.DataFrame(lines).fillna("–")
 
     def by_panel(self, metrics: list[str]) -> pd.DataFrame:
-        """Lay metrics out with one row per method and fold, and one column per panel and metric."""
+        """Return a table of metrics, with one row per method and fold and one column per panel and metric.
+
+        The column "Fold" is left out if the cells have only one fold.
+        """
         part = self.cells[self.cells.metric.isin(metrics)]
         folds = part.fold.nunique() > 1
         lines: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
@@ -114,7 +125,7 @@ class Printer:
         return pd.DataFrame(lines.values(), columns=pd.MultiIndex.from_tuples(columns)).fillna("–")
 
     def averages(self) -> pd.DataFrame:
-        """List the averages with what no paper has, one row each."""
+        """Return one row per average over all folds, with the columns that no paper prints."""
         averages = self.cells[(self.cells.fold == "avg") & (self.cells.metric != TIME)]
         return pd.DataFrame(
             {
@@ -128,7 +139,11 @@ class Printer:
         )
 
     def _beyond_the_paper(self, average: pd.Series) -> dict[str, str | int]:
-        """Return the columns that no paper has: difference, interval and number of cases of an average."""
+        """Return the columns that no paper prints: difference, confidence interval and number of cases.
+
+        Args:
+            average: row of `cells` for the average over all folds.
+        """
         if average.status == NOT_RUN:
             return dict.fromkeys(("Difference", "CI", "n"), NOT_RUN)
         keys, decimals = [*SERIES, "metric"], self.decimals[average.metric]
@@ -143,7 +158,7 @@ class Printer:
 
 
 def _rows(cells: pd.DataFrame) -> Iterator[Any]:
-    """Yield the cells one by one, with the columns as attributes."""
+    """Yield one tuple per cell; the columns are the attributes of the tuple."""
     return cells.itertuples()
 
 
@@ -152,12 +167,16 @@ def _fold_title(fold: str) -> str:
 
 
 def panel_title(region: str, split: str) -> str:
-    """Return the title of a region at a split of the data."""
+    """Return the title of a panel, which shows one region at one split of the data."""
     return f"{TITLES[region]} ({SPLITS[split]})"
 
 
 def _decimals(part: pd.DataFrame) -> int | None:
-    """Return how many decimals the paper prints of a metric; None: three significant digits."""
+    """Return the number of decimals that the paper prints for a metric, or None for three significant digits.
+
+    Args:
+        part: the cells of the metric.
+    """
     unit = part.unit.iloc[0]
     if unit == "seconds":
         return None
@@ -167,13 +186,20 @@ def _decimals(part: pd.DataFrame) -> int | None:
 
 
 def _marks(cells: pd.DataFrame, decimals: dict[str, int | None]) -> list[str]:
-    """Return "best", "second" or "" for every cell of a column; means that print the same share the mark."""
+    """Return "best", "second" or "" per cell, in a comparison of our means within each column.
+
+    Means that are equal as printed have the same mark. A column with a single mean has no marks.
+
+    Args:
+        cells: table as returned by `table_cells`.
+        decimals: metric -> number of decimals, or None for three significant digits.
+    """
     texts = [
         _number(mean, np.nan, decimals[metric])
         for mean, metric in zip(cells.ours_mean, cells.metric, strict=True)
     ]
     values = pd.to_numeric(pd.Series(texts, cells.index), errors="coerce")
-    values = values.where(cells.metric == TIME, -values)  # the fewest seconds, or the highest score
+    values = values.where(cells.metric == TIME, -values)  # rank 1: the fewest seconds or the highest score
     column = values.groupby([cells[key] for key in ("fold", "region", "split", "metric")])
     marks = column.rank(method="dense").map({1: "best", 2: "second"})
     return marks.where(column.transform("count") > 1).fillna("").tolist()
@@ -196,7 +222,11 @@ def _ratios(average: pd.Series, first: pd.Series) -> tuple[str, str]:
 
 
 def lay_out(printer: Printer, artefact: ArtefactEntry) -> dict[str, pd.DataFrame]:
-    """Return heading -> table: one table per metric, or one table of a pair of metrics and the averages."""
+    """Return heading -> table.
+
+    If the entry has `across: folds`, there is one table per metric. Otherwise there is one table per pair of
+    metrics, and a last table with the averages.
+    """
     metrics = artefact["metrics"]
     if artefact["across"] == "folds":
         return {HEADINGS.get(metric, metric): printer.by_fold(metric) for metric in metrics}

@@ -1,4 +1,4 @@
-"""Heat maps beside the lesions, and precision-recall curves (yang2021 Figures 2 and 4)."""
+"""A figure of slices with heat maps and lesions, and of precision-recall curves (yang2021 Figures 2, 4)."""
 
 from textwrap import fill
 
@@ -13,11 +13,11 @@ from covidseg.weak.overlay import overlay
 
 PANEL_INCHES = 1.25
 CURVE_INCHES = 4.2
-LESION, SEGMENTATION = "#56B4E9", "#009E73"  # of Okabe and Ito's palette
+LESION, SEGMENTATION = "#56B4E9", "#009E73"  # colours of Okabe and Ito's palette
 
 
 def make(artefact: Artefact) -> None:
-    """Write <base>.svg and .png."""
+    """Write the figure: <base>.svg and <base>.png."""
     entry, names = artefact.entry, list(artefact.entry["localisers"])
     masks = np.load(artefact.input("masks") / "test_lesion.npy").astype(bool)
     shown = choose_slices(masks, entry["cases"])
@@ -43,7 +43,15 @@ def make(artefact: Artefact) -> None:
 
 
 def choose_slices(masks: np.ndarray, count: int) -> list[int]:
-    """Return which of the slices (n, y, x) to show, evenly from the smallest to the largest lesion."""
+    """Return the indices of the slices to show.
+
+    The slices are ranked by the area of the lesion, and `count` of them are taken at equal distances in the
+    ranking, from the smallest to the largest lesion.
+
+    Args:
+        masks: bool (n, y, x), the lesion of each slice.
+        count: number of slices to show.
+    """
     order = np.argsort(masks.sum((1, 2)), kind="stable")
     places = np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)
     return order[places].tolist()
@@ -60,17 +68,17 @@ def draw_localisation(
     config_name: str,
     remarks: list[str],
 ) -> plt.Figure:
-    """Draw one row per slice, and the precision-recall curves beside them.
+    """Draw one row per slice, and the precision-recall curves to the right of the rows.
 
     Args:
-        images: uint8 (n, y, x), the slices to show.
-        masks: bool (n, y, x), their lesions.
-        heat: printed name -> uint16 (n, y, x), thousandths.
-        curves: printed name -> of `threshold_curve`, of all slices.
+        images: uint8 (n, y, x), the slices to show, grey levels from 0 to 255.
+        masks: bool (n, y, x), the lesions of the same slices.
+        heat: name of the localiser as printed -> uint16 (n, y, x), heat of the same slices from 0 to LEVELS.
+        curves: name of the localiser as printed -> curve over all slices, as returned by `read_curve`.
         artefact: entry of artefacts.yaml.
-        threshold: of the segmentation, 0 to 1.
-        config_name: its name.
-        remarks: sentences to print below.
+        threshold: smallest heat of a segmented pixel, 0 to 1.
+        config_name: name of the configuration.
+        remarks: sentences to print below the figure.
     """
     titles = ["CT", "Ground truth", *heat, f"{artefact['segmented']}, segmented"]
     width, height = PANEL_INCHES * len(titles), PANEL_INCHES * len(images) + 0.4
@@ -104,7 +112,10 @@ def draw_localisation(
 
 
 def _around(mask: np.ndarray) -> tuple[slice, slice]:
-    """Return the square around a mask (y, x), with a margin; all of it if the mask is empty."""
+    """Return the rows and columns of the square around a mask (y, x), with a margin.
+
+    The result is the whole mask if the mask is empty.
+    """
     places = np.argwhere(mask)
     if not len(places):
         return slice(None), slice(None)

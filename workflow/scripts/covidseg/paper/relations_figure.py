@@ -1,4 +1,4 @@
-"""How two feature-relation matrices of zhang2021 come together or apart while a network learns."""
+"""A figure of two feature-relation matrices of zhang2021, and of the difference between them, per epoch."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ PANEL_INCHES = 1.9
 
 
 def make(artefact: Artefact) -> None:
-    """Write <base>.svg and .png."""
+    """Write the figure: <base>.svg and <base>.png."""
     figure = draw_relations(
         read_matrices(artefact.input("relations")),
         pd.read_csv(artefact.input("log")),
@@ -28,7 +28,7 @@ def make(artefact: Artefact) -> None:
 
 
 def read_matrices(path: Path) -> dict[int, dict[str, np.ndarray]]:
-    """Return finished epochs -> name -> matrix (C, C), the epochs in order."""
+    """Return number of finished epochs -> name -> relation matrix (channel, channel), in order of epochs."""
     matrices: dict[int, dict[str, np.ndarray]] = {}
     for key, matrix in sorted(load_file(path).items()):
         epoch, name = key.removeprefix("epoch").split(".")
@@ -44,7 +44,15 @@ def draw_relations(
     config_name: str,
     remarks: list[str],
 ) -> plt.Figure:
-    """Draw one row per epoch: both matrices and their absolute difference; below, the mean of all epochs."""
+    """Draw one row per epoch with two matrices and their absolute difference; below, a curve over all epochs.
+
+    Args:
+        matrices: number of finished epochs -> name -> matrix, as returned by `read_matrices`.
+        log: log.csv of the training; the curve is one column of this table.
+        artefact: entry of artefacts.yaml.
+        config_name: name of the configuration.
+        remarks: sentences to print below the figure.
+    """
     figure = plt.figure(
         figsize=(PANEL_INCHES * 3 + 1, PANEL_INCHES * len(matrices) + 3.6), layout="constrained"
     )

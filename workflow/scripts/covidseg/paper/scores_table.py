@@ -1,4 +1,4 @@
-"""A table of scores: our numbers beside the published ones, their intervals and tests, and printed pages."""
+"""A table of scores: our numbers beside the published numbers, confidence intervals, tests, printed pages."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from covidseg.paper.tables import comparison_rows, devices_of, interval_rows, re
 
 
 def make(artefact: Artefact) -> None:
-    """Write <base>.csv, _intervals.csv, _tests.csv, .md, .tex and .html."""
+    """Write the table: <base>.csv, <base>_intervals.csv, <base>_tests.csv and the printed pages."""
     base, entry, parameters = artefact.base, artefact.entry, artefact.parameters
     series = [Series(*fields) for fields in parameters["series"]]
     scores = read_scores(artefact.input("scores"))

@@ -1,4 +1,4 @@
-"""The papers' tables from scores.csv, each number beside the published one."""
+"""The numbers of the papers' tables: means, intervals and tests from scores.csv, and published numbers."""
 
 from collections.abc import Iterator
 from dataclasses import astuple
@@ -24,29 +24,41 @@ COLUMNS = [
     "status",
     "left_out",
 ]
-TIME = "time"  # seconds per epoch of a fold's training; its "case" is the device
-WHOLE = ("AUPRC", "DSC_lower_bound")  # of all slices together: nothing to test or to resample
+TIME = "time"  # seconds per training epoch, one row per fold; the column "case" names the device
+WHOLE = (
+    "AUPRC",
+    "DSC_lower_bound",
+)  # metrics over all slices, so that intervals and tests are impossible
 NOT_RUN = "not run"
 NOT_TIMED = "not timed"
-SYNONYMS = {"Recall": "Sensitivity"}  # ma2021 Table X prints the one quantity under both names
+SYNONYMS = {"Recall": "Sensitivity"}  # ma2021 Table X prints the same quantity under both names
 
 
 def read_published(path: Path, paper: str, tables: str | list[str]) -> pd.DataFrame:
-    """Read the published numbers of one table, or of several that make one of ours, indexed by KEYS."""
+    """Read the published numbers that one of our tables is compared with.
+
+    Args:
+        path: config/published.csv.
+        paper: key of the paper.
+        tables: name of the published table, or names of several tables that we print as one.
+
+    Returns:
+        One row per published number, indexed by KEYS.
+    """
     published = pd.read_csv(
         path, keep_default_na=False, na_values={"mean": [""], "std": [""]}, dtype={"fold": str}
     )
-    # A row of yang2021 names the range of its bound, as the metric does.
+    # In yang2021 some names of rows repeat the range of thresholds, which the metric already stands for.
     published["row"] = published["row"].str.replace(r" \(every threshold in .*\)", "", regex=True)
     tables = [tables] if isinstance(tables, str) else tables
     return published[(published.paper == paper) & published.table.isin(tables)].set_index(KEYS)
 
 
 def select(scores: pd.DataFrame, series: Series, metric: str) -> pd.DataFrame:
-    """Return the rows of scores.csv that belong to a series, of one metric."""
+    """Return the rows of scores.csv that belong to one series and one metric."""
     metric = SYNONYMS.get(metric, metric)
     found = scores[(scores.experiment == series.experiment) & (scores.metric == metric)]
-    if metric == TIME:  # of a training, which has neither region nor split
+    if metric == TIME:  # the time of a training has neither region nor split
         return found
     return found[(found.region == series.region) & (found.split == series.split)]
 
@@ -54,11 +66,17 @@ def select(scores: pd.DataFrame, series: Series, metric: str) -> pd.DataFrame:
 def table_cells(
     series: list[Series], artefact: ArtefactEntry, scores: pd.DataFrame, published: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return one row per printed cell, with the columns of the contract.
+    """Return one row per printed cell, with the columns COLUMNS.
 
-    Means and standard deviations under "ours" come from `scores` alone; where there are none they are NaN.
-    `status` is "run", "not run" or, of times that the configuration leaves out, "not timed"; `left_out` names
-    what a row would need and has not (config/public.yaml).
+    The columns `ours_mean` and `ours_std` come from `scores` alone; they are NaN if a cell has no scores.
+    `status` is "run", "not run", or "not timed" if the configuration does not time trainings. `left_out`
+    names the entries of the configuration's `without` because of which the row is not run (public.yaml).
+
+    Args:
+        series: the rows of the table, per panel.
+        artefact: entry of artefacts.yaml.
+        scores: table scores.csv.
+        published: published numbers, as returned by `read_published`.
     """
     cells = []
     for one in series:
@@ -90,7 +108,11 @@ def _beside_published(
 
 
 def _by_fold(one: Series, scores: pd.DataFrame, artefact: ArtefactEntry) -> Iterator[tuple[str, pd.Series]]:
-    """Yield the values of each fold and of all; of a series without scores no values, of as many folds."""
+    """Yield (fold, values) for every fold, and then ("avg", values of all folds).
+
+    A series without scores yields empty values, for as many folds as the experiment has models. Only "avg"
+    is yielded if the entry has `folds: average`.
+    """
     if artefact.get("folds", "each") == "each":
         for fold in sorted(scores["fold"].unique()) or map(str, range(one.folds)):
             yield fold, scores["value"][scores["fold"] == fold]
@@ -98,7 +120,7 @@ def _by_fold(one: Series, scores: pd.DataFrame, artefact: ArtefactEntry) -> Iter
 
 
 def devices_of(series: list[Series], scores: pd.DataFrame) -> list[str]:
-    """Return the devices that the series' trainings were timed on."""
+    """Return the devices on which the trainings of the series were timed, in alphabetical order."""
     experiments = [one.experiment for one in series if one.runs]
     timed = scores[(scores.metric == TIME) & scores.experiment.isin(experiments)]
     return sorted(timed["case"].unique())
@@ -113,7 +135,20 @@ def interval_rows(
     confidence: float,
     seed: int,
 ) -> pd.DataFrame:
-    """Return the bootstrap interval of every pooled mean, and how many cases were left out as undefined."""
+    """Return one row per series and metric: the mean over the cases of all folds, and its bootstrap interval.
+
+    Args:
+        series: the rows of the table, per panel.
+        artefact: entry of artefacts.yaml.
+        scores: table scores.csv.
+        resamples: number of bootstrap samples.
+        confidence: level of the intervals, 0 to 1.
+        seed: seed of the random generator.
+
+    Returns:
+        Mean, interval from `low` to `high`, number `n` of defined values and number of `undefined` values.
+        Undefined values do not enter the mean.
+    """
     found = []
     for one in (one for one in series if one.runs):
         for metric in _scored(artefact):
@@ -131,7 +166,10 @@ def interval_rows(
 
 
 def comparison_rows(series: list[Series], artefact: ArtefactEntry, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the paired tests between all rows of a panel, corrected within each panel and metric."""
+    """Return one row per paired test, for every two series of a panel and every metric.
+
+    Holm's correction covers the tests of one panel and metric (see `paired_tests`).
+    """
     found = []
     for region, split in dict.fromkeys((one.region, one.split) for one in series):
         compared = [one for one in series if one.runs and (one.region, one.split) == (region, split)]
@@ -144,10 +182,10 @@ def comparison_rows(series: list[Series], artefact: ArtefactEntry, scores: pd.Da
 
 
 def _sample(scores: pd.DataFrame) -> pd.Series:
-    """Return the values by fold and case; by case alone for the one model of an experiment without folds."""
+    """Return the values indexed by (fold, case), or by case if the scores come from one fold only."""
     return scores.set_index(["fold", "case"] if scores.fold.nunique() > 1 else ["case"])["value"]
 
 
 def _scored(artefact: ArtefactEntry) -> list[str]:
-    """Return the metrics that have one value per case."""
+    """Return the metrics of the entry that have one value per case."""
     return [metric for metric in artefact["metrics"] if metric not in (TIME, *WHOLE)]

@@ -1,4 +1,4 @@
-"""Dice of the segmentations against the threshold of the heat maps (yang2021 Figure 3)."""
+"""A figure of the DSC of segmentations against the threshold of the heat maps (yang2021 Figure 3)."""
 
 from textwrap import fill
 
@@ -11,7 +11,7 @@ from covidseg.weak.evaluation import read_curve
 
 
 def make(artefact: Artefact) -> None:
-    """Write <base>.svg and .png."""
+    """Write the figure: <base>.svg and <base>.png."""
     paths = zip(artefact.entry["localisers"], artefact.inputs["curves"], strict=True)
     figure = draw_thresholds(
         {name: read_curve(path, artefact.entry["split"]) for name, path in paths},
@@ -31,7 +31,15 @@ def draw_thresholds(
     config_name: str,
     remarks: list[str],
 ) -> plt.Figure:
-    """Draw the mean Dice of the slices against the threshold, the paper's range of it shaded."""
+    """Draw the mean DSC over slices against the threshold of the heat maps.
+
+    Args:
+        curves: name of the localiser as printed -> curve, as returned by `read_curve`.
+        artefact: entry of artefacts.yaml.
+        limits: lowest and highest threshold of the range that is shaded, as in the paper.
+        config_name: name of the configuration.
+        remarks: sentences to print below the figure.
+    """
     figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
     axis.axvspan(*limits, color="0.9", label=f"{limits[0]:g} to {limits[1]:g}")
     for name, curve in curves.items():

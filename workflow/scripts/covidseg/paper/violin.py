@@ -1,4 +1,4 @@
-"""Violin plots of the scores: one violin per method and source, with a dot per case."""
+"""A figure of violin plots: one violin per method and source, and one dot per case."""
 
 from itertools import groupby
 from textwrap import fill
@@ -15,13 +15,13 @@ from covidseg.paper.figures import caption, plt, save_figure
 from covidseg.paper.layout import panel_title
 from covidseg.paper.tables import select
 
-INCHES = 0.85  # of a violin's place
+INCHES = 0.85  # width per violin
 Colour = tuple[float, float, float]  # red, green and blue, 0 to 1
-CHARACTERS = 12  # of a method's name below a violin
+CHARACTERS = 12  # width of a method's name below one violin; longer names are broken into lines
 
 
 def make(artefact: Artefact) -> None:
-    """Write <base>.svg and .png."""
+    """Write the figure: <base>.svg and <base>.png."""
     figure = draw_violins(
         [Series(*fields) for fields in artefact.parameters["series"]],
         artefact.entry,
@@ -40,9 +40,17 @@ def draw_violins(
     config_name: str,
     remarks: list[str],
 ) -> plt.Figure:
-    """Draw one row per metric and one column per panel; a dot is a case of one fold.
+    """Draw one row per metric and one column per panel; one dot is one case of one fold.
 
-    Violins stand by method, coloured by source; series that are not run have none.
+    The violins of one method are neighbours, and the colour of a violin stands for the source. A series that
+    is not run has no violin.
+
+    Args:
+        series: the violins, per panel.
+        artefact: entry of artefacts.yaml.
+        scores: table scores.csv.
+        config_name: name of the configuration.
+        remarks: sentences to print below the figure.
     """
     series = [one for one in series if one.runs]
     sources = list(dict.fromkeys(one.source for one in series))
@@ -99,7 +107,7 @@ def _panel(
         "ax": axis,
     }
     sns.violinplot(**common, cut=0, inner=None, linewidth=0, alpha=0.45, density_norm="width")
-    np.random.seed(0)  # the horizontal jitter of the dots, which seaborn draws from NumPy's global generator
+    np.random.seed(0)  # seaborn draws the dots' horizontal jitter from NumPy's global generator
     sns.stripplot(**common, size=3, jitter=0.18, edgecolor="white", linewidth=0.3)
     for place, values in enumerate(selected):
         if len(values):
@@ -108,12 +116,16 @@ def _panel(
 
 
 def _name_violins(axes: np.ndarray, panel: list[Series], characters: int) -> None:
-    """Write the source below each violin and the method below its violins, set off by thin lines."""
+    """Write the source below every violin and the method below its group of violins.
+
+    Thin lines separate the methods. The sources are left out if no method has any, or the
+    names of the methods end with the sources.
+    """
     groups = [list(group) for _, group in groupby(enumerate(panel), key=lambda place: place[1].row)]
     centres = [(group[0][0] + group[-1][0]) / 2 for group in groups]
     names = [fill(group[0][1].row, characters * len(group)) for group in groups]
     if all(one.source == "none" or one.row.endswith(one.source) for one in panel):
-        axes[-1].set_xticks(centres, names, fontsize=8.5)  # which name the sources
+        axes[-1].set_xticks(centres, names, fontsize=8.5)  # the sources are in the names
     else:
         axes[-1].set_xticks(range(len(panel)), [one.source for one in panel], fontsize=8.5)
         below = axes[-1].secondary_xaxis(-0.09)

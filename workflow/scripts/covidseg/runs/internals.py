@@ -42,7 +42,7 @@ def runs_on_slurm(workflow: Workflow) -> bool:
 
 
 def rules_asked(workflow: Workflow) -> dict[str, tuple[int, float, int, bool]]:
-    """Return rule -> (outputs, minutes, threads, whether a job asks for a GPU), for rules with outputs."""
+    """Return, per rule with outputs: number of outputs, minutes, threads, whether a job asks for a GPU."""
     return {
         rule.name: (
             len(rule.output),

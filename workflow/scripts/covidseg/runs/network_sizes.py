@@ -58,7 +58,7 @@ def _measure(architecture: str, classes: int, patch: tuple[int, int, int]) -> Ne
 
 
 def weak_parameters(model: WeakModel, weak: Weak) -> int:
-    """Return the number of parameters in all networks of a model; `weak` is a configuration's section."""
+    """Return the number of parameters of all networks of a system; `weak` is the section."""
     with torch.device("meta"):
         networks = load_system(model.system, model.options, weak).build()
     return sum(parameter.numel() for parameter in networks.parameters())

@@ -17,6 +17,7 @@ from covidseg.config.configuration import Configuration
 from covidseg.files import digest, fingerprint, write_json, write_text
 from covidseg.paper.formats import FORMATS
 from covidseg.runs.wall_times import wall_times
+from covidseg.training.description import Description
 
 SHEETS = ("datasets.yaml", "experiments.yaml", "artefacts.yaml", "splits.json", "published.csv")
 
@@ -68,10 +69,7 @@ def collect_provenance(
 
 
 def commit_of(root: Path) -> dict[str, Any]:
-    """Return the id of the commit, or None if there is none, and a remark.
-
-    The remark lists the files changed since the commit, or says why there is no id.
-    """
+    """Return the commit's id, or None, and a remark: the changed files, or why there is no id."""
     command = ["git", "-C", str(root), "--no-optional-locks"]
     try:
         top, commit, status = (
@@ -89,7 +87,7 @@ def commit_of(root: Path) -> dict[str, Any]:
 
 
 def data_checksums(raw: Path, config: Configuration, previous: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return archive -> checksums, size in bytes, modification time, and origin of the checksums.
+    """Return archive -> its checksums, bytes and modification time, and where the checksums come from.
 
     An archive that `download` verified or recorded is not read again. The SHA-256 of any other file, such as
     an archive of a phantom, is computed once and kept until the file's size or modification time changes.
@@ -142,7 +140,7 @@ def package_versions(requirements: Path) -> dict[str, str | None]:
 def _devices(folder: Path) -> dict[str, int]:
     """Return device and precision -> number of models trained with these, according to model.json."""
     descriptions = sorted(folder.glob("*/fold*/model.json"))
-    return dict(Counter(json.loads(path.read_text(encoding="utf-8"))["device"] for path in descriptions))
+    return dict(Counter(Description.read(path).device for path in descriptions))
 
 
 def _previous(path: Path) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def epoch_table(known: Known, hours: pd.DataFrame) -> pd.DataFrame:
                 "Strategy": strategy,
                 "Models": count,
                 "Epochs": epochs,
-                "Seconds an epoch": _number(time.seconds) if time else NOTHING,
+                "Seconds per epoch": _number(time.seconds) if time else NOTHING,
                 "Hours": _number(count * epochs * time.seconds / 3600) if time else NOTHING,
                 "From": time.basis if time else "neither measured nor published",
             }
