@@ -20,7 +20,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
 NAME = "slice-stacks"
-SPACING = [1.5, 1.5, 1.5]  # (z, y, x) in mm; not recorded: roughly right in plane, a guess along z
+SPACING = [1.5, 1.5, 1.5]  # mm; not recorded: roughly right in plane, a guess along z
 SECTIONS = {
     "plan": {"target": NAME, "spacing": [3.0, 3.0, 3.0], "patch": [16, 64, 64]},
     "network": {

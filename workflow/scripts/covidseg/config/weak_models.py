@@ -12,7 +12,7 @@ from covidseg.training.sections import Options
 from covidseg.weak import SYSTEMS
 from covidseg.weak.sections import TrainedSystem, Weak
 
-WEAK_SOURCE = "weak"  # the source that the tables print for all localisers
+WEAK_SOURCE = "weak"  # key of the source of all localisers; tables print its title
 LESION = {1: "lesion"}
 
 

@@ -12,11 +12,7 @@ from covidseg.runs.network_sizes import weak_parameters
 
 NOTHING = "–"
 SizeRow = tuple[str, int | str, float, str]  # kind of file, number, gigabytes, origin of the gigabytes
-BYTES = {
-    "cases": 2 + 1,
-    "preprocessed": 2 + 1,
-    "predictions": 1,
-}  # bytes per voxel: int16 or float16 image, uint8 label
+BYTES = {"cases": 2 + 1, "preprocessed": 2 + 1, "predictions": 1}  # per voxel: int16 or float16, uint8
 
 NOTES = [
     "All jobs of rule all but all itself, as `snakemake --forceall -n` counts them. Hours are of one GPU or, "
@@ -160,8 +156,9 @@ def _predicted(known: Known) -> list[Grid]:
 def _models(known: Known) -> list[SizeRow]:
     """Return rows for the models and for the states of trainings, as if all trainings ran at the same time.
 
-    The state of a training has the weights and their momenta or, for a weak system, the weights and the three
-    moments of Adam. A training that succeeds deletes its state.
+    The state of a training has the weights and their momenta. The state of a weak system has the weights and
+    the three tensors per weight that Adam keeps, counted at full size although the third is only the number
+    of steps. A training that succeeds deletes its state.
     """
     weak = {
         name: weak_parameters(model, known.config.sections["weak"])
