@@ -22,8 +22,8 @@ def list_cases(dataset: Dataset, raw: Path, names: list[str] | None) -> list[str
     Args:
         dataset: entry of the data set in config/datasets.yaml.
         raw: folder of the downloaded archives, with one subfolder per data set.
-        names: names of the cases, if the data set has one archive per case. None if the paths in a shared
-            archive contain the names.
+        names: names of the cases, if the data set has one archive per case. None if the cases share an
+            archive: its paths then contain the names.
 
     Raises:
         InputError: a case has labels but no image, there is no case at all, or the registry lists other cases.

@@ -71,8 +71,9 @@ def resample(
 ) -> torch.Tensor:
     """Resample a volume (z, y, x) of any type to `shape` (z, y, x), and return float32.
 
-    `prepare` turns a slice (y, x) into the float32 values to interpolate. It is called once per slice, so that
-    memory never holds a float32 copy of the whole input. `orders` are the spline orders of the axes (z, y, x).
+    `prepare` turns a slice (y, x) into the float32 values to interpolate. It is called slice by slice, so
+    that memory never holds a float32 copy of the whole input. `orders` gives the spline order per axis
+    (z, y, x).
     """
     z, y, x = (
         axis_matrix(old, new, order).to(volume.device)
@@ -91,8 +92,8 @@ def resample_label(
 ) -> torch.Tensor:
     """Resample a label map (z, y, x) to `shape` (z, y, x), and return uint8.
 
-    The mask of each of `ids` is resampled on its own, by splines of the given orders. A voxel gets the id whose
-    resampled mask is at least 0.5 there. If several masks are, the last id counts.
+    The mask of each of `ids` is resampled on its own. A voxel gets the id whose resampled mask is at least
+    0.5 there; if several are, the last of these ids. `orders` gives the spline order per axis (z, y, x).
     """
     resampled = torch.zeros(tuple(shape), dtype=torch.uint8, device=label.device)
     for value in ids:
