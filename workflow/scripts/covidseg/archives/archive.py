@@ -24,8 +24,9 @@ BROKEN = (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error, l
 class Archive:
     """An open archive: `names` lists the files in the archive, and `read` returns the content of a file.
 
-    Folders and the resource forks of macOS (files named ._*) are left out. An archive is refused as a whole if
-    one entry points outside the archive (an absolute path, "..", a link or a device), is there twice, or unpacks to an absurd size. Such an archive did not come from the host.
+    Folders and the resource forks of macOS (files named ._*) are left out. An archive is refused as a whole
+    if one entry points outside the archive (an absolute path, "..", a link or a device), is there twice, or
+    unpacks to an absurd size. Such an archive did not come from the host.
 
     Raises:
         InputError: the archive is missing, truncated, damaged or refused; the message names the archive.
@@ -136,7 +137,7 @@ def _read_member(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
 
 
 def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
-    """Pack files (name, content) into a zip, in the given order. The same files always give the same bytes."""
+    """Pack files (name, content) into a zip, in the given order. The same files give the same bytes."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members:
             archive.writestr(zipfile.ZipInfo(name, DATE), content)

@@ -109,7 +109,8 @@ def fetch_from_tcia(session: requests.Session, series: Series, target: Path) -> 
 def _list_bucket(session: requests.Session, address: str, series: Series) -> dict[str, Checksums]:
     """Return key of a file in the bucket -> its size and its MD5.
 
-    The MD5 is the file's ETag. If the ETag has a "-", the file was uploaded in parts, and only its size is known.
+    The MD5 is the file's ETag. An ETag with "-" is not an MD5, because the file was uploaded in parts: then
+    only the size is returned.
     """
     found = ElementTree.fromstring(ask(session, address).content)
     listed: dict[str, Checksums] = {

@@ -71,14 +71,14 @@ class Version:
 
 
 def open_session() -> requests.Session:
-    """Return a session that verifies TLS, follows redirects to http and https only, and uses the system's proxies."""
+    """Return a session with TLS verified, redirects to http and https only, and the environment's proxies."""
     session = requests.Session()
     session.headers.update({"User-Agent": "covidseg", "Accept-Encoding": "identity"})
     return session
 
 
 def ask(session: requests.Session, address: str) -> requests.Response:
-    """Return a host's answer to a request for a list or a record; failed requests are retried as in `fetch`."""
+    """Return a host's whole answer, for small files such as a list; failures are retried as in `fetch`."""
 
     def attempt() -> requests.Response:
         response = session.get(address, timeout=TIMEOUT_SECONDS)
@@ -95,8 +95,8 @@ def fetch(session: requests.Session, address: str, target: Path) -> None:
     from the first byte if the file at the host has changed since then, or if the host cannot resume.
 
     Raises:
-        InputError: the host refuses (HTTP status 401, 403, 404 ...), TLS or a redirect is not allowed, the disk
-            has too little space, or the download fails again and again. The bytes received so far are kept.
+        InputError: the host refuses (HTTP status 401, 403, 404 ...), TLS or a redirect is not allowed, the
+            disk has too little space, or the download fails again and again. Received bytes are kept.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     _patiently(lambda: _attempt(session, address, target), address, lambda: _size(target))

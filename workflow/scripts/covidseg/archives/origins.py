@@ -21,8 +21,8 @@ class Origin:
 
     Attributes:
         addresses: addresses to try in turn, until one works: http:, https:, file: (a folder is packed into a
-            zip), idc: or tcia: (followed by a table of series in the folder of datasets.yaml, "#" and a case).
-            An empty list means that a user downloads the archive by hand.
+            zip), idc: or tcia: (then a table of series in the folder of datasets.yaml, "#" and a case). An
+            empty list means that a user downloads the archive by hand.
         checksums: any of the keys sha256, md5, git_blob and bytes.
         record: address of a Zenodo record that states the size and the MD5 checksum, or None.
         homepage: address of the data set's page, where a user can register.

@@ -26,7 +26,7 @@ def list_cases(dataset: Dataset, raw: Path, names: list[str] | None) -> list[str
             archive: its paths then contain the names.
 
     Raises:
-        InputError: a case has labels but no image, there is no case at all, or the registry lists other cases.
+        InputError: a case has labels but no image, there is no case, or the registry lists other cases.
     """
     labelled = _cases_of(dataset, "labels", raw, names)
     missing = sorted(labelled - _cases_of(dataset, "images", raw, names))

@@ -117,13 +117,13 @@ def describe_leaks(leaks: list[Leak]) -> str:
 
 
 def patient_of(dataset: Dataset, case: str) -> str:
-    """Return the part of a case's name that identifies the patient: the key `patient` in datasets.yaml says which."""
+    """Return the part of a case's name that identifies the patient, by `patient` in datasets.yaml."""
     match = re.match(dataset["patient"], case)
     return match[0] if match else case
 
 
 def published_folds(folds: PublishedFolds, cases: set[str]) -> Folds:
-    """Return a published split with `val` renamed to `test`, and with only those cases that are in `cases`."""
+    """Return a published split with `val` renamed to `test`, and without cases that are not in `cases`."""
     return [
         {"train": sorted(cases & set(fold["train"])), "test": sorted(cases & set(fold["val"]))}
         for fold in folds
@@ -194,7 +194,7 @@ def training_cases(splits: dict[str, Folds], datasets: list[str], fold: int) -> 
 
 
 def validation_cases(splits: dict[str, Folds], datasets: list[str], fold: int) -> list[tuple[str, str]]:
-    """Return the test cases of the fold as (data set, case): training can be monitored on them, not fitted."""
+    """Return the test cases of the fold as (data set, case), to monitor training but not to train on."""
     return [(name, case) for name in datasets for case in _fold(splits, name, fold)["test"]]
 
 
