@@ -1,1 +1,1 @@
-"""From an address to a whole archive."""
+"""Download archives, verify them and read their files."""

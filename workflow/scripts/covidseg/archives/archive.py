@@ -1,4 +1,4 @@
-"""Members of zip and tar archives, and of folders, read into memory: nothing is unpacked to disk."""
+"""Read the files in zip archives, tar archives and folders into memory. Nothing is unpacked to disk."""
 
 import lzma
 import re
@@ -15,21 +15,21 @@ from typing import Self
 
 from covidseg.errors import InputError
 
-SINGLE = (".nii", ".nii.gz", ".csv")  # a file that is its own only member
-BOMB_BYTES, BOMB_RATIO = 1 << 30, 100  # a member that unpacks to more than both is no scan
-DATE = (2020, 4, 20, 0, 0, 0)  # of every packed file
+SINGLE = (".nii", ".nii.gz", ".csv")  # such a file is read as an archive that contains only the file itself
+BOMB_BYTES, BOMB_RATIO = 1 << 30, 100  # unpacked bytes, ratio to packed; above both: no scan
+DATE = (2020, 4, 20, 0, 0, 0)  # date of every file in a zip: the same files give the same zip
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError)
 
 
 class Archive:
-    """An open archive: `names` of its files and `read` for their content.
+    """An open archive: `names` lists the files in the archive, and `read` returns the content of a file.
 
-    macOS resource forks (._ files) and folders are left out. An entry that would escape the archive
-    (absolute, "..", link, device), that is there twice or that unpacks to an absurd size makes the whole
-    archive unfit: it did not come from the host.
+    Folders and the resource forks of macOS (files named ._*) are left out. An archive is refused as a whole
+    if one entry points outside the archive (an absolute path, "..", a link or a device), is there twice, or
+    unpacks to an absurd size. Such an archive did not come from the host.
 
     Raises:
-        InputError: missing, truncated or damaged archive, or an unfit entry; it names the file.
+        InputError: the archive is missing, truncated, damaged or refused; the message names the archive.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -44,11 +44,18 @@ class Archive:
 
     @property
     def names(self) -> list[str]:
-        """Names of the files in archive order, in which a compressed tar is read without going back."""
+        """Names of the files, in the order of the archive.
+
+        Read the files in this order: in a compressed tar, a step back unpacks the tar from its start again.
+        """
         return list(self._readers)
 
     def read(self, name: str) -> bytes:
-        """Return a member's content; raises InputError if the member is damaged."""
+        """Return the content of a file in the archive.
+
+        Raises:
+            InputError: the file is damaged.
+        """
         try:
             return self._readers[name]()
         except BROKEN as error:
@@ -62,7 +69,7 @@ class Archive:
             self._archive.close()
 
     def _open(self) -> tuple[zipfile.ZipFile | tarfile.TarFile | None, dict[str, Callable[[], bytes]]]:
-        """Return what is to be closed, and name -> function that reads the file."""
+        """Return the archive to close (or None), and name -> function that reads the file."""
         if self.path.is_dir():
             files = [file for file in self.path.rglob("*") if file.is_file()]
             return None, {file.relative_to(self.path).as_posix(): file.read_bytes for file in files}
@@ -112,7 +119,7 @@ class Archive:
             raise InputError(f"{self.path}: entry {name!r} is there {count} times; fetch the file anew")
 
     def _refuse_short_tar(self) -> None:
-        """Refuse an uncompressed tar without its final zeros: it may have been cut between two members."""
+        """Refuse an uncompressed tar without zeros at its end: it may have been cut between two files."""
         with open(self.path, "rb") as file:
             if file.read(262)[257:262] != b"ustar":
                 return
@@ -130,17 +137,21 @@ def _read_member(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
 
 
 def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
-    """Pack files (name, content) into a zip, in the given order; the same files give the same bytes."""
+    """Pack files (name, content) into a zip, in the given order. The same files give the same bytes."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members:
             archive.writestr(zipfile.ZipInfo(name, DATE), content)
 
 
 def member_expression(pattern: str, case: str, *, stack: bool = False) -> str:
-    """Turn a member pattern with {case} and * into a regular expression.
+    """Turn a pattern of paths in an archive into a regular expression.
 
-    A `case` that captures, a group named "case", does so once; further {case} must repeat what it found.
-    Of a `stack` of pictures the last * is the slice, a group of that name.
+    Args:
+        pattern: a path with {case} for the name of the case, and with * for any text.
+        case: regular expression to put in place of {case}: the name of one case, or a group named "case"
+            that matches any name. Each further {case} must then match the same name as the first one.
+        stack: whether the pattern describes the slices of a stack of pictures. The last * then becomes a
+            group named "slice", which matches the name of the slice.
     """
     expression = re.escape(pattern)
     if stack:

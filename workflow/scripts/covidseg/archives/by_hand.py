@@ -1,4 +1,4 @@
-"""Archives that a user downloads by hand, because the host asks for a registration."""
+"""Find and check archives that a user must download by hand, because the host requires a registration."""
 
 import re
 from pathlib import Path
@@ -6,21 +6,23 @@ from pathlib import Path
 from covidseg.archives.archive import Archive, member_expression
 from covidseg.errors import InputError
 
-SHOWN = 3  # names in a message
+SHOWN = 3  # number of names that a message lists
 
 
 def find_by_hand(path: Path, homepage: str, members: dict[str, list[str] | None]) -> Path:
-    """Return the archive that a user has put into data/manual, after a check of its layout.
+    """Return the path of an archive that a user has put into data/manual, after a check of its layout.
 
-    Not in data/raw itself: what lies there is Snakemake's, which deletes it before it makes it again.
+    The user does not put the archive into data/raw, because Snakemake deletes its outputs there before it
+    makes them again.
 
     Args:
-        path: data/raw/<data set>/<archive>.
-        homepage: where to register.
-        members: pattern -> the cases that it must find, None if any will do.
+        path: where the pipeline will put the archive, data/raw/<data set>/<archive>.
+        homepage: address at which a user can register.
+        members: pattern -> names of the cases that the pattern must find; None if any names will do.
 
     Raises:
-        InputError: not there (two lines: where to get it, and what it must hold), or another layout.
+        InputError: the archive is not there (the message says where to get the archive and what the archive
+            must contain), or the archive has another layout.
     """
     manual = path.parents[2] / "manual" / path.parent.name / path.name
     layout = "; ".join(f"{pattern} ({_count(cases)})" for pattern, cases in members.items())

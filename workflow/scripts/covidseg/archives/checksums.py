@@ -1,4 +1,4 @@
-"""What an archive must be: checksums of the configuration, of the host's record, or of the first download."""
+"""Verify archives by checksums: of the configuration, of the host's record or of the first download."""
 
 import hashlib
 import json
@@ -19,13 +19,16 @@ CHUNK = 1 << 20
 
 
 def verify(file: Path, expected: Mapping[str, object], path: Path, address: str) -> None:
-    """Raise InputError if the file is not the expected one.
+    """Compare the checksums and the size of a file with the expected values.
 
     Args:
-        file: to look at.
-        expected: any of sha256, md5, git_blob (a git repository's name of a file) and bytes.
-        path: how messages call the file.
-        address: where it comes from, for messages.
+        file: path of the file to check.
+        expected: any of the keys sha256, md5, git_blob (see `checksum`) and bytes (the size).
+        path: path of the file in messages.
+        address: address from which the file comes, for messages.
+
+    Raises:
+        InputError: a checksum or the size differs.
     """
     found: dict[str, object] = {"bytes": file.stat().st_size} if "bytes" in expected else {}
     found |= {name: checksum(file, name) for name in ALGORITHMS if name in expected}
@@ -38,7 +41,7 @@ def verify(file: Path, expected: Mapping[str, object], path: Path, address: str)
 
 
 def checksum(file: Path, algorithm: str) -> str:
-    """Return a file's checksum in hexadecimal; git_blob is the SHA-1 by which git names a file's content."""
+    """Return a file's checksum in hexadecimal; git_blob is the SHA-1 by which git names the content."""
     if algorithm != "git_blob":
         return digest(file, algorithm)
     found = hashlib.sha1(f"blob {file.stat().st_size}\0".encode(), usedforsecurity=False)
@@ -49,16 +52,17 @@ def checksum(file: Path, algorithm: str) -> str:
 
 
 def verify_or_record(file: Path, lock: Path, path: Path, address: str) -> None:
-    """Compare a file with the record of its first download, or record the file as the first download.
+    """Compare a file with its first download, or record the file if there is no first download yet.
 
     Args:
-        file: to look at.
-        lock: the table of first downloads, committed to the repository; made if it is not there.
-        path: data/raw/<data set>/<archive>, the table's key.
-        address: where the file comes from.
+        file: path of the file to check.
+        lock: path of the table of first downloads, which is committed to the repository. The table is created
+            if it does not exist.
+        path: data/raw/<data set>/<archive>; its last two parts are the key in the table.
+        address: address from which the file comes.
 
     Raises:
-        InputError: it differs from the first.
+        InputError: the file differs from the first download.
     """
     key = f"{path.parent.name}/{path.name}"
     found = {"sha256": checksum(file, "sha256"), "bytes": file.stat().st_size}

@@ -1,42 +1,42 @@
-"""The shape of datasets.yaml: one entry per data set, and the parts of an entry.
+"""Types of the content of datasets.yaml: one entry per data set, and the parts of an entry.
 
-config/datasets.yaml says what the keys mean, and config/schemas/datasets.schema.yaml which of them are
-needed. A rule passes only the keys that its job reads, so every key of an entry is optional here.
+config/datasets.yaml explains the keys, and config/schemas/datasets.schema.yaml says which keys are required.
+Every key of an entry is optional here, because a rule passes only the keys that its job reads.
 """
 
 from typing import Literal, TypedDict
 
-VolumeKind = Literal["images", "labels", "lungs"]  # the keys of scans and label maps
-Kind = VolumeKind | Literal["slices"]  # the keys whose archives have a pattern of members
-Address = str | list[str] | None  # None: the archive is put into data/manual by hand
+VolumeKind = Literal["images", "labels", "lungs"]  # keys of an entry with scans or label maps
+Kind = VolumeKind | Literal["slices"]  # keys of an entry with patterns of paths in an archive
+Address = str | list[str] | None  # None: a user puts the archive into data/manual by hand
 
 
 class Checksums(TypedDict, total=False):
-    """What an archive must be: any of these."""
+    """Checksums and size that an archive must have. An entry gives any of them."""
 
     sha256: str
     md5: str
-    git_blob: str  # the name by which git calls a file's content
+    git_blob: str  # the SHA-1 by which git names the content of a file
     bytes: int
 
 
 class ArchiveEntry(Checksums, total=False):
-    """Where an archive comes from, and what the archive must be."""
+    """Where an archive comes from, and which checksums the archive must have."""
 
     address: Address
-    checksums: str  # a table of checksums beside datasets.yaml
+    checksums: str  # name of a table of checksums in the folder of datasets.yaml
 
 
 class Members(TypedDict, total=False):
     """Scans or label maps in an archive.
 
     Attributes:
-        archive: path below data/raw.
+        archive: path of the archive below data/raw.
         member: pattern of paths in the archive, with {case} and *.
         format: nifti, dicom, rtstruct or slices.
-        spacing: of scans that are pictures, (z, y, x) in mm.
-        roi: of contours (rtstruct), the name of the region of interest.
-        map: of label maps, the archive's label id -> the project's.
+        spacing: spacing (z, y, x) in mm of scans that are pictures (format slices).
+        roi: name of the region of interest, for contours (format rtstruct).
+        map: label id in the archive -> label id of the project, for label maps.
     """
 
     archive: str
@@ -51,11 +51,11 @@ class Pictures(TypedDict, total=False):
     """Slices with image-level labels in an archive.
 
     Attributes:
-        archive: path below data/raw.
-        normal, lesion: patterns of the slices without and with lesion.
-        images: pattern of the slices where the masks tell which of them have a lesion.
+        archive: path of the archive below data/raw.
+        normal, lesion: patterns of the slices without a lesion and of the slices with a lesion.
+        images: pattern of all slices, if the masks tell which slices have a lesion.
         masks: pattern of the masks.
-        lungs, lesions: grey levels of lungs and of lesions in the masks.
+        lungs, lesions: grey levels of the lungs and of the lesions in the masks.
     """
 
     archive: str
@@ -71,9 +71,9 @@ class Registry(TypedDict):
     """A table in an archive that lists the cases.
 
     Attributes:
-        archive: path below data/raw.
-        case: column of the case's name.
-        mask: column of the case's mask, empty where the case has none.
+        archive: path of the archive below data/raw.
+        case: name of the column with the names of the cases.
+        mask: name of the column with the masks, which is empty if a case has no mask.
     """
 
     archive: str
@@ -85,19 +85,19 @@ class Dataset(TypedDict, total=False):
     """An entry of datasets.yaml.
 
     Attributes:
-        title, homepage, licence, citation: for the tables and for the licences.
-        gigabytes: of all archives, about.
+        title, homepage, licence, citation: texts for the tables and for the list of licences.
+        gigabytes: approximate size of all archives.
         record: address of the JSON of a Zenodo record.
-        cases: names, where neither an archive nor a published split tells them.
-        archives: name at the host -> where the archive comes from.
+        cases: names of the cases, if neither an archive nor a published split lists them.
+        archives: file name at the host -> where the archive comes from.
         registry: the table that lists the cases.
         images, labels, lungs: scans, label maps, and label maps of both lungs.
-        sides: pattern of case names -> what to believe if the left lung lies on the right.
-        case_name: the project's name of a case, with {case} for the archive's own.
-        patient: regular expression of the part of a case's name that names the patient.
+        sides: pattern of case names -> what to trust if the left lung lies on the patient's right.
+        case_name: the project's name of a case, with {case} for the name in the archive.
+        patient: regular expression of the part of a case's name that identifies the patient.
         regions: the project's label id -> region.
         intensity: pattern of case names -> hounsfield, windowed or grey.
-        slices: pictures with image-level labels, in place of images and labels.
+        slices: pictures with image-level labels, instead of images and labels.
         split: key of config/splits.json, "random" or "test".
     """
 

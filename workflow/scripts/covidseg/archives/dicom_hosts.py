@@ -1,6 +1,7 @@
-"""CT series from the archives that serve single DICOM files: the Imaging Data Commons, and TCIA.
+"""Fetch CT series from two hosts of DICOM files: the Imaging Data Commons (IDC) and TCIA.
 
-Both hosts give the same zip, one file per instance, named by the instance's UID: one checksum fits both.
+A series becomes a zip with one file per slice. Each file is named by the UID of its DICOM instance, so that
+both hosts give the same zip with the same checksum.
 """
 
 import csv
@@ -29,13 +30,13 @@ XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 @dataclass(frozen=True)
 class Series:
-    """One row of a table of series such as config/nsclc_series.csv.
+    """One row of a table of series, for example config/nsclc_series.csv.
 
     Attributes:
-        case: name of the patient.
-        series: SeriesInstanceUID.
-        bucket, folder: where the Imaging Data Commons keeps it.
-        slices: number of instances.
+        case: name of the case, which is the name of the patient.
+        series: SeriesInstanceUID of the series.
+        bucket, folder: bucket of the IDC that contains the series, and the folder in this bucket.
+        slices: number of slices, which is the number of DICOM files.
     """
 
     case: str
@@ -46,7 +47,11 @@ class Series:
 
 
 def read_series_row(table: Path, case: str) -> Series:
-    """Return a case's row; raises InputError if there is none."""
+    """Return the row of a case from a table of series.
+
+    Raises:
+        InputError: the table has no row of the case.
+    """
     with open(table, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if row["case"] == case:
@@ -55,9 +60,13 @@ def read_series_row(table: Path, case: str) -> Series:
 
 
 def fetch_from_idc(session: requests.Session, series: Series, target: Path) -> None:
-    """Fetch a series file by file from the public bucket, by size and MD5 of its list, into a zip.
+    """Fetch a series from the public bucket of the IDC, and write the series as a zip to `target`.
 
-    What an earlier call left in <target>.files is not fetched again.
+    The files are fetched one by one. Their sizes and MD5 checksums are compared with the bucket's list. Files
+    that an earlier call has left in <target>.files are not fetched again.
+
+    Raises:
+        InputError: the host refuses, or the files are not the expected ones.
     """
     host, folder = IDC.format(bucket=series.bucket), target.with_name(f"{target.name}.files")
     files = []
@@ -81,7 +90,11 @@ def fetch_from_idc(session: requests.Session, series: Series, target: Path) -> N
 
 
 def fetch_from_tcia(session: requests.Session, series: Series, target: Path) -> None:
-    """Fetch a series as the zip that the REST interface makes of it, and pack it anew."""
+    """Fetch a series as a zip from the REST interface of TCIA, and write the files as a new zip to `target`.
+
+    Raises:
+        InputError: the host refuses, or the files are not the expected ones.
+    """
     address = f"{TCIA}/getImage?SeriesInstanceUID={series.series}"
     part = target.with_name(f"{target.name}.part")
     fetch(session, address, part)
@@ -94,7 +107,11 @@ def fetch_from_tcia(session: requests.Session, series: Series, target: Path) -> 
 
 
 def _list_bucket(session: requests.Session, address: str, series: Series) -> dict[str, Checksums]:
-    """Return key -> bytes and md5. If a file was uploaded in one piece, its ETag is its MD5."""
+    """Return key of a file in the bucket -> its size and its MD5.
+
+    The MD5 is the file's ETag. An ETag with "-" is not an MD5, because the file was uploaded in parts: then
+    only the size is returned.
+    """
     found = ElementTree.fromstring(ask(session, address).content)
     listed: dict[str, Checksums] = {
         entry.findtext(f"{XML}Key", ""): {

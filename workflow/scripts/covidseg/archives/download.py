@@ -1,4 +1,4 @@
-"""Archives, fetched whole or not at all: a download gets its name when it is complete and verified."""
+"""Download archives. A download gets its final name only when the file is complete and verified."""
 
 import logging
 import shutil
@@ -22,17 +22,18 @@ log = logging.getLogger(__name__)
 
 
 def download(origin: Origin, path: Path, *, partial: Path, tables: Path, lock: Path) -> None:
-    """Fetch one archive to `path`, which appears only when it is complete and verified.
+    """Fetch one archive to `path`. The file appears there only when the archive is complete and verified.
 
     Args:
-        origin: where from, and what it must be.
+        origin: where the archive comes from, and which checksums the archive must have.
         path: data/raw/<data set>/<archive>.
-        partial: folder for what has come so far; a later call goes on from it.
+        partial: folder of partial downloads, which a later call continues.
         tables: folder of the tables of series.
-        lock: table of first downloads, for archives whose host gives no checksum.
+        lock: path of the table of first downloads, for archives without a known checksum.
 
     Raises:
-        InputError: not there, unreachable, cut again and again, or another file than expected.
+        InputError: the archive is not there or cannot be reached, the connection breaks again and again, or
+            the archive is not the expected one.
     """
     begun, part = time.time(), partial / path.parent.name / path.name
     part.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +58,7 @@ def download(origin: Origin, path: Path, *, partial: Path, tables: Path, lock: P
 
 
 def _fetch_from_any(origin: Origin, path: Path, part: Path, tables: Path) -> str:
-    """Fetch from the first address that works; returns this address."""
+    """Fetch the archive to `part` from the first address that works, and return this address."""
     if not origin.addresses:
         found = find_by_hand(path, origin.homepage, origin.members)
         _copy(found, part)
@@ -104,7 +105,7 @@ def _read_record(session: requests.Session, record: str, address: str) -> dict[s
 
 
 def _copy(found: Path, path: Path) -> None:
-    """Copy a file; pack a folder into a zip."""
+    """Copy a file, or pack the files of a folder into a zip."""
     if not found.exists():
         raise InputError(f"{found}: not there; correct the address in datasets.yaml")
     with atomic_path(path) as temporary:

@@ -1,4 +1,4 @@
-"""Downloads from http and https hosts: resumed after a broken connection, retried with growing pauses."""
+"""Download files from http and https hosts: retry with growing pauses, and resume partial downloads."""
 
 import contextlib
 import json
@@ -23,11 +23,11 @@ Answer = TypeVar("Answer")
 
 CHUNK = 1 << 20
 PROGRESS_SECONDS = 10
-TIMEOUT_SECONDS = 60  # without any byte
-STALL_SECONDS, STALL_BYTES = 60, 60_000  # fewer bytes in so long is a stall: the next try may be faster
-TRIES = 7  # one after the other, none of which brought a byte
+TIMEOUT_SECONDS = 60  # a try ends if the host sends no byte for so long
+STALL_SECONDS, STALL_BYTES = 60, 60_000  # fewer bytes in this time: try again, perhaps faster
+TRIES = 7  # failed tries in a row without progress, after which a download ends with an error
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 600.0  # seconds
-BUSY = {408, 425, 429, 500, 502, 503, 504}  # "come again"
+BUSY = {408, 425, 429, 500, 502, 503, 504}  # HTTP status codes after which a later try may succeed
 CUT = (
     requests.ConnectionError,
     requests.Timeout,
@@ -44,10 +44,10 @@ REFUSED = (
 
 
 class Busy(Exception):
-    """The host cannot send the file now, or sends almost nothing.
+    """A try has failed, and the next try may succeed: for example, the host is busy or sends almost nothing.
 
     Attributes:
-        pause: seconds that it asks to wait, or None.
+        pause: seconds that the host asks to wait before the next try, or None.
     """
 
     def __init__(self, reason: str, pause: float | None = None) -> None:
@@ -57,12 +57,12 @@ class Busy(Exception):
 
 @dataclass(frozen=True)
 class Version:
-    """What distinguishes one version of a host's file from another version.
+    """What distinguishes one version of a file at a host from another version of the same file.
 
     Attributes:
-        address: where it is fetched from.
-        validator: strong ETag or Last-Modified, or "".
-        size: bytes, or None where the host does not say.
+        address: address of the file.
+        validator: the HTTP header ETag (if it is strong) or Last-Modified; "" if the host sends neither.
+        size: size in bytes, or None if the host does not state the size.
     """
 
     address: str
@@ -71,14 +71,14 @@ class Version:
 
 
 def open_session() -> requests.Session:
-    """Return a session: TLS verified, redirects to http and https only, the environment's proxies."""
+    """Return a session with TLS verified, redirects to http and https only, and the environment's proxies."""
     session = requests.Session()
     session.headers.update({"User-Agent": "covidseg", "Accept-Encoding": "identity"})
     return session
 
 
 def ask(session: requests.Session, address: str) -> requests.Response:
-    """Return a small answer (a list or a record) as a whole; the request is retried as in `fetch`."""
+    """Return a host's whole answer, for small files such as a list; failures are retried as in `fetch`."""
 
     def attempt() -> requests.Response:
         response = session.get(address, timeout=TIMEOUT_SECONDS)
@@ -89,27 +89,36 @@ def ask(session: requests.Session, address: str) -> requests.Response:
 
 
 def fetch(session: requests.Session, address: str, target: Path) -> None:
-    """Fetch a file to `target`, and continue from the bytes that an earlier call left there.
+    """Fetch a file to `target`, and continue after the bytes that an earlier call has left there.
 
-    Beside it lies <target>.json, which tells the version that the bytes are of. A host whose file has
-    changed since then sends it from the start, and so does one that cannot resume.
+    The note <target>.json records which version of the file these bytes belong to. The download starts again
+    from the first byte if the file at the host has changed since then, or if the host cannot resume.
 
     Raises:
-        InputError: refused (401, 403, 404 ...), TLS or redirect not allowed, too little space, or cut
-            again and again; what has come is kept.
+        InputError: the host refuses (HTTP status 401, 403, 404 ...), TLS or a redirect is not allowed, the
+            disk has too little space, or the download fails again and again. Received bytes are kept.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     _patiently(lambda: _attempt(session, address, target), address, lambda: _size(target))
 
 
 def discard(target: Path) -> None:
-    """Remove the partial download that `fetch` left."""
+    """Remove the partial download that `fetch` has left, and its note."""
     target.unlink(missing_ok=True)
     _note(target).unlink(missing_ok=True)
 
 
 def _patiently(attempt: Callable[[], Answer], address: str, progress: Callable[[], int]) -> Answer:
-    """Call `attempt` until it works, the host refuses, or too many tries bring no `progress` (bytes)."""
+    """Call `attempt` until it succeeds, and return its answer. Wait longer after each failure.
+
+    Args:
+        attempt: sends the request once.
+        address: address of the request, for messages.
+        progress: returns the number of bytes received so far.
+
+    Raises:
+        InputError: the host refuses, or TRIES attempts in a row have failed without progress.
+    """
     failures, furthest = 0, progress()
     while True:
         try:
@@ -117,7 +126,7 @@ def _patiently(attempt: Callable[[], Answer], address: str, progress: Callable[[
         except REFUSED as error:
             raise InputError(f"{address}: refused: {_reason(error)}") from error
         except (Busy, *CUT) as error:
-            # Further than ever: a host that sends all of a file, again and again, makes no progress either.
+            # Progress is a new maximum of bytes: a host that always starts from the first byte makes none.
             failures = 1 if progress() > furthest else failures + 1
             furthest = max(furthest, progress())
             if failures == TRIES:
@@ -175,7 +184,7 @@ def _receive(response: requests.Response, target: Path, size: int | None, kept: 
 
 
 def _write(file: BinaryIO, chunk: bytes) -> None:
-    """Write without a buffer: on a full disk, a buffered write fails where the file is not known."""
+    """Write and flush at once: on a full disk, the error then occurs here, where the file's name is known."""
     try:
         file.write(chunk)
         file.flush()
@@ -248,7 +257,7 @@ def _size(path: Path) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """Return the innermost exception's message, in one line: the libraries wrap the cause several times."""
+    """Return the message of the first cause in one line: the libraries wrap an exception several times."""
     cause: BaseException = error
     while cause.__context__ is not None and not isinstance(cause, Busy):
         cause = cause.__context__

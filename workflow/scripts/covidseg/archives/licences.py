@@ -1,4 +1,4 @@
-"""Where the data come from: licences, citations and sizes, for users who must agree to them."""
+"""List the licences, citations and sizes of the data sets, for users who must agree to the licences."""
 
 import shutil
 from pathlib import Path
@@ -10,11 +10,11 @@ from covidseg.errors import InputError
 
 
 def licence_table(datasets: Datasets, phantom: list[str]) -> pd.DataFrame:
-    """Return one row per data set whose archives are fetched.
+    """Return a table with one row per data set.
 
     Args:
-        datasets: their entries of datasets.yaml.
-        phantom: those whose archives are generated: nothing of the real ones is used.
+        datasets: entries of datasets.yaml, of the data sets to list.
+        phantom: names of the data sets whose archives are generated instead of downloaded.
     """
     return pd.DataFrame(
         {
@@ -31,10 +31,10 @@ def licence_table(datasets: Datasets, phantom: list[str]) -> pd.DataFrame:
 
 
 def describe_licences(datasets: Datasets, folder: Path) -> str:
-    """Return the text that is printed before real data sets are fetched: one line per data set.
+    """Return the text that is printed before real data sets are downloaded, with one line per data set.
 
     Raises:
-        InputError: the disk cannot hold them.
+        InputError: the disk of `folder` has less free space than the archives need.
     """
     table = licence_table(datasets, [])
     total, free = table["gigabytes"].sum(), shutil.disk_usage(folder).free / 1e9

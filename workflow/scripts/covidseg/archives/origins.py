@@ -1,4 +1,4 @@
-"""Where an archive comes from and what it must be, as datasets.yaml and the tables beside it say."""
+"""Read where an archive comes from and which checksums it must have, from datasets.yaml and its tables."""
 
 import csv
 import re
@@ -11,21 +11,23 @@ from covidseg.archives.checksums import ALGORITHMS
 from covidseg.archives.dataset import Dataset, Datasets, Kind, Members, Pictures
 from covidseg.errors import InputError
 
-KINDS: tuple[Kind, ...] = ("images", "labels", "lungs", "slices")  # keys with patterns of members
-ARCHIVED: tuple[Kind | Literal["registry"], ...] = (*KINDS, "registry")  # keys that name an archive
+KINDS: tuple[Kind, ...] = ("images", "labels", "lungs", "slices")  # keys with patterns of paths
+ARCHIVED: tuple[Kind | Literal["registry"], ...] = (*KINDS, "registry")  # keys with an archive
 
 
 @dataclass(frozen=True)
 class Origin:
-    """One archive.
+    """Where one archive comes from, and how to verify the archive.
 
     Attributes:
-        addresses: http:, https:, file: (a folder is packed), idc: and tcia: (a table of series beside
-            datasets.yaml, "#", a case); the next is tried where one fails. None: put there by hand.
-        checksums: any of sha256, md5, git_blob and bytes.
-        record: address of a Zenodo record that tells size and MD5, or None.
-        homepage: where a user registers or reads on.
-        members: pattern -> the cases that it must find in an archive put there by hand, None if any will do.
+        addresses: addresses to try in turn, until one works: http:, https:, file: (a folder is packed into a
+            zip), idc: or tcia: (then a table of series in the folder of datasets.yaml, "#" and a case). An
+            empty list means that a user downloads the archive by hand.
+        checksums: any of the keys sha256, md5, git_blob and bytes.
+        record: address of a Zenodo record that states the size and the MD5 checksum, or None.
+        homepage: address of the data set's page, where a user can register.
+        members: pattern of paths -> names of the cases that the pattern must find in an archive downloaded by
+            hand; None if any names will do.
     """
 
     addresses: list[str]
@@ -36,7 +38,7 @@ class Origin:
 
     @property
     def is_local(self) -> bool:
-        """Whether all addresses are files on the user's own machine."""
+        """Whether all addresses are files or folders on the user's own machine."""
         return bool(self.addresses) and all(address.startswith("file:") for address in self.addresses)
 
 
@@ -45,12 +47,12 @@ def read_origin(datasets: Datasets, host: str, archive: str, folder: Path) -> Or
 
     Args:
         datasets: content of datasets.yaml.
-        host: data set whose entry lists the archive.
-        archive: name of the file; entries with {case} stand for many.
-        folder: of datasets.yaml.
+        host: name of the data set whose entry lists the archive.
+        archive: file name of the archive. It may fit a name with {case}, which stands for many archives.
+        folder: folder of datasets.yaml.
 
     Raises:
-        InputError: a table of checksums is not there, or has no row of the archive.
+        InputError: the table of checksums does not exist, or has no row of the archive.
     """
     template, case = _entry_of(datasets[host]["archives"], archive)
     entry = datasets[host]["archives"][template]
@@ -69,19 +71,22 @@ def read_origin(datasets: Datasets, host: str, archive: str, folder: Path) -> Or
 
 
 def archive_paths(dataset: Dataset) -> list[str]:
-    """Return the paths below data/raw, with {case}, of the archives that an entry of datasets.yaml names."""
+    """Return the paths (below data/raw, may contain {case}) of the archives that a data set reads."""
     return [dataset[key]["archive"] for key in ARCHIVED if key in dataset]
 
 
 def patterns(entry: Members | Pictures) -> list[str]:
-    """Return the patterns of members in an entry."""
+    """Return all patterns of paths in an archive that an entry has."""
     fields: Mapping[str, object] = entry
     keys = ("member", "images", "normal", "lesion", "masks")
     return [str(fields[key]) for key in keys if key in fields]
 
 
 def _entry_of(archives: Iterable[str], archive: str) -> tuple[str, str]:
-    """Return the entry that fits an archive's name (of several the longest), and the case in the name."""
+    """Return the listed name that fits an archive, and the name of the case in it ("" if there is none).
+
+    The archive's exact name is preferred, then the longest name with {case} that fits.
+    """
     fitting: dict[str, str] = {}
     for template in archives:
         head, _, tail = template.partition("{case}")
@@ -104,12 +109,15 @@ def _row(table: Path, archive: str) -> dict[str, str]:
 
 
 def check_datasets(datasets: Datasets, splits: Collection[str], path: Path) -> None:
-    """Check what a schema cannot express; raises InputError with the file, the key and the allowed values.
+    """Check those rules about datasets.yaml that a schema cannot express.
 
     Args:
         datasets: content of datasets.yaml.
         splits: names of the splits in splits.json.
-        path: of datasets.yaml.
+        path: path of datasets.yaml, for messages.
+
+    Raises:
+        InputError: an entry breaks a rule; the message names the file, the key and the allowed values.
     """
     for name, dataset in datasets.items():
         if "slices" in dataset:

@@ -1,4 +1,4 @@
-"""DICOM CT series and RTSTRUCT contours as volumes."""
+"""Read DICOM CT series as volumes, and fill RTSTRUCT contours to masks."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -13,22 +13,22 @@ from skimage.draw import polygon2mask
 from covidseg.errors import InputError
 from covidseg.volumes import RAS_TO_LPS, Geometry, Volume, to_lps
 
-SPACING_TOLERANCE = 0.01  # of the slice spacing; positions are stored with about six digits
+SPACING_TOLERANCE = 0.01  # fraction of the slice spacing: files round positions to about six digits
 
 
 def read_series(files: list[Path], name: str) -> Volume:
-    """Read one CT series: slices sorted by position, rescale slope and intercept applied.
+    """Read one CT series: sort the slices by position, and apply the rescale slope and intercept.
 
     Args:
-        files: the series' DICOM files, in any order.
-        name: how messages call the series.
+        files: the DICOM files of the series, in any order.
+        name: name of the series in messages.
 
     Returns:
-        HU, int16, LPS.
+        The scan: int16 (z, y, x) in HU, LPS.
 
     Raises:
-        InputError: no file, a damaged file, more than one series, doubled or missing slices, or
-            non-uniform spacing.
+        InputError: there is no file, a file is damaged, the files belong to several series, a slice is
+            doubled or missing, or the slice spacing is not uniform.
     """
     headers = {file: _header(file, name) for file in files}
     series = {header.SeriesInstanceUID for header in headers.values()}
@@ -65,7 +65,11 @@ def _header(file: Path, name: str) -> pydicom.Dataset:
 
 
 def _slice_spacing(positions: list[float], name: str) -> float:
-    """Return the spacing of sorted slice positions in mm, or say which slices are doubled or missing."""
+    """Return the slice spacing in mm of sorted positions (mm).
+
+    Raises:
+        InputError: slices are doubled, missing or not evenly spaced; the message says where.
+    """
     if len(positions) < 2:
         raise InputError(f"{name}: {len(positions)} DICOM slices, expected at least 2")
     gaps = np.diff(positions)
@@ -84,22 +88,22 @@ def _slice_spacing(positions: list[float], name: str) -> float:
 
 
 def rasterise(content: pydicom.Dataset, roi: str, geometry: Geometry, name: str) -> Volume:
-    """Fill an RTSTRUCT's contours of one region of interest on a volume's grid.
+    """Fill the contours of one region of interest, from an RTSTRUCT, on the grid of a volume.
 
-    A voxel belongs to the region if its centre lies inside an odd number of the slice's contours, so that
-    holes stay holes.
+    A voxel belongs to the region if the voxel's centre lies inside an odd number of the contours of its
+    slice. A contour inside another contour therefore cuts a hole.
 
     Args:
         content: the RTSTRUCT.
-        roi: the region's name, for example GTV-1.
-        geometry: grid to fill, LPS with slices across z.
-        name: how messages call the RTSTRUCT.
+        roi: name of the region, for example GTV-1.
+        geometry: the grid, LPS, with axial slices along z.
+        name: name of the RTSTRUCT in messages.
 
     Returns:
-        uint8 (z, y, x), 1 inside.
+        The mask: uint8 (z, y, x), 1 inside the region and 0 outside.
 
     Raises:
-        InputError: no region of that name, or a contour outside the volume.
+        InputError: the RTSTRUCT has no region of this name, or a contour lies outside the volume.
     """
     numbers = {str(item.ROIName): item.ROINumber for item in content.StructureSetROISequence}
     if roi not in numbers:

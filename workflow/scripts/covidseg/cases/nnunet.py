@@ -1,4 +1,6 @@
-"""Ingested cases and their folds in nnU-Net v2's raw format, so that peers run on the same data and folds.
+"""Export ingested cases and their folds in the raw format of nnU-Net v2.
+
+The export lets other methods train and test on the same cases in the same folds.
 
 The format: documentation/dataset_format.md and manual_data_splits.md of github.com/MIC-DKFZ/nnUNet.
 """
@@ -20,7 +22,7 @@ from covidseg.volumes import Volume, read_volume, write_volume
 
 log = logging.getLogger(__name__)
 
-CHANNEL = "0000"  # nnU-Net's suffix of an image's first channel
+CHANNEL = "0000"  # the suffix by which nnU-Net marks the first channel of an image
 
 
 def export(
@@ -33,23 +35,24 @@ def export(
     output: Path,
     workers: int,
 ) -> None:
-    """Write a data set's cases and folds to `output`, all of it or nothing.
+    """Write the cases and the folds of a data set to `output`, completely or not at all.
 
-    The cases of the folds go to `imagesTr` and `labelsTr`, those of a test set, on which nothing is trained,
-    to `imagesTs` and `labelsTs`; cases of no fold are left out, since nnU-Net would plan by them. A fold's
-    test cases are nnU-Net's `val`, the cases not trained on.
+    If any fold has training cases, all cases of the folds go to `imagesTr` and `labelsTr`. Otherwise the data
+    set is a test set, and its cases go to `imagesTs` and `labelsTs`. A case that is in no fold is left out:
+    nnU-Net plans its network by every case in `imagesTr`. The test cases of a fold become `val` in nnU-Net's
+    file of splits, because nnU-Net does not train on `val`.
 
     Args:
-        dataset: entry of config/datasets.yaml.
-        folds: of `results/splits/<data set>.json`.
-        cases: the ingested data set.
-        window: HU that the networks see; the scans are clipped to it.
-        config_name: name of the configuration, for the description.
-        output: nnU-Net's folder of the data set, Dataset<number>_<name>.
-        workers: cases at the same time.
+        dataset: entry of the data set in config/datasets.yaml.
+        folds: the folds in `results/splits/<data set>.json`.
+        cases: folder of the ingested data set.
+        window: lowest and highest HU that the networks see; the scans are clipped to this window.
+        config_name: name of the configuration, which the description of the data set states.
+        output: folder of the data set in nnU-Net's layout, named Dataset<number>_<name>.
+        workers: number of cases to export at the same time.
 
     Raises:
-        InputError: label ids with gaps, grey levels that are no HU, or a damaged case.
+        InputError: the label ids have gaps, a scan has grey levels that are not HU, or a case is damaged.
     """
     names = sorted({case for fold in folds for part in fold.values() for case in part})
     trained = any(fold["train"] for fold in folds)
@@ -76,7 +79,8 @@ def export(
 def to_hounsfield(image: np.ndarray, window: Window, *, windowed: bool) -> np.ndarray:
     """Return a scan (z, y, x) in whole HU (int16), clipped to the window.
 
-    Data sets mix scans in HU with scans published as the window's 0 to 255, which nnU-Net would take for HU.
+    Some scans of a data set are in HU. In other scans (`windowed`), the window was scaled to 0 to 255 before
+    publication. nnU-Net would read these numbers as HU, so they are mapped back to HU.
     """
     low, high = window
     if windowed:
@@ -85,7 +89,11 @@ def to_hounsfield(image: np.ndarray, window: Window, *, windowed: bool) -> np.nd
 
 
 def describe(dataset: Dataset, folds: Folds, window: Window, config_name: str) -> dict[str, object]:
-    """Return what dataset.json says of a data set whatever its number of cases; raises InputError."""
+    """Return the content of dataset.json, apart from the data set's name and its number of training cases.
+
+    Raises:
+        InputError: the label ids have gaps, or a scan has grey levels that are not HU.
+    """
     regions, (low, high) = dataset["regions"], window
     if sorted(regions) != list(range(1, len(regions) + 1)):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Cases of a data set, read from its archives as `config/datasets.yaml` describes them."""
+"""Read the cases of a data set from its archives, which config/datasets.yaml describes."""
 
 import csv
 import io
@@ -17,15 +17,16 @@ from covidseg.volumes import Volume, parse_volume
 
 
 def list_cases(dataset: Dataset, raw: Path, names: list[str] | None) -> list[str]:
-    """Return the sorted names of the labelled cases, each of which must have an image.
+    """Return the sorted names of the cases that have labels. Each of these cases must have an image.
 
     Args:
-        dataset: entry of config/datasets.yaml.
-        raw: folder of the downloaded archives, one subfolder a data set.
-        names: the cases to expect where there is one archive a case; None if the archives tell.
+        dataset: entry of the data set in config/datasets.yaml.
+        raw: folder of the downloaded archives, with one subfolder per data set.
+        names: names of the cases, if the data set has one archive per case. None if the cases share an
+            archive: its paths then contain the names.
 
     Raises:
-        InputError: a labelled case without image, no case at all, or others than the registry lists.
+        InputError: a case has labels but no image, there is no case, or the registry lists other cases.
     """
     labelled = _cases_of(dataset, "labels", raw, names)
     missing = sorted(labelled - _cases_of(dataset, "images", raw, names))
@@ -56,12 +57,14 @@ def _compare_with_registry(entry: Registry, raw: Path, labelled: set[str]) -> No
 
 
 def load_case(dataset: Dataset, raw: Path, case: str) -> tuple[Volume, Volume, Volume | None]:
-    """Read one case's image, label and lungs, all LPS, with the archive's own label ids.
+    """Read the image, the label map and the lungs of one case: three volumes (z, y, x), LPS.
 
-    The lungs are None where the data set names none.
+    Label map and lungs keep the label ids of the archive. The lungs are None if the entry of the data set has
+    no key `lungs`.
 
     Raises:
-        InputError: see `parse_volume`, `read_series`, `rasterise`, `read_stack`.
+        InputError: the archive has no file of the case or too many files, or a file is unfit (see
+            `parse_volume`, `read_series`, `rasterise` and `read_stack`).
     """
     image = _load(dataset, "images", raw, case, None)
     label = _load(dataset, "labels", raw, case, image)
@@ -86,7 +89,7 @@ def _cases_of(dataset: Dataset, kind: VolumeKind, raw: Path, names: list[str] | 
 
 
 def _near(archive: Archive, expression: re.Pattern[str]) -> str:
-    """Return a hint if a name would fit but for upper and lower case."""
+    """Return a hint if a path differs from the pattern in upper and lower case only, else an empty text."""
     for name in archive.names:
         if re.fullmatch(expression.pattern, name, re.IGNORECASE):
             return f"; {name} differs in upper and lower case: correct datasets.yaml"

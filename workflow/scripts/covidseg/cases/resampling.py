@@ -1,8 +1,8 @@
-"""Resampling as nnU-Net does it, as one thin matrix product per axis.
+"""Resample volumes as nnU-Net does (v1, preprocessing.py, resample_data_or_seg), but faster.
 
-Interpolation by splines is linear and separable, so each axis has a matrix (new length, old length). The
-cubic one is SciPy's own zoom of the identity, hence the same values as scikit-image's `resize` with mode
-"edge", in a fraction of the time (nnU-Net v1 preprocessing.py, resample_data_or_seg).
+Spline interpolation is linear and separable. One matrix (new length, old length) per axis therefore resamples
+a volume. For cubic splines, the matrix is the identity matrix after SciPy's zoom. The result has the same
+values as nnU-Net's own call, scikit-image's `resize` with mode "edge", in a fraction of the time.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,10 +18,11 @@ NEGLIGIBLE = 1e-10
 def spline_orders(
     spacing: tuple[float, ...], target: tuple[float, ...], *, order: int
 ) -> tuple[int, int, int]:
-    """Return the spline order of each axis (z, y, x).
+    """Return the spline order of each axis (z, y, x): `order`, or 0 (nearest neighbour).
 
-    Where the scan's (else the target's) spacings differ more than threefold, the coarsest axis is
-    resampled separately by nearest neighbour: between far-apart slices there is nothing to interpolate.
+    If the largest spacing of the scan is more than three times its smallest spacing, the axis with the
+    largest spacing gets order 0, because slices far apart are too different to interpolate between. If the
+    scan's spacings do not differ so much, the same rule applies to the target spacing (both in mm).
     """
     orders = [order] * 3
     for candidate in (spacing, target):
@@ -35,21 +36,24 @@ def spline_orders(
 def new_shape(
     shape: tuple[int, ...], spacing: tuple[float, ...], target: tuple[float, ...]
 ) -> tuple[int, int, int]:
-    """Return the voxels (z, y, x) that cover the same volume at the target spacing."""
+    """Return the number of voxels (z, y, x) that cover the same volume at the target spacing (mm)."""
     z, y, x = (max(1, round(n * s / t)) for n, s, t in zip(shape, spacing, target, strict=True))
     return z, y, x
 
 
 @lru_cache(maxsize=64)
 def axis_matrix(old: int, new: int, order: int) -> torch.Tensor:
-    """Return the float32 matrix (new, old) that resamples one axis; beyond the ends the edge voxel counts."""
+    """Return the float32 matrix (new, old) that resamples one axis.
+
+    Beyond both ends of the axis, the voxel at the edge is repeated.
+    """
     if old == new:
         return torch.eye(old)
     if order == 3:
-        from scipy import ndimage  # slow to import, and only images need it
+        from scipy import ndimage  # imported here: the import is slow, and only images need SciPy
 
         matrix = ndimage.zoom(np.eye(old), (new / old, 1), order=3, mode="nearest", grid_mode=True)
-        # A spline's weights fall off for ever; numbers too small for float32 make products ten times slower.
+        # The weights of a spline never reach zero, and tiny float32 numbers make products ten times slower.
         matrix[np.abs(matrix) < NEGLIGIBLE] = 0
         return torch.from_numpy(matrix.astype(np.float32))
     position = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
@@ -65,10 +69,11 @@ def resample(
     orders: tuple[int, ...],
     prepare: Callable[[torch.Tensor], torch.Tensor] = torch.Tensor.float,
 ) -> torch.Tensor:
-    """Resample a volume (z, y, x) of any type to `shape`, in float32.
+    """Resample a volume (z, y, x) of any type to `shape` (z, y, x), and return float32.
 
-    `prepare` turns a slice (y, x) into the float32 to interpolate; it is applied slice by slice, so that
-    no float32 copy of the whole input exists.
+    `prepare` turns a slice (y, x) into the float32 values to interpolate. It is called slice by slice, so
+    that memory never holds a float32 copy of the whole input. `orders` gives the spline order per axis
+    (z, y, x).
     """
     z, y, x = (
         axis_matrix(old, new, order).to(volume.device)
@@ -85,7 +90,11 @@ def resample(
 def resample_label(
     label: torch.Tensor, shape: tuple[int, ...], orders: tuple[int, ...], ids: Iterable[int]
 ) -> torch.Tensor:
-    """Resample label ids (z, y, x), uint8: each of `ids` as a mask, linearly, wins at 0.5."""
+    """Resample a label map (z, y, x) to `shape` (z, y, x), and return uint8.
+
+    The mask of each of `ids` is resampled on its own. A voxel gets the id whose resampled mask is at least
+    0.5 there; if several are, the last of these ids. `orders` gives the spline order per axis (z, y, x).
+    """
     resampled = torch.zeros(tuple(shape), dtype=torch.uint8, device=label.device)
     for value in ids:
         resampled[resample(label == value, shape, orders) >= 0.5] = value

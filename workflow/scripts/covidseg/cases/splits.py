@@ -1,4 +1,4 @@
-"""Which cases train and which test: the published folds, or a random 80/20 where there are none."""
+"""Split the cases of a data set into training and test cases, by the published folds or at random."""
 
 import json
 import logging
@@ -15,8 +15,8 @@ from covidseg.errors import InputError
 
 log = logging.getLogger(__name__)
 
-Folds = list[dict[str, list[str]]]  # each with the cases that `train` and those that `test`
-PublishedFolds = list[dict[str, list[str]]]  # as config/splits.json has them: `train` and `val`
+Folds = list[dict[str, list[str]]]  # per fold: training cases (`train`), test cases (`test`)
+PublishedFolds = list[dict[str, list[str]]]  # as in config/splits.json: `val` holds the test cases
 
 
 def make_split(
@@ -28,19 +28,19 @@ def make_split(
     phantom: list[str] | None,
     seed: int,
 ) -> Folds:
-    """Return a data set's folds, each with the sorted names that `train` and that `test`.
+    """Return the folds of a data set. Each fold has the sorted names of its training and of its test cases.
 
     Args:
-        kind: "test" (all cases), "random", or the name of a published split.
-        cases: the data set's cases.csv.
-        published: folds of that name in config/splits.json; None for "test" and "random".
-        scheme: "published" (as they are, with a warning of patients who train and test) or "patient"
-            (the test cases of patients who train are left out).
-        phantom: the phantom's case names, a part of the published ones; None for real data.
-        seed: of the random split.
+        kind: "test" (all cases are test cases), "random", or the name of a published split.
+        cases: path of the data set's cases.csv.
+        published: the folds of the published split in config/splits.json; None for "test" and "random".
+        scheme: "published" keeps the published folds, and warns of a patient who has both training and test
+            cases in a fold. "patient" leaves the test cases of such a patient out.
+        phantom: names of the phantom's cases, some of the published cases; None for real data.
+        seed: seed of the random split.
 
     Raises:
-        InputError: a case of the published split is missing.
+        InputError: a case of the published split is missing, or a random split has only one patient.
     """
     patients = {row.case: row.patient for row in read_case_rows(cases)}
     if kind == "test":
@@ -67,7 +67,13 @@ def make_split(
 
 @dataclass(frozen=True)
 class Leak:
-    """A patient who is in a fold's training and in its test cases."""
+    """A patient who has both training and test cases in one fold.
+
+    Attributes:
+        fold: number of the fold, from 0.
+        patient: name of the patient.
+        train, test: names of the patient's training cases and test cases in this fold.
+    """
 
     fold: int
     patient: str
@@ -82,7 +88,12 @@ class Leak:
 
 
 def find_leaks(folds: Folds, patients: dict[str, str]) -> list[Leak]:
-    """Return the patients of each fold who both train and test; `patients` gives each case's."""
+    """Return one leak per fold and patient, if the patient has both training and test cases in the fold.
+
+    Args:
+        folds: the folds of one data set.
+        patients: case -> patient.
+    """
     leaks = []
     for number, fold in enumerate(folds):
         for patient in sorted({patients[case] for case in fold["train"]}):
@@ -95,7 +106,7 @@ def find_leaks(folds: Folds, patients: dict[str, str]) -> list[Leak]:
 
 
 def describe_leaks(leaks: list[Leak]) -> str:
-    """Return a sentence for a log and for the tables."""
+    """Return a description of the leaks, for logs, for notes on tables and for nnU-Net's dataset.json."""
     found = []
     for patient in dict.fromkeys(leak.patient for leak in leaks):
         own = [leak for leak in leaks if leak.patient == patient]
@@ -106,13 +117,13 @@ def describe_leaks(leaks: list[Leak]) -> str:
 
 
 def patient_of(dataset: Dataset, case: str) -> str:
-    """Return the part of a case's name that names the patient, by the data set's entry in datasets.yaml."""
+    """Return the part of a case's name that identifies the patient, by `patient` in datasets.yaml."""
     match = re.match(dataset["patient"], case)
     return match[0] if match else case
 
 
 def published_folds(folds: PublishedFolds, cases: set[str]) -> Folds:
-    """Return an entry of config/splits.json with our names of the parts, cut down to `cases`."""
+    """Return a published split with `val` renamed to `test`, and without cases that are not in `cases`."""
     return [
         {"train": sorted(cases & set(fold["train"])), "test": sorted(cases & set(fold["val"]))}
         for fold in folds
@@ -120,9 +131,10 @@ def published_folds(folds: PublishedFolds, cases: set[str]) -> Folds:
 
 
 def first_cases(folds: PublishedFolds, count: int) -> list[str]:
-    """Return the first `count` names of a published split, its ratio of training to test cases kept.
+    """Return the names of the first `count` cases of a published split.
 
-    Of several folds the training parts are taken one after the other; together they hold every case.
+    A split with one fold gives 80 % training cases and 20 % test cases. A split with several folds gives the
+    training cases of the first fold, then of the second fold, and so on: each case trains in some fold.
     """
     if len(folds) > 1:
         return [case for fold in folds for case in fold["train"]][:count]
@@ -131,7 +143,7 @@ def first_cases(folds: PublishedFolds, count: int) -> list[str]:
 
 
 def read_splits(paths: list[str]) -> dict[str, Folds]:
-    """Read the splits of several data sets, results/splits/<data set>.json, into one dictionary."""
+    """Read the files results/splits/<data set>.json of several data sets; return data set -> folds."""
     splits: dict[str, Folds] = {}
     for path in paths:
         splits |= json.loads(Path(path).read_text(encoding="utf-8"))
@@ -139,9 +151,17 @@ def read_splits(paths: list[str]) -> dict[str, Folds]:
 
 
 def random_split(patients: dict[str, str], seed: int) -> dict[str, list[str]]:
-    """Return 80 % of the patients' cases to train and the others to test (wang2021 4.2), by the seed.
+    """Split the patients at random, 80 % to train and 20 % to test (wang2021 4.2); return the sorted cases.
 
-    `patients` gives each case's, who is never in both parts.
+    All cases of a patient are in the same part. The number of training patients is rounded up, but at least
+    one patient is left to test.
+
+    Args:
+        patients: case -> patient.
+        seed: seed of the random numbers; the same seed gives the same split.
+
+    Raises:
+        InputError: there are fewer than two patients.
     """
     if len(set(patients.values())) < 2:
         raise InputError(
@@ -166,17 +186,23 @@ def _published(folds: PublishedFolds, present: list[str], phantom: list[str] | N
 
 
 def training_cases(splits: dict[str, Folds], datasets: list[str], fold: int) -> list[tuple[str, str]]:
-    """Return (data set, case) of a model's training cases; a data set with one split serves every fold."""
+    """Return the training cases of a model as (data set, case).
+
+    A data set that has only one fold gives the cases of this fold, whatever `fold` is.
+    """
     return [(name, case) for name in datasets for case in _fold(splits, name, fold)["train"]]
 
 
 def validation_cases(splits: dict[str, Folds], datasets: list[str], fold: int) -> list[tuple[str, str]]:
-    """Return (data set, case) of the held-out cases of `datasets`, which may be watched while training."""
+    """Return the test cases of the fold as (data set, case), to monitor training but not to train on."""
     return [(name, case) for name in datasets for case in _fold(splits, name, fold)["test"]]
 
 
 def evaluation_cases(splits: dict[str, Folds], dataset: str, trained_on: list[str], fold: int) -> list[str]:
-    """Return the cases a model is tested on: the fold's test cases, or all of a data set it never saw."""
+    """Return the names of the cases of `dataset` on which a model is tested.
+
+    They are the test cases of the fold if the model was trained on this data set, otherwise all its cases.
+    """
     if dataset in trained_on:
         return _fold(splits, dataset, fold)["test"]
     return sorted({case for part in splits[dataset] for case in part["train"] + part["test"]})

@@ -1,7 +1,8 @@
-"""Stacks of pictures as volumes: one file per slice, in the order of the numbers in the files' names.
+"""Read stacks of pictures as volumes: one file per slice, sorted by the numbers in the names of the files.
 
-The first slice is the lowest. Rows run from front to back and columns from the patient's right to left,
-as axial slices are shown. Pictures say nothing of this, nor of their spacing.
+A picture states neither its orientation nor its spacing. The orientation is assumed: the first slice is the
+lowest, rows run from the front of the body to the back, and columns from the patient's right to the left.
+Axial slices are usually displayed so. The spacing is given in config/datasets.yaml.
 """
 
 import logging
@@ -25,21 +26,22 @@ def read_stack(
     image: Volume | None,
     name: str,
 ) -> Volume:
-    """Read the pictures of one case.
+    """Read the pictures of one case: the slices of a scan, or the slices of a mask.
 
     Args:
-        members: path in the archive -> content of the pictures.
-        expression: matches a path; its group "slice" is the slice's name.
-        spacing: of an image, (z, y, x) in mm.
-        image: of a mask: the stack that it is drawn on, slice for slice, and whose spacing it has.
-        name: how messages call the archive.
+        members: path in the archive -> content of the picture.
+        expression: regular expression that matches the paths; its group "slice" is the name of the slice.
+        spacing: spacing (z, y, x) of a scan in mm. A mask takes the spacing of its scan.
+        image: None to read a scan. To read a mask, the scan of the same case; both must have the same slices.
+        name: name of the archive in messages.
 
     Returns:
-        Grey levels (z, y, x), LPS: of pictures of up to 8 bits uint8 with white as 255, of 16 bits uint16.
+        Grey levels (z, y, x), LPS. Pictures of up to 8 bits give uint8, with white as 255. Pictures of 16
+        bits give uint16.
 
     Raises:
-        InputError: a damaged, coloured or transparent picture, pictures of different sizes, slices that are
-            there twice or have no number, or a slice of image or mask without the other.
+        InputError: a picture is damaged, coloured or transparent; the pictures differ in size or in bits; a
+            slice is there twice or has no number; or a slice of the scan has no mask, or the reverse.
     """
     slices = _sort_slices(members, expression, name)
     files = {slice_: f"{name}:{member}" for slice_, member in slices.items()}
@@ -63,7 +65,7 @@ def read_stack(
 
 
 def _sort_slices(members: dict[str, bytes], expression: re.Pattern[str], name: str) -> dict[str, str]:
-    """Return slice -> path in the archive, in the order of the numbers."""
+    """Return name of the slice -> path in the archive, sorted by the numbers in the names of the slices."""
     slices: dict[str, str] = {}
     for member in members:
         match = expression.fullmatch(member)
@@ -86,7 +88,10 @@ def _refuse_unpaired(images: dict[str, str], masks: dict[str, str]) -> None:
 
 
 def _check_numbers(files: dict[str, str]) -> None:
-    """Refuse slices that no number orders; warn of gaps, which bring neighbours closer than they are."""
+    """Refuse slices that no number sorts, and warn of gaps in the numbers.
+
+    The volume has one spacing, so that the slices on both sides of a gap would lie too close together.
+    """
     if len(files) == 1:
         return
     columns = zip(*map(numbers, files), strict=False)

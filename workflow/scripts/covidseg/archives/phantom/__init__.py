@@ -1,1 +1,1 @@
-"""Synthetic thorax CT, written as the archives that the real hosts serve."""
+"""Generate synthetic CT scans of the thorax, in archives with the layouts of the real hosts."""

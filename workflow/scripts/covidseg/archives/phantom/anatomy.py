@@ -1,7 +1,7 @@
-"""A thorax in Hounsfield units: body, lungs, mediastinum, spine, ribs, vessels, table and air.
+"""Draw a thorax in Hounsfield units: body, lungs, mediastinum, spine, ribs, vessels, table and air.
 
-All lengths are millimetres in patient space (LPS: x to the left, y to the back, z to the head), with
-the origin in the middle of the grid; all arrays are (z, y, x).
+All lengths are in mm in patient space (LPS: x to the left, y to the back, z to the head). The origin is the
+middle of the grid. All arrays are (z, y, x).
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Grid:
     """The voxel grid of a scan.
 
     Attributes:
-        shape: voxels (z, y, x).
+        shape: number of voxels (z, y, x).
         spacing: millimetres per voxel (z, y, x).
     """
 
@@ -26,7 +26,7 @@ class Grid:
     spacing: tuple[float, float, float]
 
     def axes(self) -> list[np.ndarray]:
-        """Return z, y, x in mm, shaped to broadcast against each other."""
+        """Return the voxels' coordinates z, y and x in mm, as three arrays that broadcast to the grid."""
         centred = [
             (np.arange(n, dtype=np.float32) - (n - 1) / 2) * step
             for n, step in zip(self.shape, self.spacing, strict=True)
@@ -39,9 +39,10 @@ class Thorax:
     """A thorax without lesions.
 
     Attributes:
-        hu: float32 (z, y, x), sharp edges and no noise yet.
-        lungs: uint8 (z, y, x), 1 left lung, 2 right lung.
-        depth: float32 (z, y, x), within the lungs 0 near the hilum and 1 at the pleura.
+        grid: the grid of the arrays.
+        hu: float32 (z, y, x) in HU, with sharp edges and without noise: see `reconstruct`.
+        lungs: uint8 (z, y, x), 1 in the left lung, 2 in the right lung, 0 elsewhere.
+        depth: float32 (z, y, x), from 0 near the hilum to 1 at the pleura; 0 outside the lungs.
     """
 
     grid: Grid
@@ -51,17 +52,20 @@ class Thorax:
 
 
 def ellipsoid(axes: list[np.ndarray], centre: tuple[float, ...], radii: tuple[float, ...]) -> np.ndarray:
-    """Return the squared normalised distance from `centre` (1 on the surface); z, y, x order throughout."""
+    """Return the squared normalised distance of each voxel from `centre`: 1 on the surface of the ellipsoid.
+
+    Axes, centre and radii are in the order z, y, x, in mm.
+    """
     z, y, x = (((axis - c) / r) ** 2 for axis, c, r in zip(axes, centre, radii, strict=True))
     return z + y + x
 
 
 def smooth_noise(grid: Grid, rng: np.random.Generator, *, scale: float) -> np.ndarray:
-    """Return a smooth random field of unit standard deviation whose features are about `scale` mm."""
+    """Return a smooth random field with standard deviation 1, whose bumps are about `scale` mm wide."""
     coarse = [max(2, round(n * step / scale) + 1) for n, step in zip(grid.shape, grid.spacing, strict=True)]
     field = rng.standard_normal(coarse).astype(np.float32)
     for axis, n in enumerate(grid.shape):
-        # Linear interpolation is separable: three thin matrix products instead of a 3D zoom.
+        # Linear interpolation is separable: one matrix product per axis is faster than a 3D zoom.
         position = np.linspace(0, coarse[axis] - 1, n)
         weights = np.clip(1 - np.abs(position[:, None] - np.arange(coarse[axis])), 0, None)
         field = np.moveaxis(np.tensordot(weights.astype(np.float32), field, axes=(1, axis)), 0, axis)
@@ -69,7 +73,7 @@ def smooth_noise(grid: Grid, rng: np.random.Generator, *, scale: float) -> np.nd
 
 
 def make_thorax(grid: Grid, rng: np.random.Generator, *, vessel_hu: float) -> Thorax:
-    """Draw one random patient's thorax on `grid`; `vessel_hu` is higher with contrast agent."""
+    """Draw the thorax of one random patient on `grid`. Contrast agent means a higher `vessel_hu`."""
     axes = grid.axes()
     _, y, x = axes
     size = rng.uniform(0.9, 1.08)
@@ -81,7 +85,7 @@ def make_thorax(grid: Grid, rng: np.random.Generator, *, vessel_hu: float) -> Th
     _add_ribs(hu, axes, size, rng)
     lungs, depth = _lungs(axes, size, rng)
     inside = lungs > 0
-    # Blood and tissue sink: the dependent lung is denser. How much air there is depends on the breath.
+    # Gravity makes the posterior lung denser. The amount of air depends on how deep the patient breathes in.
     breath = rng.uniform(-40, 70)
     hu[inside] = (LUNG + breath + 0.35 * (y - 4) + 18 * smooth_noise(grid, rng, scale=30))[inside]
     _add_mediastinum(hu, axes, size, vessel_hu)
@@ -101,7 +105,7 @@ def _lungs(axes: list[np.ndarray], size: float, rng: np.random.Generator) -> tup
         cross = ((x - side * 78 * size) / (width * size)) ** 2 + ((y - 4 * size) / (88 * size)) ** 2
         narrowing = np.clip(1 - np.clip((z - 10 * size) / (apex - 10 * size), 0, None) ** 2, 0, None)
         level = cross / np.maximum(narrowing, 1e-3)
-        # The diaphragm bulges upward under each lung, more on the right, over the liver.
+        # The diaphragm bulges upward under each lung, and more on the right side, because of the liver.
         dome = base + (52 if side < 0 else 42) * size * np.clip(1 - cross, 0, None)
         region = (level < 1) & (z > dome) & (heart > 1) & (column > 1)
         lungs[region] = label
@@ -112,7 +116,7 @@ def _lungs(axes: list[np.ndarray], size: float, rng: np.random.Generator) -> tup
 def _add_ribs(hu: np.ndarray, axes: list[np.ndarray], size: float, rng: np.random.Generator) -> None:
     z, y, x = axes
     shell = np.abs(x / (147 * size)) ** 2.3 + np.abs((y - 4) / (98 * size)) ** 2.3
-    # Ribs run downward from the spine to the front: z falls with -y.
+    # Ribs run downward from the spine to the front: z decreases as y decreases.
     phase = np.sin((z - 0.45 * y + rng.uniform(0, 30)) * (2 * np.pi / 27))
     hu[(np.abs(shell - 0.97) < 0.09) & (phase > 0.25)] = BONE
     sternum = (np.abs(x) < 18 * size) & (np.abs(y + 92 * size) < 7) & (z > -60)
@@ -144,7 +148,7 @@ def _add_vessels(
     rng: np.random.Generator,
     vessel_hu: float,
 ) -> None:
-    """Draw trees of tapering tubes that branch from each hilum into the lung."""
+    """Draw the vessels: trees of tubes that branch from each hilum into the lung and get thinner."""
     for side in (1, -1):
         hilum = np.array([8 * size, 8 * size, side * 34 * size])
         tips = []
@@ -154,7 +158,7 @@ def _add_vessels(
         while tips:
             start, direction, radius = tips.pop()
             stop = start + direction * radius * rng.uniform(4.5, 7.5)
-            # A tube narrower than a voxel would vanish: it is drawn thicker and paler instead.
+            # A tube narrower than a voxel would vanish: tubes get a blurred edge, thicker and paler.
             _draw_tube(hu, lung, axes, start, stop, radius, vessel_hu)
             if radius > 2.4:
                 for _ in range(2):
@@ -201,12 +205,15 @@ def _add_table(hu: np.ndarray, axes: list[np.ndarray], size: float) -> None:
 def reconstruct(
     hu: np.ndarray, grid: Grid, rng: np.random.Generator, *, blur: float, noise: float
 ) -> np.ndarray:
-    """Return int16 HU as a scanner would give them.
+    """Return the scan that a scanner would reconstruct: int16 (z, y, x) in HU, blurred and noisy.
 
     Args:
-        hu: float32 (z, y, x), sharp.
-        blur: full smoothness of the reconstruction kernel, Gaussian sigma in mm, in the axial plane.
-        noise: standard deviation in HU; correlated within a slice as after filtered back-projection.
+        hu: float32 (z, y, x) in HU, with sharp edges.
+        grid: the grid of `hu`.
+        rng: generator of the noise.
+        blur: width of the reconstruction kernel in the axial plane: Gaussian sigma in mm.
+        noise: standard deviation of the noise in HU. The noise is correlated within a slice, as after
+            filtered back-projection.
     """
     sigma = (0, blur / grid.spacing[1], blur / grid.spacing[2])
     smooth = ndimage.gaussian_filter(hu, sigma)

@@ -1,4 +1,4 @@
-"""The phantom patients of each data set: grid, anatomy, lesion, scanner and orientation of every case."""
+"""Draw the phantom cases of each data set: grid, anatomy, lesion, scanner and orientation."""
 
 import zlib
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from covidseg.volumes import Geometry, Volume
 
 @dataclass(frozen=True)
 class Scanner:
-    """How a data set's scans look.
+    """The appearance of a data set's scans. A range is (lowest, highest).
 
     Attributes:
-        slices: range of the number of slices; the scan always spans about 290 mm unless `thickness`.
-        thickness: slice spacing in mm where the data set has a fixed one.
-        blur: range of the kernel's Gaussian sigma in mm.
-        noise: range of the noise's standard deviation in HU.
-        vessel_hu: density of blood; about 45 without and 150 with contrast agent.
-        orientations: axis codes in which the files may be stored.
+        slices: range of the number of slices. A scan is about 290 mm high, unless `thickness` is given.
+        thickness: slice spacing in mm if all scans of the data set have the same, else None.
+        blur: range of the Gaussian sigma of the reconstruction kernel in mm.
+        noise: range of the standard deviation of the noise in HU.
+        vessel_hu: density of blood in HU: about 45 without contrast agent, about 150 with contrast agent.
+        orientations: axis codes of the orientations in which files may be stored.
     """
 
     slices: tuple[int, int]
@@ -34,13 +34,13 @@ class Scanner:
 
 @dataclass(frozen=True)
 class Case:
-    """One phantom scan on one grid (LPS).
+    """One phantom scan with its masks. All three volumes (z, y, x) have the same grid, LPS.
 
     Attributes:
-        image: int16, HU.
-        lungs: uint8, 1 left, 2 right.
-        lesion: uint8, 1 inside.
-        orientation: axis codes in which its files are stored.
+        image: the scan, int16 in HU.
+        lungs: uint8, 1 in the left lung, 2 in the right lung.
+        lesion: uint8, 1 in the lesion.
+        orientation: axis codes of the orientation in which the files of the case are stored.
     """
 
     image: Volume
@@ -66,13 +66,13 @@ SCANNERS = {
 
 
 def make_case(dataset: str, case: str, *, seed: int, rank: float) -> Case:
-    """Draw one patient; the same arguments give the same voxels.
+    """Draw one case. The same arguments give the same voxels.
 
     Args:
-        dataset: a key of SCANNERS.
-        case: the case's name, which seeds its anatomy.
-        seed: the phantom's seed.
-        rank: the case's place among the data set's cases, 0 to 1; orders the infections by load.
+        dataset: name of the data set, a key of SCANNERS.
+        case: name of the case. The random numbers depend on the data set, this name and the seed.
+        seed: seed of the phantom.
+        rank: rank of the case in the data set, from 0 to 1. A higher rank gives a larger infection.
     """
     rng = np.random.default_rng([seed, zlib.crc32(f"{dataset}/{case}".encode())])
     scanner = SCANNERS[dataset]
@@ -117,10 +117,10 @@ def _draw_lesion(dataset: str, thorax: Thorax, rng: np.random.Generator, rank: f
 
 @cache
 def ranks(cases: tuple[str, ...], seed: int) -> dict[str, float]:
-    """Give the cases ranks from 0 to 1, evenly spaced and shuffled within quarters.
+    """Return case -> rank. The ranks are evenly spaced from 0 to 1; within a quarter, their order is random.
 
-    Any four consecutive cases get one rank of each quarter: a fold's four training cases, if they follow
-    one another, range from mild to severe, as those of the published folds do.
+    Four consecutive cases get one rank from each quarter. If four consecutive cases are the training cases of
+    a fold, their infections therefore range from mild to severe, as in the published folds.
     """
     generator = np.random.default_rng(seed)
     quarters = [generator.permutation(cases[start::4]) for start in range(4)]

@@ -1,4 +1,4 @@
-"""A CT volume as the DICOM slices that an archive of clinical trials serves."""
+"""Write a CT volume as DICOM slices, as TCIA serves them."""
 
 import io
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ INTERCEPT = -1024
 
 
 def series_files(image: Volume, *, patient: str) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of each slice of a CT series.
+    """Yield file name and content of each slice of a CT series.
 
-    The files are numbered from head to foot, against the z axis, and store HU + 1024 unsigned, so that a
-    reader must sort by position and apply the rescale intercept.
+    The files are numbered from head to foot, which is against the z axis. They store HU + 1024 as unsigned
+    numbers. A reader must therefore sort the slices by position, and apply the rescale intercept.
 
     Args:
-        image: int16 HU, identity direction.
-        patient: patient id; unique identifiers are derived from it.
+        image: int16 (z, y, x) in HU, with axes along x, y and z (identity direction).
+        patient: id of the patient, from which the unique identifiers (UIDs) are derived.
     """
     for number, index in enumerate(reversed(range(image.array.shape[0])), start=1):
         position = image.geometry.affine @ [0, 0, index, 1]

@@ -1,4 +1,4 @@
-"""Phantom cases packed as each real host packs its own: same names, same layouts, same quirks."""
+"""Pack phantom cases as the real hosts pack real cases: with the same names, layouts and quirks."""
 
 import csv
 import io
@@ -16,25 +16,25 @@ from covidseg.archives.phantom.dicom import series_files
 from covidseg.errors import InputError
 from covidseg.volumes import Volume, nifti_bytes
 
-MARKED_PIXELS = 12  # of lesion at least, for a slice to be called one with lesion
+MARKED_PIXELS = 12  # a slice with more pixels of lesion than this counts as a slice with lesion
 Member = tuple[str, bytes]
 
 
 def write_archive(
     path: Path, dataset: str, archive: str, *, cases: list[str], cohort: list[str], seed: int
 ) -> None:
-    """Write the phantom of one host's archive.
+    """Write the phantom of one archive of a host.
 
     Args:
-        path: where to write; the caller names it and renames it when it is whole.
+        path: file to write. The file is not complete until this function returns.
         dataset: data set whose host serves the archive.
-        archive: the archive's name at the host.
-        cases: names of the cases in it, or in all archives where each holds one case.
-        cohort: names of all the host's phantom cases, which share out the infections' loads.
-        seed: same seed, same bytes.
+        archive: file name of the archive at the host.
+        cases: names of the cases in the archive; of all cases if the host has one archive per case.
+        cohort: names of all phantom cases of the host, among which the sizes of the infections are spread.
+        seed: seed of the phantom; the same seed gives the same bytes.
 
     Raises:
-        InputError: the data set has no phantom, or its host no such archive.
+        InputError: the data set has no phantom, or its host has no archive of this name.
     """
     packers = {
         "covid20": _covid20,
@@ -63,7 +63,7 @@ def write_archive(
 
 
 def _covid20(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
-    """Zenodo 3757476: four flat zips with the same file names in each."""
+    """Yield the files of Zenodo 3757476: four zips without folders, with the same file names in each zip."""
     content = {
         "COVID-19-CT-Seg_20cases.zip": lambda case, name: (
             _windowed(case.image) if name.startswith("radiopaedia") else case.image
@@ -84,10 +84,12 @@ def _covid20(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Ite
 
 
 def _under_wrong_header(image: Volume, orientation: str, axes: str) -> tuple[Volume, str]:
-    """The Radiopaedia scans' headers contradict their masks', though the voxels are stored alike.
+    """Return a volume and axis codes that `nifti_bytes` writes with a wrong header.
 
-    Returns the volume and axis codes that `nifti_bytes` stores in the same order of voxels as the right
-    ones, but behind a header that names the opposite direction for some of the axes L, P and S.
+    In the real data set, the voxels of a Radiopaedia scan are stored in the same order as the voxels of its
+    mask, but the header of the scan contradicts the header of the mask. This function flips the array along
+    `axes` (some of L, P and S), and exchanges the axis codes for the opposite codes. The file then has its
+    voxels in the right order, and a header that states the opposite direction for these axes.
     """
     turned = np.flip(image.array, tuple(2 - "LPS".index(axis) for axis in axes))
     pairs = [("L", "R"), ("P", "A"), ("S", "I")]
@@ -96,18 +98,18 @@ def _under_wrong_header(image: Volume, orientation: str, axes: str) -> tuple[Vol
 
 
 def _windowed(image: Volume) -> Volume:
-    """The last ten cases were published after windowing [-1250, 250] HU to [0, 255]."""
+    """Map the window [-1250, 250] HU to [0, 255], as in the published Radiopaedia scans."""
     scaled = (np.clip(image.array, -1250, 250) + 1250.0) * (255 / 1500)
     return Volume(scaled.astype(np.int16), image.geometry)
 
 
 def _joint(case: Case) -> Volume:
-    """Left lung 1, right lung 2, infection 3."""
+    """Return the label map with 1 in the left lung, 2 in the right lung and 3 in the infection."""
     return Volume(np.where(case.lesion.array, np.uint8(3), case.lungs.array), case.lungs.geometry)
 
 
 def _decathlon(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
-    """Task06_Lung.tar: dataset.json, imagesTr, labelsTr and the ._ files that macOS leaves behind."""
+    """Yield the files of Task06_Lung.tar: dataset.json, imagesTr, labelsTr and the ._ files of macOS."""
     root = archive.removesuffix(".tar")
     listing = [{"image": f"./imagesTr/{name}.nii.gz", "label": f"./labelsTr/{name}.nii.gz"} for name in cases]
     header = {
@@ -129,7 +131,7 @@ def _decathlon(archive: str, cases: list[str], draw: Callable[[str], Case]) -> I
 
 
 def _structseg(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
-    """StructSeg 2019, tasks 3 and 4: numbered folders with data.nii.gz and label.nii.gz."""
+    """Yield the files of StructSeg 2019, tasks 3 and 4: per case a folder with data.nii.gz, label.nii.gz."""
     labels = {"Thoracic_OAR.zip": _organs_at_risk, "Lung_GTV.zip": lambda case: case.lesion}
     if archive not in labels:
         raise InputError(f"phantom:structseg/{archive}: the host has only {sorted(labels)}")
@@ -141,13 +143,17 @@ def _structseg(archive: str, cases: list[str], draw: Callable[[str], Case]) -> I
 
 
 def _organs_at_risk(case: Case) -> Volume:
-    """Right lung 1, left lung 2; and soft tissue, 3, in place of the organs that nobody here asks for."""
+    """Return a label map: 1 right lung, 2 left lung, 3 dense tissue in place of the unused other organs."""
     dense = (case.image.array > 20) * np.uint8(3)
     return Volume(np.choose(case.lungs.array, [dense, 2, 1]).astype(np.uint8), case.lungs.geometry)
 
 
 def _nsclc(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
-    """TCIA: one zip of DICOM slices a patient, and PleThora's masks, stored in RPI beside CT in RAI."""
+    """Yield the files of an archive of NSCLC-Radiomics at TCIA, or of PleThora.
+
+    TCIA serves one zip of DICOM slices per patient. PleThora's zips contain masks. The masks are stored in
+    the orientation RPI, but the scans in RAI.
+    """
     masks = {
         "PleThora-Effusions-June-2020.zip": (
             "Effusions",
@@ -163,7 +169,7 @@ def _nsclc(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Itera
     if archive in masks:
         folder, suffix, mask = masks[archive]
         for name in cases:
-            # RPI in the DICOM-to-NIfTI tools' wording, where each letter names the axis' start, is LAS.
+            # In "RPI" each letter says where an axis starts; by where the axes end, RPI is LAS.
             yield f"{folder}/{name}/{name}_{suffix}.nii.gz", nifti_bytes(mask(draw(name)), orientation="LAS")
     elif archive.removesuffix(".zip") in cases:
         name = archive.removesuffix(".zip")
@@ -175,7 +181,7 @@ def _nsclc(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Itera
 
 
 def _mosmed(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
-    """COVID19_1110 as its mirror holds it: a registry, and a file each for a study and for its mask."""
+    """Yield the file of an archive of COVID19_1110: the registry, or a study's scan, or a study's mask."""
     if archive == "dataset_registry.csv":
         table = io.StringIO()
         writer = csv.writer(table, lineterminator="\n")
@@ -192,7 +198,7 @@ def _mosmed(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iter
 
 
 def _capepoint(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
-    """A repository: slices of the lungs alone by kind, and masks of the lesion slices, half the size."""
+    """Yield the files of a repository: slices that show only the lungs, and lesion masks of half the size."""
     root, numbers = f"{archive.removesuffix('.zip')}/data/gan", {"normal": 0, "lesion": 0}
     for name in cases:
         case = draw(name)
