@@ -1,8 +1,19 @@
 """A local web server that misbehaves as it is told, one answer after the other."""
 
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Server(ThreadingHTTPServer):
+    """A server that is silent about clients who hang up, as these tests make them do."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Host:
@@ -10,7 +21,7 @@ class Host:
 
     Attributes:
         files: path -> content.
-        faults: path -> those to come, used up one a request; a fault is a function of the handler.
+        faults: path -> the faults to come, one per request; a fault is a function of the handler.
         asked: (path, Range header) of every request.
     """
 
@@ -32,8 +43,7 @@ class Host:
             def log_message(self, *_):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), Handler)
         # Looks 50 times a second whether it shall stop: by default every test would wait for it half a second.
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         self.address = f"http://127.0.0.1:{self.server.server_port}"
