@@ -10,9 +10,15 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-# Modules without effect on a result: error texts, logs, SLURM, and the lock of a training. These modules
-# stay out of every job's code, so that an edit of one of them reruns no job and restarts no training.
-WITHOUT_EFFECT = ("covidseg/errors", "covidseg/job", "covidseg/slurm", "covidseg/training/lease")
+# Modules without effect on a result. These modules stay out of every job's code, so that an edit of one of
+# them reruns no job and restarts no training.
+WITHOUT_EFFECT = (
+    # Error texts, logs, SLURM, and the lock of a training.
+    *("covidseg/errors", "covidseg/job", "covidseg/slurm", "covidseg/training/lease"),
+    # Shapes of the sheets and sections: types alone, which Python does not check when a job runs.
+    *("covidseg/archives/dataset", "covidseg/config/entries", "covidseg/config/sheets"),
+    *("covidseg/training/sections", "covidseg/weak/sections", "covidseg/evaluation/sections"),
+)
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
