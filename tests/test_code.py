@@ -15,8 +15,6 @@ from covidseg.weak import SYSTEMS
 SCRIPTS = ROOT / "workflow" / "scripts"
 LIBRARY = SCRIPTS / "covidseg"
 ROOMS = ["archives", "cases", "training", "weak", "evaluation", "config", "paper", "runs"]
-# A registry of room `training` or `weak` that the room `config` reads. It imports its own room's modules only
-# where a network is trained.
 FILES = sorted(SCRIPTS.rglob("*.py"))
 
 
@@ -30,6 +28,23 @@ def room_of(path):
 def test_every_import_is_a_tracked_file_or_a_packages_own_file(path):
     for module in imports_of(path, SCRIPTS):
         assert module.is_file()
+
+
+def test_what_is_imported_from_a_package_is_defined_in_its_own_file():
+    """A module reached by way of its package, as in `from covidseg.archives import phantom`, is tracked by nobody."""
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+            package = SCRIPTS.joinpath(*(getattr(node, "module", None) or "none").split("."), "__init__.py")
+            if not names or not package.is_file():
+                continue
+            modules = {name for name in names if package.with_name(f"{name}.py").is_file()}
+            defined = {
+                getattr(found, "name", None) or found.targets[0].id
+                for found in ast.parse(package.read_text()).body
+                if isinstance(found, ast.Assign | ast.ClassDef | ast.FunctionDef)
+            }
+            assert set(names) - modules <= defined, path
 
 
 def test_a_module_imports_its_own_room_and_those_before_it():
@@ -52,7 +67,7 @@ def test_no_import_leads_in_a_circle_not_even_for_type_checkers():
 
 
 def every_import(path):
-    """What a file imports, anywhere in it, but a registry's own strategies in annotations."""
+    """The files of the library that a file imports, also those that it imports for type checkers alone."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module.startswith("covidseg"):
@@ -117,6 +132,27 @@ def test_modules_without_effect_write_no_result():
             for path in imports_of(SCRIPTS / f"{name}.py", SCRIPTS)
         } <= allowed
         assert name not in behind(*(path.stem for path in SCRIPTS.glob("*.py")))
+
+
+TYPES_ALONE = [name for name in WITHOUT_EFFECT if name.endswith(("dataset", "entries", "sheets", "sections"))]
+
+
+@pytest.mark.parametrize("name", TYPES_ALONE)
+def test_a_module_of_shapes_holds_types_alone(name):
+    """Classes of annotations without values or functions, and names of types: nothing that a job computes with."""
+    for node in ast.parse((SCRIPTS / f"{name}.py").read_text()).body:
+        if isinstance(node, ast.ClassDef):
+            assert all(
+                (isinstance(part, ast.AnnAssign) and part.value is None) or isinstance(part, ast.Expr)
+                for part in node.body
+            ), node.name
+        elif isinstance(node, ast.Assign):
+            (alias,) = node.targets
+            types = ast.unparse(node.value)
+            assert alias.id[0].isupper(), alias.id
+            assert isinstance(node.value, ast.Subscript | ast.BinOp) or types.startswith("TypedDict("), types
+        else:
+            assert isinstance(node, ast.ImportFrom | ast.Expr)
 
 
 def checksum(folder, text):

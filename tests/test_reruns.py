@@ -3,9 +3,6 @@
 import ast
 import os
 import re
-import signal
-import subprocess
-import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -13,7 +10,7 @@ import yaml
 
 import dag_sizes
 from covidseg.runs.code import WITHOUT_EFFECT
-from toy_workflow import SNAKEMAKE, copy_toy, finished_toy, jobs_of, snakemake
+from toy_workflow import copy_toy, finished_toy, jobs_of, snakemake, stop_in_epoch_three
 
 pytestmark = pytest.mark.slow
 
@@ -90,22 +87,7 @@ def test_a_comment_in_every_module_reruns_nothing(tmp_path, toy):
 def test_a_training_in_flight_goes_on_after_a_comment_and_after_an_edit_of_what_has_no_effect(tmp_path, toy):
     own = copy_toy(toy, tmp_path / "toy")
     config, target = own / "config/config.yaml", "results/models/scratch/fold1/model.safetensors"
-    config.write_text(yaml_edit(lambda content: content["training"].update(epochs=60))(config.read_text()))
-    log = own / "logs/train/scratch/fold1.log"
-    log.unlink()
-    process = subprocess.Popen(
-        [SNAKEMAKE, target],
-        cwd=own,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 120
-    while not (log.exists() and "epoch 3 of 60" in log.read_text()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=60) != 0
+    log = stop_in_epoch_three(own, target)
     comment_everywhere(own)
     for name in WITHOUT_EFFECT:
         path = own / SCRIPTS / f"{name}.py"

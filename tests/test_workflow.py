@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -29,6 +28,7 @@ from toy_workflow import (
     readme_blocks,
     snakemake,
     state_of,
+    stop_in_epoch_three,
 )
 
 pytestmark = pytest.mark.slow
@@ -324,23 +324,8 @@ def test_a_damaged_archive_stops_the_run_in_one_line(toy):
 
 def test_an_interrupted_run_goes_on_where_it_was(toy):
     """Ctrl-C in the middle of a training, then the same command again."""
-    change_yaml(toy / "config" / "config.yaml", lambda content: content["training"].update(epochs=60))
     target = "results/models/scratch/fold1/model.safetensors"
-    log = toy / "logs" / "train" / "scratch" / "fold1.log"
-    log.unlink()
-    process = subprocess.Popen(
-        [SNAKEMAKE, target],
-        cwd=toy,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 60
-    while not (log.exists() and "epoch 3 of 60" in log.read_text()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=30) != 0
+    log = stop_in_epoch_three(toy, target)
     assert not (toy / target).exists()
     assert (toy / "results" / "state" / "scratch" / "fold1" / "state.safetensors").exists()
     snakemake(toy, target)

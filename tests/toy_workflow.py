@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from textwrap import dedent
 
@@ -29,6 +31,27 @@ def snakemake(folder, *arguments, check=True):
     output = done.stdout + done.stderr
     assert not check or done.returncode == 0, output[-6000:]
     return output if check else (done.returncode, output)
+
+
+def stop_in_epoch_three(folder, target):
+    """Start a training of 60 epochs in a toy, as on the command line, and press Ctrl-C after epoch 3; returns its log."""
+    change_yaml(folder / "config" / "config.yaml", lambda content: content["training"].update(epochs=60))
+    log = folder / "logs" / "train" / Path(target).relative_to("results/models").parent.with_suffix(".log")
+    log.unlink()
+    process = subprocess.Popen(
+        [SNAKEMAKE, target],
+        cwd=folder,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not (log.exists() and "epoch 3 of 60" in log.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+    return log
 
 
 def jobs_of(output):
