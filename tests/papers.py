@@ -20,7 +20,7 @@ EXPERIMENTS = (
 )  # fmt: skip
 STRATEGIES = (
     "pretrain", "scratch", "continual", "body-finetune", "lesion-representations", "hybrid", "multi-encoder",
-    "collaborative",
+    "collaborative-backbone", "collaborative",
 )  # fmt: skip
 WEAK_MODELS = (
     "weak-full", "weak-without-normal-fidelity", "weak-without-lesion-decoder", "weak-without-critic", "va-gan",

@@ -162,7 +162,8 @@ def test_a_key_of_a_former_name_is_refused_with_its_name_now(sections, section, 
         ("experiments", set_key("experiments.hybrid.options", {"decoder": "new"}), r"hybrid\.options: missing option 'reduction'; expected: decoder, reduction"),
         ("experiments", set_key("experiments.hybrid.options.decoder", "old"), r"options\.decoder: unknown value 'old'; allowed: new, pretrained"),
         ("experiments", set_key("experiments.hybrid.options.reduction", 0), r"options\.reduction: 0; expected a positive int"),
-        ("experiments", set_key("experiments.collaborative-rc-g.options.weight", "1"), r"options\.weight: '1'; expected a positive float"),
+        ("experiments", set_key("experiments.collaborative-rc-g.options.lambda_target", "1"), r"options\.lambda_target: '1'; expected a positive float"),
+        ("experiments", set_key("experiments.collaborative-rc-g.options.weight", 1.0), r"unknown option 'weight'; expected: relations, general_encoder, lambda_general, "),
         ("experiments", set_key("sources.multi.lesions", "both"), r"multi\.lesions: 'both'; allowed: union, heads"),
         ("experiments", set_key("sources.multi", {"paper": "wang2021", "title": "M", "datasets": ["msd", "nsclc"], "lesions": "heads", "evaluate": {"msd": "in_domain"}}), r"multi\.evaluate: .*; must be \{\} with lesions: heads"),
         ("experiments", set_key("experiments.task3-msd.lesions", "heads"), r"task3-msd\.lesions: 'heads'; allowed: union, classes"),
@@ -347,7 +348,7 @@ def test_first_cases_keep_the_published_roles():
 
 
 def test_a_whole_number_serves_where_a_float_is_expected(config, sheet):
-    sheet["experiments"]["collaborative-rc-g"]["options"]["weight"] = 1
+    sheet["experiments"]["collaborative-rc-g"]["options"]["lambda_general"] = 1
     assert "collaborative-rc-g-multi2" in expand_experiments(sheet, config.datasets, "covid20", ROOT)
 
 
@@ -358,6 +359,7 @@ def test_a_general_encoder_that_starts_random_waits_for_no_pretraining(config, s
     assert experiment.source_datasets == ("msd", "nsclc")
     assert config.experiments["collaborative-rc-g-multi2"].pretraining == "pretrain-multi2"
     assert config.experiments["body-finetune-multi"].source_datasets == ()
+    assert config.experiments["collaborative-backbone-multi2"].source_datasets == ()
 
 
 def test_classes_and_labels_of_the_joint_tasks(config, sheet):

@@ -46,8 +46,8 @@ EXPECTED = [  # strategy, options, prefixes loaded -> of the file, prefixes froz
     ),
     ("collaborative", COLLABORATIVE, {"general_encoder.": "encoder."}, ()),
     (
-        "collaborative",
-        COLLABORATIVE | {"relations": "none"},
+        "collaborative-backbone",
+        {"general_encoder": "pretrained"},
         {"general_encoder.": "encoder."},
         ("general_encoder.",),
     ),
@@ -155,6 +155,7 @@ def test_a_model_with_heads_serves_as_a_source(training_folders, tmp_path):
         ("lesion-representations", {}),
         ("hybrid", {"decoder": "new", "reduction": 4}),
         ("multi-encoder", {"decoder": "new"}),
+        ("collaborative-backbone", {"general_encoder": "pretrained"}),
     ],
 )
 def test_a_frozen_encoder_does_not_change_in_training_and_the_log_proves_it(
@@ -173,8 +174,8 @@ def test_a_frozen_encoder_does_not_change_in_training_and_the_log_proves_it(
             assert torch.equal(source[key], ours[part + key.removeprefix("encoder.")])
     network, description = load_model(tmp_path / "model.safetensors")
     assert network(torch.zeros(1, 1, 4, 16, 16)).shape == (1, 2, 4, 16, 16)
-    designs = {"hybrid": "selective-fusion", "multi-encoder": "concatenation"}
-    assert description.architecture["design"] == designs.get(name, "unet")
+    designs = {"hybrid": "selective-fusion", "lesion-representations": "unet"}
+    assert description.architecture["design"] == designs.get(name, "concatenation")
 
 
 def test_a_frozen_parameter_that_changes_ends_the_run(training_folders, pretrained, tmp_path, monkeypatch):

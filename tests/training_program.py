@@ -113,7 +113,8 @@ def interrupt(run: training.Run, output: Path) -> None:
 COLLABORATIVE = {
     "relations": "both",
     "general_encoder": "pretrained",
-    "weight": 0.5,
+    "lambda_general": 0.5,
+    "lambda_target": 0.25,
     "ramp_up": 1.0,
     "snapshots": 3,
 }

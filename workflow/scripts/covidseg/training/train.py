@@ -141,8 +141,13 @@ def training_step(
     values = run.strategy.losses(
         network, batch, training=training, compute=compute, progress=progress.epoch / training["epochs"]
     )
+    if progress.iteration + 1 == training["iterations"]:
+        # One iteration stands for the epoch: the loop divides what it sums by the number of iterations.
+        norms = run.strategy.gradient_norms(network, values)
+        values |= {name: norm * training["iterations"] for name, norm in norms.items()}
     values["loss"].backward()
-    nn.utils.clip_grad_norm_(network.parameters(), training["gradient_clip"])
+    for group in run.strategy.clipped_apart(network):
+        nn.utils.clip_grad_norm_(group, training["gradient_clip"])
     optimiser.step(run.schedule.learning_rate(training, progress.epoch))
     return values
 

@@ -44,13 +44,19 @@ STRATEGIES = {
     "lesion-representations": Entry("lesion_representations", "LesionRepresentations"),
     "hybrid": Entry("hybrid", "HybridEncoder", options={"decoder": ("new", "pretrained"), "reduction": int}),
     "multi-encoder": Entry("multi_encoder", "MultiEncoder", options={"decoder": ("new", "pretrained")}),
+    "collaborative-backbone": Entry(
+        "collaborative_backbone",
+        "CollaborativeBackbone",
+        options={"general_encoder": ("random", "pretrained")},
+    ),
     "collaborative": Entry(
         "collaborative",
         "CollaborativeLearning",
         options={
-            "relations": ("none", "general", "both"),
+            "relations": ("general", "both"),
             "general_encoder": ("random", "pretrained"),
-            "weight": float,
+            "lambda_general": float,
+            "lambda_target": float,
             "ramp_up": float,
             "snapshots": int,
         },

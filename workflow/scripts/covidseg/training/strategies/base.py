@@ -107,6 +107,21 @@ class Strategy:
             outputs = self.select(network(batch.images), batch.datasets)
         return {"loss": deep_supervision_loss(outputs, batch.labels, batch_dice=training["batch_dice"])}
 
+    def clipped_apart(self, network: nn.Module) -> list[list[nn.Parameter]]:
+        """Return the groups of parameters whose gradients are clipped apart; here all are one group."""
+        return [list(network.parameters())]
+
+    def gradient_norms(self, network: nn.Module, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Return norms of gradients, further columns of log.csv; here none.
+
+        The norms are those of the last iteration of an epoch: every norm costs a backward pass.
+
+        Args:
+            network: the network, in training mode.
+            values: what `losses` returned in this iteration, before the backward pass.
+        """
+        return {}
+
     def snapshot(self, epoch: int, epochs: int) -> dict[str, torch.Tensor]:
         """Return the tensors to keep from a finished epoch (from 1) of `epochs`; here none."""
         return {}
