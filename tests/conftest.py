@@ -102,6 +102,13 @@ def describe(architecture, spacing=(3.0, 1.5, 1.0)) -> ModelDescription:
     )
 
 
+def describe_arrays(geometry: Geometry, **changes) -> ArrayDescription:
+    """What case.json says of a scan that is zero nowhere."""
+    crop = [[0, length] for length in geometry.shape]
+    fields = {"geometry": geometry.to_json(), "crop": crop, "spacing_mm": [3.0, 1.5, 1.0], "sha256": ["", ""]}
+    return ArrayDescription(**fields | changes)
+
+
 def blobs(shape: tuple[int, int, int], seed: int) -> tuple[np.ndarray, np.ndarray]:
     """A noisy image with a bright block, and the block's label."""
     generator = np.random.default_rng(seed)
@@ -120,8 +127,7 @@ def training_folders(tmp_path_factory) -> list[Path]:
     root.mkdir()
     for seed in range(3):
         image, label = blobs((10, 26, 30), seed)
-        geometry = make_volume(image).geometry
-        description = ArrayDescription(geometry.to_json(), spacing_mm=[3.0, 1.5, 1.0], sha256=[str(seed)])
+        description = describe_arrays(make_volume(image).geometry, sha256=[str(seed)])
         save_case(root / f"case_{seed}", image, label, description)
     return sorted(root.iterdir())
 

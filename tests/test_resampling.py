@@ -16,7 +16,7 @@ shapes = st.tuples(*[st.integers(1, 12)] * 3)
 @given(shapes, shapes, st.sampled_from([0, 1, 3]), st.integers(0, 99))
 def test_equals_scikit_image(old, new, order, seed):
     volume = np.random.default_rng(seed).standard_normal(old)
-    expected = resize(volume, new, order=order, mode="edge", anti_aliasing=False, clip=False)
+    expected = resize(volume, new, order=order, mode="edge", anti_aliasing=False)
     found = resample(torch.from_numpy(volume).float(), new, (order,) * 3)
     np.testing.assert_allclose(found.numpy(), expected, atol=5e-6)
 
@@ -25,7 +25,7 @@ def test_separate_axis_equals_slices_resized_in_plane_then_nearest():
     """As nnU-Net's do_separate_z: order 3 within each slice, order 0 across slices."""
     volume = np.random.default_rng(0).standard_normal((5, 9, 8))
     planes = np.stack(
-        [resize(plane, (12, 11), order=3, mode="edge", anti_aliasing=False, clip=False) for plane in volume]
+        [resize(plane, (12, 11), order=3, mode="edge", anti_aliasing=False) for plane in volume]
     )
     nearest = np.clip(np.floor((np.arange(9) + 0.5) * 5 / 9), 0, 4).astype(int)
     found = resample(torch.from_numpy(volume).float(), (9, 12, 11), (0, 3, 3))

@@ -3,10 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
 from torch import nn
 
-from conftest import SMALL_NETWORK, describe, make_volume
-from covidseg.cases.arrays import ArrayDescription, save_case
+from conftest import SMALL_NETWORK, describe, describe_arrays, make_volume
+from covidseg.cases.arrays import open_case, save_case
+from covidseg.cases.case_folder import CaseFolder
+from covidseg.cases.preprocessing import preprocess
+from covidseg.cases.resampling import new_shape
 from covidseg.device import Compute, choose_compute
 from covidseg.evaluation import prediction
 from covidseg.evaluation.sliding_window import (
@@ -17,7 +23,7 @@ from covidseg.evaluation.sliding_window import (
 )
 from covidseg.training.network import build_network
 from covidseg.training.weights import save_model
-from covidseg.volumes import read_volume
+from covidseg.volumes import Volume, read_volume, write_volume
 
 FLOAT32 = Compute(torch.device("cpu"), torch.float32)
 PLAIN = {"step": 0.5, "mirror_axes": [], "tiles": 3}
@@ -121,11 +127,41 @@ def test_labels_go_back_to_the_scan_s_own_grid():
     probabilities[0] = 0.4
     probabilities[1, :2] = 0.6
     probabilities[2, 2:] = 0.6
-    labels = labels_on_grid(probabilities, (8, 12, 18), (1.0, 1.0, 1.0), (2.0, 2.0, 3.0))
+    geometry = make_volume(np.zeros((8, 12, 18)), spacing=(1.0, 1.0, 1.0)).geometry
+    labels = labels_on_grid(probabilities, geometry, box=(slice(None),) * 3, target_spacing=(2.0, 2.0, 3.0))
     assert labels.shape == (8, 12, 18)
     assert labels.dtype == np.uint8
     assert (labels[:4] == 1).all()
     assert (labels[4:] == 2).all()
+
+
+def sides(length):
+    """Slices of an axis, with odd and even offsets and lengths."""
+    ends = st.tuples(st.integers(0, length // 2), st.integers(length // 2 + 1, length))
+    return ends.map(lambda side: slice(*side))
+
+
+ratios = st.tuples(*[st.sampled_from([0.71, 0.83, 1.0, 1.3, 1.4])] * 3)  # no axis is resampled apart
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.tuples(sides(9), sides(15), sides(17)), ratios, st.integers(0, 99))
+def test_labels_of_a_cropped_scan_land_on_the_right_voxels_of_the_scan(box, ratio, seed):
+    """As SciPy interpolates at the place of every voxel's centre; around the crop is background."""
+    geometry = make_volume(np.zeros((9, 15, 17)), spacing=(1.1, 0.9, 1.0)).geometry
+    target = tuple(s * r for s, r in zip(geometry.spacing, ratio, strict=True))
+    crop = [side.stop - side.start for side in box]
+    lesion = np.random.default_rng(seed).random(new_shape(crop, geometry.spacing, target)).astype(np.float32)
+    probabilities = torch.from_numpy(np.stack([1 - lesion, lesion]))
+    labels = labels_on_grid(probabilities, geometry, box=box, target_spacing=target)
+
+    centres = np.argwhere(np.ones(crop)) + 0.5
+    places = centres * (np.array(lesion.shape) / crop) - 0.5
+    expected = ndimage.map_coordinates(lesion, places.T, order=1, mode="nearest").reshape(crop)
+    clear = np.abs(expected - 0.5) > 1e-4
+    np.testing.assert_array_equal(labels[box][clear], (expected > 0.5)[clear])
+    labels[box] = 0
+    assert not labels.any()
 
 
 @pytest.fixture
@@ -153,13 +189,48 @@ def test_predictions_lie_on_the_scans_grids(model, tmp_path):
     scan = make_volume(np.zeros((7, 15, 33)), spacing=(2.2, 2.0, 0.7), origin=(7.0, -3.0, 99.0))
     folder = tmp_path / "covid20" / "a"
     folder.parent.mkdir()
-    description = ArrayDescription(scan.geometry.to_json(), spacing_mm=[3.0, 1.5, 1.0], sha256=["", ""])
-    save_case(folder, image, np.zeros(image.shape, np.uint8), description)
+    save_case(folder, image, np.zeros(image.shape, np.uint8), describe_arrays(scan.geometry))
     run(model, [folder], tmp_path / "out", tmp_path / "partial")
     written = read_volume(tmp_path / "out" / "covid20" / "a.nii.gz")
     assert written.geometry.differences(scan.geometry) == []
     assert written.array.dtype == np.uint8
     assert written.array.any()
+
+
+@pytest.mark.parametrize(
+    ("corner", "spacing"),
+    [((3, 5, 7), (2.0, 1.0, 1.0)), ((1, 0, 12), (2.7, 1.3, 0.9)), ((0, 9, 1), (3.1, 0.8, 1.1))],
+)
+def test_a_lesion_of_a_padded_scan_is_found_where_it_is(model, tmp_path, monkeypatch, corner, spacing):
+    """From the padded scan through the cropped arrays and back: a network that sees the bright voxels."""
+    body = tuple(slice(first, first + length) for first, length in zip(corner, (8, 21, 25), strict=True))
+    lesion = tuple(slice(side.start + 3, side.start + 7) for side in body)
+    scan, truth = np.full((12, 34, 41), -2048, np.int16), np.zeros((12, 34, 41), np.uint8)
+    scan[body], scan[lesion], truth[lesion] = -900, 100, 1
+    image = make_volume(scan, spacing=spacing, origin=(7.0, -3.0, 99.0))
+    write_volume(tmp_path / "cases" / "images" / "a.nii.gz", image)
+    write_volume(tmp_path / "cases" / "labels" / "a.nii.gz", Volume(truth, image.geometry))
+    dataset = {"intensity": {"*": "hounsfield"}, "regions": {1: "lesion"}}
+    preprocess(
+        dataset, cases=CaseFolder(tmp_path / "cases"), target_spacing=(3.0, 1.5, 1.0), window=(-1250, 250),
+        output=tmp_path / "ready", workers=1,
+    )  # fmt: skip
+    case = open_case(tmp_path / "ready" / "a")
+    assert case.description.box == body
+    middle = (float(case.image.max()) + float(case.image.min())) / 2
+    monkeypatch.setattr(
+        prediction, "predict_probabilities",
+        lambda network, image, tile, **_: torch.stack([image * 0 + middle, image]).float(),
+    )  # fmt: skip
+    run(model, [tmp_path / "ready" / "a"], tmp_path / "out", tmp_path / "partial")
+    written = read_volume(tmp_path / "out" / "ready" / "a.nii.gz")
+    ingested = read_volume(tmp_path / "cases" / "images" / "a.nii.gz").geometry
+    np.testing.assert_array_equal(written.geometry.affine, ingested.affine)
+    assert written.geometry.shape == ingested.shape
+    overlap = 2 * (written.array & truth).sum() / (written.array.sum() + truth.sum())
+    assert overlap > 0.8
+    centres = [np.argwhere(mask).mean(0) for mask in (written.array, truth)]
+    assert np.abs(np.subtract(*centres)).max() <= 0.5
 
 
 def test_a_restart_after_a_crash_repeats_no_case(model, training_folders, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from covidseg.errors import InputError
 from covidseg.files import write_array, write_json
 
 if TYPE_CHECKING:
@@ -21,18 +22,32 @@ class ArrayDescription:
 
     Attributes:
         geometry: geometry of the ingested scan, as returned by `Geometry.to_json`.
+        crop: [first voxel, voxel after the last one] per axis (z, y, x) of the ingested scan: the part of the
+            scan that the arrays show.
         spacing_mm: millimetres per voxel (z, y, x) of the arrays.
         sha256: checksums of the ingested scan and of its label map.
     """
 
     geometry: "GeometryFields"
+    crop: list[list[int]]
     spacing_mm: list[float]
     sha256: list[str]
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Return the description of the case in a folder."""
-        return cls(**json.loads((folder / "case.json").read_text(encoding="utf-8")))
+        """Return the description of the case in a folder; raises InputError if the file does not fit."""
+        path = folder / "case.json"
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"{path}: damaged, or of another version; delete {folder.parent} and run again ({error})"
+            ) from error
+
+    @property
+    def box(self) -> tuple[slice, ...]:
+        """The crop as slices (z, y, x) of the ingested scan."""
+        return tuple(slice(first, end) for first, end in self.crop)
 
 
 @dataclass(frozen=True)

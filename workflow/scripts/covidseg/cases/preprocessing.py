@@ -1,7 +1,6 @@
-"""Turn cases into arrays for training: windowed, z-scored and resampled to one spacing."""
+"""Turn cases into arrays for training, in the order of nnU-Net v1: crop, resample, z-score."""
 
 import logging
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,12 +10,13 @@ import torch
 from covidseg.archives.dataset import Dataset
 from covidseg.cases.arrays import ArrayDescription, save_case
 from covidseg.cases.case_folder import CaseFolder, cases_in
+from covidseg.cases.cropping import nonzero_box
 from covidseg.cases.intensity import Window, to_window, window_of
 from covidseg.cases.resampling import new_shape, resample, resample_label, spline_orders
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, digest
 from covidseg.parallel import in_parallel
-from covidseg.volumes import Volume, read_volume
+from covidseg.volumes import read_volume
 
 log = logging.getLogger(__name__)
 
@@ -48,55 +48,62 @@ def preprocess(
             files = [cases.image(name), cases.label(name)]
             image, label = read_volume(files[0]), read_volume(files[1]).array
             own_window = window_of(dataset, name, image.array, window)
-            array = normalise_and_resample(image, target_spacing, window=own_window, name=str(files[0]))
+            box = nonzero_box(image.array, own_window, name=str(files[0]))
+            spacings = image.geometry.spacing, target_spacing
+            array = resample_and_normalise(image.array[box], *spacings, window=own_window, name=str(files[0]))
+            resampled = _resample_label(label[box], *spacings, ids=list(dataset["regions"]))
             description = ArrayDescription(
                 geometry=image.geometry.to_json(),
+                crop=[[side.start, side.stop] for side in box],
                 spacing_mm=list(target_spacing),
                 sha256=[digest(file) for file in files],
             )
-            resampled = _resample_label(image, label, target_spacing, list(dataset["regions"]))
             save_case(partial_output / name, array, resampled, description)
             log.info("preprocessed %s: %s voxels of %s mm", name, array.shape, target_spacing)
 
         in_parallel(one, names, workers)
 
 
-def normalise_and_resample(
-    image: Volume, target_spacing: tuple[float, float, float], *, window: Window | None, name: str
+def resample_and_normalise(
+    image: np.ndarray,
+    spacing: tuple[float, float, float],
+    target_spacing: tuple[float, float, float],
+    *,
+    window: Window | None,
+    name: str,
 ) -> np.ndarray:
-    """Return a scan as float16 (z, y, x) on the target spacing with mean 0 and standard deviation 1.
+    """Return a cropped scan as float16 (z, y, x) on the target spacing, as z-scores.
 
-    The window is first mapped to [0, 255]; a scan that was published so has no `window` (None). The mean and
-    the standard deviation are those of the whole scan (ma2021 III). `name` is the scan's name in messages.
+    The window is first mapped to [0, 255]. The mean and the standard deviation of the z-scores (ma2021 III)
+    are those of the whole resampled array, as in nnU-Net v1. (Where the crop removes more than a quarter of a
+    data set's voxels, nnU-Net v1 leaves out the zeros within the box; CT scans lose far less.)
+
+    Args:
+        image: the cropped scan (z, y, x).
+        spacing: (z, y, x) of the scan, in mm.
+        target_spacing: (z, y, x) of the result, in mm.
+        window: the voxel values that become 0 and 255, or None if the scan was published as 0..255.
+        name: the scan's name in messages.
 
     Raises:
         InputError: all voxels are equal within the window.
     """
-    voxels = torch.from_numpy(image.array)
-    scale = partial(to_window, window=window)
-    mean, deviation = _moments(voxels, scale)
+    orders = spline_orders(spacing, target_spacing, order=3)
+    shape = new_shape(image.shape, spacing, target_spacing)
+    resampled = resample(torch.from_numpy(image), shape, orders, partial(to_window, window=window))
+    deviation, mean = torch.std_mean(resampled, correction=0)
     if deviation == 0:
         raise InputError(f"{name}: all voxels are equal within the window {window} HU")
-    geometry = image.geometry
-    orders = spline_orders(geometry.spacing, target_spacing, order=3)
-    shape = new_shape(geometry.shape, geometry.spacing, target_spacing)
-    return resample(voxels, shape, orders, lambda slice_: (scale(slice_) - mean) / deviation).half().numpy()
-
-
-def _moments(voxels: torch.Tensor, scale: Callable[[torch.Tensor], torch.Tensor]) -> tuple[float, float]:
-    total, squares = 0.0, 0.0
-    for plane in voxels:
-        scaled = scale(plane).double()
-        total += scaled.sum().item()
-        squares += scaled.square().sum().item()
-    mean = total / voxels.numel()
-    return mean, max(0.0, squares / voxels.numel() - mean**2) ** 0.5
+    return resampled.sub_(mean).div_(deviation).half().numpy()
 
 
 def _resample_label(
-    image: Volume, label: np.ndarray, target_spacing: tuple[float, float, float], ids: list[int]
+    label: np.ndarray,
+    spacing: tuple[float, float, float],
+    target_spacing: tuple[float, float, float],
+    *,
+    ids: list[int],
 ) -> np.ndarray:
-    geometry = image.geometry
-    orders = spline_orders(geometry.spacing, target_spacing, order=1)
-    shape = new_shape(geometry.shape, geometry.spacing, target_spacing)
+    orders = spline_orders(spacing, target_spacing, order=1)
+    shape = new_shape(label.shape, spacing, target_spacing)
     return resample_label(torch.from_numpy(label), shape, orders, ids).numpy()

@@ -74,17 +74,29 @@ def resample(
     `prepare` turns a slice (y, x) into the float32 values to interpolate. It is called slice by slice, so
     that memory never holds a float32 copy of the whole input. `orders` gives the spline order per axis
     (z, y, x).
+
+    Cubic splines overshoot. As in scikit-image, the result is therefore clipped to the range of the input:
+    of each slice if slices are resampled apart (order 0 along z), else of the volume.
     """
+    cubic, apart = 3 in orders, orders[0] == 0
+    ranges = []
     z, y, x = (
         axis_matrix(old, new, order).to(volume.device)
         for old, new, order in zip(volume.shape, shape, orders, strict=True)
     )
     planes = torch.empty((volume.shape[0], *shape[1:]), device=volume.device)
     for slice_, plane in zip(volume, planes, strict=True):
-        torch.matmul(y @ prepare(slice_), x.T, out=plane)
-    if volume.shape[0] == shape[0]:
-        return planes
-    return (z @ planes.flatten(1)).reshape(tuple(shape))
+        values = prepare(slice_)
+        torch.matmul(y @ values, x.T, out=plane)
+        if cubic:
+            ranges.append(torch.aminmax(values))
+            if apart:
+                plane.clamp_(*ranges[-1])
+    resampled = planes if len(planes) == shape[0] else (z @ planes.flatten(1)).reshape(tuple(shape))
+    if cubic and not apart:
+        lowest, highest = (torch.stack(side) for side in zip(*ranges, strict=True))
+        resampled.clamp_(lowest.min(), highest.max())
+    return resampled
 
 
 def resample_label(

@@ -69,7 +69,7 @@ def predict_cases(
             inference=inference,
             compute=compute,
         )
-        labels = labels_on_grid(probabilities, geometry.shape, geometry.spacing, (z, y, x))
+        labels = labels_on_grid(probabilities, geometry, box=case.description.box, target_spacing=(z, y, x))
         write_volume(path, Volume(labels, geometry))
         log.info("%d of %d: %s, %d voxels labelled", number, len(folders), name, np.count_nonzero(labels))
     replace_directory(gathered, output)

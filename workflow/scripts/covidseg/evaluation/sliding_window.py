@@ -17,6 +17,7 @@ from torch.nn import functional
 from covidseg.cases.resampling import resample, spline_orders
 from covidseg.device import Compute
 from covidseg.evaluation.sections import Inference
+from covidseg.volumes import Geometry
 
 
 def tile_starts(length: int, tile: int, step: float) -> list[int]:
@@ -99,26 +100,30 @@ def _mirrored(network: nn.Module, tiles: torch.Tensor, axes: list[int], compute:
 
 def labels_on_grid(
     probabilities: torch.Tensor,
-    shape: tuple[int, int, int],
-    spacing: tuple[float, float, float],
+    geometry: Geometry,
+    *,
+    box: tuple[slice, ...],
     target_spacing: tuple[float, float, float],
 ) -> np.ndarray:
     """Resample probabilities to a scan's grid and return the class with the highest one for each voxel.
 
     Args:
         probabilities: (classes, z, y, x), on the grid of the preprocessed scan.
-        shape: voxels (z, y, x) of the scan's own grid.
-        spacing: (z, y, x) of the scan's own grid, in mm.
+        geometry: geometry of the scan itself.
+        box: the part of the scan that was preprocessed; around the box all is background.
         target_spacing: (z, y, x) of the preprocessed scan, in mm.
 
     Returns:
         uint8 (z, y, x).
     """
-    orders = spline_orders(spacing, target_spacing, order=1)
+    orders = spline_orders(geometry.spacing, target_spacing, order=1)
+    labels = np.zeros(geometry.shape, np.uint8)
+    shape = labels[box].shape
     best = torch.zeros(shape, dtype=torch.uint8, device=probabilities.device)
     highest = resample(probabilities[0], shape, orders)
     for label in range(1, len(probabilities)):
         candidate = resample(probabilities[label], shape, orders)
         best[candidate > highest] = label
         torch.maximum(highest, candidate, out=highest)
-    return best.cpu().numpy()
+    labels[box] = best.cpu().numpy()
+    return labels

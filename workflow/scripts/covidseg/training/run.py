@@ -20,6 +20,8 @@ from covidseg.training.strategies import load_strategy
 from covidseg.training.strategies.base import Schedule, Strategy
 from covidseg.training.weights import read_description
 
+SCHEME = "z-score over the scan, after the crop to its non-zero voxels and the resampling"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -136,7 +138,7 @@ def describe_run(run: Run, experiment: TrainedExperiment, sections: TrainingSect
     """Return the content of model.json as far as it is known before the training."""
     return ModelDescription(
         plan={"spacing": ArrayDescription.read(run.cases[0]).spacing_mm, "patch": list(run.patch)},
-        normalisation={"window_hu": sections["plan"]["window"], "scheme": "z-score over the scan"},
+        normalisation={"window_hu": sections["plan"]["window"], "scheme": SCHEME},
         labels={str(channel): region for channel, region in experiment["classes"].items()},
         schedule={
             "epochs": run.training["epochs"],
