@@ -52,11 +52,9 @@ def peer(cases: Path, output: Path) -> None:
 
     image, label = (read_volume(cases / kind / "scan.nii.gz").array for kind in ("images", "labels"))
     windowed = (np.clip(image.astype(np.float32), -1250, 250) + 1250) * (255 / 1500)
-    normal = (windowed - windowed.mean()) / windowed.std()
     shape = [round(n * s / t) for n, s, t in zip(SHAPE, SPACING, TARGET, strict=True)]
-    np.save(
-        output.with_suffix(".image.npy"), resize(normal, shape, order=3, mode="edge", anti_aliasing=False)
-    )
+    resized = resize(windowed, shape, order=3, mode="edge", anti_aliasing=False)
+    np.save(output.with_suffix(".image.npy"), (resized - resized.mean()) / resized.std())
     share = resize((label == 1).astype(float), shape, order=1, mode="edge", anti_aliasing=False)
     np.save(output.with_suffix(".label.npy"), share >= 0.5)
 
