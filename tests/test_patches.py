@@ -6,10 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-import yaml
 
-from conftest import ROOT
-from covidseg.training.augmentation import INTENSITY, augment, spatial_parameters, uniform_around_one
 from covidseg.training.batches import training_batch
 from covidseg.training.patches import TrainingCase, cut_patch, load_cases, patch_centre
 from training_program import make_run
@@ -121,117 +118,6 @@ def test_streamed_cases_give_the_same_patches(training_folders):
         pair = [cut_patch(c, centre, (4, 16, 16), angle=0.4, scale=1.2, device=CPU) for c in (a, b)]
         assert torch.equal(pair[0][0], pair[1][0])
         assert torch.equal(pair[0][1], pair[1][1])
-
-
-AUGMENTATION = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())["augmentation"]
-
-
-def always(name):
-    augmentation = {key: value | {"probability": 0.0} for key, value in AUGMENTATION.items()}
-    augmentation[name]["probability"] = 1.0
-    return augmentation
-
-
-def run(name, seed=0, image=None):
-    torch.manual_seed(0)
-    image = torch.randn(4, 20, 24) * 2 + 1 if image is None else image
-    label = torch.zeros(4, 20, 24, dtype=torch.uint8)
-    return image, augment(image, label, always(name), np.random.default_rng(seed))[0]
-
-
-@pytest.mark.parametrize("name", INTENSITY)
-def test_every_transform_changes_the_image_alone_and_by_the_seed(name):
-    image, changed = run(name)
-    assert changed.shape == image.shape
-    assert changed.dtype == torch.float32
-    assert torch.isfinite(changed).all()
-    assert not torch.allclose(changed, image)
-    assert torch.equal(changed, run(name)[1])
-    assert not torch.equal(changed, run(name, seed=1)[1])
-
-
-def test_no_transform_at_probability_zero():
-    augmentation = {key: value | {"probability": 0.0} for key, value in AUGMENTATION.items()}
-    image, label = torch.randn(3, 4, 5), torch.ones(3, 4, 5, dtype=torch.uint8)
-    unchanged = augment(image, label, augmentation, np.random.default_rng(0))
-    assert torch.equal(unchanged[0], image)
-    assert torch.equal(unchanged[1], label)
-    assert spatial_parameters(augmentation, np.random.default_rng(0)) == (0.0, 1.0)
-
-
-def test_mirroring_moves_image_and_label_together():
-    image = torch.randn(3, 4, 5)
-    label = (image > 0).to(torch.uint8)
-    seen = set()
-    for seed in range(30):
-        turned, marked = augment(
-            image,
-            label,
-            always("mirror") | {"mirror": {"probability": 0.5, "axes": [0, 1, 2]}},
-            np.random.default_rng(seed),
-        )
-        assert torch.equal(marked, (turned > 0).to(torch.uint8))
-        seen.add(tuple(turned.ravel()[:3].tolist()))
-    assert len(seen) == 8
-
-
-def test_noise_has_a_variance_in_range():
-    variances = [run("noise", seed)[1].sub(run("noise", seed)[0]).var().item() for seed in range(20)]
-    assert min(variances) > 0
-    assert max(variances) < 0.12
-
-
-def test_blur_keeps_the_mean_and_smooths():
-    image, blurred = run("blur")
-    assert blurred.mean().item() == pytest.approx(image.mean().item(), abs=0.05)
-    assert blurred.std() < 0.9 * image.std()
-
-
-def test_brightness_multiplies_within_range():
-    image, brighter = run("brightness")
-    factor = (brighter / image).median().item()
-    assert 0.75 <= factor <= 1.25
-    torch.testing.assert_close(brighter, image * factor)
-
-
-def test_contrast_keeps_mean_and_range():
-    for seed in range(5):
-        image, changed = run("contrast", seed)
-        assert changed.min() >= image.min()
-        assert changed.max() <= image.max()
-        assert changed.mean().item() == pytest.approx(image.mean().item(), abs=0.05)
-
-
-def test_gamma_keeps_mean_and_deviation_and_order():
-    image, changed = run("gamma")
-    assert changed.mean().item() == pytest.approx(image.mean().item(), abs=1e-4)
-    assert changed.std().item() == pytest.approx(image.std().item(), abs=1e-4)
-    assert torch.equal(image.ravel().argsort(), changed.ravel().argsort())
-
-
-def test_low_resolution_leaves_the_slices_apart():
-    image = torch.zeros(4, 20, 24)
-    image[2] = 5
-    _, changed = run("low_resolution", image=image)
-    torch.testing.assert_close(changed, image)
-
-
-def test_factors_fall_below_one_as_often_as_above():
-    generator = np.random.default_rng(0)
-    factors = [uniform_around_one([0.7, 1.5], generator) for _ in range(1000)]
-    assert 0.45 < np.mean([factor < 1 for factor in factors]) < 0.55
-    assert min(factors) >= 0.7
-    assert max(factors) <= 1.5
-
-
-def test_spatial_parameters_have_the_papers_frequencies_and_ranges():
-    generator = np.random.default_rng(0)
-    angles, scales = np.array([spatial_parameters(AUGMENTATION, generator) for _ in range(2000)]).T
-    assert 0.17 < (angles != 0).mean() < 0.23
-    assert 0.17 < (scales != 1).mean() < 0.23
-    assert np.abs(angles).max() <= math.pi
-    assert scales.min() >= 0.7
-    assert scales.max() <= 1.4
 
 
 def test_a_batch_of_two_data_sets_has_each_one_s_own_classes(training_folders):

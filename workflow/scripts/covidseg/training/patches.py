@@ -107,8 +107,9 @@ def cut_patch(
         device: device of the result.
 
     Returns:
-        Image, float32 (z, y, x), interpolated by cubic functions; and classes, uint8 (z, y, x), interpolated
-        linearly per class with threshold 0.5. Both are 0 outside the scan.
+        Image, float32 (z, y, x), interpolated by cubic convolution, which is faster than nnU-Net v1's cubic
+        splines and differs little from them; and classes, uint8 (z, y, x), interpolated linearly per class
+        with threshold 0.5. Both are 0 outside the scan.
     """
     depth, height, width = patch
     # Rotation and scale, from a pixel's (row, column) in the patch to that in the scan, about the centre.

@@ -124,9 +124,9 @@ class Ranged(Transform):
 
 
 class Noise(Transform):
-    """Gaussian noise, whose `variance` is drawn from a range."""
+    """Gaussian noise, whose standard deviation `sigma` is drawn from a range."""
 
-    variance: Range
+    sigma: Range
 
 
 class Blur(Transform):
