@@ -1,12 +1,15 @@
 """Patches: the right voxels, turned and scaled as asked, from memory as from disk."""
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
 
+from conftest import blobs, make_volume
+from covidseg.cases.arrays import ArrayDescription, save_case
 from covidseg.training.batches import training_batch
 from covidseg.training.patches import TrainingCase, cut_patch, load_cases, patch_centre
 from training_program import make_run
@@ -109,8 +112,9 @@ def test_without_foreground_any_patch_will_do(case):
 
 
 def test_streamed_cases_give_the_same_patches(training_folders):
-    held = load_cases(training_folders, labels=LABELS, device=CPU, budget_gib=1)
-    streamed = load_cases(training_folders, labels=LABELS, device=CPU, budget_gib=0)
+    groups = {"training": training_folders}
+    (held,) = load_cases(groups, labels=LABELS, device=CPU, budget_gib=1)
+    (streamed,) = load_cases(groups, labels=LABELS, device=CPU, budget_gib=0)
     assert isinstance(held[0].image, torch.Tensor)
     assert isinstance(streamed[0].image, np.memmap)
     for a, b in zip(held, streamed, strict=True):
@@ -120,10 +124,64 @@ def test_streamed_cases_give_the_same_patches(training_folders):
         assert torch.equal(pair[0][1], pair[1][1])
 
 
+def save_blobs(folder, shape):
+    """A case of 3 bytes per voxel: 2 of the image, 1 of the label."""
+    image, label = blobs(shape, seed=0)
+    folder.parent.mkdir(exist_ok=True)
+    description = ArrayDescription(make_volume(image).geometry.to_json(), [3.0, 1.5, 1.0], [folder.name])
+    save_case(folder, image, label, description)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sized_folders(tmp_path_factory):
+    """Four cases of 3000, 12000, 3000 and 6000 bytes."""
+    root = tmp_path_factory.mktemp("sized") / "blobs"
+    a, b, c, d = (save_blobs(root / n, (z, 10, 10)) for n, z in (("a", 10), ("b", 40), ("c", 10), ("d", 20)))
+    return {"training": [a, b], "source": [c], "validation": [d]}
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"),
+    [
+        (2_999, ["", "", ""]),
+        (3_000, ["a", "", ""]),
+        (14_999, ["a", "c", "d"]),  # b does not fit; c and d do
+        (15_000, ["ab", "", ""]),  # training comes first
+        (18_000, ["ab", "c", ""]),  # then the source
+        (23_999, ["ab", "c", ""]),
+        (24_000, ["ab", "c", "d"]),
+    ],
+)
+def test_one_memory_budget_is_spent_on_training_then_source_then_validation(sized_folders, budget, expected):
+    loaded = load_cases(sized_folders, labels=LABELS, device=CPU, budget_gib=budget / 2**30)
+    names = [[folder.name for folder in folders] for folders in sized_folders.values()]
+    found = [
+        "".join(n for n, case in zip(*group, strict=True) if isinstance(case.image, torch.Tensor))
+        for group in zip(names, loaded, strict=True)
+    ]
+    assert found == expected
+    for case in itertools.chain(*loaded):
+        assert isinstance(case.image, torch.Tensor) == isinstance(case.label, torch.Tensor)
+
+
+def test_the_log_says_how_much_lies_where(tmp_path, caplog):
+    """Cases of 64 x 64 x 128 voxels have 1.5 MiB."""
+    caplog.set_level("INFO")
+    folders = [save_blobs(tmp_path / "blobs" / name, (64, 64, 128)) for name in "abc"]
+    groups = {"training": folders[:1], "source": [], "validation": folders[1:]}
+    load_cases(groups, labels=LABELS, device=CPU, budget_gib=3 / 1024)
+    assert caplog.messages == [
+        "training cases: 1 with 1.5 MiB in the memory of cpu, 0 with 0.0 MiB streamed from disk",
+        "source cases: 0 with 0.0 MiB in the memory of cpu, 0 with 0.0 MiB streamed from disk",
+        "validation cases: 1 with 1.5 MiB in the memory of cpu, 1 with 1.5 MiB streamed from disk",
+    ]
+
+
 def test_a_batch_of_two_data_sets_has_each_one_s_own_classes(training_folders):
     """Both label 1: a lesion is class 1, an infection class 2."""
     own, others = (
-        load_cases(training_folders[part], labels={"blobs": {1: number}}, device=CPU, budget_gib=1)
+        load_cases({"": training_folders[part]}, labels={"blobs": {1: number}}, device=CPU, budget_gib=1)[0]
         for part, number in ((slice(0, 1), 1), (slice(1, 3), 2))
     )
     others = [dataclasses.replace(case, dataset="others") for case in others]

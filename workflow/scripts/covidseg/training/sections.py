@@ -83,7 +83,7 @@ class Training(TypedDict, total=False):
         checkpoint_seconds: seconds between two saved states.
         device: auto, cpu or cuda.
         precision: auto, float32 or bfloat16.
-        device_memory_gib: GiB of training cases that are kept on the device.
+        device_memory_gib: GiB of cases on the device: of training, then of the source, then of validation.
     """
 
     epochs: int

@@ -105,17 +105,9 @@ def _epochs(run: Run, network: nn.Module, compute: Compute, state: State) -> Pro
     """Load the data and run the remaining epochs."""
     training = run.training
     optimiser = NesterovSGD(network, momentum=training["momentum"], weight_decay=training["weight_decay"])
-    data = Data(
-        *(
-            load_cases(
-                folders,
-                labels=run.labels,
-                device=compute.device,
-                budget_gib=training["device_memory_gib"],
-            )
-            for folders in (run.cases, run.source_cases, run.validation)
-        )
-    )
+    groups = {"training": run.cases, "source": run.source_cases, "validation": run.validation}
+    budget = training["device_memory_gib"]
+    data = Data(*load_cases(groups, labels=run.labels, device=compute.device, budget_gib=budget))
     network.train()
     loop = Loop(
         epochs=training["epochs"],
