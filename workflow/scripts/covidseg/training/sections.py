@@ -62,6 +62,18 @@ class Architecture(Network, total=False):
     heads: int
 
 
+class Restart(TypedDict):
+    """When a training that finds no foreground starts again.
+
+    Attributes:
+        epochs: number of epochs after which foreground is searched for in the training cases.
+        momentum: momentum of the training from then on; None: a warning alone.
+    """
+
+    epochs: int
+    momentum: float | None
+
+
 class Training(TypedDict, total=False):
     """Section `training`; a rule passes only the keys that decide the model.
 
@@ -74,6 +86,7 @@ class Training(TypedDict, total=False):
         pretraining_schedule: "both phases" or "own"; whether the learning rate falls to 0 over pre-training
             and continual learning together, or over pre-training alone.
         momentum: Nesterov momentum.
+        restart: when a training that finds no foreground starts again, and with which momentum.
         weight_decay: factor of the L2 penalty.
         gradient_clip: largest norm of the gradient.
         foreground: share of the patches that are centred on a lesion.
@@ -93,6 +106,7 @@ class Training(TypedDict, total=False):
     learning_rate_power: float
     pretraining_schedule: str
     momentum: float
+    restart: Restart
     weight_decay: float
     gradient_clip: float
     foreground: float
