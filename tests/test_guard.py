@@ -64,7 +64,7 @@ def test_a_warning_alone_changes_nothing(training_folders, unguarded, blind, tmp
     assert [message for message in caplog.messages if "finds no foreground" in message] == [
         "after 2 epochs the network finds no foreground in the training cases"
     ]
-    assert "training starts again" not in caplog.text
+    assert "training does not start again, since training.restart.momentum is null" in caplog.text
 
 
 def test_a_training_that_finds_something_goes_on(training_folders, unguarded, monkeypatch, tmp_path, caplog):

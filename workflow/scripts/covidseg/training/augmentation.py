@@ -112,20 +112,17 @@ def lower_resolution(
     zoom = uniform(transform["zoom"], generator)
     size = image.shape[1:]
     small = functional.interpolate(image[None], [max(1, round(n * zoom)) for n in size], mode="nearest-exact")
-    rows, columns = (
-        torch.from_numpy(_enlarging(old, new)).to(image.device)
-        for old, new in zip(small.shape[2:], size, strict=True)
-    )
+    rows, columns = (_enlarging(n, m).to(image.device) for n, m in zip(small.shape[2:], size, strict=True))
     return (rows @ small[0] @ columns.T).clamp(small.min(), small.max())
 
 
 @cache
-def _enlarging(old: int, new: int) -> np.ndarray:
+def _enlarging(old: int, new: int) -> torch.Tensor:
     """Return the matrix (new, old) that enlarges a line of pixels by cubic splines, as scikit-image does."""
     from scipy import ndimage  # imported here: the import is slow
 
     matrix = ndimage.zoom(np.eye(old), (new / old, 1), order=3, mode="nearest", grid_mode=True)
-    return matrix.astype(np.float32)
+    return torch.tensor(matrix, dtype=torch.float32)
 
 
 def change_gamma(image: torch.Tensor, transform: Ranged, generator: np.random.Generator) -> torch.Tensor:

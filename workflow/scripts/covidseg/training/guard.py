@@ -55,7 +55,7 @@ class Guard:
             return
         log.warning("after %d epochs the network finds no foreground in the training cases", self.epochs)
         if self.momentum is None:
-            log.warning("training goes on; with training.restart.momentum, 0.95 say, it would start again")
+            log.warning("training does not start again, since training.restart.momentum is null")
             return
         log.warning("training starts again with momentum %g", self.momentum)
         self.network.load_state_dict(self.initial)
