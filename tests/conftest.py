@@ -1,14 +1,19 @@
 """Shared inputs: configurations, a small phantom data set on disk, and the real CT beside the checkout."""
 
 import copy
+import hashlib
 import os
 import shutil
 import subprocess
+import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock
 
 from covidseg.archives import http
 from covidseg.cases.arrays import ArrayDescription, save_case
@@ -148,6 +153,35 @@ def pretrained(training_folders, tmp_path_factory):
         description=describe(run.architecture),
     )
     return output / "model.safetensors"
+
+
+@pytest.fixture(scope="session")
+def nnunet(request) -> Path:
+    """The programs of an environment with nnU-Net, kept in pytest's cache; skipped where no index is reached.
+
+    The other packages, torch among them, are those that the tests run with.
+    """
+    pins = ROOT / "envs" / "nnunet.txt"
+    key = hashlib.sha256(pins.read_bytes() + sys.executable.encode() + sys.version.encode()).hexdigest()
+    folder = request.config.cache.mkdir(f"nnunet-{key[:12]}")
+    with FileLock(folder / "lock"):
+        if not (folder / "installed").exists():
+            install(folder / "environment", pins)
+            (folder / "installed").touch()
+    return folder / "environment" / "bin"
+
+
+def install(environment, pins):
+    venv.create(environment, clear=True, symlinks=True)
+    own = Path(sysconfig.get_path("purelib"))
+    link = environment / own.relative_to(sys.prefix) / "covidseg.pth"
+    link.write_text(f"{own}\n")
+    command = [sys.executable, "-m", "pip", "--python", environment, "install", "--retries", "1", "--no-deps"]
+    done = subprocess.run([*command, "--requirement", pins], capture_output=True, text=True, timeout=900)
+    output = done.stdout + done.stderr
+    if done.returncode and "connection broken" in output:
+        pytest.skip("nnunetv2 cannot be installed: no package index is reached")
+    assert done.returncode == 0, output[-3000:]
 
 
 @pytest.fixture

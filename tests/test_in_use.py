@@ -74,11 +74,19 @@ def test_parameters_of_a_training_are_the_keys_that_decide_it(config):
     scratch = in_use.training_parameters(config, "scratch")
     assert scratch["plan"] == {"patch": [8, 32, 32], "window": [-1250, 250]}
     assert set(whole) - set(scratch["training"]) == {
-        "checkpoint_seconds", "device_memory_gib", "pretraining_schedule", "validation_every", "validation_patches",
+        "checkpoint_seconds", "device_memory_gib", "restart", "pretraining_schedule", "validation_every",
+        "validation_patches",
     }  # fmt: skip
     pretraining = in_use.training_parameters(config, "pretrain-msd")
-    assert set(whole) - set(pretraining["training"]) == {"checkpoint_seconds", "device_memory_gib"}
+    assert set(whole) - set(pretraining["training"]) == {"checkpoint_seconds", "device_memory_gib", "restart"}
     assert set(scratch) == {"seed", "timed", "network", "augmentation", "plan", "training"}
+
+
+def test_the_restart_decides_a_training_only_where_there_is_one(config):
+    assert "restart" not in in_use.training_parameters(config, "scratch")["training"]
+    restart = {"epochs": 6, "momentum": 0.8}
+    asked = load(lambda sections: sections["training"].update(restart=restart))
+    assert in_use.training_parameters(asked, "scratch")["training"]["restart"] == restart
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,15 @@
 """Patches: the right voxels, turned and scaled as asked, from memory as from disk."""
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
-import yaml
 
-from conftest import ROOT
-from covidseg.training.augmentation import INTENSITY, augment, spatial_parameters, uniform_around_one
+from conftest import blobs, make_volume
+from covidseg.cases.arrays import ArrayDescription, save_case
 from covidseg.training.batches import training_batch
 from covidseg.training.patches import TrainingCase, cut_patch, load_cases, patch_centre
 from training_program import make_run
@@ -112,8 +112,9 @@ def test_without_foreground_any_patch_will_do(case):
 
 
 def test_streamed_cases_give_the_same_patches(training_folders):
-    held = load_cases(training_folders, labels=LABELS, device=CPU, budget_gib=1)
-    streamed = load_cases(training_folders, labels=LABELS, device=CPU, budget_gib=0)
+    groups = {"training": training_folders}
+    (held,) = load_cases(groups, labels=LABELS, device=CPU, budget_gib=1)
+    (streamed,) = load_cases(groups, labels=LABELS, device=CPU, budget_gib=0)
     assert isinstance(held[0].image, torch.Tensor)
     assert isinstance(streamed[0].image, np.memmap)
     for a, b in zip(held, streamed, strict=True):
@@ -123,121 +124,64 @@ def test_streamed_cases_give_the_same_patches(training_folders):
         assert torch.equal(pair[0][1], pair[1][1])
 
 
-AUGMENTATION = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())["augmentation"]
+def save_blobs(folder, shape):
+    """A case of 3 bytes per voxel: 2 of the image, 1 of the label."""
+    image, label = blobs(shape, seed=0)
+    folder.parent.mkdir(exist_ok=True)
+    description = ArrayDescription(make_volume(image).geometry.to_json(), [3.0, 1.5, 1.0], [folder.name])
+    save_case(folder, image, label, description)
+    return folder
 
 
-def always(name):
-    augmentation = {key: value | {"probability": 0.0} for key, value in AUGMENTATION.items()}
-    augmentation[name]["probability"] = 1.0
-    return augmentation
+@pytest.fixture(scope="module")
+def sized_folders(tmp_path_factory):
+    """Four cases of 3000, 12000, 3000 and 6000 bytes."""
+    root = tmp_path_factory.mktemp("sized") / "blobs"
+    a, b, c, d = (save_blobs(root / n, (z, 10, 10)) for n, z in (("a", 10), ("b", 40), ("c", 10), ("d", 20)))
+    return {"training": [a, b], "source": [c], "validation": [d]}
 
 
-def run(name, seed=0, image=None):
-    torch.manual_seed(0)
-    image = torch.randn(4, 20, 24) * 2 + 1 if image is None else image
-    label = torch.zeros(4, 20, 24, dtype=torch.uint8)
-    return image, augment(image, label, always(name), np.random.default_rng(seed))[0]
+@pytest.mark.parametrize(
+    ("budget", "expected"),
+    [
+        (2_999, ["", "", ""]),
+        (3_000, ["a", "", ""]),
+        (14_999, ["a", "c", "d"]),  # b does not fit; c and d do
+        (15_000, ["ab", "", ""]),  # training comes first
+        (18_000, ["ab", "c", ""]),  # then the source
+        (23_999, ["ab", "c", ""]),
+        (24_000, ["ab", "c", "d"]),
+    ],
+)
+def test_one_memory_budget_is_spent_on_training_then_source_then_validation(sized_folders, budget, expected):
+    loaded = load_cases(sized_folders, labels=LABELS, device=CPU, budget_gib=budget / 2**30)
+    names = [[folder.name for folder in folders] for folders in sized_folders.values()]
+    found = [
+        "".join(n for n, case in zip(*group, strict=True) if isinstance(case.image, torch.Tensor))
+        for group in zip(names, loaded, strict=True)
+    ]
+    assert found == expected
+    for case in itertools.chain(*loaded):
+        assert isinstance(case.image, torch.Tensor) == isinstance(case.label, torch.Tensor)
 
 
-@pytest.mark.parametrize("name", INTENSITY)
-def test_every_transform_changes_the_image_alone_and_by_the_seed(name):
-    image, changed = run(name)
-    assert changed.shape == image.shape
-    assert changed.dtype == torch.float32
-    assert torch.isfinite(changed).all()
-    assert not torch.allclose(changed, image)
-    assert torch.equal(changed, run(name)[1])
-    assert not torch.equal(changed, run(name, seed=1)[1])
-
-
-def test_no_transform_at_probability_zero():
-    augmentation = {key: value | {"probability": 0.0} for key, value in AUGMENTATION.items()}
-    image, label = torch.randn(3, 4, 5), torch.ones(3, 4, 5, dtype=torch.uint8)
-    unchanged = augment(image, label, augmentation, np.random.default_rng(0))
-    assert torch.equal(unchanged[0], image)
-    assert torch.equal(unchanged[1], label)
-    assert spatial_parameters(augmentation, np.random.default_rng(0)) == (0.0, 1.0)
-
-
-def test_mirroring_moves_image_and_label_together():
-    image = torch.randn(3, 4, 5)
-    label = (image > 0).to(torch.uint8)
-    seen = set()
-    for seed in range(30):
-        turned, marked = augment(
-            image,
-            label,
-            always("mirror") | {"mirror": {"probability": 0.5, "axes": [0, 1, 2]}},
-            np.random.default_rng(seed),
-        )
-        assert torch.equal(marked, (turned > 0).to(torch.uint8))
-        seen.add(tuple(turned.ravel()[:3].tolist()))
-    assert len(seen) == 8
-
-
-def test_noise_has_a_variance_in_range():
-    variances = [run("noise", seed)[1].sub(run("noise", seed)[0]).var().item() for seed in range(20)]
-    assert min(variances) > 0
-    assert max(variances) < 0.12
-
-
-def test_blur_keeps_the_mean_and_smooths():
-    image, blurred = run("blur")
-    assert blurred.mean().item() == pytest.approx(image.mean().item(), abs=0.05)
-    assert blurred.std() < 0.9 * image.std()
-
-
-def test_brightness_multiplies_within_range():
-    image, brighter = run("brightness")
-    factor = (brighter / image).median().item()
-    assert 0.75 <= factor <= 1.25
-    torch.testing.assert_close(brighter, image * factor)
-
-
-def test_contrast_keeps_mean_and_range():
-    for seed in range(5):
-        image, changed = run("contrast", seed)
-        assert changed.min() >= image.min()
-        assert changed.max() <= image.max()
-        assert changed.mean().item() == pytest.approx(image.mean().item(), abs=0.05)
-
-
-def test_gamma_keeps_mean_and_deviation_and_order():
-    image, changed = run("gamma")
-    assert changed.mean().item() == pytest.approx(image.mean().item(), abs=1e-4)
-    assert changed.std().item() == pytest.approx(image.std().item(), abs=1e-4)
-    assert torch.equal(image.ravel().argsort(), changed.ravel().argsort())
-
-
-def test_low_resolution_leaves_the_slices_apart():
-    image = torch.zeros(4, 20, 24)
-    image[2] = 5
-    _, changed = run("low_resolution", image=image)
-    torch.testing.assert_close(changed, image)
-
-
-def test_factors_fall_below_one_as_often_as_above():
-    generator = np.random.default_rng(0)
-    factors = [uniform_around_one([0.7, 1.5], generator) for _ in range(1000)]
-    assert 0.45 < np.mean([factor < 1 for factor in factors]) < 0.55
-    assert min(factors) >= 0.7
-    assert max(factors) <= 1.5
-
-
-def test_spatial_parameters_have_the_papers_frequencies_and_ranges():
-    generator = np.random.default_rng(0)
-    angles, scales = np.array([spatial_parameters(AUGMENTATION, generator) for _ in range(2000)]).T
-    assert 0.17 < (angles != 0).mean() < 0.23
-    assert 0.17 < (scales != 1).mean() < 0.23
-    assert np.abs(angles).max() <= math.pi
-    assert scales.min() >= 0.7
-    assert scales.max() <= 1.4
+def test_the_log_says_how_much_lies_where(tmp_path, caplog):
+    """Cases of 64 x 64 x 128 voxels have 1.5 MiB."""
+    caplog.set_level("INFO")
+    folders = [save_blobs(tmp_path / "blobs" / name, (64, 64, 128)) for name in "abc"]
+    groups = {"training": folders[:1], "source": [], "validation": folders[1:]}
+    load_cases(groups, labels=LABELS, device=CPU, budget_gib=3 / 1024)
+    assert caplog.messages == [
+        "training cases: 1 with 1.5 MiB in the memory of cpu, 0 with 0.0 MiB streamed from disk",
+        "source cases: 0 with 0.0 MiB in the memory of cpu, 0 with 0.0 MiB streamed from disk",
+        "validation cases: 1 with 1.5 MiB in the memory of cpu, 1 with 1.5 MiB streamed from disk",
+    ]
 
 
 def test_a_batch_of_two_data_sets_has_each_one_s_own_classes(training_folders):
     """Both label 1: a lesion is class 1, an infection class 2."""
     own, others = (
-        load_cases(training_folders[part], labels={"blobs": {1: number}}, device=CPU, budget_gib=1)
+        load_cases({"": training_folders[part]}, labels={"blobs": {1: number}}, device=CPU, budget_gib=1)[0]
         for part, number in ((slice(0, 1), 1), (slice(1, 3), 2))
     )
     others = [dataclasses.replace(case, dataset="others") for case in others]

@@ -132,6 +132,7 @@ WITHOUT_A_RERUN = [
     ),
     ("config/config.yaml", put("training.checkpoint_seconds", 59)),
     ("config/config.yaml", put("training.device_memory_gib", 2)),
+    ("config/config.yaml", put("training.restart.epochs", 3)),  # its momentum is null: a warning alone
     ("config/config.yaml", put("weak.checkpoint_seconds", 59)),
     ("config/config.yaml", put("weak.variants.code.range", 0.7)),  # variant paper is chosen
     ("config/config.yaml", put("weak.va_gan.map_weight", 7)),

@@ -6,16 +6,23 @@ from typing import Any
 from covidseg.errors import InputError
 from covidseg.training.sections import Options
 
-# Section -> former key -> present key. A user's own configuration may still have the former key.
-RENAMED = {"weak": {"setting": "variant", "settings": "variants"}}
+# Former key -> what is to be written instead. A user's own configuration may still have the former key.
+RENAMED = {
+    "weak.setting": "'variant'; rename it",
+    "weak.settings": "'variants'; rename it",
+    "augmentation.noise.variance": "'sigma', a standard deviation; nnU-Net's range is [0, 0.1]",
+}
 
 
 def check_renamed(sections: Mapping[str, Any], name: str) -> None:
     """Raise InputError for the first key that has been renamed; the message starts with `name`."""
-    for section, keys in RENAMED.items():
-        for old, new in keys.items():
-            if isinstance(sections.get(section), dict) and old in sections[section]:
-                raise InputError(f"{name}: {section}: {old!r} is now {new!r}; rename it")
+    for key, advice in RENAMED.items():
+        *parents, old = key.split(".")
+        section: Any = sections
+        for parent in parents:
+            section = section.get(parent) if isinstance(section, dict) else None
+        if isinstance(section, dict) and old in section:
+            raise InputError(f"{name}: {'.'.join(parents)}: {old!r} is now {advice}")
 
 
 def check_options(

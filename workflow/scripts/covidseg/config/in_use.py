@@ -116,10 +116,13 @@ def predicted_datasets(config: Configuration, experiment: str) -> list[str]:
 
 def training_parameters(config: Configuration, experiment: str) -> dict[str, Any]:
     """Return the part of the configuration's sections that decides the result of a training."""
-    found, training = config.experiments[experiment], dict(config.sections["training"])
+    found = config.experiments[experiment]
+    training: dict[str, Any] = dict(config.sections["training"])
     unread = [*WITHOUT_EFFECT, *([] if found.watched else OF_WATCHED)]
     if found.strategy != "pretrain":
         unread.append("pretraining_schedule")
+    if training["restart"]["momentum"] is None:
+        unread.append("restart")  # a warning alone
     return pick(config.sections, "seed", "timed", "network", "augmentation") | {
         "plan": pick(config.sections["plan"], "patch", "window"),
         "training": {key: value for key, value in training.items() if key not in unread},

@@ -1,10 +1,16 @@
 """nnU-Net's augmentation, in nnU-Net's order, computed on the training device.
 
-Sources: nnU-Net v1, default_3D_augmentation_params, setup_DA_params and get_moreDA_augmentation. Every
-random number derives from the NumPy generator that the caller passes, so that one seed fixes a batch.
+Sources: nnU-Net v1, default_3D_augmentation_params, setup_DA_params and get_moreDA_augmentation; and
+batchgenerators, the package with nnU-Net v1's transforms. Where nnU-Net v2 (batchgeneratorsv2) differs, v1
+counts, since the papers used v1. v2 draws the scale uniformly from its range, blurs each axis with a sigma of
+its own, mirrors the image for the blur without the border voxels, and enlarges a patch of low resolution
+linearly.
+
+Every random number derives from the NumPy generator that the caller passes, so that one seed fixes a batch.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -65,25 +71,25 @@ def augment(
 
 
 def add_noise(image: torch.Tensor, transform: Noise, generator: np.random.Generator) -> torch.Tensor:
-    """Add Gaussian noise with a random variance."""
-    variance = uniform(transform["variance"], generator)
+    """Add Gaussian noise with a random standard deviation, which batchgenerators calls the variance."""
+    sigma = uniform(transform["sigma"], generator)
     device_generator = torch.Generator(image.device).manual_seed(int(generator.integers(2**62)))
     noise = torch.randn(image.shape, generator=device_generator, device=image.device)
-    return image + variance**0.5 * noise
+    return image + sigma * noise
 
 
 def blur(image: torch.Tensor, transform: Blur, generator: np.random.Generator) -> torch.Tensor:
-    """Smooth with a Gaussian of random sigma (in voxels); the kernel is cut at four sigma."""
+    """Smooth with a Gaussian of random sigma, in voxels, to four sigma; at its ends the image is mirrored."""
     sigma = uniform(transform["sigma"], generator)
     radius = int(4 * sigma + 0.5)
     kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=image.device) / sigma) ** 2)
     kernel = kernel / kernel.sum()
     for axis in range(3):
-        shape, padding = [1, 1, 1, 1, 1], [0] * 6
+        shape = [1, 1, 1, 1, 1]
         shape[2 + axis] = len(kernel)
-        padding[4 - 2 * axis : 6 - 2 * axis] = radius, radius
-        padded = functional.pad(image[None, None], padding, mode="replicate")
-        image = functional.conv3d(padded, kernel.reshape(shape))[0, 0]
+        mirrored = np.pad(np.arange(image.shape[axis]), radius, mode="symmetric")
+        padded = image.index_select(axis, torch.from_numpy(mirrored).to(image.device))
+        image = functional.conv3d(padded[None, None], kernel.reshape(shape))[0, 0]
     return image
 
 
@@ -102,11 +108,21 @@ def change_contrast(image: torch.Tensor, transform: Ranged, generator: np.random
 def lower_resolution(
     image: torch.Tensor, transform: LowResolution, generator: np.random.Generator
 ) -> torch.Tensor:
-    """Shrink the axial slices (nearest neighbour) and enlarge them to their old size (bicubic)."""
+    """Shrink the axial slices (nearest neighbour) and enlarge them to their old size (cubic splines)."""
     zoom = uniform(transform["zoom"], generator)
     size = image.shape[1:]
     small = functional.interpolate(image[None], [max(1, round(n * zoom)) for n in size], mode="nearest-exact")
-    return functional.interpolate(small, size, mode="bicubic", align_corners=False)[0]
+    rows, columns = (_enlarging(n, m).to(image.device) for n, m in zip(small.shape[2:], size, strict=True))
+    return (rows @ small[0] @ columns.T).clamp(small.min(), small.max())
+
+
+@cache
+def _enlarging(old: int, new: int) -> torch.Tensor:
+    """Return the matrix (new, old) that enlarges a line of pixels by cubic splines, as scikit-image does."""
+    from scipy import ndimage  # imported here: the import is slow
+
+    matrix = ndimage.zoom(np.eye(old), (new / old, 1), order=3, mode="nearest", grid_mode=True)
+    return torch.tensor(matrix, dtype=torch.float32)
 
 
 def change_gamma(image: torch.Tensor, transform: Ranged, generator: np.random.Generator) -> torch.Tensor:
@@ -115,8 +131,8 @@ def change_gamma(image: torch.Tensor, transform: Ranged, generator: np.random.Ge
     mean, deviation = image.mean(), image.std()
     low = image.min()
     extent = image.max() - low
-    curved = ((image - low) / extent.clamp_min(1e-7)) ** exponent * extent + low
-    return (curved - curved.mean()) / curved.std().clamp_min(1e-8) * deviation + mean
+    curved = ((image - low) / (extent + 1e-7)) ** exponent * extent + low
+    return (curved - curved.mean()) / (curved.std() + 1e-8) * deviation + mean
 
 
 def change_gamma_inverted(

@@ -6,7 +6,7 @@ budget stay memory-mapped files, of which only the box around a patch is read.
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,33 +39,60 @@ class TrainingCase:
 
 
 def load_cases(
-    folders: list[Path], *, labels: dict[str, dict[int, int]], device: torch.device, budget_gib: float
-) -> list[TrainingCase]:
-    """Load preprocessed cases onto the device until the memory budget is used up; other cases stay on disk.
+    groups: dict[str, list[Path]],
+    *,
+    labels: dict[str, dict[int, int]],
+    device: torch.device,
+    budget_gib: float,
+) -> list[list[TrainingCase]]:
+    """Load groups of preprocessed cases onto the device, as far as one memory budget for all groups suffices.
+
+    The budget is spent in the order of the groups, and within a group in the order of its list. A case that
+    is larger than what is left of the budget stays on disk; a later, smaller case may still be loaded.
 
     Args:
-        folders: preprocessed cases, <data set>/<case>.
+        groups: name of the group, for the log -> preprocessed cases, <data set>/<case>.
         labels: data set -> label id of the data set -> class of the network.
         device: the training device.
         budget_gib: memory in GiB that the cases may use on the device.
     """
-    cases, used = [], 0
-    for folder in folders:
-        case = open_case(folder)
-        used += case.image.nbytes + case.label.nbytes
-        image: torch.Tensor | np.ndarray = case.image
-        label: torch.Tensor | np.ndarray = case.label
-        if used <= budget_gib * 2**30:
-            image, label = (
-                torch.from_numpy(np.array(array)).to(device) for array in (case.image, case.label)
-            )
-        ids = case.foreground[:, 0]
-        foreground = {int(i): case.foreground[ids == i, 1:] for i in np.unique(ids)}
-        dataset = folder.parent.name
-        cases.append(TrainingCase(dataset, image, label, foreground, labels[dataset]))
-    streamed = sum(isinstance(case.image, np.ndarray) for case in cases)
-    log.info("%d cases, %.2f GiB; %d of them stream from disk", len(cases), used / 2**30, streamed)
-    return cases
+    loaded, left = [], budget_gib * 2**30
+    for name, folders in groups.items():
+        cases = []
+        for folder in folders:
+            case = _open(folder, labels[folder.parent.name])
+            if _nbytes(case) <= left:
+                left -= _nbytes(case)
+                image, label = (
+                    torch.from_numpy(np.array(array)).to(device) for array in (case.image, case.label)
+                )
+                case = replace(case, image=image, label=label)
+            cases.append(case)
+        _log_memory(name, cases, device)
+        loaded.append(cases)
+    return loaded
+
+
+def _open(folder: Path, classes: dict[int, int]) -> TrainingCase:
+    case = open_case(folder)
+    ids = case.foreground[:, 0]
+    foreground = {int(i): case.foreground[ids == i, 1:] for i in np.unique(ids)}
+    return TrainingCase(folder.parent.name, case.image, case.label, foreground, classes)
+
+
+def _nbytes(case: TrainingCase) -> int:
+    return case.image.nbytes + case.label.nbytes
+
+
+def _log_memory(name: str, cases: list[TrainingCase], device: torch.device) -> None:
+    held, streamed = (
+        [_nbytes(case) for case in cases if isinstance(case.image, kind)]
+        for kind in (torch.Tensor, np.ndarray)
+    )
+    log.info(
+        "%s cases: %d with %.1f MiB in the memory of %s, %d with %.1f MiB streamed from disk",
+        name, len(held), sum(held) / 2**20, device, len(streamed), sum(streamed) / 2**20,
+    )  # fmt: skip
 
 
 def patch_centre(
@@ -107,8 +134,9 @@ def cut_patch(
         device: device of the result.
 
     Returns:
-        Image, float32 (z, y, x), interpolated by cubic functions; and classes, uint8 (z, y, x), interpolated
-        linearly per class with threshold 0.5. Both are 0 outside the scan.
+        Image, float32 (z, y, x), interpolated by cubic convolution, which is faster than nnU-Net v1's cubic
+        splines and differs little from them; and classes, uint8 (z, y, x), interpolated linearly per class
+        with threshold 0.5. Both are 0 outside the scan.
     """
     depth, height, width = patch
     # Rotation and scale, from a pixel's (row, column) in the patch to that in the scan, about the centre.

@@ -62,6 +62,18 @@ class Architecture(Network, total=False):
     heads: int
 
 
+class Restart(TypedDict):
+    """When a training that finds no foreground starts again.
+
+    Attributes:
+        epochs: number of epochs after which foreground is searched for in the training cases.
+        momentum: momentum of the training from then on; None: a warning alone.
+    """
+
+    epochs: int
+    momentum: float | None
+
+
 class Training(TypedDict, total=False):
     """Section `training`; a rule passes only the keys that decide the model.
 
@@ -74,6 +86,7 @@ class Training(TypedDict, total=False):
         pretraining_schedule: "both phases" or "own"; whether the learning rate falls to 0 over pre-training
             and continual learning together, or over pre-training alone.
         momentum: Nesterov momentum.
+        restart: when a training that finds no foreground starts again, and with which momentum.
         weight_decay: factor of the L2 penalty.
         gradient_clip: largest norm of the gradient.
         foreground: share of the patches that are centred on a lesion.
@@ -83,7 +96,7 @@ class Training(TypedDict, total=False):
         checkpoint_seconds: seconds between two saved states.
         device: auto, cpu or cuda.
         precision: auto, float32 or bfloat16.
-        device_memory_gib: GiB of training cases that are kept on the device.
+        device_memory_gib: GiB of cases on the device: of training, then of the source, then of validation.
     """
 
     epochs: int
@@ -93,6 +106,7 @@ class Training(TypedDict, total=False):
     learning_rate_power: float
     pretraining_schedule: str
     momentum: float
+    restart: Restart
     weight_decay: float
     gradient_clip: float
     foreground: float
@@ -124,9 +138,9 @@ class Ranged(Transform):
 
 
 class Noise(Transform):
-    """Gaussian noise, whose `variance` is drawn from a range."""
+    """Gaussian noise, whose standard deviation `sigma` is drawn from a range."""
 
-    variance: Range
+    sigma: Range
 
 
 class Blur(Transform):

@@ -37,6 +37,7 @@ class Progress:
         seconds: time that these iterations took.
         rows: rows of log.csv, one per finished epoch.
         snapshots: tensors that the strategy kept from finished epochs.
+        restarted: whether the training has started again (see `guard`).
     """
 
     epoch: int = 0
@@ -45,6 +46,7 @@ class Progress:
     seconds: float = 0.0
     rows: list[LogRow] = field(default_factory=list)
     snapshots: Tensors = field(default_factory=dict)
+    restarted: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from covidseg.device import Compute, choose_compute
 from covidseg.files import write_csv
 from covidseg.training.batches import training_batch
 from covidseg.training.description import ModelDescription
+from covidseg.training.guard import Guard, current_momentum
 from covidseg.training.loop import Loop, run_epochs
 from covidseg.training.network import build_network
 from covidseg.training.optimisers import NesterovSGD
@@ -36,7 +37,7 @@ from covidseg.training.weights import log_loaded_weights, save_model, weights_di
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ("epoch", "learning_rate", "loss", "validation_dice", "seconds")
+COLUMNS = ("epoch", "learning_rate", "momentum", "loss", "validation_dice", "seconds")
 
 
 @dataclass(frozen=True)
@@ -105,17 +106,17 @@ def _epochs(run: Run, network: nn.Module, compute: Compute, state: State) -> Pro
     """Load the data and run the remaining epochs."""
     training = run.training
     optimiser = NesterovSGD(network, momentum=training["momentum"], weight_decay=training["weight_decay"])
-    data = Data(
-        *(
-            load_cases(
-                folders,
-                labels=run.labels,
-                device=compute.device,
-                budget_gib=training["device_memory_gib"],
-            )
-            for folders in (run.cases, run.source_cases, run.validation)
-        )
-    )
+    groups = {"training": run.cases, "source": run.source_cases, "validation": run.validation}
+    budget = training["device_memory_gib"]
+    data = Data(*load_cases(groups, labels=run.labels, device=compute.device, budget_gib=budget))
+    guard = Guard(run, network, optimiser)
+
+    def finish(progress: Progress, means: dict[str, float]) -> LogRow:
+        row = _log_row(run, network, data.validation, compute, progress, means)
+        guard.check(data.cases, compute, progress)
+        network.train()
+        return row
+
     network.train()
     loop = Loop(
         epochs=training["epochs"],
@@ -123,7 +124,7 @@ def _epochs(run: Run, network: nn.Module, compute: Compute, state: State) -> Pro
         checkpoint_seconds=training["checkpoint_seconds"],
         device=compute.device,
         step=lambda progress: training_step(run, network, optimiser, data, compute, progress),
-        finish=lambda progress, means: _log_row(run, network, data.validation, compute, progress, means),
+        finish=finish,
         tensors=lambda: network_tensors(network, optimiser),
         restore=lambda tensors: restore_network(tensors, network, optimiser),
     )
@@ -148,6 +149,7 @@ def training_step(
     values["loss"].backward()
     for group in run.strategy.clipped_apart(network):
         nn.utils.clip_grad_norm_(group, training["gradient_clip"])
+    optimiser.momentum = current_momentum(training, progress)
     optimiser.step(run.schedule.learning_rate(training, progress.epoch))
     return values
 
@@ -165,11 +167,10 @@ def _log_row(
     rate, loss = run.schedule.learning_rate(training, progress.epoch), means.pop("loss")
     due = number % training["validation_every"] == 0 or number == training["epochs"]
     dice = validation_dice(run, network, validation, compute) if validation and due else math.nan
-    network.train()
     log.info(
         "epoch %d of %d: loss %.4f, validation Dice %.3f, learning rate %.5f, %.1f s",
         number, training["epochs"], loss, dice, rate, progress.seconds,
     )  # fmt: skip
     progress.snapshots |= run.strategy.snapshot(number, training["epochs"])
-    seconds = progress.seconds if run.timed else None
-    return dict(zip(COLUMNS, (progress.epoch, rate, loss, dice, seconds), strict=True)) | means
+    momentum, seconds = current_momentum(training, progress), progress.seconds if run.timed else None
+    return dict(zip(COLUMNS, (progress.epoch, rate, momentum, loss, dice, seconds), strict=True)) | means

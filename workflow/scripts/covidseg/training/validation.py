@@ -1,4 +1,6 @@
-"""The Dice of held-out cases during a training."""
+"""The Dice of held-out cases during a training, and whether a network finds anything at all."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -8,6 +10,8 @@ from covidseg.device import Compute
 from covidseg.training.patches import TrainingCase, cut_patch, patch_centre
 from covidseg.training.run import Run
 
+SEARCHED = 100  # patches: nnU-Net's 50 validation batches of two
+
 
 @torch.inference_mode()
 def validation_dice(run: Run, network: nn.Module, cases: list[TrainingCase], compute: Compute) -> float:
@@ -16,16 +20,31 @@ def validation_dice(run: Run, network: nn.Module, cases: list[TrainingCase], com
     The Dice of a class is computed from the voxels of all patches together. As in nnU-Net, this value serves
     to watch a training and not to choose a model.
     """
-    network.eval()
     overlap, total = np.zeros(run.classes - 1), np.zeros(run.classes - 1)
-    for index in range(run.training["validation_patches"]):
+    patches = run.training["validation_patches"]
+    for predicted, label in _predictions(run, network, cases, compute, patches):
+        for i in range(1, run.classes):
+            overlap[i - 1] += ((predicted == i) & (label == i)).sum().item()
+            total[i - 1] += ((predicted == i).sum() + (label == i).sum()).item()
+    return float(np.mean(2 * overlap / np.maximum(total, 1)))
+
+
+@torch.inference_mode()
+def finds_foreground(run: Run, network: nn.Module, cases: list[TrainingCase], compute: Compute) -> bool:
+    """Return whether the Dice of any foreground class is above 0, on up to 100 fixed patches of the cases."""
+    predictions = _predictions(run, network, cases, compute, SEARCHED)
+    return any(((predicted == label) & (label > 0)).any().item() for predicted, label in predictions)
+
+
+def _predictions(
+    run: Run, network: nn.Module, cases: list[TrainingCase], compute: Compute, patches: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield the predicted and the true classes (z, y, x) of patches; every second one is on foreground."""
+    network.eval()
+    for index in range(patches):
         generator = np.random.default_rng([run.seed, index])
         case = cases[index % len(cases)]
         centre = patch_centre(case, run.patch, foreground=index % 2 == 1, generator=generator)
         image, label = cut_patch(case, centre, run.patch, angle=0, scale=1, device=compute.device)
         with compute.autocast():
-            predicted = run.strategy.select(network(image[None, None]), [case.dataset])[0][0].argmax(0)
-        for i in range(1, run.classes):
-            overlap[i - 1] += ((predicted == i) & (label == i)).sum().item()
-            total[i - 1] += ((predicted == i).sum() + (label == i).sum()).item()
-    return float(np.mean(2 * overlap / np.maximum(total, 1)))
+            yield run.strategy.select(network(image[None, None]), [case.dataset])[0][0].argmax(0), label
