@@ -18,6 +18,7 @@ from covidseg.training.loop import Loop, run_epochs
 from covidseg.training.optimisers import Adam
 from covidseg.training.state import LogRow, Progress, State, Tensors, open_state
 from covidseg.training.weights import (
+    LoadedWeights,
     copy_weights,
     read_description,
     read_tensors,
@@ -86,7 +87,8 @@ def train_weakly(
         progress = _epochs(run, networks, optimisers, compute, kept)
         kept.lease.check()
         write_tensors(model, weights(networks))
-        write_description(model, replace(description, device=str(compute)))
+        counts = LoadedWeights.of(networks, loaded=[]).counts(networks)
+        write_description(model, replace(description, parameters=counts, device=str(compute)))
         write_csv(log_table, progress.rows)
         kept.finish(outputs)
 
