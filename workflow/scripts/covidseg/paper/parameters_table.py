@@ -24,8 +24,8 @@ PARTS = {
 WHOLE = "network"  # the part that stands for the whole network
 NUMBERS = ("parameters", "trained", "frozen", "loaded", "new")
 NOTE = (
-    "Numbers of parameters of the models of fold 0. Trained and frozen parameters add up to all parameters. So "
-    "do loaded parameters, which start from a pre-trained model, and new parameters, which start random. The "
+    "Numbers of parameters of the models of fold 0. Trained and frozen parameters add up to all parameters. "
+    "So do loaded parameters, which start from a pre-trained model, and new ones, which start random. The "
     "general encoder is the adapted encoder of wang2021 and wang2020."
 )
 
@@ -74,12 +74,19 @@ def parameter_rows(series: list[Series], counts: dict[str, dict[str, Counts]]) -
             rows.append(identity | {"part": WHOLE} | dict.fromkeys(NUMBERS, ""))
             continue
         parts = counts[one.experiment]
-        kinds = ("trained", "frozen", "loaded", "new")
-        whole = {kind: sum(part[kind] for part in parts.values()) for kind in kinds}
-        for part, numbers in {**parts, WHOLE: whole}.items():
+        for part, numbers in {**parts, WHOLE: _sum(parts)}.items():
             size = numbers["trained"] + numbers["frozen"]
-            rows.append(identity | {"part": part, "parameters": size} | numbers)
+            rows.append({**identity, "part": part, "parameters": size, **numbers})
     return rows
+
+
+def _sum(parts: dict[str, Counts]) -> Counts:
+    return {
+        "trained": sum(part["trained"] for part in parts.values()),
+        "frozen": sum(part["frozen"] for part in parts.values()),
+        "loaded": sum(part["loaded"] for part in parts.values()),
+        "new": sum(part["new"] for part in parts.values()),
+    }
 
 
 def whole_networks(rows: list[Row]) -> pd.DataFrame:

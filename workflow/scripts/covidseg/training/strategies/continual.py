@@ -24,7 +24,7 @@ class ContinualLearning(BodyFinetuning):
         done = used["first_epoch"] + used["epochs"]
         if done >= used["epoch_max"]:
             raise InputError(
-                f"{pretrained}: its schedule of {used['epoch_max']} epochs is used up, but continual learning "
-                "goes on with a schedule; start from pretrain-<source>-halfway"
+                f"{pretrained}: its schedule of {used['epoch_max']} epochs is used up; continual learning "
+                "continues a schedule, so start from pretrain-<source>-halfway"
             )
         return Schedule(done, done + training["epochs"])
