@@ -229,6 +229,8 @@ def test_the_log_says_that_the_heads_are_pretrained(pretrained, caplog):
 ENCODER, DECODER, HEAD = (36 + 4 + 8) + (864 + 8 + 16), (128 + 4) + (288 + 4 + 8), 8 + 2
 # With concatenation the transposed convolution takes twice the channels.
 WIDENED = 256 + 4
+# Selective Fusion: 8 to 2 channels, their norm, 2 to 16 channels; and a convolution of 8 to 8 channels.
+FUSION = 16 + 4 + 32 + (8 * 8 * 27 + 8 + 16)
 COUNTS = [  # strategy, options, part -> trained, frozen, loaded, new
     ("scratch", {}, {"encoder": (ENCODER, 0, 0, ENCODER), "decoder": (DECODER, 0, 0, DECODER), "head": (HEAD, 0, 0, HEAD)}),
     (
@@ -257,8 +259,7 @@ COUNTS = [  # strategy, options, part -> trained, frozen, loaded, new
         {
             "encoder": (ENCODER, 0, 0, ENCODER),
             "general_encoder": (0, ENCODER, ENCODER, 0),
-            # 8 to 2 channels, their norm, 2 to 16 channels; and a convolution of 8 to 8 channels.
-            "fusion": (n := 16 + 4 + 32 + (1728 + 8 + 16), 0, 0, n),
+            "fusion": (FUSION, 0, 0, FUSION),
             "decoder": (DECODER, 0, 0, DECODER),
             "head": (HEAD, 0, 0, HEAD),
         },
