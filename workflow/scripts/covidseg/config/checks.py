@@ -6,23 +6,25 @@ from typing import Any
 from covidseg.errors import InputError
 from covidseg.training.sections import Options
 
-# Former key -> what is to be written instead. A user's own configuration may still have the former key.
-RENAMED = {
-    "weak.setting": "'variant'; rename it",
-    "weak.settings": "'variants'; rename it",
-    "augmentation.noise.variance": "'sigma', a standard deviation; nnU-Net's range is [0, 0.1]",
+# Former key -> what the message says of it. A user's own configuration may still have the former key.
+FORMER = {
+    "weak.setting": "is now 'variant'; rename it",
+    "weak.settings": "is now 'variants'; rename it",
+    "augmentation.noise.variance": "is now 'sigma', a standard deviation; nnU-Net's range is [0, 0.1]",
+    "training.pretraining_schedule": "is no longer used; remove it (a strategy knows which pre-trained model "
+    "it starts from)",
 }
 
 
-def check_renamed(sections: Mapping[str, Any], name: str) -> None:
-    """Raise InputError for the first key that has been renamed; the message starts with `name`."""
-    for key, advice in RENAMED.items():
+def check_former(sections: Mapping[str, Any], name: str) -> None:
+    """Raise InputError for the first key of a former version; the message starts with `name`."""
+    for key, advice in FORMER.items():
         *parents, old = key.split(".")
         section: Any = sections
         for parent in parents:
             section = section.get(parent) if isinstance(section, dict) else None
         if isinstance(section, dict) and old in section:
-            raise InputError(f"{name}: {'.'.join(parents)}: {old!r} is now {advice}")
+            raise InputError(f"{name}: {'.'.join(parents)}: {old!r} {advice}")
 
 
 def check_options(

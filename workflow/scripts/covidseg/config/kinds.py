@@ -106,6 +106,21 @@ def _relations_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
     return {"relations": f"{model}/relations.safetensors", "log": f"{model}/log.csv"}
 
 
+def _models_shown(config: Configuration, artefact: ArtefactEntry) -> dict[str, str]:
+    """Return the experiments of an artefact that are run -> the folder of the experiment's models."""
+    found = config.experiments | config.localisers
+    return {one.experiment: found[one.experiment].model for one in config.series(artefact) if one.runs}
+
+
+def _parameters_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
+    models = dict.fromkeys(_models_shown(config, artefact).values())
+    return {"descriptions": [f"results/models/{model}/fold0/model.json" for model in models]}
+
+
+def _parameters_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    return {"series": _series(config, artefact), "models": _models_shown(config, artefact)}
+
+
 def _datasets_shown(config: Configuration, artefact: ArtefactEntry) -> list[str]:
     """Return the data sets that an artefact shows or describes, without the missing data sets."""
     return [name for group in artefact["datasets"].values() for name in group if name not in config.missing]
@@ -224,6 +239,15 @@ KINDS = {
         keys={"datasets": _ref("datasets")},
         inputs=_datasets_inputs,
         parameters=_datasets_parameters,
+        suffixes=PAGES,
+        keeps_rows=True,
+    ),
+    "parameters": Kind(
+        "parameters_table",
+        rule="count",
+        keys={"rows": _ref("models")},
+        inputs=_parameters_inputs,
+        parameters=_parameters_parameters,
         suffixes=PAGES,
         keeps_rows=True,
     ),

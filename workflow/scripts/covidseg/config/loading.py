@@ -9,7 +9,7 @@ import yaml
 from covidseg.archives.dataset import Datasets
 from covidseg.archives.origins import check_datasets
 from covidseg.config.artefacts import check_artefacts
-from covidseg.config.checks import check_renamed
+from covidseg.config.checks import check_former
 from covidseg.config.configuration import Configuration
 from covidseg.config.experiments import Experiment, expand_experiments
 from covidseg.config.kinds import with_kinds
@@ -33,7 +33,7 @@ def load_configuration(sections: dict[str, Any], name: str, folder: Path) -> Con
             values.
     """
     extended = extend(sections, Path(name))
-    check_renamed(extended, name)
+    check_former(extended, name)
     check_schema(extended, name, read_schema(folder / "schemas" / "config.schema.yaml"))
     return _load(cast("Sections", extended), name, folder)
 

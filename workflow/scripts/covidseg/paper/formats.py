@@ -15,7 +15,16 @@ from covidseg.paper.tables import TIME
 MISPRINTS = "Published numbers stand as printed; known misprints are listed in config/published_errata.md."
 # Shrinks a table that is too wide or too long for a page.
 SHRUNK = r"\begin{adjustbox}{max width=\textwidth, max totalheight=0.75\textheight}"
-WORDS = ("Method", "Source", "Fold", "Panel", "Metric", "Data set", "Labels")  # columns that contain words
+WORDS = (
+    "Method",
+    "Source",
+    "Fold",
+    "Panel",
+    "Metric",
+    "Data set",
+    "Labels",
+    "Part",
+)  # columns that contain words
 
 MARKDOWN = Markup(
     {"best": "**{}**", "second": "*{}*", "": "{}"},

@@ -83,8 +83,6 @@ class Training(TypedDict, total=False):
         batch: number of patches per iteration.
         learning_rate: learning rate of the first epoch.
         learning_rate_power: exponent of the polynomial decay.
-        pretraining_schedule: "both phases" or "own"; whether the learning rate falls to 0 over pre-training
-            and continual learning together, or over pre-training alone.
         momentum: Nesterov momentum.
         restart: when a training that finds no foreground starts again, and with which momentum.
         weight_decay: factor of the L2 penalty.
@@ -104,7 +102,6 @@ class Training(TypedDict, total=False):
     batch: int
     learning_rate: float
     learning_rate_power: float
-    pretraining_schedule: str
     momentum: float
     restart: Restart
     weight_decay: float
@@ -200,7 +197,8 @@ class TrainedExperiment(TypedDict):
         name: name of the experiment, and of the model's folder.
         strategy: key of STRATEGIES.
         train: the training data sets.
-        classes: output channel of the network -> region; channel 0 is the background.
+        classes: output channel of the network -> region, or "lesion of <data set>" where the lesions of each
+            data set are a class of their own; channel 0 is the background.
         watched: data sets whose held-out cases give the validation Dice during training.
         options: options of the strategy.
         source_datasets: data sets of the source; empty unless the strategy trains on them beside `train`.
