@@ -106,7 +106,8 @@ def test_truth_and_prediction_on_different_grids_are_refused(tmp_path, geometry,
 def score_row(experiment, fold, case, metric, value):
     return ScoreRow(
         experiment=experiment, paper="wang2021", strategy="s", source="none", fold=fold,
-        dataset="covid20", split="test", case=case, region="infection", metric=metric, value=value,
+        dataset="covid20", split="test", case=case, patient=case, region="infection", metric=metric,
+        value=value,
     )  # fmt: skip
 
 
@@ -130,8 +131,8 @@ def test_the_file_has_the_contract_s_columns_and_an_empty_cell_for_undefined(tmp
     row = score_row("scratch", 0, "a", "DSC", math.nan)
     write_csv(tmp_path / "x.csv", [row.to_csv()], columns=COLUMNS)
     header, row = (tmp_path / "x.csv").read_text().splitlines()
-    assert header == "experiment,paper,strategy,source,fold,dataset,split,case,region,metric,value"
-    assert row == "scratch,wang2021,s,none,0,covid20,test,a,infection,DSC,"
+    assert header == "experiment,paper,strategy,source,fold,dataset,split,case,patient,region,metric,value"
+    assert row == "scratch,wang2021,s,none,0,covid20,test,a,a,infection,DSC,"
 
 
 def test_time_is_the_median_epoch_and_its_case_the_device(tmp_path):
@@ -324,9 +325,9 @@ def test_files_name_the_configuration(scores, tmp_path, name):
     )
 
 
-def test_paired_tests_use_pairs_defined_in_both(scores):
+def test_paired_tests_count_patients_and_not_folds(scores):
     rows = comparison_rows(ROWS, ARTEFACT, scores)
-    assert rows["n"].tolist() == [5, 5]
+    assert rows["n"].tolist() == [3, 3]
     assert (rows["median_difference"] < 0).all()
 
 

@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from covidseg.evaluation.statistics import bootstrap_interval, holm, paired_tests, summarise
+from covidseg.evaluation.statistics import (
+    holm,
+    paired_tests,
+    patient_interval,
+    patient_means,
+    summarise,
+)
+
+BOOTSTRAP = {"resamples": 2000, "confidence": 0.95, "seed": 1}
 
 
 def test_summary_uses_the_sample_deviation():
@@ -25,14 +33,23 @@ def test_holm_by_hand():
     assert adjusted[2] == 1.0
 
 
-def test_bootstrap_interval_holds_the_mean_and_is_seeded():
-    values = np.random.default_rng(0).random(40)
-    low, high = bootstrap_interval(values, resamples=2000, confidence=0.95, seed=1)
-    assert low < values.mean() < high
-    standard_error = values.std(ddof=1) / math.sqrt(40)
-    assert high - low == pytest.approx(2 * 1.96 * standard_error, rel=0.15)
-    assert (low, high) == bootstrap_interval(values, resamples=2000, confidence=0.95, seed=1)
-    assert all(math.isnan(v) for v in bootstrap_interval(values[:1], resamples=200, confidence=0.9, seed=1))
+def scores_of(values):
+    """Return rows of scores: (patient, case, fold) -> value."""
+    return pd.DataFrame(
+        [(*key, value) for key, value in values.items()], columns=["patient", "case", "fold", "value"]
+    )
+
+
+def test_a_patient_s_mean_is_over_folds_and_scans_and_without_undefined_values():
+    scores = scores_of(
+        {
+            ("q", "q_1", "0"): 0.5, ("p", "p_1", "0"): 0.2, ("p", "p_1", "1"): 0.4, ("p", "p_2", "1"): 0.9,
+            ("q", "q_1", "1"): math.nan, ("r", "r_1", "0"): math.nan,
+        }
+    )  # fmt: skip
+    assert patient_means(scores).to_dict() == pytest.approx({"p": 0.5, "q": 0.5})
+    found = patient_interval(scores, **BOOTSTRAP)
+    assert (found.mean, found.n) == (pytest.approx((0.2 + 0.4 + 0.9 + 0.5) / 4), 2), "every value counts once"
 
 
 def test_wilcoxon_by_hand():

@@ -137,6 +137,7 @@ rule score_weak:
     params:
         code=code("score_weak"),
         localiser=scored_localiser,
+        patients=sliced_patients,
         threshold=config["weak"]["threshold"],
         threshold_range=config["weak"]["threshold_range"],
     message:

@@ -8,7 +8,7 @@ import pandas as pd
 from covidseg.evaluation.scoring import COLUMNS, ScoreRow
 from covidseg.files import write_csv
 from covidseg.job import job
-from covidseg.weak.evaluation import count_pixels, threshold_curve, weak_scores
+from covidseg.weak.evaluation import count_pixels, patient_of_slice, threshold_curve, weak_scores
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
@@ -26,8 +26,10 @@ if __name__ == "__main__":
             scores = weak_scores(
                 counts, names, threshold=params.threshold, limits=tuple(params.threshold_range)
             )
+            data = identity | {"dataset": dataset, "split": split}
+            patients = {name: patient_of_slice(params.patients[dataset], name) for name in names}
             rows += [
-                ScoreRow(**identity, dataset=dataset, split=split, case=case, metric=metric, value=value)
+                ScoreRow(**data, case=case, patient=patients.get(case, ""), metric=metric, value=value)
                 for case, metric, value in scores
             ]
             curves.append(threshold_curve(counts).assign(split=split))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
-from covidseg.evaluation.statistics import bootstrap_interval, paired_tests, summarise
+from covidseg.evaluation.statistics import paired_tests, patient_interval, patient_means, summarise
 
 SERIES = ["row", "source", "region", "split"]
 KEYS = ["row", "source", "fold", "region", "split", "metric", "unit"]
@@ -152,16 +152,12 @@ def interval_rows(
     found = []
     for one in (one for one in series if one.runs):
         for metric in _scored(artefact):
-            values = select(scores, one, metric)["value"] * (100 if artefact["unit"] == "percent" else 1)
-            low, high = bootstrap_interval(
-                values.dropna().to_numpy(),
-                resamples=resamples,
-                confidence=confidence,
-                seed=seed,
+            selected = select(scores, one, metric)
+            values = selected["value"] * (100 if artefact["unit"] == "percent" else 1)
+            interval = patient_interval(
+                selected.assign(value=values), resamples=resamples, confidence=confidence, seed=seed
             )
-            mean, _, count = summarise(values)
-            undefined = int(values.isna().sum())
-            found.append((*astuple(one)[:4], metric, mean, low, high, count, undefined))
+            found.append((*astuple(one)[:4], metric, *interval, int(values.isna().sum())))
     return pd.DataFrame(found, columns=[*SERIES, "metric", "mean", "low", "high", "n", "undefined"])
 
 
@@ -174,16 +170,11 @@ def comparison_rows(series: list[Series], artefact: ArtefactEntry, scores: pd.Da
     for region, split in dict.fromkeys((one.region, one.split) for one in series):
         compared = [one for one in series if one.runs and (one.region, one.split) == (region, split)]
         for metric in _scored(artefact):
-            samples = {one.experiment: _sample(select(scores, one, metric)) for one in compared}
+            samples = {one.experiment: patient_means(select(scores, one, metric)) for one in compared}
             panel = {"region": region, "split": split, "metric": metric}
             found += [panel | test for test in paired_tests(samples)]
     columns = ["region", "split", "metric", "a", "b", "n", "median_difference", "p", "p_holm"]
     return pd.DataFrame(found, columns=columns)
-
-
-def _sample(scores: pd.DataFrame) -> pd.Series:
-    """Return the values indexed by (fold, case), or by case if the scores come from one fold only."""
-    return scores.set_index(["fold", "case"] if scores.fold.nunique() > 1 else ["case"])["value"]
 
 
 def _scored(artefact: ArtefactEntry) -> list[str]:

@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from covidseg.archives.dataset import Dataset
+from covidseg.cases.splits import patient_of
+
 LEVELS = 1000  # heat 0 to 1 is stored as an integer from 0 to LEVELS; every integer is a threshold
 
 
@@ -54,6 +57,22 @@ def threshold_curve(counts: Counts) -> pd.DataFrame:
             "dice": np.nanmean(slice_dice(counts), axis=0),
         }
     )
+
+
+def patient_of_slice(dataset: Dataset, name: str) -> str:
+    """Return the patient of a slice, or what is known instead.
+
+    A slice of a volume is named <case>_<number> and has the patient of its case. The names of published
+    pictures do not tell the patient: a picture in a folder is named <scan>/<number> and has its scan, as in
+    CC-CCII; any other picture stands for itself.
+
+    Args:
+        dataset: entry of config/datasets.yaml, of which only `patient` is read; pictures have none.
+        name: name of the slice.
+    """
+    if "patient" in dataset:
+        return patient_of(dataset, name.rpartition("_")[0])
+    return name.rpartition("/")[0] or name
 
 
 def read_curve(path: Path, split: str) -> pd.DataFrame:
