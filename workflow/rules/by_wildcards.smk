@@ -58,7 +58,10 @@ def scored_localiser(wildcards):
 
 
 def sliced_patients(wildcards):
-    return {name: in_use.pick(CONFIG.datasets[name], "patient") for name in localised_on(wildcards)}
+    return {
+        name: in_use.pick(CONFIG.datasets[name], "patient")
+        for name in localised_on(wildcards)
+    }
 
 
 def slices_of(wildcards):
