@@ -12,10 +12,11 @@ from covidseg.config.series import Series
 from covidseg.evaluation.summary import read_scores
 from covidseg.paper.formats import HTML, LATEX, MARKDOWN, score_page, write_pages
 from covidseg.paper.layout import Printer, lay_out
-from covidseg.paper.tables import comparison_rows, devices_of, interval_rows, read_published, table_cells
+from covidseg.paper.tables import devices_of, read_published, table_cells
+from covidseg.paper.uncertainty import Bootstrap, comparison_rows, interval_rows
 
 PUBLISHED = ROOT / "config" / "published.csv"
-EVALUATION = {"resamples": 100, "confidence": 0.95}
+BOOTSTRAP = Bootstrap(resamples=100, confidence=0.95, seed=1, pixels={}, limits=(0.1, 0.4))
 ARTEFACT = {
     "title": "Four strategies & more",
     "panels": [{"region": "infection", "split": "test"}],
@@ -51,7 +52,7 @@ def make_scores(tmp_path, values, metric="DSC"):
 def make_table(scores, metric, markup, rows=ROWS, table="3", **changes):
     artefact = ARTEFACT | {"metrics": [metric]} | changes
     cells = table_cells(rows, artefact, scores, read_published(PUBLISHED, "wang2021", table))
-    intervals = interval_rows(rows, artefact, scores, **EVALUATION, seed=1)
+    intervals = interval_rows(rows, artefact, scores, BOOTSTRAP)
     return Printer.of(cells, intervals, markup).by_fold(metric)
 
 
@@ -118,8 +119,8 @@ def test_seconds_per_epoch(tmp_path):
     assert first.ours_mean.tolist() == pytest.approx([0.2, 0.4, 0.3])
     assert first.ours_std.isna().tolist() == [True, True, False]
     assert first.published_mean.tolist() == [224, 194, 206]
-    assert interval_rows(rows, artefact, scores, **EVALUATION, seed=1).empty
-    assert comparison_rows(rows, artefact, scores).empty
+    assert interval_rows(rows, artefact, scores, BOOTSTRAP).empty
+    assert comparison_rows(rows, artefact, scores, BOOTSTRAP).empty
     table = make_table(scores, "time", MARKDOWN, rows)
     assert table.columns.tolist() == ["Method", "Source", "Fold 0", "Fold 1", "Avg", "Ratio"]
     assert table["Fold 0"].tolist() == ["*0.200* [224]", "**0.120** [194]", "12.3 [–]"]
@@ -139,7 +140,7 @@ def test_times_that_the_configuration_leaves_out_are_said_to_be_left_out(tmp_pat
     assert set(times.status) == {"not timed"}
     assert times.ours_mean.isna().all()
     assert set(cells[cells.metric == "DSC"].status) == {"run"}
-    intervals = interval_rows(rows, artefact, scores, **EVALUATION, seed=1)
+    intervals = interval_rows(rows, artefact, scores, BOOTSTRAP)
     table = Printer.of(cells, intervals, MARKDOWN).by_fold("time")
     assert table["Fold 0"].tolist() == ["not timed [224]", "not timed [194]"]
     assert table["Avg"][0] == "not timed [206 ± 16]"
@@ -158,7 +159,7 @@ def test_the_three_formats_hold_the_same_and_escape_names(tmp_path):
     scores = pd.concat([make_scores(tmp_path, DSC), make_scores(tmp_path, TIMES, "time")])
     artefact = ARTEFACT | {"metrics": ["DSC", "time"]}
     cells = table_cells(ROWS, artefact, scores, read_published(PUBLISHED, "wang2021", "3"))
-    intervals = interval_rows(ROWS, artefact, scores, **EVALUATION, seed=1)
+    intervals = interval_rows(ROWS, artefact, scores, BOOTSTRAP)
     page = partial(
         score_page,
         artefact,
@@ -192,7 +193,7 @@ def test_numbers_keep_their_sign_and_their_zeros(tmp_path):
     scores = make_scores(tmp_path, {"scratch": [[0.683]]})
     artefact = ARTEFACT | {"folds": "average"}
     cells = table_cells(ROWS[:1], artefact, scores, read_published(PUBLISHED, "wang2021", "3"))
-    intervals = interval_rows(ROWS[:1], artefact, scores, **EVALUATION, seed=1)
+    intervals = interval_rows(ROWS[:1], artefact, scores, BOOTSTRAP)
     page = partial(
         score_page,
         artefact,
@@ -246,7 +247,7 @@ def test_one_column_a_panel_and_metric_and_one_row_a_method_and_fold():
     scores = panel_scores(PANEL_SCORES)
     published = read_published(PUBLISHED, "ma2021", "IX")
     cells = table_cells(PANEL_SERIES, PANELS, scores, published)
-    intervals = interval_rows(PANEL_SERIES, PANELS, scores, **EVALUATION, seed=1)
+    intervals = interval_rows(PANEL_SERIES, PANELS, scores, BOOTSTRAP)
     tables = lay_out(Printer.of(cells, intervals, MARKDOWN), PANELS)
     assert list(tables) == ["DSC and Recall", "Sensitivity", "Averages"]
     table = tables["DSC and Recall"]
@@ -264,7 +265,7 @@ def test_one_column_a_panel_and_metric_and_one_row_a_method_and_fold():
     averages = tables["Averages"]
     assert averages["Panel"].tolist() == ["Left lung (test)"] * 3 + ["Infection (MosMed)"] * 6
     first = averages.iloc[3]
-    assert (first["Metric"], first["n"]) == ("DSC", 4)
+    assert (first["Metric"], first["n"]) == ("DSC", 2)
     assert first["Avg"] == "*50.0 ± 25.8* [58.8 ± 20.6]"
     assert first["Difference"] == "-8.8"
     assert [20 <= float(part) <= 80 for part in first["CI"].split(" to ")] == [True, True]
@@ -284,18 +285,20 @@ def test_recall_is_sensitivity_under_its_other_name():
 
 def test_a_model_without_folds_is_compared_by_patient_as_well():
     """Means over folds 0.4 and 0.6, against the one model's 0.3 and 0.9."""
-    tests = comparison_rows(PANEL_SERIES, PANELS | {"metrics": ["DSC"]}, panel_scores(PANEL_SCORES))
+    tests = comparison_rows(
+        PANEL_SERIES, PANELS | {"metrics": ["DSC"]}, panel_scores(PANEL_SCORES), BOOTSTRAP
+    )
     assert len(tests) == 1, "within a panel, and the lungs have one method"
     row = tests.iloc[0]
     assert (row.region, row.split, row.a, row.b, row.n) == ("infection", "mosmed", "scratch", "task2-msd", 2)
-    assert row.median_difference == pytest.approx(-0.1)
+    assert (row.difference, row.median_difference) == pytest.approx((-10, -10)), "per cent"
 
 
 @pytest.mark.parametrize("suffix", ["md", "tex", "html"])
 def test_panels_stand_above_their_metrics_in_every_format(tmp_path, suffix):
     scores = panel_scores(PANEL_SCORES)
     cells = table_cells(PANEL_SERIES, PANELS, scores, read_published(PUBLISHED, "ma2021", "IX"))
-    intervals = interval_rows(PANEL_SERIES, PANELS, scores, **EVALUATION, seed=1)
+    intervals = interval_rows(PANEL_SERIES, PANELS, scores, BOOTSTRAP)
     page = partial(
         score_page,
         PANELS,
