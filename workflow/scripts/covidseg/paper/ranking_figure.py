@@ -32,6 +32,7 @@ def make(artefact: Artefact) -> None:
         ranking_rows(series, artefact.entry, read_scores(artefact.input("scores")), bootstrap),
         artefact.entry,
         bootstrap,
+        sources=list(dict.fromkeys(one.source for one in series if one.runs)),
         config_name=artefact.config_name,
         remarks=artefact.remarks,
     )
@@ -43,6 +44,7 @@ def draw_rankings(
     artefact: ArtefactEntry,
     bootstrap: Bootstrap,
     *,
+    sources: list[str],
     config_name: str,
     remarks: list[str],
 ) -> plt.Figure:
@@ -52,6 +54,7 @@ def draw_rankings(
         ranks: table as returned by `ranking_rows`.
         artefact: entry of artefacts.yaml.
         bootstrap: how the patients were resampled.
+        sources: the sources of all methods, in the order of their colours, which are those of the violins.
         config_name: name of the configuration.
         remarks: sentences to print below the figure.
     """
@@ -64,7 +67,6 @@ def draw_rankings(
     metrics = artefact["metrics"]
     heights = [len(part) / len(metrics) for part in panels.values()]
     width = 3.4 + LETTER * max(map(len, ranks["name"]), default=0)
-    sources = list(dict.fromkeys(ranks["source"]))
     colours = dict(zip(sources, sns.color_palette("colorblind", len(sources)), strict=True))
     figure, axes = plt.subplots(
         max(1, len(panels)),
