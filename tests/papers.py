@@ -28,11 +28,14 @@ WEAK_MODELS = (
 )  # fmt: skip
 LOCALISERS = (*WEAK_MODELS, "cam", "grad-cam")
 ARTEFACTS = {
-    "wang2021": ("table1", "table2", "table3", "figure2", "figure3", "violin", "parameters"),
-    "wang2020": ("table1", "table2", "table3", "figure2", "figure3", "violin", "parameters"),
-    "zhang2021": ("table2", "table3", "figure3", "figure4", "figure5", "violin", "parameters"),
-    "ma2021": ("datasets", *(f"table{number}" for number in range(4, 11)), "figure1", "figure3", "figure4", "figure5"),
-    "yang2021": ("numbers", "figure2", "figure3", "figure4"),
+    "wang2021": ("table1", "table2", "table3", "figure2", "figure3", "violin", "parameters", "ranking"),
+    "wang2020": ("table1", "table2", "table3", "figure2", "figure3", "violin", "parameters", "ranking"),
+    "zhang2021": ("table2", "table3", "figure3", "figure4", "figure5", "violin", "parameters", "ranking"),
+    "ma2021": (
+        *("datasets", *(f"table{number}" for number in range(4, 11))),
+        *("figure1", "figure3", "figure4", "figure5", "ranking"),
+    ),
+    "yang2021": ("numbers", "figure2", "figure3", "figure4", "ranking"),
 }  # fmt: skip
 # What a row of a table or a column of a figure can stand for.
 SHOWN = {
