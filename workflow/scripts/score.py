@@ -27,6 +27,7 @@ if __name__ == "__main__":
                 regions=snakemake.params.regions[dataset],
                 classes=experiment["labels"][dataset],
                 tolerance_mm=snakemake.params.tolerance_mm,
+                lesions=snakemake.params.lesions,
             )
             rows += [
                 ScoreRow(**identity, dataset=dataset, split=split, **score._asdict()) for score in scores
