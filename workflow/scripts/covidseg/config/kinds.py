@@ -80,6 +80,10 @@ def _table_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[st
     }
 
 
+def _volumes_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    return _table_parameters(config, artefact) | {"lesions": config.sections["evaluation"]["lesions"]}
+
+
 def _visual_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
     columns = config.predictions(artefact).values()
     experiments = dict.fromkeys(place["experiment"] for places in columns for place in places.values())
@@ -174,6 +178,28 @@ KINDS = {
         suffixes=(*PAGES, "_intervals.csv", "_tests.csv"),
         optional=("folds",),
         keeps_rows=True,
+    ),
+    "volumes": Kind(
+        "volumes_table",
+        rule="volumes",
+        keys={
+            "rows": _ref("models"),
+            "panels": _ref("panels"),
+            "metrics": _ref("lesion_metrics"),
+            "unit": {"enum": ["fraction", "percent"]},
+        },
+        inputs=_scores,
+        parameters=_volumes_parameters,
+        suffixes=(*PAGES, "_intervals.csv", "_tests.csv"),
+        keeps_rows=True,
+    ),
+    "bland_altman": Kind(
+        "bland_altman",
+        rule="bland_altman",
+        keys={"rows": _ref("models"), "panels": _ref("panels")},
+        inputs=_scores,
+        parameters=lambda config, artefact: {"series": _series(config, artefact)},
+        suffixes=(*PICTURES, ".csv"),
     ),
     "violin": Kind(
         "violin",

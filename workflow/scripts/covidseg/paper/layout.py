@@ -9,11 +9,17 @@ import numpy as np
 import pandas as pd
 
 from covidseg.config.entries import ArtefactEntry
+from covidseg.paper.measures import measure_of
 from covidseg.paper.tables import NOT_RUN, NOT_TIMED, SERIES, TIME
 from covidseg.regions import TITLES
 
-DIGITS = {"fraction": 3, "percent": 1}  # number of decimals if the paper prints no number of a metric
-FEWEST = {"fraction": 2, "percent": 1}  # smallest number of decimals
+DIGITS = {
+    "fraction": 3,
+    "percent": 1,
+    "mL": 1,
+}  # number of decimals if the paper prints no number of a metric
+FEWEST = {"fraction": 2, "percent": 1, "mL": 1}  # smallest number of decimals
+RANKED = {"lower": 1.0, "higher": -1.0, None: np.nan}  # which values are better -> sign of the ranked values
 HEADINGS = {
     TIME: "Seconds per training epoch",
     "DSC_lower_bound": "Lowest mean DSC over the range of thresholds",
@@ -99,7 +105,7 @@ class Printer:
             if metric == TIME:
                 line["Ratio"] = self.markup.cell.format(*_ratios(average, averages.iloc[0]))
             else:
-                line |= self._beyond_the_paper(average)
+                line |= self.beyond_the_paper(average)
             lines.append(line)
         return pd.DataFrame(lines).fillna("–")
 
@@ -133,12 +139,12 @@ class Printer:
                 "Panel": panel_title(average.region, average.split),
                 "Metric": SHORT.get(average.metric, average.metric),
                 "Avg": self.markup.cell.format(average.ours, average.published),
-                **self._beyond_the_paper(average),
+                **self.beyond_the_paper(average),
             }
             for _, average in averages.iterrows()
         )
 
-    def _beyond_the_paper(self, average: pd.Series) -> dict[str, str | int]:
+    def beyond_the_paper(self, average: pd.Series) -> dict[str, str | int]:
         """Return the columns that no paper prints: difference, confidence interval and number of cases.
 
         Args:
@@ -188,7 +194,8 @@ def _decimals(part: pd.DataFrame) -> int | None:
 def _marks(cells: pd.DataFrame, decimals: dict[str, int | None]) -> list[str]:
     """Return "best", "second" or "" per cell, in a comparison of our means within each column.
 
-    Means that are equal as printed have the same mark. A column with a single mean has no marks.
+    Means that are equal as printed have the same mark. A column with a single mean has no marks, nor has a
+    metric of which no value is better.
 
     Args:
         cells: table as returned by `table_cells`.
@@ -199,7 +206,8 @@ def _marks(cells: pd.DataFrame, decimals: dict[str, int | None]) -> list[str]:
         for mean, metric in zip(cells.ours_mean, cells.metric, strict=True)
     ]
     values = pd.to_numeric(pd.Series(texts, cells.index), errors="coerce")
-    values = values.where(cells.metric == TIME, -values)  # rank 1: the fewest seconds or the highest score
+    # Rank 1: the fewest seconds, the smallest error or the highest score. Other metrics get no mark.
+    values = values * [RANKED[measure_of(metric).better] for metric in cells.metric]
     column = values.groupby([cells[key] for key in ("fold", "region", "split", "metric")])
     marks = column.rank(method="dense").map({1: "best", 2: "second"})
     return marks.where(column.transform("count") > 1).fillna("").tolist()

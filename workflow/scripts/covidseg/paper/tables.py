@@ -10,6 +10,7 @@ import pandas as pd
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
 from covidseg.evaluation.statistics import bootstrap_interval, paired_tests, summarise
+from covidseg.paper.measures import measure_of
 
 SERIES = ["row", "source", "region", "split"]
 KEYS = ["row", "source", "fold", "region", "split", "metric", "unit"]
@@ -81,16 +82,23 @@ def table_cells(
     cells = []
     for one in series:
         for metric in artefact["metrics"]:
-            unit = "seconds" if metric == TIME else artefact["unit"]
+            unit = unit_of(metric, artefact)
             found = select(scores, one, metric) if one.runs else scores.iloc[:0]
             status = _status(one, metric, found)
             for fold, values in _by_fold(one, found, artefact):
                 key = (one.row, one.source, fold, one.region, one.split, metric, unit)
-                percent = 100 if unit == "percent" else 1
-                cells.append(
-                    (*key, *_beside_published(percent * values, key, published), status, one.left_out)
-                )
+                values = _in_unit(values, unit)
+                cells.append((*key, *_beside_published(values, key, published), status, one.left_out))
     return pd.DataFrame(cells, columns=COLUMNS)
+
+
+def unit_of(metric: str, artefact: ArtefactEntry) -> str:
+    """Return the unit in which a table prints a metric."""
+    return measure_of(metric).unit or artefact["unit"]
+
+
+def _in_unit(values: pd.Series, unit: str) -> pd.Series:
+    return values * 100 if unit == "percent" else values
 
 
 def _status(one: Series, metric: str, found: pd.DataFrame) -> str:
@@ -152,7 +160,7 @@ def interval_rows(
     found = []
     for one in (one for one in series if one.runs):
         for metric in _scored(artefact):
-            values = select(scores, one, metric)["value"] * (100 if artefact["unit"] == "percent" else 1)
+            values = _in_unit(select(scores, one, metric)["value"], unit_of(metric, artefact))
             low, high = bootstrap_interval(
                 values.dropna().to_numpy(),
                 resamples=resamples,
@@ -173,7 +181,7 @@ def comparison_rows(series: list[Series], artefact: ArtefactEntry, scores: pd.Da
     found = []
     for region, split in dict.fromkeys((one.region, one.split) for one in series):
         compared = [one for one in series if one.runs and (one.region, one.split) == (region, split)]
-        for metric in _scored(artefact):
+        for metric in (name for name in _scored(artefact) if measure_of(name).better):
             samples = {one.experiment: _sample(select(scores, one, metric)) for one in compared}
             panel = {"region": region, "split": split, "metric": metric}
             found += [panel | test for test in paired_tests(samples)]
