@@ -179,28 +179,6 @@ KINDS = {
         optional=("folds",),
         keeps_rows=True,
     ),
-    "volumes": Kind(
-        "volumes_table",
-        rule="volumes",
-        keys={
-            "rows": _ref("models"),
-            "panels": _ref("panels"),
-            "metrics": _ref("lesion_metrics"),
-            "unit": {"enum": ["fraction", "percent"]},
-        },
-        inputs=_scores,
-        parameters=_volumes_parameters,
-        suffixes=(*PAGES, "_intervals.csv", "_tests.csv"),
-        keeps_rows=True,
-    ),
-    "bland_altman": Kind(
-        "bland_altman",
-        rule="bland_altman",
-        keys={"rows": _ref("models"), "panels": _ref("panels")},
-        inputs=_scores,
-        parameters=lambda config, artefact: {"series": _series(config, artefact)},
-        suffixes=(*PICTURES, ".csv"),
-    ),
     "violin": Kind(
         "violin",
         rule="violin",
@@ -272,6 +250,28 @@ KINDS = {
         keys={"localisers": _ref("localisers"), "split": _ref("split")},
         inputs=_curves,
         parameters=lambda config, artefact: {"limits": config.sections["weak"]["threshold_range"]},
+    ),
+    "volumes": Kind(
+        "volumes_table",
+        rule="volumes",
+        keys={
+            "rows": _ref("models"),
+            "panels": _ref("panels"),
+            "metrics": _ref("lesion_metrics"),
+            "unit": {"enum": ["fraction", "percent"]},
+        },
+        inputs=_scores,
+        parameters=_volumes_parameters,
+        suffixes=(*PAGES, "_intervals.csv", "_tests.csv"),
+        keeps_rows=True,
+    ),
+    "bland_altman": Kind(
+        "bland_altman",
+        rule="bland_altman",
+        keys={"rows": _ref("models"), "panels": _ref("panels")},
+        inputs=_scores,
+        parameters=lambda config, artefact: {"series": _series(config, artefact)},
+        suffixes=(*PICTURES, ".csv"),
     ),
 }
 
