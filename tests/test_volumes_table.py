@@ -58,36 +58,37 @@ def write_scores(folder, panels=(("infection", "test"),)):
     return folder / "scores.csv"
 
 
-def make_page(folder, series=SERIES, entry=ENTRY, **scored):
-    entry, scores = entry | {"folds": "average"}, read_scores(write_scores(folder, **scored))
-    cells = table_cells(series, entry, scores, published=pd.DataFrame())
-    intervals = interval_rows(series, entry, scores, resamples=100, confidence=0.95, seed=1)
+def make_page(folder):
+    entry, scores = ENTRY | {"folds": "average"}, read_scores(write_scores(folder))
+    cells = table_cells(SERIES, entry, scores, published=pd.DataFrame())
+    intervals = interval_rows(SERIES, entry, scores, resamples=100, confidence=0.95, seed=1)
     return volumes_page(cells, intervals, ["Above.", "Below."], MARKDOWN)
 
 
 def test_volumes_stand_in_ml_and_shares_in_the_tables_unit(tmp_path):
     _, tables = make_page(tmp_path)
-    (table,) = tables.values()
-    assert table.columns.tolist() == [
-        "Method", "Source", "n", "Truth, mL", "Error, mL", "Absolute error, mL", "Relative error", "Lesion F1",
+    assert list(tables) == ["Volumes: Infection (test)", "Lesions: Infection (test)"]
+    volumes, lesions = tables.values()
+    assert volumes.columns.tolist() == [
+        "Method", "Source", "n", "Truth, mL", "Error, mL", "Absolute error, mL", "Relative error",
     ]  # fmt: skip
-    ours = table.map(lambda text: str(text).split(" [")[0])
+    assert lesions.columns.tolist() == ["Method", "Source", "n", "Lesion F1"]
+    ours = volumes.map(lambda text: str(text).split(" [")[0])
     assert ours["Truth, mL"].tolist() == ["20.0 ± 14.1", "20.0 ± 14.1", "not run"]
     assert ours["Error, mL"].tolist() == ["-2.0 ± 1.4", "2.0 ± 9.9", "not run"]
     assert ours["Relative error"].tolist() == ["-10.0 ± 0.0", "-10.0 ± 56.6", "not run"]
-    assert table["n"].tolist() == [2, 2, "not run"]
-    low, high = (float(part) for part in table["Truth, mL"][0].split("[")[1].rstrip("]").split(" to "))
+    assert volumes["n"].tolist() == [2, 2, "not run"]
+    low, high = (float(part) for part in volumes["Truth, mL"][0].split("[")[1].rstrip("]").split(" to "))
     assert 0 < low < 20 < high
 
 
 def test_the_smallest_error_and_the_highest_f1_are_best_and_volumes_have_no_mark(tmp_path):
     _, tables = make_page(tmp_path)
-    (table,) = tables.values()
-    marks = table.map(lambda text: str(text).count("*"))
-    assert marks["Absolute error, mL"].tolist() == [4, 2, 0], "2 mL in bold, 7 mL in italics"
-    assert marks["Lesion F1"].tolist() == [2, 4, 0]
+    volumes, lesions = (table.map(lambda text: str(text).count("*")) for table in tables.values())
+    assert volumes["Absolute error, mL"].tolist() == [4, 2, 0], "2 mL in bold, 7 mL in italics"
+    assert lesions["Lesion F1"].tolist() == [2, 4, 0]
     for column in ("Truth, mL", "Error, mL", "Relative error"):
-        assert marks[column].tolist() == [0, 0, 0]
+        assert volumes[column].tolist() == [0, 0, 0]
 
 
 def test_a_metric_that_no_case_has_is_named_below_the_table(tmp_path):
@@ -96,12 +97,32 @@ def test_a_metric_that_no_case_has_is_named_below_the_table(tmp_path):
     assert notes[1:] == ["Below.", "No case has a value of: False positives, mL."]
 
 
-def test_several_panels_have_a_row_each(tmp_path):
+def test_every_panel_has_its_tables_with_the_columns_that_it_has_values_of(tmp_path):
+    """Only the first panel has a share of the lungs."""
     panels = [("infection", "test"), ("infection", "mosmed")]
-    series = [Series("A", "none", *panel, "a") for panel in panels]
-    _, tables = make_page(tmp_path, series, panels=panels)
-    (table,) = tables.values()
-    assert table["Panel"].tolist() == ["Infection (test)", "Infection (MosMed)"]
+    path = write_scores(tmp_path, panels)
+    share = pd.DataFrame([{"experiment": "a", "fold": "0", "case": "x", "patient": "x", "region": "infection",
+                           "split": "test", "metric": "lung_share_truth", "value": 0.1}])  # fmt: skip
+    pd.concat([pd.read_csv(path), share]).to_csv(path, index=False)
+    series = [Series(row, "none", *panel, row.lower()) for row in "AB" for panel in panels]
+    entry = ENTRY | {"metrics": ["volume_truth_mL", "lung_share_truth", "lesion_F1"], "folds": "average"}
+    scores = read_scores(path)
+    cells = table_cells(series, entry, scores, published=pd.DataFrame())
+    intervals = interval_rows(series, entry, scores, resamples=100, confidence=0.95, seed=1)
+    _, tables = volumes_page(cells, intervals, ["Above."], MARKDOWN)
+    titles = [
+        f"{name}: Infection ({split})" for split in ("test", "MosMed") for name in ("Volumes", "Lesions")
+    ]
+    assert list(tables) == titles
+    columns = [table.columns.tolist()[3:] for table in tables.values()]
+    assert columns == [
+        ["Truth, mL", "Share of the lungs, truth"],
+        ["Lesion F1"],
+        ["Truth, mL"],
+        ["Lesion F1"],
+    ]
+    assert tables[titles[0]]["Share of the lungs, truth"].tolist()[1] == "–"
+    assert tables[titles[0]]["Method"].tolist() == ["A", "B"]
 
 
 def test_only_metrics_with_better_values_are_tested(tmp_path):

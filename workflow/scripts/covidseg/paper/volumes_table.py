@@ -36,43 +36,55 @@ def make(artefact: Artefact) -> None:
 
 
 def volumes_page(cells: pd.DataFrame, intervals: pd.DataFrame, notes: list[str], markup: Markup) -> Page:
-    """Return the notes and the table, without the columns of metrics that no case has a value of.
+    """Return the notes and, per panel, a table of volumes and a table of lesions.
+
+    A metric that no case of a panel has a value of has no column there.
 
     Args:
         cells: table as returned by `table_cells`.
         intervals: table as returned by `interval_rows`.
-        notes: sentences above and below the table.
+        notes: sentences above and below the tables.
         markup: templates of the format.
     """
-    valued = cells.groupby("metric")["ours_mean"].transform("count") > 0
-    empty = [measure_of(metric).heading or metric for metric in cells[~valued].metric.unique()]
-    if empty:
-        notes = [*notes, f"No case has a value of: {'; '.join(empty)}."]
     first, *others = notes
-    first = f"{first} {markup.legend} of the means in the column, where one value is better than another."
-    printer = Printer.of(cells[valued], intervals, markup)
-    return [first, *others], {"Average of all folds": by_metric(printer)}
+    first += f" {markup.legend} of the means in the column, where one value is better than another."
+    defined = cells.groupby("metric", sort=False)["n"].sum()
+    empty = [heading(str(metric)) for metric in defined.index[defined == 0]]
+    if empty:
+        others.append(f"No case has a value of: {'; '.join(empty)}.")
+    printer = Printer.of(cells, intervals, markup)
+    tables = {}
+    for (region, split), panel in printer.cells.groupby(["region", "split"], sort=False):
+        valued = panel[panel.groupby("metric")["n"].transform("any")]
+        lesions = valued.metric.str.startswith("lesion_")
+        for title, part in (("Volumes", valued[~lesions]), ("Lesions", valued[lesions])):
+            if len(part):
+                tables[f"{title}: {panel_title(str(region), str(split))}"] = by_metric(part, printer)
+    return [first, *others], tables
 
 
-def by_metric(printer: Printer) -> pd.DataFrame:
-    """Return a table with one row per method, source and panel, and one column per metric.
+def by_metric(cells: pd.DataFrame, printer: Printer) -> pd.DataFrame:
+    """Return a table with one row per method and source, and one column per metric.
 
-    A cell is our mean ± standard deviation and, in brackets, the confidence interval of the mean. The column
-    "Panel" is left out if there is only one panel.
+    A cell is our mean ± standard deviation and, in brackets, the confidence interval of the mean.
+
+    Args:
+        cells: the part of the printer's cells to print.
+        printer: the cells with the texts, and the intervals.
     """
-    cells = printer.cells
-    panels = cells[["region", "split"]].drop_duplicates()
-    lines: dict[tuple[str, ...], dict[str, str | int]] = {}
+    lines: dict[tuple[str, str], dict[str, str | int]] = {}
     for _, cell in cells.iterrows():
-        panel = {"Panel": panel_title(cell.region, cell.split)} if len(panels) > 1 else {}
-        key = (cell.row, cell.source, cell.region, cell.split)
-        line = lines.setdefault(key, {"Method": cell.row, "Source": cell.source, **panel})
+        line = lines.setdefault((cell.row, cell.source), {"Method": cell.row, "Source": cell.source})
         beyond = printer.beyond_the_paper(cell)
         line.setdefault("n", beyond["n"])
-        both = cell.ours, beyond["CI"]
-        text = printer.markup.cell.format(*both) if cell.n else cell.ours
-        line[measure_of(cell.metric).heading or cell.metric] = text
+        text = printer.markup.cell.format(cell.ours, beyond["CI"]) if cell.n else cell.ours
+        line[heading(cell.metric)] = text
     return pd.DataFrame(lines.values()).fillna("–")
+
+
+def heading(metric: str) -> str:
+    """Return the heading of a metric's column."""
+    return measure_of(metric).heading or metric
 
 
 def _note(artefact: Artefact) -> str:
@@ -81,7 +93,7 @@ def _note(artefact: Artefact) -> str:
         f"Configuration: {artefact.config_name}. Each cell: mean ± standard deviation over the cases of all "
         f"folds [{parameters['confidence']:.0%} bootstrap interval of the mean, which resamples patients]; n "
         "is the number of patients. Error is prediction minus truth; the relative error is divided by the "
-        f"truth. Values without a unit: {artefact.own('unit')}."
+        f"truth, so that a small truth makes it large. Values without a unit: {artefact.own('unit')}."
     )
     if parameters["phantom"]:
         note += " The data are phantoms, so the volumes are no patients' volumes."
