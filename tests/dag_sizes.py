@@ -32,6 +32,7 @@ ARTEFACTS = {
     "violin": 4,  # all papers but yang2021
     "volumes": 4,
     "bland_altman": 4,
+    "ranking": 5,  # all papers
     "visual": 2 * 2 + 1 + 2,  # two of both wang, Figure 3 of zhang2021, Figures 3 and 5 of ma2021
     "relations": 2,  # Figures 4 and 5 of zhang2021
     "examples": 1,  # Figure 1 of ma2021

@@ -28,14 +28,17 @@ WEAK_MODELS = (
 )  # fmt: skip
 LOCALISERS = (*WEAK_MODELS, "cam", "grad-cam")
 ARTEFACTS = {
-    "wang2021": ("table1", "table2", "table3", "figure2", "figure3", "violin", "volumes", "agreement"),
-    "wang2020": ("table1", "table2", "table3", "figure2", "figure3", "violin", "volumes", "agreement"),
-    "zhang2021": ("table2", "table3", "figure3", "figure4", "figure5", "violin", "volumes", "agreement"),
-    "ma2021": (
-        "datasets", *(f"table{number}" for number in range(4, 11)), "figure1", "figure3", "figure4", "figure5",
-        "volumes", "agreement",
+    "wang2021": ("table1", "table2", "table3", "figure2", "figure3", "violin", "volumes", "agreement", "ranking"),
+    "wang2020": ("table1", "table2", "table3", "figure2", "figure3", "violin", "volumes", "agreement", "ranking"),
+    "zhang2021": (
+        *("table2", "table3", "figure3", "figure4", "figure5"),
+        *("violin", "volumes", "agreement", "ranking"),
     ),
-    "yang2021": ("numbers", "figure2", "figure3", "figure4"),
+    "ma2021": (
+        *("datasets", *(f"table{number}" for number in range(4, 11))),
+        *("figure1", "figure3", "figure4", "figure5", "volumes", "agreement", "ranking"),
+    ),
+    "yang2021": ("numbers", "figure2", "figure3", "figure4", "ranking"),
 }  # fmt: skip
 # What a row of a table or a column of a figure can stand for.
 SHOWN = {

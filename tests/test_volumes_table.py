@@ -13,7 +13,8 @@ from covidseg.evaluation.summary import read_scores
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.formats import MARKDOWN
 from covidseg.paper.measures import MEASURES, measure_of
-from covidseg.paper.tables import comparison_rows, interval_rows, table_cells
+from covidseg.paper.tables import table_cells
+from covidseg.paper.uncertainty import Bootstrap, comparison_rows, interval_rows
 from covidseg.paper.volumes_table import describe_rule, make, volumes_page
 
 SERIES = [
@@ -32,6 +33,7 @@ ENTRY = {
     "metrics": METRICS,
     "unit": "percent",
 }
+BOOTSTRAP = Bootstrap(resamples=100, confidence=0.95, seed=1, pixels={}, limits=(0.1, 0.4))
 # Metric -> values of two cases by experiment.
 VALUES = {
     "volume_truth_mL": {"a": (10, 30), "b": (10, 30)},
@@ -61,7 +63,7 @@ def write_scores(folder, panels=(("infection", "test"),)):
 def make_page(folder):
     entry, scores = ENTRY | {"folds": "average"}, read_scores(write_scores(folder))
     cells = table_cells(SERIES, entry, scores, published=pd.DataFrame())
-    intervals = interval_rows(SERIES, entry, scores, resamples=100, confidence=0.95, seed=1)
+    intervals = interval_rows(SERIES, entry, scores, BOOTSTRAP)
     return volumes_page(cells, intervals, ["Above.", "Below."], MARKDOWN)
 
 
@@ -108,7 +110,7 @@ def test_every_panel_has_its_tables_with_the_columns_that_it_has_values_of(tmp_p
     entry = ENTRY | {"metrics": ["volume_truth_mL", "lung_share_truth", "lesion_F1"], "folds": "average"}
     scores = read_scores(path)
     cells = table_cells(series, entry, scores, published=pd.DataFrame())
-    intervals = interval_rows(series, entry, scores, resamples=100, confidence=0.95, seed=1)
+    intervals = interval_rows(series, entry, scores, BOOTSTRAP)
     _, tables = volumes_page(cells, intervals, ["Above."], MARKDOWN)
     titles = [
         f"{name}: Infection ({split})" for split in ("test", "MosMed") for name in ("Volumes", "Lesions")
@@ -126,7 +128,7 @@ def test_every_panel_has_its_tables_with_the_columns_that_it_has_values_of(tmp_p
 
 
 def test_only_metrics_with_better_values_are_tested(tmp_path):
-    tests = comparison_rows(SERIES, ENTRY, read_scores(write_scores(tmp_path)))
+    tests = comparison_rows(SERIES, ENTRY, read_scores(write_scores(tmp_path)), BOOTSTRAP)
     assert tests["metric"].tolist() == ["volume_error_absolute_mL", "volume_false_positive_mL", "lesion_F1"]
     assert tests["n"].tolist() == [2, 0, 1]
 
@@ -155,6 +157,7 @@ def test_all_files_are_written_and_tell_what_they_show(tmp_path):
                 "bootstrap": 100,
                 "confidence": 0.95,
                 "seed": 1,
+                "threshold_range": [0.1, 0.4],
                 "phantom": True,
                 "lesions": {"minimum_ml": 0.1, "overlap": 0.1},
             },

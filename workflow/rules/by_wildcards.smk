@@ -57,6 +57,13 @@ def scored_localiser(wildcards):
     return CONFIG.localisers[wildcards.localiser].for_scoring()
 
 
+def sliced_patients(wildcards):
+    return {
+        name: in_use.pick(CONFIG.datasets[name], "patient")
+        for name in localised_on(wildcards)
+    }
+
+
 def slices_of(wildcards):
     return CONFIG.weak_models[wildcards.model].train
 

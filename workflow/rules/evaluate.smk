@@ -34,6 +34,7 @@ rule predict:
 rule score:
     input:
         predictions="results/predictions/{experiment}/fold{fold}",
+        cases=expand("results/cases/{dataset}/cases.csv", dataset=evaluated_on),
         labels=expand("results/cases/{dataset}/labels", dataset=evaluated_on),
         description="results/models/{experiment}/fold{fold}/model.json",
         log="results/models/{experiment}/fold{fold}/log.csv",

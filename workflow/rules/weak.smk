@@ -128,6 +128,7 @@ rule score_weak:
     output:
         scores="results/scores/{localiser}/fold0.csv",
         curves="results/curves/{localiser}.csv",
+        pixels="results/curves/{localiser}.npz",
     log:
         "logs/score_weak/{localiser}.log",
     conda:
@@ -137,6 +138,7 @@ rule score_weak:
     params:
         code=code("score_weak"),
         localiser=scored_localiser,
+        patients=sliced_patients,
         threshold=config["weak"]["threshold"],
         threshold_range=config["weak"]["threshold_range"],
     message:

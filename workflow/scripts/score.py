@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from covidseg.cases.case_folder import read_case_rows
 from covidseg.evaluation.scoring import COLUMNS, ScoreRow, score_cases, time_scores
 from covidseg.files import write_csv
 from covidseg.job import job
@@ -17,10 +18,11 @@ if __name__ == "__main__":
             "fold": int(snakemake.wildcards.fold),
         }
         times = time_scores(Path(snakemake.input.log), Path(snakemake.input.description))
-        rows = [ScoreRow(**identity, dataset="", split="", **time._asdict()) for time in times]
-        for (dataset, split), labels in zip(
-            experiment["evaluate"].items(), snakemake.input.labels, strict=True
+        rows = [ScoreRow(**identity, dataset="", split="", patient="", **time._asdict()) for time in times]
+        for (dataset, split), labels, cases in zip(
+            experiment["evaluate"].items(), snakemake.input.labels, snakemake.input.cases, strict=True
         ):
+            patients = {row.case: row.patient for row in read_case_rows(Path(cases))}
             scores = score_cases(
                 Path(snakemake.input.predictions, dataset),
                 Path(labels),
@@ -29,7 +31,6 @@ if __name__ == "__main__":
                 tolerance_mm=snakemake.params.tolerance_mm,
                 lesions=snakemake.params.lesions,
             )
-            rows += [
-                ScoreRow(**identity, dataset=dataset, split=split, **score._asdict()) for score in scores
-            ]
+            data = identity | {"dataset": dataset, "split": split}
+            rows += [ScoreRow(**data, patient=patients[one.case], **one._asdict()) for one in scores]
         write_csv(snakemake.output[0], [row.to_csv() for row in rows], columns=COLUMNS)

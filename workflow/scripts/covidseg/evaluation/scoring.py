@@ -40,6 +40,8 @@ class ScoreRow:
         dataset: data set of the case.
         split: split of the data, as named in experiments.yaml.
         case: name of the case or slice; "all" for all slices together; the device in a row of time.
+        patient: name of the patient, by cases.csv; of a slice the patient, the scan, or the slice itself,
+            whichever is known; empty for all slices together and in a row of time.
         region: the region that is scored.
         metric: name of the metric, as in config/published.csv.
         value: a fraction and not a percentage; NSD at the region's tolerance; time in seconds per epoch;
@@ -54,6 +56,7 @@ class ScoreRow:
     dataset: str
     split: str
     case: str
+    patient: str
     region: str
     metric: str
     value: float

@@ -1,95 +1,170 @@
-"""Means and standard deviations as in the papers, and what the papers leave out: intervals and tests."""
+"""Means and standard deviations as in the papers, and what the papers leave out: confidence intervals.
 
-from itertools import combinations
-from typing import TypedDict
+The scores of one patient depend on each other: a hard case is hard in every fold, and a patient may have two
+scans. Therefore the bootstrap draws patients, each with all scores (tests and rankings: comparisons.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+NAN = float("nan")
+BATCH = 1000  # number of bootstrap samples that are computed at a time, to save memory
 
-def summarise(values: pd.Series) -> tuple[float, float, int]:
-    """Return mean, sample standard deviation (ddof 1) and number of the defined values.
+
+def summarise(values: pd.Series) -> tuple[float, float]:
+    """Return mean and sample standard deviation (ddof 1) of the defined values.
 
     For a fold the values are those of its cases. For "avg" the values are those of the cases of all folds,
     pooled (published_errata.md, What the printed std is).
     """
-    return float(values.mean()), float(values.std(ddof=1)), int(values.count())
+    return float(values.mean()), float(values.std(ddof=1))
 
 
-def bootstrap_interval(
-    values: np.ndarray, *, resamples: int, confidence: float, seed: int
-) -> tuple[float, float]:
-    """Return the ends of the percentile bootstrap interval of the mean over cases; NaN below two values."""
-    if len(values) < 2:
-        return float("nan"), float("nan")
-    result = stats.bootstrap(
-        (values,),
-        np.mean,
-        n_resamples=resamples,
-        confidence_level=confidence,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-        batch=1000,
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """Return p values adjusted by Holm's step-down method (Holm 1979), in the order given; NaN stays NaN."""
-    p = np.asarray(p_values, float)
-    defined = np.flatnonzero(~np.isnan(p))
-    order = defined[np.argsort(p[defined], kind="stable")]
-    adjusted = np.full(len(p), np.nan)
-    factors = np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * factors))
-    return adjusted.tolist()
-
-
-class PairedTest(TypedDict):
-    """The comparison of two samples by the Wilcoxon signed-rank test.
-
-    Attributes:
-        a, b: names of the samples.
-        n: number of pairs of values.
-        median_difference: median of the differences a - b.
-        p: p value of the test; NaN if all differences are 0.
-        p_holm: p value with Holm's correction over all pairs of samples.
-    """
-
-    a: str
-    b: str
-    n: int
-    median_difference: float
-    p: float
-    p_holm: float
-
-
-def paired_tests(samples: dict[str, pd.Series]) -> list[PairedTest]:
-    """Compare every two samples by the Wilcoxon signed-rank test, with Holm's correction over all pairs.
+def patient_means(scores: pd.DataFrame) -> pd.Series:
+    """Return the mean of each patient's values over folds and scans; undefined values are left out.
 
     Args:
-        samples: name -> values indexed by (fold, case). A model that is not trained per fold has values
-            indexed by case alone; each of these values is compared with the value of every fold. A pair
-            of values counts if both are defined.
+        scores: rows of scores.csv, of one model and one metric.
+
+    Returns:
+        Values indexed by patient, in alphabetical order.
     """
-    pairs = list(combinations(samples, 2))
-    differences = [_differences(samples[a], samples[b]) for a, b in pairs]
-    p_values = [float(stats.wilcoxon(found).pvalue) if found.any() else float("nan") for found in differences]
-    return [
-        {
-            "a": a,
-            "b": b,
-            "n": len(found),
-            "median_difference": float(found.median()),
-            "p": p,
-            "p_holm": p_holm,
-        }
-        for (a, b), found, p, p_holm in zip(pairs, differences, p_values, holm(p_values), strict=True)
-    ]
+    return scores.dropna(subset="value").groupby("patient")["value"].mean()
 
 
-def _differences(first: pd.Series, second: pd.Series) -> pd.Series:
-    """Return first - second for the index entries that are in both and defined in both."""
-    pairs = first.to_frame("a").join(second.rename("b"), how="inner").dropna()
-    return pairs["a"] - pairs["b"]
+class Interval(NamedTuple):
+    """An estimate and its confidence interval.
+
+    Attributes:
+        mean: the estimate from all patients.
+        low, high: ends of the confidence interval; NaN below two patients.
+        n: number of patients with a defined value.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A statistic of one model, which can be computed again for any draw of the patients.
+
+    Attributes:
+        patients: names of the patients with a defined value.
+        parts: arrays (patients, ...), what each patient adds to the sums that the statistic is computed from.
+        statistic: function of the sums (draws, ...), one per array of `parts`, that returns (draws,).
+    """
+
+    patients: pd.Index
+    parts: tuple[np.ndarray, ...]
+    statistic: Callable[..., np.ndarray]
+
+    def estimate(self) -> float:
+        """Return the statistic of all patients; NaN without patients."""
+        if self.patients.empty:
+            return NAN
+        return float(self.statistic(*(part.sum(0, keepdims=True) for part in self.parts))[0])
+
+    @lru_cache(maxsize=64)  # noqa: B019  (models are compared in pairs: each is drawn once, not once per pair)
+    def resample(self, resamples: int, seed: int) -> np.ndarray:
+        """Return the statistic of each bootstrap sample: (resamples,)."""
+        weights = draw_patients(len(self.patients), resamples, seed)
+        batches = (weights[start : start + BATCH] for start in range(0, resamples, BATCH))
+        return np.concatenate([self.statistic(*(batch @ part for part in self.parts)) for batch in batches])
+
+    def of(self, patients: pd.Index) -> Sample:
+        """Return the sample with only some of its patients, in the order given."""
+        if patients.equals(self.patients):
+            return self
+        places = self.patients.get_indexer(patients)
+        return replace(self, patients=patients, parts=tuple(part[places] for part in self.parts))
+
+
+def mean_sample(scores: pd.DataFrame) -> Sample:
+    """Return the mean over all values, as the tables print it: every case of every fold counts once.
+
+    Args:
+        scores: rows of scores.csv, of one model and one metric.
+    """
+    values = scores.dropna(subset="value").groupby("patient")["value"].agg(["sum", "count"])
+    parts = (values["sum"].to_numpy(float), values["count"].to_numpy(float))
+    return Sample(values.index, parts, lambda total, count: total / count)
+
+
+@lru_cache(maxsize=8)
+def draw_patients(patients: int, resamples: int, seed: int) -> np.ndarray:
+    """Return how often each bootstrap sample draws each patient: float (resamples, patients).
+
+    The same arguments give the same array, so that models are compared on the same draws.
+    """
+    shares = np.full(patients, 1 / max(1, patients))
+    counts = np.random.default_rng(seed).multinomial(patients, shares, resamples).astype(float)
+    counts.flags.writeable = False
+    return counts
+
+
+def sample_interval(sample: Sample, *, resamples: int, confidence: float, seed: int) -> Interval:
+    """Return the statistic and its bootstrap interval, which resamples patients.
+
+    A bootstrap sample has each drawn patient with all folds and scans (cluster bootstrap: Davison and Hinkley
+    1997, Bootstrap Methods and their Application, section 3.8).
+
+    Args:
+        sample: the statistic of one model.
+        resamples: number of bootstrap samples.
+        confidence: level of the interval, 0 to 1.
+        seed: seed of the random generator.
+    """
+    n = len(sample.patients)
+    drawn = sample.resample(resamples, seed) if n else np.empty(0)
+    return percentile_interval(sample.estimate(), drawn, n=n, confidence=confidence)
+
+
+def patient_interval(scores: pd.DataFrame, *, resamples: int, confidence: float, seed: int) -> Interval:
+    """Return the mean over all values of a model and a metric (rows of scores.csv), and its interval."""
+    return sample_interval(mean_sample(scores), resamples=resamples, confidence=confidence, seed=seed)
+
+
+def paired_interval(a: pd.Series, b: pd.Series, *, resamples: int, confidence: float, seed: int) -> Interval:
+    """Return the mean of a - b over the patients that both have, and its bootstrap interval.
+
+    Args:
+        a, b: values indexed by patient, as returned by `patient_means`.
+        resamples: number of bootstrap samples.
+        confidence: level of the interval, 0 to 1.
+        seed: seed of the random generator.
+    """
+    difference = (a - b).dropna()
+    sample = Sample(difference.index, (difference.to_numpy(float), np.ones(len(difference))), np.divide)
+    return sample_interval(sample, resamples=resamples, confidence=confidence, seed=seed)
+
+
+def percentile_interval(estimate: float, resampled: np.ndarray, *, n: int, confidence: float) -> Interval:
+    """Return the expanded percentile interval of Hesterberg (2015, The American Statistician 69, 371-386).
+
+    With few patients the plain percentile interval is too narrow. The levels of its ends are therefore moved
+    outwards, from alpha / 2 to Phi(-sqrt(n / (n - 1)) t), where t is the quantile 1 - alpha / 2 of Student's
+    distribution with n - 1 degrees of freedom.
+
+    Args:
+        estimate: the estimate from all patients.
+        resampled: the estimate from each bootstrap sample.
+        n: number of patients.
+        confidence: level of the interval, 0 to 1.
+    """
+    if n < 2:
+        return Interval(estimate, NAN, NAN, n)
+    quantile = stats.t.ppf((1 + confidence) / 2, n - 1)
+    tail = stats.norm.cdf(-np.sqrt(n / (n - 1)) * quantile)
+    low, high = np.quantile(resampled, [tail, 1 - tail])
+    return Interval(estimate, float(low), float(high), n)

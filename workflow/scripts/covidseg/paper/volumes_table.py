@@ -14,9 +14,11 @@ from covidseg.paper.artefact import Artefact
 from covidseg.paper.formats import Page, write_pages
 from covidseg.paper.layout import Markup, Printer, panel_title
 from covidseg.paper.measures import measure_of
-from covidseg.paper.tables import comparison_rows, interval_rows, table_cells
+from covidseg.paper.tables import table_cells
+from covidseg.paper.uncertainty import Bootstrap, comparison_rows, interval_rows
 
-UNPUBLISHED = ["published_mean", "published_std", "difference"]  # no paper prints these metrics
+# No paper prints these metrics.
+UNPUBLISHED = ["published_mean", "published_std", "difference", "published_in"]
 
 
 def make(artefact: Artefact) -> None:
@@ -26,11 +28,11 @@ def make(artefact: Artefact) -> None:
     series = [Series(*fields) for fields in parameters["series"]]
     scores = read_scores(artefact.input("scores"))
     cells = table_cells(series, entry, scores, published=pd.DataFrame())
-    sampling = {"resamples": parameters["bootstrap"], "seed": parameters["seed"]}
-    intervals = interval_rows(series, entry, scores, confidence=parameters["confidence"], **sampling)
+    bootstrap = Bootstrap.of(parameters, pixels=[])
+    intervals = interval_rows(series, entry, scores, bootstrap)
     write_csv(f"{base}.csv", cells.drop(columns=UNPUBLISHED), digits=9)
     write_csv(f"{base}_intervals.csv", intervals, digits=9)
-    write_csv(f"{base}_tests.csv", comparison_rows(series, entry, scores), digits=9)
+    write_csv(f"{base}_tests.csv", comparison_rows(series, entry, scores, bootstrap), digits=9)
     notes = [_note(artefact), describe_rule(parameters["lesions"]), *artefact.remarks]
     write_pages(base, entry["title"], partial(volumes_page, cells, intervals, notes))
 
@@ -47,7 +49,7 @@ def volumes_page(cells: pd.DataFrame, intervals: pd.DataFrame, notes: list[str],
         markup: templates of the format.
     """
     first, *others = notes
-    first += f" {markup.legend} of the means in the column, where one value is better than another."
+    first += f" {markup.legends['all']}, where one value is better than another."
     defined = cells.groupby("metric", sort=False)["n"].sum()
     empty = [heading(str(metric)) for metric in defined.index[defined == 0]]
     if empty:
