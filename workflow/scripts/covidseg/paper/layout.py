@@ -9,17 +9,13 @@ import numpy as np
 import pandas as pd
 
 from covidseg.config.entries import ArtefactEntry
-from covidseg.paper.measures import measure_of
+from covidseg.paper.measures import RANKED, measure_of
 from covidseg.paper.tables import NOT_RUN, NOT_TIMED, SERIES, TIME
 from covidseg.regions import TITLES
 
-DIGITS = {
-    "fraction": 3,
-    "percent": 1,
-    "mL": 1,
-}  # number of decimals if the paper prints no number of a metric
+# Number of decimals if the paper prints no number of a metric.
+DIGITS = {"fraction": 3, "percent": 1, "mL": 1}
 FEWEST = {"fraction": 2, "percent": 1, "mL": 1}  # smallest number of decimals
-RANKED = {"lower": 1.0, "higher": -1.0, None: np.nan}  # which values are better -> sign of the ranked values
 HEADINGS = {
     TIME: "Seconds per training epoch",
     "DSC_lower_bound": "Lowest mean DSC over the range of thresholds",
