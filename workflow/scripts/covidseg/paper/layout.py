@@ -13,8 +13,7 @@ from covidseg.paper.measures import RANKED, measure_of
 from covidseg.paper.tables import NOT_RUN, NOT_TIMED, SERIES, TIME
 from covidseg.regions import TITLES
 
-# Number of decimals if the paper prints no number of a metric.
-DIGITS = {"fraction": 3, "percent": 1, "mL": 1}
+DIGITS = {"fraction": 3, "percent": 1, "mL": 1}  # number of decimals if the paper prints no number
 FEWEST = {"fraction": 2, "percent": 1, "mL": 1}  # smallest number of decimals
 HEADINGS = {
     TIME: "Seconds per training epoch",
