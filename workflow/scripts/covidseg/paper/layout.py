@@ -100,7 +100,7 @@ class Printer:
             if metric == TIME:
                 line["Ratio"] = self.markup.cell.format(*_ratios(average, averages.iloc[0]))
             else:
-                line |= self.beyond_the_paper(average)
+                line |= self._beyond_the_paper(average)
             lines.append(line)
         return pd.DataFrame(lines).fillna("–")
 
@@ -134,12 +134,12 @@ class Printer:
                 "Panel": panel_title(average.region, average.split),
                 "Metric": SHORT.get(average.metric, average.metric),
                 "Avg": self.markup.cell.format(average.ours, average.published),
-                **self.beyond_the_paper(average),
+                **self._beyond_the_paper(average),
             }
             for _, average in averages.iterrows()
         )
 
-    def beyond_the_paper(self, average: pd.Series) -> dict[str, str | int]:
+    def _beyond_the_paper(self, average: pd.Series) -> dict[str, str | int]:
         """Return the columns that no paper prints: difference, confidence interval and number of cases.
 
         Args:

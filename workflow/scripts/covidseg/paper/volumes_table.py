@@ -14,7 +14,7 @@ from covidseg.paper.artefact import Artefact
 from covidseg.paper.formats import Page, write_pages
 from covidseg.paper.layout import Markup, Printer, panel_title
 from covidseg.paper.measures import measure_of
-from covidseg.paper.tables import comparison_rows, interval_rows, table_cells
+from covidseg.paper.tables import NOT_RUN, SERIES, comparison_rows, interval_rows, table_cells
 
 UNPUBLISHED = ["published_mean", "published_std", "difference"]  # no paper prints these metrics
 
@@ -25,6 +25,7 @@ def make(artefact: Artefact) -> None:
     entry = cast("ArtefactEntry", {**artefact.entry, "folds": "average"})
     series = [Series(*fields) for fields in parameters["series"]]
     scores = read_scores(artefact.input("scores"))
+    scores = scores[scores["metric"].isin(entry["metrics"])]  # a smaller table is searched faster
     cells = table_cells(series, entry, scores, published=pd.DataFrame())
     sampling = {"resamples": parameters["bootstrap"], "seed": parameters["seed"]}
     intervals = interval_rows(series, entry, scores, confidence=parameters["confidence"], **sampling)
@@ -72,13 +73,17 @@ def by_metric(cells: pd.DataFrame, printer: Printer) -> pd.DataFrame:
         cells: the part of the printer's cells to print.
         printer: the cells with the texts, and the intervals.
     """
+    cells = cells.drop(columns="n").merge(printer.intervals, how="left", on=[*SERIES, "metric"])
     lines: dict[tuple[str, str], dict[str, str | int]] = {}
-    for _, cell in cells.iterrows():
-        line = lines.setdefault((cell.row, cell.source), {"Method": cell.row, "Source": cell.source})
-        beyond = printer.beyond_the_paper(cell)
-        line.setdefault("n", beyond["n"])
-        text = printer.markup.cell.format(cell.ours, beyond["CI"]) if cell.n else cell.ours
-        line[heading(cell.metric)] = text
+    for cell in cells.to_dict("records"):
+        ours, runs, metric = cell["ours"], cell["status"] != NOT_RUN, cell["metric"]
+        line = lines.setdefault(
+            (cell["row"], cell["source"]),
+            {"Method": cell["row"], "Source": cell["source"], "n": int(cell["n"]) if runs else NOT_RUN},
+        )
+        limits = " to ".join(f"{cell[end]:.{printer.decimals[metric]}f}" for end in ("low", "high"))
+        defined = runs and cell["n"] > 0
+        line[heading(metric)] = printer.markup.cell.format(ours, limits) if defined else ours
     return pd.DataFrame(lines.values()).fillna("–")
 
 
