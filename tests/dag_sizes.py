@@ -34,6 +34,8 @@ NSCLC_PATIENTS, MOSMED_STUDIES = 402, 50
 ARTEFACTS = {
     "table": 2 * 3 + 2 + 7 + 1,  # wang2021 and wang2020, zhang2021, ma2021, the numbers of yang2021
     "violin": 4,  # all papers but yang2021
+    "volumes": 4,
+    "bland_altman": 4,
     "ranking": 5,  # all papers
     "visual": 2 * 2 + 1 + 2,  # two of both wang, Figure 3 of zhang2021, Figures 3 and 5 of ma2021
     "relations": 2,  # Figures 4 and 5 of zhang2021
@@ -117,6 +119,8 @@ TOY = {
     "score_weak": 2,
     "table": 1 + 1 + 1,  # of wang2021, ma2021 and yang2021
     "violin": 1 + 1,  # of wang2021 and ma2021
+    "volumes": 1,  # of ma2021
+    "bland_altman": 1,
     "visual": 1 + 1,
     "count": 1,  # of wang2021
     "examples": 1,
@@ -132,6 +136,6 @@ TOY_FROM_SCORES = {"table": TOY["table"], "violin": TOY["violin"], "tables_and_v
 TOY_WITH_A_DATA_SET = {
     **dict.fromkeys(("download", "ingest", "preprocess", "split", "pretrain"), 1),
     **dict.fromkeys(("train", "predict", "score"), TOY_FOLDS),
-    **{rule: TOY[rule] for rule in ("table", "violin", "visual", "count")},
+    **{rule: TOY[rule] for rule in ("table", "violin", "visual", "count", "volumes", "bland_altman")},
     **dict.fromkeys(("all", "licences", "collect", "collect_splits", "summarise"), 1),
 }

@@ -11,6 +11,8 @@ from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.ingest import ingest
 from covidseg.cases.preprocessing import preprocess
 from covidseg.cases.readers import load_case
+from covidseg.evaluation.lesion_metrics import LESION_METRICS
+from covidseg.evaluation.metrics import METRICS
 from covidseg.evaluation.prediction import predict_cases
 from covidseg.evaluation.scoring import score_cases
 from covidseg.training.train import train
@@ -94,8 +96,10 @@ def test_preprocess_train_predict_and_score(cases, tmp_path):
     rows = score_cases(
         tmp_path / "predictions" / "nsclc", cases / "labels",
         regions={1: "lesion"}, classes={1: 1}, tolerance_mm={"lesion": 3},
+        lesions={"minimum_ml": 0.1, "overlap": 0.1},
     )  # fmt: skip
     values = {row.metric: row.value for row in rows}
-    assert set(values) == {"DSC", "NSD", "Sensitivity", "Specificity", "Precision", "F1", "Accuracy"}
+    assert set(values) == {*METRICS, *LESION_METRICS}
+    assert values["volume_truth_mL"] == pytest.approx(156, abs=1)
     assert 0 <= values["DSC"] < 1
     assert values["Accuracy"] > 0.5

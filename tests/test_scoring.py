@@ -14,6 +14,7 @@ import pytest
 from conftest import ROOT, make_volume
 from covidseg.config.series import Series
 from covidseg.errors import InputError
+from covidseg.evaluation.metrics import METRICS
 from covidseg.evaluation.scoring import COLUMNS, Score, ScoreRow, collect, score_cases, time_scores
 from covidseg.evaluation.summary import read_scores
 from covidseg.files import write_csv
@@ -39,6 +40,7 @@ ROWS = [
     Series("Train from scratch", "none", "infection", "test", "scratch"),
     Series("Body Fine-tuning", "MSD", "infection", "test", "body-finetune-msd"),
 ]
+LESIONS = {"minimum_ml": 0.0, "overlap": 0.1}
 BOOTSTRAP = Bootstrap(resamples=500, confidence=0.95, seed=1, pixels={}, limits=(0.1, 0.4))
 
 
@@ -56,15 +58,17 @@ def test_cases_are_scored_against_the_label_of_the_same_name(tmp_path):
     write_case(predicted, "a", np.s_[:, :2])
     write_case(predicted, "b", np.s_[:0])
     rows = score_cases(
-        predicted, truth, regions={1: "infection"}, classes={1: 1}, tolerance_mm={"infection": 3}
-    )
+        predicted, truth, regions={1: "infection"}, classes={1: 1}, tolerance_mm={"infection": 3}, lesions=LESIONS
+    )  # fmt: skip
     values = {(row.case, row.metric): row.value for row in rows}
     assert {case for case, _ in values} == {"a", "b"}
     assert values["a", "DSC"] == pytest.approx(2 * 2 / (2 + 3))
     assert values["a", "Sensitivity"] == pytest.approx(2 / 3)
     assert values["a", "Precision"] == 1.0
     assert values["a", "NSD"] == 1.0, "1.5 mm apart, 3 mm tolerated"
+    assert values["a", "volume_truth_mL"] == pytest.approx(4 * 3 * 8 * 4.5 / 1000)
     assert math.isnan(values["b", "DSC"])
+    assert values["b", "volume_prediction_mL"] == 0.0
     assert {row.region for row in rows} == {"infection"}
 
 
@@ -76,12 +80,43 @@ def test_a_network_of_several_regions_is_scored_on_those_the_truth_has(tmp_path)
     write_volume(tmp_path / "predictions" / "a.nii.gz", make_volume(predicted))
     rows = score_cases(
         tmp_path / "predictions", tmp_path / "labels",
-        regions={1: "infection", 2: "lesion"}, classes={1: 3}, tolerance_mm={"infection": 3},
+        regions={1: "infection", 2: "lesion"}, classes={1: 3}, tolerance_mm={"infection": 3}, lesions=LESIONS,
     )  # fmt: skip
     assert {row.region for row in rows} == {"infection"}
     values = {row.metric: row.value for row in rows}
     assert values["DSC"] == pytest.approx(2 * 2 / (2 + 3))
     assert values["Precision"] == 1.0
+
+
+def write_lungs(folder, left, right, infection):
+    """A label map of both lungs and infection: the number of rows of each, of 6."""
+    array = np.zeros((4, 6, 8), np.uint8)
+    rows = np.repeat([1, 2, 3], [left, right, infection])
+    array[:, : len(rows)] = rows[:, None]
+    write_volume(folder / "a.nii.gz", make_volume(array))
+
+
+@pytest.mark.parametrize(
+    ("classes", "shares"),
+    [
+        # The infection is one label of three: 1 row of 4 is true, 2 rows of 5 are predicted.
+        ({1: 1, 2: 2, 3: 3}, {"lung_share_truth": 1 / 4, "lung_share_prediction": 2 / 5}),
+        ({3: 3}, {}),  # a model of infection alone
+        ({1: 1, 3: 3}, {}),  # one lung is not enough
+    ],
+)
+def test_the_share_of_the_lungs_needs_both_lungs_in_truth_and_prediction(tmp_path, classes, shares):
+    write_lungs(tmp_path / "labels", 2, 1, 1)
+    write_lungs(tmp_path / "predictions", 1, 2, 2)
+    names = {1: "left_lung", 2: "right_lung", 3: "infection"}
+    rows = score_cases(
+        tmp_path / "predictions", tmp_path / "labels",
+        regions=names, classes=classes, tolerance_mm=dict.fromkeys(names.values(), 1), lesions=LESIONS,
+    )  # fmt: skip
+    found = {row.metric: row.value for row in rows if row.metric.startswith("lung_share")}
+    assert found == pytest.approx(shares)
+    of_lungs = {row.metric for row in rows if row.region != "infection"}
+    assert of_lungs <= set(METRICS), "a lung has no lesions"
 
 
 @pytest.mark.parametrize(
@@ -101,6 +136,7 @@ def test_truth_and_prediction_on_different_grids_are_refused(tmp_path, geometry,
             regions={1: "x"},
             classes={1: 1},
             tolerance_mm={"x": 3},
+            lesions=LESIONS,
         )
 
 

@@ -20,7 +20,7 @@ from covidseg.config.sheets import (
     WeakModelRow,
     WeakSheet,
 )
-from covidseg.evaluation.sections import Evaluation, Inference
+from covidseg.evaluation.sections import Evaluation, Inference, Lesions
 from covidseg.training import sections as training
 from covidseg.weak import sections as weak
 
@@ -58,6 +58,7 @@ SHAPES = [
     (weak.BiomarkerSection, "config", "weak.biomarker_localisation"),
     (weak.BiomarkerWeights, "config", "weak.biomarker_localisation.weights"),
     (Evaluation, "config", "evaluation"),
+    (Lesions, "config", "evaluation.lesions"),
     (Panel, "artefacts", ""),
 ]
 

@@ -172,7 +172,7 @@ def test_a_source_that_is_gone_altogether_takes_what_starts_from_it():
     assert "pretrain-multi2" not in without.experiments
     assert without.experiments["pretrain-multi"].train == ("structseg",)
     assert list(shown_artefacts(without)["zhang2021"]) == [
-        "table2", "table3", "figure3", "violin", "parameters", "ranking",
+        "table2", "table3", "figure3", "violin", "parameters", "volumes", "agreement", "ranking",
     ]  # fmt: skip
     assert list(shown_artefacts(without)["zhang2021"]["figure3"]["columns"]) == [
         "nnUNet baseline", "Pre-train on Multi-lesion", "Multi-encoder",

@@ -126,7 +126,8 @@ def make_toy(folder):
         content.clear()
         content["wang2021"] = {name: wang[name] for name in ("table1", "figure2", "violin", "parameters")}
         content["ma2021"] = {
-            name: ma[name] for name in ("figure1", "datasets", "table9", "figure4", "figure5")
+            name: ma[name]
+            for name in ("figure1", "datasets", "table9", "figure4", "figure5", "volumes", "agreement")
         }
         content["yang2021"] = {name: yang[name] for name in ("numbers", "figure2", "figure3")}
         yang["numbers"]["rows"] = yang["figure2"]["localisers"] = {"Ours": "weak-full", "CAM": "cam"}
@@ -134,6 +135,7 @@ def make_toy(folder):
         ma["figure1"]["datasets"] = ma["datasets"]["datasets"] = shown
         rows = {"Task1-Separate": "scratch", "Task1-Union": "task1-union", "Task3-MSD": "task3-msd"}
         ma["table9"]["rows"] = ma["figure4"]["rows"] = ma["figure5"]["columns"] = rows
+        ma["volumes"]["rows"] = ma["agreement"]["rows"] = rows
         for name in ("table1", "violin", "parameters"):
             wang[name]["rows"] = {"Train from scratch": "scratch", "Body Fine-tuning": "body-finetune"}
         wang["figure2"]["columns"] = {"Train from scratch": "scratch", "MSD": "body-finetune-msd"}

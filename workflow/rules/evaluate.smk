@@ -51,6 +51,7 @@ rule score:
         experiment=lambda wildcards: experiment_of(wildcards).for_scoring(),
         regions=scored_regions,
         tolerance_mm=config["evaluation"]["tolerance_mm"],
+        lesions=config["evaluation"]["lesions"],
     message:
         MESSAGE
     script:

@@ -29,6 +29,7 @@ if __name__ == "__main__":
                 regions=snakemake.params.regions[dataset],
                 classes=experiment["labels"][dataset],
                 tolerance_mm=snakemake.params.tolerance_mm,
+                lesions=snakemake.params.lesions,
             )
             data = identity | {"dataset": dataset, "split": split}
             rows += [ScoreRow(**data, patient=patients[one.case], **one._asdict()) for one in scores]

@@ -92,6 +92,10 @@ def _table_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[st
     return _resampled_parameters(config, artefact) | {"phantom": phantom}
 
 
+def _volumes_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    return _table_parameters(config, artefact) | {"lesions": config.sections["evaluation"]["lesions"]}
+
+
 def _visual_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
     columns = config.predictions(artefact).values()
     experiments = dict.fromkeys(place["experiment"] for places in columns for place in places.values())
@@ -292,6 +296,28 @@ KINDS = {
         keys={"localisers": _ref("localisers"), "split": _ref("split")},
         inputs=_curves,
         parameters=lambda config, artefact: {"limits": config.sections["weak"]["threshold_range"]},
+    ),
+    "volumes": Kind(
+        "volumes_table",
+        rule="volumes",
+        keys={
+            "rows": _ref("models"),
+            "panels": _ref("panels"),
+            "metrics": _ref("lesion_metrics"),
+            "unit": {"enum": ["fraction", "percent"]},
+        },
+        inputs=_scores,
+        parameters=_volumes_parameters,
+        suffixes=(*PAGES, "_intervals.csv", "_tests.csv"),
+        keeps_rows=True,
+    ),
+    "bland_altman": Kind(
+        "bland_altman",
+        rule="bland_altman",
+        keys={"rows": _ref("models"), "panels": _ref("panels")},
+        inputs=_scores,
+        parameters=lambda config, artefact: {"series": _series(config, artefact)},
+        suffixes=(*PICTURES, ".csv"),
     ),
 }
 

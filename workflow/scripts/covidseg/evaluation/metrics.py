@@ -1,8 +1,8 @@
 """How well a segmentation agrees with the ground truth: DSC, NSD and the measures of the confusion matrix.
 
-All metrics take two boolean arrays (z, y, x) and return a float. If both masks are empty, the value is NaN
-(undefined): means leave the case out. If only one mask is empty, the value is 0. Specificity and accuracy
-also count the background and follow their formulas with empty masks too.
+Every metric takes `Masks` and returns a float. If both masks are empty, the value is NaN (undefined): means
+leave the case out. If only one mask is empty, the value is 0. Specificity and accuracy also count the
+background and follow their formulas with empty masks too.
 """
 
 import runpy
@@ -14,47 +14,47 @@ from pathlib import Path
 
 import numpy as np
 
-Spacing = tuple[float, float, float]
+from covidseg.evaluation.lesions import bounding_box
+from covidseg.evaluation.masks import Masks, Spacing
 
 
-def dice(truth: np.ndarray, prediction: np.ndarray) -> float:
+def dice(masks: Masks) -> float:
     """Return the Dice similarity coefficient, DSC (ma2021 II-D, wang2021 eq. 7)."""
-    true_positive, false_positive, false_negative, _ = confusion(truth, prediction)
-    return _ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative)
+    found = masks.confusion
+    return ratio(2 * found.true_positive, found.truth + found.prediction)
 
 
-def sensitivity(truth: np.ndarray, prediction: np.ndarray) -> float:
+def sensitivity(masks: Masks) -> float:
     """Return the share of the truth that was found (recall); 0 if the truth is empty, the prediction not."""
-    true_positive, false_positive, false_negative, _ = confusion(truth, prediction)
-    if true_positive + false_negative == 0 < false_positive:
-        return 0.0
-    return _ratio(true_positive, true_positive + false_negative)
+    found = masks.confusion
+    return share(found.true_positive, found.truth, found.prediction)
 
 
-def precision(truth: np.ndarray, prediction: np.ndarray) -> float:
+def precision(masks: Masks) -> float:
     """Return the share of the prediction that is true; 0 if the prediction is empty, the truth not."""
-    return sensitivity(prediction, truth)
+    found = masks.confusion
+    return share(found.true_positive, found.prediction, found.truth)
 
 
-def f1(truth: np.ndarray, prediction: np.ndarray) -> float:
+def f1(masks: Masks) -> float:
     """Return the harmonic mean of precision and sensitivity, which equals the DSC of the same case."""
-    return dice(truth, prediction)
+    return dice(masks)
 
 
-def specificity(truth: np.ndarray, prediction: np.ndarray) -> float:
+def specificity(masks: Masks) -> float:
     """Return the share of the background that is predicted as background; NaN if there is no background."""
-    _, false_positive, _, true_negative = confusion(truth, prediction)
-    return _ratio(true_negative, true_negative + false_positive)
+    found = masks.confusion
+    return ratio(found.true_negative, found.true_negative + found.false_positive)
 
 
-def accuracy(truth: np.ndarray, prediction: np.ndarray) -> float:
+def accuracy(masks: Masks) -> float:
     """Return the share of all voxels whose prediction is right."""
-    true_positive, _, _, true_negative = confusion(truth, prediction)
-    return _ratio(true_positive + true_negative, truth.size)
+    found = masks.confusion
+    return ratio(found.true_positive + found.true_negative, masks.truth.size)
 
 
-def surface_dice(truth: np.ndarray, prediction: np.ndarray, spacing: Spacing, tolerance: float) -> float:
-    """Return the normalised surface Dice, NSD (ma2021 II-D, wang2021 eq. 8).
+def surface_dice(masks: Masks) -> float:
+    """Return the normalised surface Dice, NSD (ma2021 II-D, wang2021 eq. 8): 0 to 1.
 
     A surface element belongs to a 2x2x2 neighbourhood of voxels with both foreground and background. An
     element's weight is its area. An element agrees if an element of the other surface is at most the
@@ -62,38 +62,22 @@ def surface_dice(truth: np.ndarray, prediction: np.ndarray, spacing: Spacing, to
 
     No distance is computed, since only the comparison with the tolerance matters: the other surface is
     searched at every grid offset within the tolerance, the shortest offset first.
-
-    Args:
-        truth: bool (z, y, x).
-        prediction: bool (z, y, x), the shape of `truth`.
-        spacing: distance between voxel centres (z, y, x) in mm.
-        tolerance: largest distance in mm between surface elements that agree.
-
-    Returns:
-        0 to 1; NaN if both masks are empty.
-
-    Raises:
-        ValueError: the masks differ in shape or are not boolean, a spacing is not positive and finite, or
-            the tolerance is negative.
     """
-    _check(truth, prediction)
-    if len(spacing) != 3 or not all(0 < step < np.inf for step in spacing) or not tolerance >= 0:
-        raise ValueError(f"spacing {spacing} mm and tolerance {tolerance} mm: expected three lengths and one")
-    z, y, x = spacing
+    z, y, x = masks.spacing
     spacing = float(z), float(y), float(x)
-    box = _bounding_box(truth | prediction)
+    box = bounding_box(masks.truth | masks.prediction)
     if box is None:
         return float("nan")
     areas = _surface_areas(spacing)
     surfaces, elements = [], []
-    for mask in (truth, prediction):
+    for mask in (masks.truth, masks.prediction):
         codes = _neighbour_codes(mask[box])
         surface = (codes != 0) & (codes != 255)
         surfaces.append(surface)
         elements.append((np.flatnonzero(surface), areas[codes[surface]]))
     if not all(len(found) for found, _ in elements):
         return 0.0
-    shifts = _offsets(spacing, float(tolerance), surfaces[0].shape)
+    shifts = _offsets(spacing, float(masks.tolerance), surfaces[0].shape)
     apart = sum(
         _area_apart(indices, area, other, shifts)
         for (indices, area), other in zip(elements, reversed(surfaces), strict=True)
@@ -101,15 +85,7 @@ def surface_dice(truth: np.ndarray, prediction: np.ndarray, spacing: Spacing, to
     return max(0.0, float(1 - apart / sum(area.sum() for _, area in elements)))
 
 
-def confusion(truth: np.ndarray, prediction: np.ndarray) -> tuple[int, int, int, int]:
-    """Return the numbers of true positive, false positive, false negative and true negative voxels."""
-    _check(truth, prediction)
-    both = int(np.count_nonzero(truth & prediction))
-    predicted, true = int(np.count_nonzero(prediction)), int(np.count_nonzero(truth))
-    return both, predicted - both, true - both, truth.size - predicted - true + both
-
-
-METRICS: dict[str, Callable[..., float]] = {
+METRICS: dict[str, Callable[[Masks], float]] = {
     "DSC": dice,
     "NSD": surface_dice,
     "Sensitivity": sensitivity,
@@ -120,25 +96,14 @@ METRICS: dict[str, Callable[..., float]] = {
 }
 
 
-def _check(truth: np.ndarray, prediction: np.ndarray) -> None:
-    if truth.shape != prediction.shape:
-        raise ValueError(f"masks of different shape: truth {truth.shape} and prediction {prediction.shape}")
-    if truth.dtype != bool or prediction.dtype != bool:
-        raise ValueError(f"masks must be boolean: truth is {truth.dtype}, prediction {prediction.dtype}")
-
-
-def _ratio(part: int, whole: int) -> float:
+def ratio(part: int, whole: int) -> float:
+    """Return part / whole; NaN if the whole is 0."""
     return part / whole if whole else float("nan")
 
 
-def _bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
-    box = []
-    for axis in range(3):
-        inside = np.flatnonzero(mask.any(tuple({0, 1, 2} - {axis})))
-        if not len(inside):
-            return None
-        box.append(slice(inside[0], inside[-1] + 1))
-    return tuple(box)
+def share(part: int, whole: int, other: int) -> float:
+    """Return part / whole; without a whole, 0 if there is another whole, and NaN if there is none."""
+    return 0.0 if whole == 0 < other else ratio(part, whole)
 
 
 @lru_cache(maxsize=256)

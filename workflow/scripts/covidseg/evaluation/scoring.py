@@ -11,8 +11,12 @@ import numpy as np
 
 from covidseg.cases.case_folder import cases_in, volume_path
 from covidseg.errors import InputError
-from covidseg.evaluation.metrics import METRICS, Spacing
+from covidseg.evaluation.lesion_metrics import LESION_METRICS, LUNG_SHARES
+from covidseg.evaluation.masks import Masks
+from covidseg.evaluation.metrics import METRICS
+from covidseg.evaluation.sections import Lesions
 from covidseg.files import write_text
+from covidseg.regions import LESIONS, LUNGS
 from covidseg.training.description import Description
 from covidseg.volumes import read_volume
 
@@ -41,7 +45,7 @@ class ScoreRow:
         region: the region that is scored.
         metric: name of the metric, as in config/published.csv.
         value: a fraction and not a percentage; NSD at the region's tolerance; time in seconds per epoch;
-            NaN if undefined.
+            volumes in mL; NaN if undefined.
     """
 
     experiment: str
@@ -81,6 +85,7 @@ def score_cases(
     regions: dict[int, str],
     classes: dict[int, int],
     tolerance_mm: dict[str, float],
+    lesions: Lesions,
 ) -> list[Score]:
     """Score every prediction in a folder against the label with the same file name.
 
@@ -90,9 +95,11 @@ def score_cases(
         regions: label id of the truth -> region.
         classes: label id of the truth -> class in the predictions; other label ids are not scored.
         tolerance_mm: region -> tolerance of the NSD, in mm.
+        lesions: what counts as a lesion, and when a lesion counts as found.
 
     Returns:
-        One score per case, region and metric; the values are those of `covidseg.evaluation.metrics`.
+        One score per case, region and metric; the values are those of `covidseg.evaluation.metrics` and, for
+        lesions, of `covidseg.evaluation.lesion_metrics`.
 
     Raises:
         InputError: truth and prediction lie on different grids.
@@ -104,24 +111,43 @@ def score_cases(
         differences = truth.geometry.differences(prediction.geometry)
         if differences:
             raise InputError(f"{path}: truth and prediction differ in {'; '.join(differences)}")
-        spacing = truth.geometry.spacing
+        lungs = _lung_voxels(truth.array, prediction.array, regions, classes)
         for label, predicted in classes.items():
-            region, masks = regions[label], (truth.array == label, prediction.array == predicted)
-            values = score_pair(*masks, spacing, tolerance_mm[region])
-            rows += [Score(case, region, metric, value) for metric, value in values.items()]
+            region = regions[label]
+            masks = Masks(
+                truth.array == label,
+                prediction.array == predicted,
+                spacing=truth.geometry.spacing,
+                tolerance=tolerance_mm[region],
+                lesions=lesions,
+                lung_voxels=lungs,
+            )
+            rows += [Score(case, region, metric, value) for metric, value in _values(masks, region).items()]
         log.info("scored %s", case)
     return rows
 
 
-def score_pair(
-    truth: np.ndarray, prediction: np.ndarray, spacing: Spacing, tolerance: float
-) -> dict[str, float]:
-    """Return metric -> value for two boolean masks (z, y, x); spacing and tolerance are in mm."""
-    values = {}
-    for metric, function in METRICS.items():
-        extra = (spacing, tolerance) if metric == "NSD" else ()
-        values[metric] = function(truth, prediction, *extra)
-    return values
+def _lung_voxels(
+    truth: np.ndarray, prediction: np.ndarray, regions: dict[int, str], classes: dict[int, int]
+) -> tuple[int, int] | None:
+    """Return how many voxels of the lungs, infection included, truth and prediction have.
+
+    Returns None unless both lungs are scored. In such label maps an infection is a label of its own.
+    """
+    if not {regions[label] for label in classes} >= set(LUNGS):
+        return None
+    both = (truth, list(classes)), (prediction, list(classes.values()))
+    in_truth, in_prediction = (int(np.isin(array, labels).sum()) for array, labels in both)
+    return in_truth, in_prediction
+
+
+def _values(masks: Masks, region: str) -> dict[str, float]:
+    """Return metric -> value; a lesion has more metrics than a lung."""
+    metrics = dict(METRICS)
+    if region in LESIONS:
+        metrics |= LESION_METRICS
+        metrics |= LUNG_SHARES if masks.lung_voxels else {}
+    return {metric: function(masks) for metric, function in metrics.items()}
 
 
 def time_scores(log_table: Path, description: Path) -> list[Score]:

@@ -17,16 +17,30 @@ class Inference(TypedDict):
     tiles: int
 
 
+class Lesions(TypedDict):
+    """Section `evaluation.lesions`: what counts as a lesion, and when a lesion counts as found.
+
+    Attributes:
+        minimum_ml: volume in mL of the smallest connected component that is a lesion.
+        overlap: share of a lesion's voxels that the other mask must cover; 0 stands for one voxel.
+    """
+
+    minimum_ml: float
+    overlap: float
+
+
 class Evaluation(TypedDict):
     """Section `evaluation`: metrics, intervals and tests.
 
     Attributes:
         tolerance_mm: region -> distance in mm within which two surfaces agree.
+        lesions: what counts as a lesion, and when a lesion counts as found.
         bootstrap: number of bootstrap samples.
         confidence: confidence level of the intervals, 0 to 1.
     """
 
     tolerance_mm: dict[str, float]
+    lesions: Lesions
     bootstrap: int
     confidence: float
 

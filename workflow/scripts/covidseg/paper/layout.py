@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from covidseg.config.entries import ArtefactEntry
+from covidseg.paper.measures import RANKED, measure_of
 from covidseg.paper.tables import NOT_RUN, NOT_TIMED, SERIES, TIME
 from covidseg.regions import TITLES
 
 ELSEWHERE = "†"  # after a number that the paper prints in another table
-DIGITS = {"fraction": 3, "percent": 1}  # number of decimals if the paper prints no number of a metric
-FEWEST = {"fraction": 2, "percent": 1}  # smallest number of decimals
+DIGITS = {"fraction": 3, "percent": 1, "mL": 1}  # number of decimals if the paper prints no number
+FEWEST = {"fraction": 2, "percent": 1, "mL": 1}  # smallest number of decimals
 HEADINGS = {
     TIME: "Seconds per training epoch",
     "DSC_lower_bound": "Lowest mean DSC over the range of thresholds",
@@ -195,8 +196,8 @@ def _decimals(part: pd.DataFrame) -> int | None:
 def _marks(cells: pd.DataFrame, decimals: dict[str, int | None], best: str) -> list[str]:
     """Return "best", "second" or "" per cell, in a comparison of our means within each column.
 
-    Means that are equal as printed have the same mark. A single mean has no mark. Within the methods only
-    the best is marked, as in wang2020 and wang2021.
+    Means that are equal as printed have the same mark. A single mean has no mark, nor has a metric of which
+    no value is better. Within the methods only the best is marked, as in wang2020 and wang2021.
 
     Args:
         cells: table as returned by `table_cells`.
@@ -208,7 +209,8 @@ def _marks(cells: pd.DataFrame, decimals: dict[str, int | None], best: str) -> l
         for mean, metric in zip(cells.ours_mean, cells.metric, strict=True)
     ]
     values = pd.to_numeric(pd.Series(texts, cells.index), errors="coerce")
-    values = values.where(cells.metric == TIME, -values)  # rank 1: the fewest seconds or the highest score
+    # Rank 1: the fewest seconds, the smallest error or the highest score. Other metrics get no mark.
+    values = values * [RANKED[measure_of(metric).better] for metric in cells.metric]
     keys = ["fold", "region", "split", "metric", *(["row"] if best == "method" else [])]
     column = values.groupby([cells[key] for key in keys])
     marks = column.rank(method="dense").map({1: "best"} if best == "method" else {1: "best", 2: "second"})

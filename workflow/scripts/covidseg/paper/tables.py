@@ -10,6 +10,7 @@ from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
 from covidseg.evaluation.pixels import WHOLE
 from covidseg.evaluation.statistics import summarise
+from covidseg.paper.measures import measure_of
 
 SERIES = ["row", "source", "region", "split"]
 KEYS = ["row", "source", "fold", "region", "split", "metric", "unit"]
@@ -86,16 +87,26 @@ def table_cells(
     cells = []
     for one in series:
         for metric in artefact["metrics"]:
-            unit = "seconds" if metric == TIME else artefact["unit"]
+            unit = unit_of(metric, artefact)
             found = select(scores, one, metric) if one.runs else scores.iloc[:0]
             status = _status(one, metric, found)
             for fold, part in _by_fold(one, found, artefact):
                 key = (one.row, one.source, fold, one.region, one.split, metric, unit)
-                values = part["value"] * (100 if unit == "percent" else 1)
+                values = scale_of(metric, artefact) * part["value"]
                 counted = select(scores, one, "DSC") if metric in WHOLE and one.runs else part
                 numbers = _beside_published(values, _count(counted, metric), key, published)
                 cells.append((*key, *numbers, status, one.left_out))
     return pd.DataFrame(cells, columns=COLUMNS)
+
+
+def unit_of(metric: str, artefact: ArtefactEntry) -> str:
+    """Return the unit in which a table prints a metric."""
+    return measure_of(metric).unit or artefact.get("unit", "fraction")
+
+
+def scale_of(metric: str, artefact: ArtefactEntry) -> int:
+    """Return the factor by which a table prints a metric of scores.csv."""
+    return 100 if unit_of(metric, artefact) == "percent" else 1
 
 
 def _status(one: Series, metric: str, found: pd.DataFrame) -> str:

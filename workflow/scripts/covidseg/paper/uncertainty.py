@@ -13,7 +13,8 @@ from covidseg.config.series import Series
 from covidseg.evaluation.comparisons import compare_means, compare_samples, paired_tests, rankings
 from covidseg.evaluation.pixels import WHOLE, read_sample
 from covidseg.evaluation.statistics import Sample, mean_sample, patient_means, sample_interval
-from covidseg.paper.tables import SERIES, TIME, select
+from covidseg.paper.measures import measure_of
+from covidseg.paper.tables import SERIES, TIME, scale_of, select
 
 PANEL = ["region", "split", "metric"]
 COMPARED = [*PANEL, "a", "b", "n", "difference", "low", "high", "median_difference", "test", "p", "p_holm"]
@@ -76,12 +77,11 @@ def interval_rows(
         Mean, interval from `low` to `high`, number `n` of patients and number of `undefined` values, in the
         unit of the table. Undefined values do not enter the mean.
     """
-    scale = _scale(artefact)
     found = []
     for one in (one for one in series if one.runs):
         for metric in _scored(artefact):
             interval = sample_interval(bootstrap.sample(scores, one, metric), **bootstrap.settings)
-            limits = (scale * limit for limit in interval[:3])
+            limits = (scale_of(metric, artefact) * limit for limit in interval[:3])
             undefined = int(select(scores, one, metric)["value"].isna().sum())
             found.append((*astuple(one)[:4], metric, *limits, interval.n, undefined))
     return pd.DataFrame(found, columns=[*SERIES, "metric", "mean", "low", "high", "n", "undefined"])
@@ -106,8 +106,9 @@ def comparison_rows(
             tests = paired_tests(means, partial(compare_means, **bootstrap.settings))
         found += [panel | test for test in tests]
     rows = pd.DataFrame(found, columns=COMPARED)
+    scales = [scale_of(metric, artefact) for metric in rows["metric"]]
     scaled = ["difference", "low", "high", "median_difference"]
-    return rows.assign(**{column: _scale(artefact) * rows[column] for column in scaled})
+    return rows.assign(**{column: scales * rows[column] for column in scaled})
 
 
 def ranking_rows(
@@ -125,20 +126,20 @@ def ranking_rows(
             *numbers, frequencies = ranking
             own = dict(zip(RANKED, (*astuple(one)[:4], panel["metric"], *numbers), strict=True))
             shares = {f"frequency_{rank}": share for rank, share in enumerate(frequencies, start=1)}
-            found.append(own | {"value": _scale(artefact) * ranking.value} | shares)
+            found.append(own | {"value": scale_of(panel["metric"], artefact) * ranking.value} | shares)
     return pd.DataFrame(found) if found else pd.DataFrame(columns=RANKED)
 
 
 def _panels(series: list[Series], artefact: ArtefactEntry) -> Iterator[tuple[dict[str, str], list[Series]]]:
-    """Yield each panel and metric with its series that are run, if they are two or more."""
+    """Yield each panel and metric with its series that are run, if they are two or more.
+
+    A metric of which no value is better than another is left out.
+    """
+    metrics = [metric for metric in _scored(artefact) if measure_of(metric).better]
     for region, split in dict.fromkeys((one.region, one.split) for one in series):
         compared = [one for one in series if one.runs and (one.region, one.split) == (region, split)]
-        for metric in _scored(artefact) if len(compared) > 1 else ():
+        for metric in metrics if len(compared) > 1 else ():
             yield dict(zip(PANEL, (region, split, metric), strict=True)), compared
-
-
-def _scale(artefact: ArtefactEntry) -> int:
-    return 100 if artefact.get("unit") == "percent" else 1
 
 
 def _scored(artefact: ArtefactEntry) -> list[str]:
