@@ -13,7 +13,7 @@ from covidseg.config.sheets import Sections
 from covidseg.errors import InputError
 
 ROWS: tuple[Literal["rows", "columns"], ...] = ("rows", "columns")  # keys that name experiments
-TRAINING = ("", "")  # (region, split) of a figure about a training itself, which has neither
+TRAINING = ("", "")  # (region, split) of an artefact about models themselves, which has neither
 
 
 def named(
@@ -48,12 +48,12 @@ def shown_rows(artefact: ArtefactEntry) -> Mapping[str, str | list[str]]:
 def panels(artefact: ArtefactEntry) -> list[tuple[str, str]]:
     """Return the (region, split) pairs that an artefact shows.
 
-    A table or violin plot lists its panels. A figure of a training has TRAINING alone. A figure of cases has
-    one pair per region, and a figure of localisers has the region "lesion".
+    A table or violin plot lists its panels. A figure of cases has one pair per region, and a figure of
+    localisers has the region "lesion". An artefact about models and not about scores has TRAINING alone.
     """
     if "panels" in artefact:
         return [(panel["region"], panel["split"]) for panel in artefact["panels"]]
-    if "experiment" in artefact:
+    if "split" not in artefact:
         return [TRAINING]
     return [(region, artefact["split"]) for region in artefact.get("regions", ["lesion"])]
 
@@ -88,7 +88,7 @@ def check_artefacts(
             _check_columns(artefact, experiments, datasets, where)
         if "localisers" in artefact:
             _check_localisers(artefact, experiments, where)
-        if artefact["kind"] == "relations":
+        if "experiment" in artefact:
             check_known([artefact["experiment"]], experiments, f"{where}.experiment", "experiment")
             _check_fold(artefact, experiments[artefact["experiment"]], where)
 

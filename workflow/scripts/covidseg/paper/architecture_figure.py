@@ -11,7 +11,7 @@ from matplotlib.path import Path
 
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.drawing import HEADINGS, HEIGHT, Arrow, Box, Drawing
-from covidseg.paper.figures import caption, plt, save_figure
+from covidseg.paper.figures import CHARACTERS_PER_INCH, caption, plt, save_figure
 from covidseg.paper.layers import read_model
 from covidseg.paper.segmentation_drawing import draw_segmentation
 from covidseg.paper.weak_drawing import draw_weak
@@ -34,7 +34,7 @@ MARGIN = 0.35
 
 def make(artefact: Artefact) -> None:
     """Write the figure: <base>.svg and <base>.png."""
-    model, names = read_model(artefact.input("model"), artefact.parameters.get("size")), artefact.own("parts")
+    model, names = read_model(artefact.input("model"), artefact.parameters.get("size")), artefact.own("names")
     draw = draw_weak if "system" in model.description else draw_segmentation
     figure = draw_architecture(
         draw(model, names),
@@ -61,7 +61,7 @@ def draw_architecture(drawing: Drawing, *, title: str, bottom: str, remarks: lis
     lowest = max(y for arrow in drawing.arrows for _, y in arrow.points)
     lowest = max(lowest, *(box.place[1] + HEIGHT / 2 for box in drawing.boxes)) + 0.25
     top = HEADINGS - 3 * LINE_HEIGHT - 0.1
-    figure = plt.figure(figsize=(right - left, lowest - top + 1.0), layout="constrained")
+    figure = plt.figure(figsize=(right - left, lowest - top + 0.9), layout="constrained")
     axis = figure.add_subplot(xlim=(left, right), ylim=(lowest, top), aspect="equal")
     axis.set_axis_off()
     for arrow in drawing.arrows:
@@ -81,7 +81,7 @@ def draw_architecture(drawing: Drawing, *, title: str, bottom: str, remarks: lis
         fontsize=8.5,
         handleheight=1.3,
     )
-    caption(figure, title, fill(bottom, round(16 * (right - left))), remarks)
+    caption(figure, title, fill(bottom, round(CHARACTERS_PER_INCH * (right - left))), remarks)
     return figure
 
 

@@ -15,7 +15,10 @@ from covidseg.paper.tables import TIME
 MISPRINTS = "Published numbers stand as printed; known misprints are listed in config/published_errata.md."
 # Shrinks a table that is too wide or too long for a page.
 SHRUNK = r"\begin{adjustbox}{max width=\textwidth, max totalheight=0.75\textheight}"
-WORDS = ("Method", "Source", "Fold", "Panel", "Metric", "Data set", "Labels")  # columns that contain words
+WORDS = (  # columns that contain words
+    *("Method", "Source", "Fold", "Panel", "Metric", "Data set", "Labels", "Task", "Training", "Validation"),
+    *("In-domain testing", "Testing", "Testing 1", "Testing 2", "Feature size", "Name", "Layer"),
+)
 
 MARKDOWN = Markup(
     {"best": "**{}**", "second": "*{}*", "": "{}"},
