@@ -61,7 +61,7 @@ def draw_architecture(drawing: Drawing, *, title: str, bottom: str, remarks: lis
     lowest = max(y for arrow in drawing.arrows for _, y in arrow.points)
     lowest = max(lowest, *(box.place[1] + HEIGHT / 2 for box in drawing.boxes)) + 0.25
     top = HEADINGS - 3 * LINE_HEIGHT - 0.1
-    figure = plt.figure(figsize=(right - left, lowest - top + 0.9), layout="constrained")
+    figure = plt.figure(figsize=(right - left, lowest - top + 0.75), layout="constrained")
     axis = figure.add_subplot(xlim=(left, right), ylim=(lowest, top), aspect="equal")
     axis.set_axis_off()
     for arrow in drawing.arrows:

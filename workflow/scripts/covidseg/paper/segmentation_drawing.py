@@ -30,7 +30,7 @@ def draw_segmentation(model: BuiltModel, names: dict[str, str]) -> Drawing:
 
     Args:
         model: the network; its model.json has the `parameters` of every part.
-        names: part of the network -> the paper's name of the part.
+        names: part of the network -> the paper's name of the part; a part without such a name keeps its own.
     """
     return _Layout.of(model, names).drawing
 
@@ -67,7 +67,7 @@ class _Layout:
         else:
             layout.join_bottleneck()
         for part, x in layout.columns.items():
-            layout.drawing.headings[x] = (names[part], *in_words(layout.counts(part)))
+            layout.drawing.headings[x] = (names.get(part, part), *in_words(layout.counts(part)))
         return layout
 
     @property
@@ -138,7 +138,7 @@ class _Layout:
     def add_fusion(self) -> None:
         """Add the layer that joins both bottlenecks, below the decoder."""
         x, y, layer = self.columns["decoder"], self.bottom, self.model.layers["fusion"]
-        lines: tuple[str, ...] = (features(layer.shape), self.names["fusion"])
+        lines: tuple[str, ...] = (features(layer.shape), self.names.get("fusion", "fusion"))
         state = ""
         if isinstance(layer.module, SelectiveFusion):
             inner, outer = (self.model.layers[f"fusion.{name}"].shape[0] for name in ("squeeze.0", "excite"))

@@ -35,7 +35,7 @@ def draw_weak(model: BuiltModel, names: dict[str, str]) -> Drawing:
 
     Args:
         model: the system.
-        names: part of the system -> the paper's name of the part.
+        names: part of the system -> the paper's name of the part; a part without such a name keeps its own.
     """
     counts = {part: model.parameters(PARTS[part]) for part in PARTS}
     parts = [part for part, count in counts.items() if count]
@@ -49,7 +49,7 @@ def draw_weak(model: BuiltModel, names: dict[str, str]) -> Drawing:
         _add_critic(drawing, model, places)
     for part in parts:
         shares: Counts = {"trained": counts[part], "frozen": 0, "loaded": 0, "new": counts[part]}
-        drawing.headings[places[part]] = (names[part], *in_words(shares))
+        drawing.headings[places[part]] = (names.get(part, part), *in_words(shares))
     return drawing
 
 
