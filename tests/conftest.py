@@ -4,6 +4,7 @@ import copy
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -128,18 +129,29 @@ def training_folders(tmp_path_factory) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def pretrained(training_folders, tmp_path_factory):
-    """A pre-trained model: four epochs, the first half of a schedule over both phases."""
+    """A pre-trained model of four epochs that stops half-way through its learning-rate schedule."""
+    return pretrain(training_folders, tmp_path_factory.mktemp("pretrained"), "first half")
+
+
+@pytest.fixture(scope="session")
+def finished_pretraining(training_folders, tmp_path_factory):
+    """The pre-trained model of the same four epochs at the end of its learning-rate schedule."""
+    return pretrain(training_folders, tmp_path_factory.mktemp("finished"), "whole")
+
+
+def pretrain(training_folders, output, schedule, lesions="union"):
+    """Pre-train on the blobs; returns model.safetensors."""
     from covidseg.training import train as training
     from training_program import make_run
 
-    output = tmp_path_factory.mktemp("pretrained")
-    run = make_run(training_folders[:2], [], "pretrain", {"lesions": "union"})
+    run = make_run(training_folders[:2], [], "pretrain", {"lesions": lesions, "schedule": schedule})
+    used = {"epochs": 4, "first_epoch": run.schedule.first_epoch, "epoch_max": run.schedule.epoch_max}
     training.train(
         run,
         model=output / "model.safetensors",
         log_table=output / "log.csv",
         state=output / "state",
-        description=describe(run.architecture),
+        description=replace(describe(run.architecture), schedule=used),
     )
     return output / "model.safetensors"
 

@@ -247,5 +247,5 @@ def test_colours_differ_in_grey_print():
 
 def test_what_the_drawing_reads_of_a_model_is_in_its_model_json():
     """The keys of model.json that `described` makes up are keys of the real one."""
-    known = set(ModelDescription.__dataclass_fields__) | {"parameters"}
+    known = set(ModelDescription.__dataclass_fields__)
     assert set(described(SMALL_NETWORK, [1, 2, 3])) <= known

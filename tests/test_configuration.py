@@ -9,8 +9,10 @@ import yaml
 from conftest import ROOT
 from covidseg.cases.splits import first_cases
 from covidseg.config.artefacts import named
-from covidseg.config.checks import RENAMED
+from covidseg.config.checks import REMOVED, RENAMED
+from covidseg.config.classes import separate_classes
 from covidseg.config.experiments import expand_experiments
+from covidseg.config.in_use import training_parameters
 from covidseg.config.loading import load_configuration
 from covidseg.errors import InputError
 from covidseg.training.strategies import STRATEGIES
@@ -132,6 +134,16 @@ def test_a_key_of_a_former_name_is_refused_with_its_name_now(sections, section, 
     assert str(raised.value) == f"config/config.yaml: {section}: '{old}' is now '{new}'; rename it"
 
 
+@pytest.mark.parametrize(("section", "old"), [(name, old) for name, keys in REMOVED.items() for old in keys])
+def test_a_key_that_is_gone_is_refused_in_one_line_with_what_took_its_place(sections, section, old):
+    sections[section][old] = "as before"
+    with pytest.raises(InputError) as raised:
+        load(sections)
+    assert str(raised.value) == (
+        f"config/config.yaml: {section}: '{old}' is no longer used; remove it ({REMOVED[section][old]})"
+    )
+
+
 @pytest.mark.parametrize(
     ("sheet", "change", "message"),
     [
@@ -163,12 +175,22 @@ def test_a_key_of_a_former_name_is_refused_with_its_name_now(sections, section, 
         ("experiments", set_key("experiments.hybrid.options.decoder", "old"), r"options\.decoder: unknown value 'old'; allowed: new, pretrained"),
         ("experiments", set_key("experiments.hybrid.options.reduction", 0), r"options\.reduction: 0; expected a positive int"),
         ("experiments", set_key("experiments.collaborative-rc-g.options.weight", "1"), r"options\.weight: '1'; expected a positive float"),
-        ("experiments", set_key("sources.multi.lesions", "both"), r"multi\.lesions: 'both'; allowed: union, heads"),
+        ("experiments", set_key("sources.multi.lesions", "both"), r"multi\.lesions: 'both'; allowed: union, classes, heads"),
+        ("experiments", set_key("sources.multi", {"paper": "wang2021", "title": "M", "datasets": ["msd", "nsclc"], "lesions": "classes", "evaluate": {"msd": "in_domain"}}), r"multi\.evaluate: .*; must be \{\} with lesions: classes"),
+        ("experiments", set_key("sources.msd.lesions", "heads"), r"task2-msd\.evaluate: .*; must be \{\} with lesions: heads"),
         ("experiments", set_key("sources.multi", {"paper": "wang2021", "title": "M", "datasets": ["msd", "nsclc"], "lesions": "heads", "evaluate": {"msd": "in_domain"}}), r"multi\.evaluate: .*; must be \{\} with lesions: heads"),
         ("experiments", set_key("experiments.task3-msd.lesions", "heads"), r"task3-msd\.lesions: 'heads'; allowed: union, classes"),
         ("experiments", lambda sheet: sheet["experiments"]["task3-msd"].pop("lesions"), r"task3-msd\.lesions: needed where several data sets are trained on"),
         ("experiments", set_key("experiments.scratch.lesions", "union"), r"scratch\.lesions: needed where several data sets are trained on, and only there"),
-        ("experiments", set_key("experiments.task2-msd.source", "lidc"), r"task2-msd\.source: unknown source 'lidc'; allowed: msd"),
+        ("experiments", set_key("experiments.task3-msd.source", "lidc"), r"task3-msd\.source: unknown source 'lidc'; allowed: msd"),
+        ("experiments", set_key("experiments.task2-msd.model", "msd"), r"task2-msd\.model: unknown pre-trained model 'msd'; allowed: pretrain-msd, pretrain-structseg"),
+        ("experiments", set_key("experiments.task2-msd.model", "pretrain-msd-halfway"), r"task2-msd\.model: unknown pre-trained model 'pretrain-msd-halfway'"),
+        ("experiments", set_key("experiments.task2-msd.train", ["nsclc"]), r"task2-msd\.train: beside model, whose training decides it; remove one of the keys"),
+        ("experiments", set_key("experiments.task2-msd.source", "nsclc"), r"task2-msd\.source: beside model"),
+        ("experiments", set_key("experiments.task2-msd.evaluate", {"covid20-lung": "test"}), r"task2-msd\.evaluate: the model knows no left_lung, right_lung, all that covid20-lung labels"),
+        ("experiments", lambda sheet: sheet["experiments"]["task2-msd"].pop("model"), r"task2-msd: 'strategy' is a required property; or .*'model' is a required property"),
+        ("experiments", set_key("experiments.continual.options", {"head": "old"}), r"continual\.options\.head: unknown value 'old'; allowed: auto, pretrained, new"),
+        ("experiments", lambda sheet: sheet["experiments"]["continual"].pop("options"), r"continual\.options: missing option 'head'; expected: head"),
         ("experiments", set_key("experiments.body-finetune.source", "msd"), r"body-finetune\.source: 'msd' beside sources; remove one"),
         ("experiments", set_key("experiments.task1-lung.evaluate", {"covid20": "test"}), r"task1-lung\.evaluate: covid20 has the scans of covid20-lung, which it is trained on"),
         ("experiments", set_key("experiments.task1-lung.evaluate", {"mosmed": "mosmed"}), r"task1-lung\.evaluate: the model knows no infection, all that mosmed labels"),
@@ -246,7 +268,8 @@ def test_experiments_of_this_pipeline(config):
     names = list(config.experiments)
     sources = ["msd", "structseg", "nsclc", "multi"]
     strategies = ["continual", "body-finetune", "lesion-representations"]
-    expected = [f"pretrain-{s}" for s in [*sources, "multi2"]] + ["scratch"]
+    expected = [f"pretrain-{s}" for s in [*sources, "multi2"]]
+    expected += [f"pretrain-{s}-halfway" for s in sources] + ["scratch"]
     expected += [f"{strategy}-{s}" for strategy in strategies for s in sources]
     expected += ["hybrid-multi", "multi-encoder-multi"]
     expected += [f"collaborative-{part}-multi2" for part in ("backbone", "rc-g", "rc-g-rc-t")]
@@ -256,7 +279,10 @@ def test_experiments_of_this_pipeline(config):
     multi = config.experiments["pretrain-multi"]
     assert multi.train == ("msd", "structseg", "nsclc")
     assert multi.pretraining is None
-    assert config.experiments["body-finetune-multi"].pretraining == "pretrain-multi"
+    started = {e.pretraining for e in config.experiments.values() if e.strategy == "continual"}
+    assert started == {f"pretrain-{s}-halfway" for s in sources}
+    started = {e.pretraining for e in config.experiments.values() if e.strategy != "continual"}
+    assert started == {None, *(f"pretrain-{s}" for s in [*sources, "multi2"])}
     rows = {"a": "body-finetune", "b": ["scratch", "task1-lung"], "c": "task2-msd"}
     assert {row: [e.name for e in found] for row, found in named(rows, config.experiments).items()} == {
         "a": [f"body-finetune-{s}" for s in sources],
@@ -281,6 +307,38 @@ def test_a_new_row_needs_nothing_but_the_sheet(config, sheet):
     sheet["experiments"]["body-finetune"]["sources"].append("mosmed")
     experiments = expand_experiments(sheet, config.datasets, "covid20", ROOT)
     assert experiments["body-finetune-mosmed"].pretraining == "pretrain-mosmed"
+
+
+def test_half_way_is_pretrained_what_continual_learning_starts_from_alone(config, sheet):
+    sheet["experiments"]["continual"]["sources"] = ["nsclc"]
+    experiments = expand_experiments(sheet, config.datasets, "covid20", ROOT)
+    assert [name for name in experiments if name.endswith("-halfway")] == ["pretrain-nsclc-halfway"]
+    whole, half = experiments["pretrain-nsclc"], experiments["pretrain-nsclc-halfway"]
+    assert (whole.options["schedule"], half.options["schedule"]) == ("whole", "first half")
+    assert (half.train, half.classes, half.watched) == (whole.train, whole.classes, whole.watched)
+    sheet["sources"]["nsclc"]["evaluate"] = {"covid20": "test"}
+    experiments = expand_experiments(sheet, config.datasets, "covid20", ROOT)
+    assert experiments["pretrain-nsclc"].evaluate == {"covid20": "test"}
+    assert experiments["pretrain-nsclc-halfway"].evaluate == {}, "which is no model of a paper's own"
+
+
+@pytest.mark.parametrize("name", ["msd", "structseg", "nsclc"])
+def test_task_2_is_the_training_of_the_pretrained_model(config, sheet, name):
+    """Written as a training from scratch, it would be the same one: the evaluated model stands for it."""
+    evaluated = config.experiments[f"task2-{name}"]
+    sheet["experiments"][f"task2-{name}"] = {
+        "paper": "ma2021", "strategy": "scratch", "source": name, "train": [name], "folds": 1,
+        "evaluate": evaluated.evaluate,
+    }  # fmt: skip
+    trained = expand_experiments(sheet, config.datasets, "covid20", ROOT)[f"task2-{name}"]
+    model = config.experiments[evaluated.model]
+    for key in ("train", "classes", "watched", "source_datasets", "labels"):
+        assert trained.for_training()[key] == model.for_training()[key], key
+    assert (trained.folds, trained.pretraining) == (model.folds, model.pretraining) == (1, None)
+    ours = training_parameters(config, f"pretrain-{name}")
+    assert training_parameters(config, f"task2-{name}") == ours
+    for key in ("name", "row", "paper", "source", "evaluate", "labels", "classes", "train", "folds"):
+        assert getattr(evaluated, key) == getattr(trained, key), key
 
 
 def test_archives_of_a_data_set(config):
@@ -381,6 +439,33 @@ def test_classes_and_labels_of_the_joint_tasks(config, sheet):
     apart = expand_experiments(sheet, config.datasets, "covid20", ROOT)["task3-msd"]
     assert apart.classes == {1: "lesion", 2: "infection"}
     assert apart.labels == {"msd": {1: 1}, "covid20": {1: 2}, "mosmed": {1: 2}}
+
+
+def test_a_source_s_lesions_are_one_class_or_one_per_data_set(config, sheet):
+    """wang2021 3.2, three data sets: background and one lesion, or background and three."""
+    union = config.experiments["pretrain-multi"]
+    assert union.classes == {1: "lesion"}
+    assert union.labels == {"msd": {1: 1}, "structseg": {1: 1}, "nsclc": {1: 1}}
+    sheet["sources"]["multi"]["lesions"] = "classes"
+    experiments = expand_experiments(sheet, config.datasets, "covid20", ROOT)
+    for name in ("pretrain-multi", "pretrain-multi-halfway"):
+        assert experiments[name].classes == {
+            1: "lesion of msd",
+            2: "lesion of structseg",
+            3: "lesion of nsclc",
+        }
+        assert experiments[name].labels == {"msd": {1: 1}, "structseg": {1: 2}, "nsclc": {1: 3}}
+        assert experiments[name].options["lesions"] == "classes"
+    assert experiments["body-finetune-multi"].classes == {1: "infection"}
+
+
+def test_lungs_are_the_same_class_in_all_data_sets_of_a_source():
+    regions = {"left": {1: "left_lung", 2: "lesion"}, "both": {5: "lesion", 4: "left_lung"}}
+    datasets = {name: {"regions": found} for name, found in regions.items()}
+    assert separate_classes(["left", "both"], datasets) == (
+        {1: "left_lung", 2: "lesion of left", 3: "lesion of both"},
+        {"left": {1: 1, 2: 2}, "both": {4: 1, 5: 3}},
+    )
 
 
 def test_only_other_people_s_cases_are_watched_while_training(config):

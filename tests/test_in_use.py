@@ -54,6 +54,18 @@ def test_models_and_scores_have_a_folder_per_fold(config):
     assert "classifier/fold0" not in scored, "its two heat maps are"
 
 
+def test_a_pretrained_model_that_an_experiment_evaluates_is_trained_once(config):
+    """ma2021's Task 2 with lesions: three experiments with scores of their own and without a model of their own."""
+    models, scored, trained = in_use.models(config), in_use.scored(config), in_use.trained(config)
+    evaluating = {f"task2-{name}": f"pretrain-{name}" for name in ("msd", "structseg", "nsclc")}
+    assert {name: one.model for name, one in config.experiments.items() if one.model != name} == evaluating
+    for name, model in evaluating.items():
+        assert f"{name}/fold0" in scored
+        assert f"{name}/fold0" not in models
+        assert (name in trained, model in trained) == (False, True)
+        assert models.count(f"{model}/fold0") == 1
+
+
 def test_nnunet_numbers_data_sets_in_the_order_of_the_file(config):
     folders = in_use.nnunet_folders(config)
     assert folders["Dataset501_Covid20"] == "covid20"
@@ -74,7 +86,7 @@ def test_parameters_of_a_training_are_the_keys_that_decide_it(config):
     scratch = in_use.training_parameters(config, "scratch")
     assert scratch["plan"] == {"patch": [8, 32, 32], "window": [-1250, 250]}
     assert set(whole) - set(scratch["training"]) == {
-        "checkpoint_seconds", "device_memory_gib", "pretraining_schedule", "validation_every", "validation_patches",
+        "checkpoint_seconds", "device_memory_gib", "validation_every", "validation_patches",
     }  # fmt: skip
     pretraining = in_use.training_parameters(config, "pretrain-msd")
     assert set(whole) - set(pretraining["training"]) == {"checkpoint_seconds", "device_memory_gib"}

@@ -55,12 +55,16 @@ def test_selective_fusion_by_hand():
         fusion.excite.weight.copy_(torch.tensor([[1.0, 0], [0, 2], [0, 0], [0, 0]]))  # A, then B
     dedicated = torch.tensor([[1.0, 3], [0, 2]]).reshape(1, 2, 1, 1, 2)
     adapted = torch.tensor([[4.0, 4], [1, 1]]).reshape(1, 2, 1, 1, 2)
-    # Sum [[5, 7], [1, 3]], average s = (6, 2), layer norm (1, -1), ReLU z = (1, 0); A z = (1, 0), B z = 0.
-    first = math.e / (math.e + 1)
+    # Sum [[5, 7], [1, 3]], average s = (6, 2), layer norm (1, -1), leaky ReLU z = (1, -0.01);
+    # A z = (1, -0.02), B z = 0.
+    first, second = math.e / (math.e + 1), 1 / (1 + math.exp(0.02))
     attention = fusion.attention(dedicated, adapted)
-    assert torch.allclose(attention, torch.tensor([[[first, 0.5], [1 - first, 0.5]]]), atol=1e-4)
+    expected = torch.tensor([[[first, second], [1 - first, 1 - second]]])
+    assert torch.allclose(attention, expected, atol=1e-4)
     fused = fusion(dedicated, adapted).reshape(2, 2)
-    expected = torch.tensor([[first * 1 + (1 - first) * 4, first * 3 + (1 - first) * 4], [0.5, 1.5]])
+    expected = torch.tensor(
+        [[first * 1 + (1 - first) * 4, first * 3 + (1 - first) * 4], [1 - second, 1 + second]]
+    )
     assert torch.allclose(fused, expected, atol=1e-3)
 
 

@@ -18,7 +18,7 @@ SCRIPTS = "workflow/scripts"
 STRATEGIES = f"{SCRIPTS}/covidseg/training/strategies"
 # What follows once a score is another.
 SHOWN = {"collect", "summarise", "table", "violin", "visual"}
-TRAINED = {"train", "predict", "score"} | SHOWN
+TRAINED = {"train", "predict", "score", "count"} | SHOWN
 FOUND = {"localise", "score_weak", "localisation", "thresholds"} | SHOWN
 
 

@@ -46,6 +46,17 @@ def undisturbed(slices, tmp_path_factory):
     return root
 
 
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_description_counts_the_parameters_of_every_network(undisturbed, system):
+    compute = choose_compute("cpu", "float32", threads=1)
+    _, networks, description = load_networks(undisturbed / system / "model.safetensors", compute)
+    sizes = {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
+    assert description.parameters == {
+        name: {"trained": size, "frozen": 0, "loaded": 0, "new": size} for name, size in sizes.items()
+    }
+    assert min(sizes.values()) > 0
+
+
 def launch(slices, output, system, seconds=0.15):
     output.mkdir(parents=True)
     environment = {"PYTHONPATH": f"{ROOT / 'workflow' / 'scripts'}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}

@@ -13,7 +13,7 @@ from covidseg.training.description import ModelDescription
 from covidseg.training.network import build_network, is_head
 from covidseg.training.weights import (
     LoadedWeights,
-    load_all_but_head,
+    load_all,
     load_model,
     log_loaded_weights,
     read_description,
@@ -48,11 +48,29 @@ def test_a_description_is_read_as_it_was_written(saved):
     content = json.loads(path.with_suffix(".json").read_text())
     assert list(content) == [
         "format", "plan", "normalisation", "labels", "schedule", "lineage", "fingerprint", "architecture",
-        "device", "versions", "weights_sha256",
+        "parameters", "device", "versions", "weights_sha256",
     ]  # fmt: skip
     found = read_description(path, ModelDescription)
     assert found.to_json() == content
     assert found == replace(DESCRIPTION, versions=found.versions, weights_sha256=digest(path))
+
+
+def test_a_description_of_an_older_version_is_read_without_numbers_of_parameters(saved):
+    path = saved[1].with_suffix(".json")
+    content = json.loads(path.read_text())
+    del content["parameters"]
+    path.write_text(json.dumps(content))
+    assert read_description(saved[1], ModelDescription).parameters == {}
+    load_model(saved[1])
+
+
+def test_a_description_that_lacks_an_entry_is_refused_by_name(saved):
+    path = saved[1].with_suffix(".json")
+    content = json.loads(path.read_text())
+    del content["schedule"], content["labels"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"model\.json: lacks labels, schedule; train the model anew"):
+        load_model(saved[1])
 
 
 def test_the_files_hold_no_pickle(saved):
@@ -88,7 +106,7 @@ def test_all_but_the_head_is_loaded_exactly(saved):
     saved_network, path = saved
     target = build_network(SMALL_NETWORK, classes=2, seed=9)
     before = {name: p.clone() for name, p in target.named_parameters()}
-    weights = LoadedWeights.of(target, loaded=load_all_but_head(target, path))
+    weights = LoadedWeights.of(target, loaded=load_all(target, path, head="new"))
     original = dict(saved_network.named_parameters())
     for name, parameter in target.named_parameters():
         expected = before[name] if is_head(name) else original[name]
@@ -98,9 +116,20 @@ def test_all_but_the_head_is_loaded_exactly(saved):
     assert weights.new == [name for name in names if is_head(name)]
 
 
+def test_with_the_head_all_is_loaded_exactly(saved):
+    saved_network, path = saved
+    target = build_network(SMALL_NETWORK, classes=2, seed=9)
+    names = [name for name, _ in target.named_parameters()]
+    assert sorted(load_all(target, path, head="pretrained")) == sorted(names)
+    original = dict(saved_network.named_parameters())
+    assert all(torch.equal(parameter, original[name]) for name, parameter in target.named_parameters())
+
+
 def test_a_head_of_other_size_may_differ(saved):
     target = build_network(SMALL_NETWORK, classes=4, seed=9)
-    assert load_all_but_head(target, saved[1])
+    loaded = load_all(target, saved[1], head="auto")
+    assert loaded
+    assert not any(is_head(name) for name in loaded)
 
 
 @pytest.mark.parametrize(
@@ -120,13 +149,13 @@ def test_another_architecture_is_refused_by_name(saved, change, message):
         change = {}
     other = build_network(SMALL_NETWORK | change, classes=2, seed=0)
     with pytest.raises(InputError, match=rf"model\.safetensors: another architecture: \S+ {message}"):
-        load_all_but_head(other, saved[1])
+        load_all(other, saved[1], head="auto")
 
 
 def test_the_log_says_what_was_loaded_left_new_and_frozen(saved, caplog):
     network = build_network(SMALL_NETWORK, classes=2, seed=1)
     with caplog.at_level("INFO"):
-        weights = LoadedWeights.of(network, loaded=load_all_but_head(network, saved[1]))
+        weights = LoadedWeights.of(network, loaded=load_all(network, saved[1], head="new"))
         log_loaded_weights(weights, network, saved[1])
     head = sum(p.numel() for name, p in network.named_parameters() if is_head(name))
     total = sum(p.numel() for p in network.parameters())

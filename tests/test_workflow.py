@@ -157,11 +157,14 @@ def test_a_model_tells_where_it_comes_from(finished):
     assert lineage["training_cases"] == [f"covid20/{case}" for case in splits["covid20"][1]["train"]]
     assert description["labels"] == {"1": "infection"}
     assert description["schedule"] == {"epochs": 2, "first_epoch": 0, "epoch_max": 2}
-    assert parent["schedule"] == {"epochs": 2, "first_epoch": 0, "epoch_max": 4}
+    assert parent["schedule"] == {"epochs": 2, "first_epoch": 0, "epoch_max": 2}
+    assert description["parameters"].keys() == {"encoder", "decoder", "head"}
+    assert all(numbers["new"] == numbers["frozen"] == 0 for numbers in description["parameters"].values())
     assert description["plan"] == {"spacing": [10.0, 7.5, 7.5], "patch": [8, 32, 32]}
     log = (finished / "logs" / "train" / "body-finetune-msd" / "fold1.log").read_text()
-    assert "loaded from results/models/pretrain-msd/fold0/model.safetensors: 32 tensors" in log
-    assert "new: 4 tensors" in log
+    assert "loaded from results/models/pretrain-msd/fold0/model.safetensors: 36 tensors" in log
+    assert "segmentation heads: pre-trained (option head: auto)" in log
+    assert "new: 0 tensors" in log
     assert "frozen: 0 tensors" in log
 
 

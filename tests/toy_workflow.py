@@ -124,7 +124,7 @@ def make_toy(folder):
     def artefacts(content):
         wang, ma, yang = (content.pop(paper) for paper in ("wang2021", "ma2021", "yang2021"))
         content.clear()
-        content["wang2021"] = {name: wang[name] for name in ("table1", "figure2", "violin")}
+        content["wang2021"] = {name: wang[name] for name in ("table1", "figure2", "violin", "parameters")}
         content["ma2021"] = {
             name: ma[name] for name in ("figure1", "datasets", "table9", "figure4", "figure5")
         }
@@ -134,7 +134,7 @@ def make_toy(folder):
         ma["figure1"]["datasets"] = ma["datasets"]["datasets"] = shown
         rows = {"Task1-Separate": "scratch", "Task1-Union": "task1-union", "Task3-MSD": "task3-msd"}
         ma["table9"]["rows"] = ma["figure4"]["rows"] = ma["figure5"]["columns"] = rows
-        for name in ("table1", "violin"):
+        for name in ("table1", "violin", "parameters"):
             wang[name]["rows"] = {"Train from scratch": "scratch", "Body Fine-tuning": "body-finetune"}
         wang["figure2"]["columns"] = {"Train from scratch": "scratch", "MSD": "body-finetune-msd"}
 

@@ -25,6 +25,13 @@ def experiment_of(wildcards):
     return CONFIG.experiments[wildcards.experiment]
 
 
+def of_model(file):
+    """Return an input's function: a file of the model that the experiment evaluates."""
+    return lambda wildcards: (
+        f"results/models/{experiment_of(wildcards).model}/fold{wildcards.fold}/{file}"
+    )
+
+
 def archive_files(wildcards):
     return expand("data/raw/{path}", path=CONFIG.archives(wildcards.dataset))
 

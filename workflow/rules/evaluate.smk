@@ -3,8 +3,8 @@
 
 rule predict:
     input:
-        model="results/models/{experiment}/fold{fold}/model.safetensors",
-        description="results/models/{experiment}/fold{fold}/model.json",
+        model=of_model("model.safetensors"),
+        description=of_model("model.json"),
         cases=expand("results/preprocessed/{dataset}", dataset=evaluated_on),
         splits=expand("results/splits/{dataset}.json", dataset=predicted_on),
     output:
@@ -35,8 +35,8 @@ rule score:
     input:
         predictions="results/predictions/{experiment}/fold{fold}",
         labels=expand("results/cases/{dataset}/labels", dataset=evaluated_on),
-        description="results/models/{experiment}/fold{fold}/model.json",
-        log="results/models/{experiment}/fold{fold}/log.csv",
+        description=of_model("model.json"),
+        log=of_model("log.csv"),
     output:
         "results/scores/{experiment}/fold{fold}.csv",
     log:

@@ -10,6 +10,8 @@ rule train:
         **trained("results/models/{experiment}/fold{fold}"),
     log:
         "logs/train/{experiment}/fold{fold}.log",
+    wildcard_constraints:
+        experiment=one_of(in_use.trained(CONFIG)),
     conda:
         ENVIRONMENT
     threads: 1

@@ -13,7 +13,7 @@ from covidseg.config.sheets import Sections
 from covidseg.errors import InputError
 
 ROWS: tuple[Literal["rows", "columns"], ...] = ("rows", "columns")  # keys that name experiments
-TRAINING = ("", "")  # (region, split) of an artefact about models themselves, which has neither
+TRAINING = ("", "")  # (region, split) of a figure or table about a training itself, which has neither
 
 
 def named(
@@ -48,8 +48,9 @@ def shown_rows(artefact: ArtefactEntry) -> Mapping[str, str | list[str]]:
 def panels(artefact: ArtefactEntry) -> list[tuple[str, str]]:
     """Return the (region, split) pairs that an artefact shows.
 
-    A table or violin plot lists its panels. A figure of cases has one pair per region, and a figure of
-    localisers has the region "lesion". An artefact about models and not about scores has TRAINING alone.
+    A table of scores or a violin plot lists its panels. A figure or table of the trainings themselves has
+    TRAINING alone. A figure of cases has one pair per region, and a figure of localisers has the region
+    "lesion".
     """
     if "panels" in artefact:
         return [(panel["region"], panel["split"]) for panel in artefact["panels"]]

@@ -8,10 +8,21 @@ from covidseg.training.sections import Options
 
 # Section -> former key -> present key. A user's own configuration may still have the former key.
 RENAMED = {"weak": {"setting": "variant", "settings": "variants"}}
+# Section -> former key that has no successor -> what has taken its place.
+REMOVED = {
+    "training": {
+        "pretraining_schedule": "every strategy starts from the pre-training of its paper, which has a whole "
+        "schedule or stops half-way"
+    }
+}
 
 
 def check_renamed(sections: Mapping[str, Any], name: str) -> None:
-    """Raise InputError for the first key that has been renamed; the message starts with `name`."""
+    """Raise InputError for the first key that was renamed or removed; the message starts with `name`."""
+    for section, removed in REMOVED.items():
+        for old, successor in removed.items():
+            if isinstance(sections.get(section), dict) and old in sections[section]:
+                raise InputError(f"{name}: {section}: {old!r} is no longer used; remove it ({successor})")
     for section, keys in RENAMED.items():
         for old, new in keys.items():
             if isinstance(sections.get(section), dict) and old in sections[section]:

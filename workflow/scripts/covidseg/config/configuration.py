@@ -134,7 +134,7 @@ class Configuration:
         """Return the sentences below a table or figure: what is not run; patients in training and test."""
         series = self.series(artefact)
         shown = titles_needing(artefact, self.missing) if "datasets" in artefact else rows_needing(series)
-        leaks = self._leak_remarks(series) if "rows" in artefact else []
+        leaks = self._leak_remarks(series) if "panels" in artefact else []
         return [*describe_left_out(shown, self.sections["name"]), *leaks]
 
     def _leak_remarks(self, series: list[Series]) -> list[str]:

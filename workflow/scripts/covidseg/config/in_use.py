@@ -69,8 +69,15 @@ def licence_entries(config: Configuration) -> dict[str, dict[str, object]]:
 
 def models(config: Configuration) -> list[str]:
     """Return the folder of every model, relative to results/models."""
-    networks = [f"{one.name}/fold{fold}" for one in config.experiments.values() for fold in range(one.folds)]
+    networks = [
+        f"{name}/fold{fold}" for name in trained(config) for fold in range(config.experiments[name].folds)
+    ]
     return networks + [f"{name}/fold0" for name in config.weak_models]
+
+
+def trained(config: Configuration) -> list[str]:
+    """Return the experiments that have a training of their own; the others evaluate a pre-trained model."""
+    return [name for name, one in config.experiments.items() if one.model == name]
 
 
 def scored(config: Configuration) -> list[str]:
@@ -118,8 +125,6 @@ def training_parameters(config: Configuration, experiment: str) -> dict[str, Any
     """Return the part of the configuration's sections that decides the result of a training."""
     found, training = config.experiments[experiment], dict(config.sections["training"])
     unread = [*WITHOUT_EFFECT, *([] if found.watched else OF_WATCHED)]
-    if found.strategy != "pretrain":
-        unread.append("pretraining_schedule")
     return pick(config.sections, "seed", "timed", "network", "augmentation") | {
         "plan": pick(config.sections["plan"], "patch", "window"),
         "training": {key: value for key, value in training.items() if key not in unread},

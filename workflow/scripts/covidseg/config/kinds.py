@@ -108,6 +108,21 @@ def _relations_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
     return {"relations": f"{model}/relations.safetensors", "log": f"{model}/log.csv"}
 
 
+def _models_shown(config: Configuration, artefact: ArtefactEntry) -> dict[str, str]:
+    """Return the experiments of an artefact that are run -> the folder of the experiment's models."""
+    found = config.experiments | config.localisers
+    return {one.experiment: found[one.experiment].model for one in config.series(artefact) if one.runs}
+
+
+def _parameters_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
+    models = dict.fromkeys(_models_shown(config, artefact).values())
+    return {"descriptions": [f"results/models/{model}/fold0/model.json" for model in models]}
+
+
+def _parameters_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    return {"series": _series(config, artefact), "models": _models_shown(config, artefact)}
+
+
 def _datasets_shown(config: Configuration, artefact: ArtefactEntry) -> list[str]:
     """Return the data sets that an artefact shows or describes, without the missing data sets."""
     return [name for group in artefact["datasets"].values() for name in group if name not in config.missing]
@@ -159,9 +174,8 @@ def _parts(config: Configuration, name: str, *keys: str) -> dict[str, Any]:
 
 
 def _network_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    name = artefact["experiment"]
-    name = config.localisers[name].model if name in config.localisers else name
-    return {"model": f"results/models/{name}/fold{artefact['fold']}/model.json"}
+    model = (config.experiments | config.localisers)[artefact["experiment"]].model
+    return {"model": f"results/models/{model}/fold{artefact['fold']}/model.json"}
 
 
 def _network_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
@@ -301,6 +315,15 @@ KINDS = {
         },
         inputs=_network_inputs,
         parameters=_network_parameters,
+    ),
+    "parameters": Kind(
+        "parameters_table",
+        rule="count",
+        keys={"rows": _ref("models")},
+        inputs=_parameters_inputs,
+        parameters=_parameters_parameters,
+        suffixes=PAGES,
+        keeps_rows=True,
     ),
     "localisation": Kind(
         "localisation_figure",

@@ -55,7 +55,7 @@ class SourceRow(TypedDict):
         paper: the first paper that the pre-training belongs to.
         title: the source's name in the tables.
         datasets: the data sets that one model learns together.
-        lesions: how the data sets' lesions are combined, "union" or "heads".
+        lesions: how the data sets' lesions are combined, "union", "classes" or "heads".
         evaluate: data set -> name of the split in the scores.
     """
 
@@ -67,7 +67,7 @@ class SourceRow(TypedDict):
 
 
 class ExperimentRow(TypedDict, total=False):
-    """A row of `experiments`.
+    """A row of `experiments`: a training, or the evaluation of a pre-trained model.
 
     Attributes:
         paper: the first paper that the experiment belongs to.
@@ -80,6 +80,8 @@ class ExperimentRow(TypedDict, total=False):
         folds: number of folds, with one model per fold.
         evaluate: data set -> name of the split in the scores.
         options: options of the strategy.
+        model: name of a pre-training whose model is evaluated. A row with this key has only `paper` and
+            `evaluate` beside it, since nothing is trained.
     """
 
     paper: str
@@ -91,6 +93,7 @@ class ExperimentRow(TypedDict, total=False):
     folds: int
     evaluate: dict[str, str]
     options: Options
+    model: str
 
 
 class WeakModelRow(TypedDict, total=False):

@@ -45,17 +45,17 @@ class WeakModel:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Localiser(Experiment):
     """A weakly supervised model with one kind of heat map, scored in the same way as an experiment.
 
+    The attribute `model` is the name of the WeakModel that makes the heat maps.
+
     Attributes:
-        model: name of the WeakModel that makes the heat maps.
         map: kind of heat map.
     """
 
-    model: str = ""
-    map: str = ""
+    map: str
 
     @property
     def pretraining(self) -> None:
@@ -139,7 +139,6 @@ def read_localisers(
             strategy=model.system,
             source=WEAK_SOURCE,
             train=(model.train,),
-            folds=1,
             evaluate=sheet["evaluate"],
             classes=LESION,
             labels={dataset: {1: 1} for dataset in sheet["evaluate"]},

@@ -11,6 +11,7 @@ from covidseg.archives.origins import archive_paths
 from covidseg.config.artefacts import shown_rows
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.experiments import Experiment
+from covidseg.config.rows import pretraining_of
 from covidseg.config.series import Series
 from covidseg.config.sheets import ExperimentRow, ExperimentSheet, SourceRow, WeakSheet
 
@@ -36,9 +37,10 @@ def present(names: Iterable[str], missing: dict[str, str]) -> list[str]:
 def reduce_experiments(sheet: ExperimentSheet, missing: dict[str, str]) -> ExperimentSheet:
     """Return the content of experiments.yaml without what needs a missing data set.
 
-    A source keeps those of its data sets that are not missing. Four things are left out: a source without any
-    data set, an experiment that starts only from such sources, an experiment that trains on a missing data
-    set, and the evaluation on a missing data set.
+    A source keeps those of its data sets that are not missing. Five things are left out: a source without any
+    data set, an experiment that starts only from such sources, an experiment that evaluates the pre-trained
+    model of such a source, an experiment that trains on a missing data set, and the evaluation on a missing
+    data set.
     """
     sources: dict[str, SourceRow] = {
         name: {
@@ -56,7 +58,11 @@ def reduce_experiments(sheet: ExperimentSheet, missing: dict[str, str]) -> Exper
             reduced["sources"] = [source for source in row["sources"] if source in sources]
         if row.get("source") not in sources:
             reduced.pop("source", None)  # here `source` is only a name in the tables
-        if missing.keys().isdisjoint(row["train"]) and reduced.get("sources") != []:
+        if "model" in row:
+            kept = row["model"] in map(pretraining_of, sources)
+        else:
+            kept = missing.keys().isdisjoint(row["train"]) and reduced.get("sources") != []
+        if kept:
             experiments[name] = reduced
     weak: WeakSheet = {**sheet["weak"], "evaluate": _present_in(sheet["weak"]["evaluate"], missing)}
     if weak["train"] in missing or not weak["evaluate"]:

@@ -4,24 +4,15 @@ Positions are in inches; y grows downwards, and the first stage of an encoder is
 """
 
 from dataclasses import dataclass, field
-from typing import TypedDict
 
 from covidseg.paper.layers import BuiltModel, times
+from covidseg.training.description import Counts
 
 COLUMN, ROW = 2.7, 0.92  # distance of the centres of two boxes
 WIDTH, HEIGHT = 1.9, 0.54  # of a box
 INPUTS = -ROW - 0.08  # y of the inputs and outputs
 HEADINGS = INPUTS - HEIGHT / 2 - 0.12  # y of the lower end of the headings
 Point = tuple[float, float]
-
-
-class Counts(TypedDict):
-    """Numbers of parameters of a part of a network: an entry of `parameters` in model.json."""
-
-    trained: int
-    frozen: int
-    loaded: int
-    new: int
 
 
 @dataclass(frozen=True)

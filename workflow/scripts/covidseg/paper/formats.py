@@ -17,7 +17,7 @@ MISPRINTS = "Published numbers stand as printed; known misprints are listed in c
 SHRUNK = r"\begin{adjustbox}{max width=\textwidth, max totalheight=0.75\textheight}"
 WORDS = (  # columns that contain words
     *("Method", "Source", "Fold", "Panel", "Metric", "Data set", "Labels", "Task", "Training", "Validation"),
-    *("In-domain testing", "Testing", "Testing 1", "Testing 2", "Feature size", "Name", "Layer"),
+    *("In-domain testing", "Testing", "Testing 1", "Testing 2", "Part", "Feature size", "Name", "Layer"),
 )
 
 MARKDOWN = Markup(

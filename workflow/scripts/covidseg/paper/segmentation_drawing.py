@@ -9,7 +9,6 @@ from covidseg.paper.drawing import (
     ROW,
     WIDTH,
     Box,
-    Counts,
     Drawing,
     by,
     features,
@@ -18,6 +17,7 @@ from covidseg.paper.drawing import (
     state_of,
 )
 from covidseg.paper.layers import BuiltModel
+from covidseg.training.description import Counts
 from covidseg.training.fusion import SelectiveFusion
 
 HEAD_WIDTH = 1.0

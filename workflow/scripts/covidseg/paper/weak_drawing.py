@@ -7,7 +7,6 @@ from covidseg.paper.drawing import (
     ROW,
     WIDTH,
     Box,
-    Counts,
     Drawing,
     by,
     features,
@@ -15,6 +14,7 @@ from covidseg.paper.drawing import (
     stage,
 )
 from covidseg.paper.layers import BuiltModel
+from covidseg.training.description import Counts
 from covidseg.weak.networks import POOLED
 
 # Part -> the part's name in the built network, from left to right.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self, TypedDict
 
+from covidseg.errors import InputError
 from covidseg.training.sections import Architecture, Options
 
 FORMAT = 1  # version of the format of model.json
@@ -74,16 +75,35 @@ class Lineage(TypedDict):
     seed: int
 
 
+class Counts(TypedDict):
+    """Numbers of parameters of one part of a network; trained + frozen and loaded + new are its size.
+
+    Attributes:
+        trained: parameters that the training changed.
+        frozen: parameters that the training left as they were.
+        loaded: parameters that started from a pre-trained model.
+        new: parameters that started random.
+    """
+
+    trained: int
+    frozen: int
+    loaded: int
+    new: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Description:
     """What model.json says of every kind of model. The values stay empty until the model is written.
 
     Attributes:
+        parameters: part of the network -> its numbers of parameters; empty in a model.json that an older
+            version of covidseg wrote.
         device: device and precision of the training, in the words of `Compute`.
         versions: package -> version of the package.
         weights_sha256: SHA-256 checksum of model.safetensors.
     """
 
+    parameters: dict[str, Counts] = field(default_factory=dict)
     device: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     weights_sha256: str = ""
@@ -96,9 +116,17 @@ class Description:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a model.json; entries that this kind of model does not have are left out."""
+        """Read a model.json; entries that this kind of model does not have are left out.
+
+        Raises:
+            InputError: an entry is missing.
+        """
         content = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{one.name: content[one.name] for one in fields(cls)})
+        optional = {"parameters"} - content.keys()
+        wanted = [one.name for one in fields(cls) if one.name not in optional]
+        if missing := [name for name in wanted if name not in content]:
+            raise InputError(f"{path}: lacks {', '.join(missing)}; train the model anew")
+        return cls(**{name: content[name] for name in wanted})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,10 @@ class SelectiveFusion(nn.Module):
     """Attention over channels that chooses between two encoders (wang2021 3.5.3, equations 2 to 6).
 
     The features of both encoders are added (2) and averaged over space (3). A fully connected layer,
-    normalisation and ReLU reduce the averages to channels / r values (4). A second fully connected layer,
-    with a softmax over the two encoders, gives one attention weight per channel and encoder (5). The
-    weighted sum of the features goes through convolution, normalisation and activation (6).
+    normalisation and leaky ReLU reduce the averages to channels / r values (4); the paper defines its sigma
+    as leaky ReLU below equation 1. A second fully connected layer, with a softmax over the two encoders,
+    gives one attention weight per channel and encoder (5). The weighted sum of the features goes through
+    convolution, normalisation and activation (6).
 
     The normalisation in (4) is a layer norm over the reduced values. This choice is ours. Instance norm,
     which the paper's N means elsewhere, turns a single value into 0. Batch norm over two samples is mostly
@@ -37,7 +38,7 @@ class SelectiveFusion(nn.Module):
         super().__init__()
         reduced = max(1, channels // reduction)
         self.squeeze = nn.Sequential(
-            nn.Linear(channels, reduced, bias=False), nn.LayerNorm(reduced), nn.ReLU()
+            nn.Linear(channels, reduced, bias=False), nn.LayerNorm(reduced), nn.LeakyReLU(0.01)
         )
         self.excite = nn.Linear(reduced, 2 * channels, bias=False)  # A and B of equation (5)
         self.block = block

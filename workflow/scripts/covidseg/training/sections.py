@@ -71,8 +71,6 @@ class Training(TypedDict, total=False):
         batch: number of patches per iteration.
         learning_rate: learning rate of the first epoch.
         learning_rate_power: exponent of the polynomial decay.
-        pretraining_schedule: "both phases" or "own"; whether the learning rate falls to 0 over pre-training
-            and continual learning together, or over pre-training alone.
         momentum: Nesterov momentum.
         weight_decay: factor of the L2 penalty.
         gradient_clip: largest norm of the gradient.
@@ -91,7 +89,6 @@ class Training(TypedDict, total=False):
     batch: int
     learning_rate: float
     learning_rate_power: float
-    pretraining_schedule: str
     momentum: float
     weight_decay: float
     gradient_clip: float

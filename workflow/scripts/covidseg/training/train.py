@@ -86,7 +86,8 @@ def train(
         progress = _epochs(run, network, compute, kept)
         _check_frozen(network, weights.frozen, frozen)
         kept.lease.check()
-        save_model(model, network, replace(description, device=str(compute)))
+        counts = weights.counts(network)
+        save_model(model, network, replace(description, parameters=counts, device=str(compute)))
         write_csv(log_table, progress.rows)
         if snapshots:
             write_tensors(Path(snapshots), progress.snapshots)

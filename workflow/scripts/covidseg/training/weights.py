@@ -15,7 +15,7 @@ from torch import nn
 
 from covidseg.errors import InputError
 from covidseg.files import atomic_path, digest, write_json
-from covidseg.training.description import Description, ModelDescription
+from covidseg.training.description import Counts, Description, ModelDescription
 from covidseg.training.network import build_network, is_head
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,21 @@ class LoadedWeights:
             [name for name in parameters if name not in set(loaded)],
             [name for name, parameter in parameters.items() if not parameter.requires_grad],
         )
+
+    def counts(self, network: nn.Module) -> dict[str, Counts]:
+        """Return part of the network -> its numbers of parameters, for model.json.
+
+        The parts are the modules of the network (encoder, general_encoder, fusion, decoder), and `head`, the
+        segmentation heads, which the decoder's numbers leave out.
+        """
+        found: dict[str, Counts] = {}
+        loaded, frozen = set(self.loaded), set(self.frozen)
+        for name, parameter in network.named_parameters():
+            part = "head" if is_head(name) else name.partition(".")[0]
+            counts = found.setdefault(part, {"trained": 0, "frozen": 0, "loaded": 0, "new": 0})
+            counts["frozen" if name in frozen else "trained"] += parameter.numel()
+            counts["loaded" if name in loaded else "new"] += parameter.numel()
+        return found
 
 
 def write_tensors(
@@ -109,13 +124,45 @@ def load_model(weights: Path) -> tuple[nn.Module, ModelDescription]:
     return network.eval(), description
 
 
-def load_all_but_head(network: nn.Module, weights: Path) -> list[str]:
-    """Copy encoder and decoder of a pre-trained model, without its segmentation heads; see `load_parts`."""
-    return load_parts(network, weights, [("encoder.", "encoder."), ("decoder.", "decoder.")])
+def load_all(network: nn.Module, weights: Path, *, head: str) -> list[str]:
+    """Copy all of a pre-trained model into a network of the same architecture (wang2021 3.4.1).
+
+    Args:
+        network: the network to copy into.
+        weights: model.safetensors of the pre-trained model.
+        head: what the segmentation heads become. "pretrained": copied as well; "new": not copied; "auto":
+            copied if the model has as many heads and classes as the network, otherwise not copied.
+
+    Returns:
+        Names of the copied parameters.
+
+    Raises:
+        InputError: the architectures differ, or `head` is "pretrained" and the segmentation heads differ.
+    """
+    fits = _head_fits(network, weights)
+    if head == "pretrained" and not fits:
+        raise InputError(
+            f"{weights}: its segmentation heads are for other classes; set the option head to new or auto"
+        )
+    copied = fits and head != "new"
+    log.info("segmentation heads: %s (option head: %s)", "pre-trained" if copied else "new", head)
+    return load_parts(network, weights, [("encoder.", "encoder."), ("decoder.", "decoder.")], head=copied)
+
+
+def _head_fits(network: nn.Module, weights: Path) -> bool:
+    """Return whether a model has one segmentation head per resolution, for as many classes as the network."""
+    description = read_description(weights, ModelDescription)
+    outputs = network.get_parameter("decoder.seg_layers.0.bias").numel()
+    return description.architecture.get("heads", 1) == 1 and 1 + len(description.labels) == outputs
 
 
 def load_parts(
-    network: nn.Module, weights: Path, parts: list[tuple[str, str]], *, new: tuple[str, ...] = ()
+    network: nn.Module,
+    weights: Path,
+    parts: list[tuple[str, str]],
+    *,
+    new: tuple[str, ...] = (),
+    head: bool = False,
 ) -> list[str]:
     """Copy parts of a pre-trained model into a network.
 
@@ -123,8 +170,9 @@ def load_parts(
         network: the network to copy into.
         weights: model.safetensors of the pre-trained model.
         parts: pairs of prefixes of parameters' names: the prefix in the file, the prefix in the network.
-            Within a part, names and shapes must agree. The segmentation heads are not copied.
-        new: further parameters of the network that are not copied.
+            Within a part, names and shapes must agree.
+        new: parameters of the network that are not copied.
+        head: whether the segmentation heads of these parts are copied too.
 
     Returns:
         Names of the copied parameters.
@@ -137,7 +185,9 @@ def load_parts(
     for theirs, ours in parts:
         renamed = {ours + name.removeprefix(theirs): name for name in tensors if name.startswith(theirs)}
         wanted = {name: p for name, p in parameters.items() if name.startswith(ours)}
-        left = {name for name in renamed.keys() | wanted.keys() if is_head(name) or name in new}
+        left = {
+            name for name in renamed.keys() | wanted.keys() if name in new or (is_head(name) and not head)
+        }
         copy_weights(
             {name: tensors[original] for name, original in renamed.items() if name not in left},
             {name: parameter for name, parameter in wanted.items() if name not in left},

@@ -18,6 +18,7 @@ from covidseg.training.loop import Loop, run_epochs
 from covidseg.training.optimisers import Adam
 from covidseg.training.state import LogRow, Progress, State, Tensors, open_state
 from covidseg.training.weights import (
+    LoadedWeights,
     copy_weights,
     read_description,
     read_tensors,
@@ -82,11 +83,12 @@ def train_weakly(
         compute = choose_compute(run.weak["device"], "float32", threads=run.threads)
         log.info("training on %s", compute)
         networks = build(run.system, run.classifier, run.seed, compute)
+        counts = LoadedWeights.of(networks, loaded=[]).counts(networks)
         optimisers = {name: Adam(network, betas=run.system.betas()) for name, network in networks.items()}
         progress = _epochs(run, networks, optimisers, compute, kept)
         kept.lease.check()
         write_tensors(model, weights(networks))
-        write_description(model, replace(description, device=str(compute)))
+        write_description(model, replace(description, parameters=counts, device=str(compute)))
         write_csv(log_table, progress.rows)
         kept.finish(outputs)
 

@@ -27,6 +27,9 @@ class Entry:
         needs_source: whether experiments must name `sources`.
         options: key that an experiment's `options` must have -> allowed values, or type of the value.
         trains_on_source: whether the strategy also trains on the cases of the source.
+        starts_halfway: whether the strategy starts from a pre-training that stops in the middle of its
+            learning-rate schedule, and goes on with this schedule. All other strategies start from a
+            pre-training that has finished its schedule.
     """
 
     module: str
@@ -34,14 +37,21 @@ class Entry:
     needs_source: bool = True
     options: dict[str, tuple[object, ...] | type[int] | type[float]] = field(default_factory=dict)
     trains_on_source: bool = False
+    starts_halfway: bool = False
 
 
+HEAD: dict[str, tuple[object, ...] | type[int] | type[float]] = {"head": ("auto", "pretrained", "new")}
 STRATEGIES = {
-    "pretrain": Entry("pretrain", "Pretraining", needs_source=False, options={"lesions": ("union", "heads")}),
+    "pretrain": Entry(
+        "pretrain",
+        "Pretraining",
+        needs_source=False,
+        options={"lesions": ("union", "classes", "heads"), "schedule": ("whole", "first half")},
+    ),
     "scratch": Entry("scratch", "Scratch", needs_source=False),
-    "continual": Entry("continual", "ContinualLearning"),
-    "body-finetune": Entry("body_finetune", "BodyFinetuning"),
-    "lesion-representations": Entry("lesion_representations", "LesionRepresentations"),
+    "continual": Entry("continual", "ContinualLearning", options=HEAD, starts_halfway=True),
+    "body-finetune": Entry("body_finetune", "BodyFinetuning", options=HEAD),
+    "lesion-representations": Entry("lesion_representations", "LesionRepresentations", options=HEAD),
     "hybrid": Entry("hybrid", "HybridEncoder", options={"decoder": ("new", "pretrained"), "reduction": int}),
     "multi-encoder": Entry("multi_encoder", "MultiEncoder", options={"decoder": ("new", "pretrained")}),
     "collaborative": Entry(

@@ -68,7 +68,7 @@ class Strategy:
         return {**network, "design": "unet"}
 
     def prepare(self, network: nn.Module, pretrained: Path | None) -> LoadedWeights:
-        """Load and freeze parameters; the segmentation heads always stay new.
+        """Load and freeze parameters; here all parameters stay new.
 
         Args:
             network: the network to train, with random weights; changed in place.

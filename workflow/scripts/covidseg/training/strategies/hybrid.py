@@ -14,7 +14,8 @@ class HybridEncoder(Strategy):
 
     Attention fuses the features of both encoders.
 
-    The option `decoder` decides whether the decoder starts new or pre-trained: the paper does not say.
+    The option `decoder` decides whether the decoder starts new or pre-trained: the paper does not say. The
+    segmentation heads start new.
     """
 
     def architecture(self, network: Network) -> Architecture:

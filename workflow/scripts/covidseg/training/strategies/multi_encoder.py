@@ -17,7 +17,8 @@ class MultiEncoder(Strategy):
 
     The features of both encoders are concatenated.
 
-    The option `decoder` decides whether the decoder starts new or pre-trained: the paper does not say.
+    The option `decoder` decides whether the decoder starts new or pre-trained: the paper does not say. The
+    segmentation heads start new.
     """
 
     def architecture(self, network: Network) -> Architecture:

@@ -11,9 +11,14 @@ from covidseg.training.strategies.base import Schedule, Strategy
 class Pretraining(Strategy):
     """Training from random weights on the data sets of a source.
 
-    The option `lesions` decides how the lesions of several data sets are labelled. With "union", all lesions
-    are one class. With "heads", each data set has its own segmentation head; the heads are side by side in
-    the output's channels, and the loss of a sample reaches only the head of the sample's data set.
+    The strategy has these options:
+
+    lesions: how the lesions of several data sets are labelled. With "union", all lesions are one class. With
+        "classes", the lesions of each data set are a class of their own. With "heads", each data set has its
+        own segmentation head; the heads are side by side in the output's channels, and the loss of a sample
+        reaches only the head of the sample's data set.
+    schedule: with "whole", the learning rate falls to 0. With "first half", the training stops in the middle
+        of a schedule, whose second half is for continual learning (wang2021 3.3).
     """
 
     def architecture(self, network: Network) -> Architecture:
@@ -22,13 +27,13 @@ class Pretraining(Strategy):
         return {**super().architecture(network), "heads": heads}
 
     def schedule(self, training: Training, pretrained: Path | None) -> Schedule:
-        """Return a whole schedule, or the first half of one whose second half is for continual learning."""
-        phases = 2 if training["pretraining_schedule"] == "both phases" else 1
+        """Return a whole schedule, or a schedule that is twice as long as the training."""
+        phases = 2 if self.options["schedule"] == "first half" else 1
         return Schedule(0, phases * training["epochs"])
 
     def select(self, outputs: list[torch.Tensor], datasets: list[str]) -> list[torch.Tensor]:
         """Return the logits of the head of each sample's data set, per resolution."""
-        if self.options["lesions"] == "union":
+        if self.options["lesions"] != "heads":
             return outputs
         heads = torch.tensor([self.datasets.index(name) for name in datasets])
         samples = torch.arange(len(datasets))
