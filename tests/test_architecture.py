@@ -128,7 +128,7 @@ def test_hybrid_encoder_has_a_frozen_and_a_new_encoder_and_a_fusion():
         "decoder": {"new"},
     }
     assert boxes(drawing, "encoder")[1].lines == ("64 × 56×80×96", "2 conv 3×3×3")
-    assert boxes(drawing, "fusion")[0].lines == ("320 × 7×5×6", "joined", "320→20→640, 1 conv 3×3×3")
+    assert boxes(drawing, "fusion")[0].lines == ("320 × 7×5×6", "joined", "attention 320→20→640")
     assert drawing.headings[0] == ("G", "14.0 M parameters", "loaded, frozen")
     assert [arrow.text for arrow in drawing.arrows].count("1×2×2") == 2 * 3, (
         "first and last stride, three columns"

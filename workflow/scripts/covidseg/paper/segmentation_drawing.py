@@ -142,8 +142,7 @@ class _Layout:
         state = ""
         if isinstance(layer.module, SelectiveFusion):
             inner, outer = (self.model.layers[f"fusion.{name}"].shape[0] for name in ("squeeze.0", "excite"))
-            kernel = by(self.model.convolutions("fusion")[0].kernel)
-            lines = (*lines, f"{layer.shape[0]}→{inner}→{outer}, 1 conv {kernel}")
+            lines = (*lines, f"attention {layer.shape[0]}→{inner}→{outer}")
             state = state_of(self.counts("fusion"))
         self.drawing.boxes.append(Box((x, y), lines, "fusion", state))
         self.drawing.down(x, y, y - ROW, self.first_stride())
