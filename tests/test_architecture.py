@@ -1,5 +1,6 @@
 """The layers of a network as it is built: the table of them, and the drawing of the network."""
 
+import json
 import re
 
 import matplotlib.pyplot as plt
@@ -8,7 +9,10 @@ import torch
 import yaml
 
 from conftest import ROOT, SMALL_NETWORK
+from covidseg.errors import InputError
+from covidseg.paper import architecture_figure, layers_table
 from covidseg.paper.architecture_figure import COLOURS, HATCHES, draw_architecture
+from covidseg.paper.artefact import Artefact
 from covidseg.paper.drawing import in_words, state_of
 from covidseg.paper.figures import save_figure
 from covidseg.paper.layers import build_model
@@ -233,6 +237,45 @@ def test_a_figure_has_the_colours_of_its_parts_alone_and_the_same_bytes(tmp_path
     assert COLOURS["frozen"].lower() in svg
     assert COLOURS["loaded"].lower() in svg
     assert COLOURS["new"].lower() not in svg
+
+
+def artefact(tmp_path, description):
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(description))
+    return Artefact(
+        base=tmp_path / "figure1",
+        paper="ma2021",
+        entry={
+            "kind": "architecture",
+            "title": "A network",
+            "experiment": "scratch",
+            "fold": 0,
+            "names": NAMES,
+        },
+        config_name="toy",
+        remarks=["A remark."],
+        inputs={"model": [path]},
+        parameters={},
+    )
+
+
+def test_figure_and_table_are_made_from_a_model_json(tmp_path):
+    description = described({**SMALL_NETWORK, "design": "unet"}, [4, 16, 16])
+    description["lineage"] |= {"experiment": "scratch", "pretrained": None}
+    with pytest.raises(InputError, match=r"model\.json: lacks parameters; train the model anew"):
+        architecture_figure.make(artefact(tmp_path, description))
+    description["parameters"] = dict.fromkeys(("encoder", "decoder", "head"), counts(new=7))
+    architecture_figure.make(artefact(tmp_path, description))
+    assert (tmp_path / "figure1.png").stat().st_size > 10_000
+    layers_table.make(artefact(tmp_path, description))
+    assert (tmp_path / "figure1.csv").read_text().splitlines()[
+        1
+    ] == "1x4x16x16,input,,output,conv(1x1x1)-softmax"
+    page = (tmp_path / "figure1.html").read_text()
+    assert "Configuration: toy. Model: scratch." in page
+    assert "A remark." in page
+    tex = (tmp_path / "figure1.tex").read_text()
+    assert r"\multicolumn{2}{c}{Encoder}" in tex
 
 
 def test_colours_differ_in_grey_print():

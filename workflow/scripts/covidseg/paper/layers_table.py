@@ -113,4 +113,6 @@ def _notes(model: BuiltModel) -> list[str]:
         "stage; - conv: joined with the output of this layer of the encoder.",
         f"The output is {times((channels, *size))}: the background and each class have a channel, and a "
         "softmax over the channels stands for the sigmoid of the paper, whose output has one channel.",
+        "zhang2021 Table I prints neither numbers of convolutions nor a second convolution at the lowest "
+        "resolution (bottom); nnU-Net v1, which the paper follows, has two convolutions per stage.",
     ]
