@@ -62,6 +62,28 @@ def test_first_and_last_convolutions_are_flat(paper_network):
     assert all(len(convs) == 2 for convs in encoder + decoder)
 
 
+@pytest.mark.parametrize(
+    "design", [{"design": "concatenation"}, {"design": "selective-fusion", "reduction": 4}]
+)
+def test_skip_connections_come_from_the_encoder_and_the_general_encoder_gives_its_bottleneck(
+    design, monkeypatch
+):
+    """Whatever the general encoder's finer features are, the logits stay the same."""
+    network = build_network(SMALL_NETWORK | design, classes=2, seed=0)
+    image = torch.randn(1, 1, 4, 16, 16)
+    with torch.inference_mode():
+        expected = network(image)
+        *finer, bottleneck = network.general_encoder(image)
+        without = [torch.full_like(features, math.nan) for features in finer]
+        monkeypatch.setattr(network.general_encoder, "forward", lambda image: [*without, bottleneck])
+        assert all(torch.equal(ours, theirs) for ours, theirs in zip(network(image), expected, strict=True))
+        *finer, bottleneck = network.encoder(image)
+        monkeypatch.setattr(
+            network.encoder, "forward", lambda image: [*map(torch.zeros_like, finer), bottleneck]
+        )
+        assert not torch.equal(network(image)[0], expected[0])
+
+
 def test_every_parameter_belongs_to_encoder_decoder_or_head():
     names = [name for name, _ in build_network(SMALL_NETWORK, classes=2, seed=0).named_parameters()]
     assert {name.split(".")[0] for name in names} == {"encoder", "decoder"}

@@ -74,3 +74,4 @@ def test_selective_fusion_s_attentions_sum_to_one_and_are_reduced_by_r():
     assert attention.shape == (2, 2, 32)
     assert torch.allclose(attention.sum(1), torch.ones(2, 32))
     assert fusion.squeeze[0].out_features == 2
+    assert fusion.squeeze[2].negative_slope == 0.01, "sigma below equation 1, with nnU-Net's slope"

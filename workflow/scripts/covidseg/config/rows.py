@@ -144,7 +144,8 @@ def _training(
     name: str, row: ExperimentRow, sources: dict[str, SourceRow], datasets: Datasets, where: str
 ) -> list[ExpandedRow]:
     """Return one experiment per source of a row."""
-    check_known([row["strategy"]], STRATEGIES, f"{where}.strategy", "strategy")
+    strategies = [name for name in STRATEGIES if name != "pretrain"]  # which the sources stand for
+    check_known([row["strategy"]], strategies, f"{where}.strategy", "strategy")
     check_known(row["train"], datasets, f"{where}.train", "data set")
     strategy = STRATEGIES[row["strategy"]]
     _check_sources(row, strategy.needs_source, sources, where)

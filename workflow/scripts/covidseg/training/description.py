@@ -136,7 +136,8 @@ class ModelDescription(Description):
     Attributes:
         plan: spacing of the scans, and size of a patch.
         normalisation: how a scan becomes the network's input.
-        labels: output channel, as a string of digits -> region; channel 0 is the background.
+        labels: output channel, as a string of digits -> region, or "lesion of <data set>" where the lesions
+            of each data set are a class of their own; channel 0 is the background.
         schedule: epochs of the training, and their place in the learning rate's schedule.
         lineage: where the network comes from.
         fingerprint: checksum of configuration, code and data.

@@ -183,7 +183,8 @@ class TrainedExperiment(TypedDict):
         name: name of the experiment, and of the model's folder.
         strategy: key of STRATEGIES.
         train: the training data sets.
-        classes: output channel of the network -> region; channel 0 is the background.
+        classes: output channel of the network -> region, or "lesion of <data set>" where the lesions of each
+            data set are a class of their own; channel 0 is the background.
         watched: data sets whose held-out cases give the validation Dice during training.
         options: options of the strategy.
         source_datasets: data sets of the source; empty unless the strategy trains on them beside `train`.
