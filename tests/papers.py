@@ -28,8 +28,8 @@ WEAK_MODELS = (
 )  # fmt: skip
 LOCALISERS = (*WEAK_MODELS, "cam", "grad-cam")
 ARTEFACTS = {
-    "wang2021": ("table1", "table2", "table3", "figure1", "figure2", "figure3", "violin", "parameters"),
-    "wang2020": ("table1", "table2", "table3", "figure1", "figure2", "figure3", "violin", "parameters"),
+    "wang2021": ("table1", "table2", "table3", "figure1", "figure2", "figure3", "violin", "parameters", "strategies"),
+    "wang2020": ("table1", "table2", "table3", "figure1", "figure2", "figure3", "violin", "parameters", "strategies"),
     "zhang2021": ("table1", "table2", "table3", "figure1", "figure2", "figure3", "figure4", "figure5", "violin", "parameters"),
     "ma2021": ("datasets", *(f"table{number}" for number in range(1, 11)), "figure1", "figure2", "figure3", "figure4", "figure5"),
     "yang2021": ("numbers", "figure1", "figure2", "figure3", "figure4"),

@@ -10,7 +10,7 @@ import yaml
 
 from conftest import ROOT, SMALL_NETWORK
 from covidseg.errors import InputError
-from covidseg.paper import architecture_figure, layers_table
+from covidseg.paper import architecture_figure, layers_table, strategies_figure
 from covidseg.paper.architecture_figure import COLOURS, HATCHES, draw_architecture
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.drawing import in_words, state_of
@@ -18,6 +18,7 @@ from covidseg.paper.figures import save_figure
 from covidseg.paper.layers import build_model
 from covidseg.paper.layers_table import layer_rows
 from covidseg.paper.segmentation_drawing import draw_segmentation
+from covidseg.paper.strategies_figure import draw_strategies, read_parameters
 from covidseg.paper.weak_drawing import draw_weak
 from covidseg.training.description import ModelDescription
 from covidseg.training.network import build_network
@@ -199,6 +200,49 @@ def test_the_weak_framework_without_parts_is_drawn_without_them():
     assert [lines[0] for lines in drawing.headings.values()] == ["E", "G1"]
 
 
+def test_strategies_stand_side_by_side_with_the_states_of_their_parts():
+    """Lesion representations freeze the encoder; Hybrid-encoder has a second one, and a fusion."""
+    frozen, loaded, new = counts(loaded=9, frozen=9), counts(loaded=9), counts(new=9)
+    drawing = draw_strategies(
+        {
+            "Lesion Representations": {"encoder": frozen, "decoder": loaded, "head": loaded},
+            "Hybrid-encoder": {
+                "encoder": new, "general_encoder": frozen, "fusion": new, "decoder": new, "head": new,
+            },
+        }
+    )  # fmt: skip
+    assert [(box.part, box.state) for box in drawing.boxes] == [
+        ("head", "loaded"), ("decoder", "loaded"), ("encoder", "frozen"),
+        ("head", "new"), ("decoder", "new"), ("fusion", "new"), ("general_encoder", "frozen"), ("encoder", "new"),
+    ]  # fmt: skip
+    assert boxes(drawing, "encoder")[0].lines == ("encoder", "9 parameters", "loaded, frozen")
+    assert list(drawing.headings.values()) == [("Lesion Representations",), ("Hybrid-encoder",)]
+    edges = [[box.place[0] + side * box.width / 2 for box in drawing.boxes] for side in (-1, 1)]
+    assert max(edges[1][:3]) < min(edges[0][3:]), "no strategy reaches into the other one"
+    assert len(drawing.arrows) == (1 + 1) + (2 + 1 + 1)
+
+
+def test_the_strategies_are_read_from_the_folders_of_their_models(tmp_path):
+    new = dict.fromkeys(("encoder", "decoder", "head"), counts(new=9))
+    paths = [tmp_path / name / "fold0" / "model.json" for name in ("scratch", "pretrain-msd")]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"parameters": new}))
+    strategies_figure.make(
+        Artefact(
+            base=tmp_path / "strategies",
+            paper="wang2021",
+            entry={"kind": "strategies", "title": "Strategies"},
+            config_name="toy",
+            remarks=[],
+            inputs={"models": paths},
+            parameters={"models": {"From scratch": "scratch", "Task 2": "pretrain-msd"}},
+        )
+    )
+    assert (tmp_path / "strategies.svg").stat().st_size > 10_000
+    assert (tmp_path / "strategies.png").stat().st_size > 10_000
+
+
 @pytest.mark.parametrize(
     ("numbers", "state", "words"),
     [
@@ -264,6 +308,8 @@ def test_figure_and_table_are_made_from_a_model_json(tmp_path):
     description["lineage"] |= {"experiment": "scratch", "pretrained": None}
     with pytest.raises(InputError, match=r"model\.json: lacks parameters; train the model anew"):
         architecture_figure.make(artefact(tmp_path, description))
+    with pytest.raises(InputError, match="lacks parameters"):
+        read_parameters(tmp_path / "model.json")
     description["parameters"] = dict.fromkeys(("encoder", "decoder", "head"), counts(new=7))
     architecture_figure.make(artefact(tmp_path, description))
     assert (tmp_path / "figure1.png").stat().st_size > 10_000

@@ -184,6 +184,17 @@ def _network_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[
     return {"size": [size, size]} if artefact["experiment"] in config.localisers else {}
 
 
+def _strategies_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
+    models = _models_shown(config, artefact).values()
+    return {"models": [f"results/models/{model}/fold{artefact['fold']}/model.json" for model in models]}
+
+
+def _strategies_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    models = _models_shown(config, artefact)
+    shown = {one.row: one.experiment for one in config.series(artefact) if one.runs}
+    return {"models": {row: models[experiment] for row, experiment in shown.items()}}
+
+
 def _settings_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
     return {"splits": [f"results/splits/{name}.json" for name in _datasets_shown(config, artefact)]}
 
@@ -315,6 +326,13 @@ KINDS = {
         },
         inputs=_network_inputs,
         parameters=_network_parameters,
+    ),
+    "strategies": Kind(
+        "strategies_figure",
+        rule="strategies",
+        keys={"rows": _ref("models"), "fold": _ref("count")},
+        inputs=_strategies_inputs,
+        parameters=_strategies_parameters,
     ),
     "parameters": Kind(
         "parameters_table",
