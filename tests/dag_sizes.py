@@ -42,6 +42,11 @@ ARTEFACTS = {
     "count": 3,  # parameters of wang2021, wang2020 and zhang2021
     "examples": 1,  # Figure 1 of ma2021
     "describe": 1,  # its data sets
+    "settings": 3,  # its Tables I to III
+    "sizes": 1,  # Figure 1 of zhang2021
+    "layers": 1,  # its Table I
+    "architecture": 5,  # Figure 1 of both wang and yang2021, Figure 2 of zhang2021 and ma2021
+    "strategies": 2,  # of both wang
     "localisation": 2,  # Figures 2 and 4 of yang2021
     "thresholds": 1,  # its Figure 3
 }

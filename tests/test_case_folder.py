@@ -14,6 +14,8 @@ ROW = CaseRow(
     hu_min=-1024,
     hu_max=3071,
     voxels={"infection": 12, "left_lung": 0},
+    slices={"infection": 3},
+    lesions={"infection": 2},
     corrections=("scan turned", "labels exchanged"),
     sha256="0f",
 )
@@ -42,6 +44,8 @@ def test_a_row_s_cells():
         "hu_max": 3071,
         "voxels_infection": 12,
         "voxels_left_lung": 0,
+        "slices_infection": 3,
+        "lesions_infection": 2,
         "corrections": "scan turned; labels exchanged",
         "sha256": "0f",
     }
@@ -49,7 +53,17 @@ def test_a_row_s_cells():
 
 def test_rows_are_read_as_they_were_written(tmp_path):
     plain = CaseRow(
-        "b", "q", (1, 2, 3), (1.0, 2.0, 3.0), 0.0, 0.5, {"infection": 0, "left_lung": 7}, (), "1e"
+        case="b",
+        patient="q",
+        shape=(1, 2, 3),
+        spacing_mm=(1.0, 2.0, 3.0),
+        hu_min=0.0,
+        hu_max=0.5,
+        voxels={"infection": 0, "left_lung": 7},
+        slices={"infection": 0},
+        lesions={"infection": 0},
+        corrections=(),
+        sha256="1e",
     )
     write_csv(tmp_path / "cases.csv", [ROW.to_csv(), plain.to_csv()])
     assert read_case_rows(tmp_path / "cases.csv") == [ROW, plain]

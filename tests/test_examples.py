@@ -10,8 +10,9 @@ from conftest import make_volume
 from covidseg.cases.case_folder import CaseFolder
 from covidseg.errors import InputError
 from covidseg.paper.datasets_table import as_csv, as_text, describe_cases
-from covidseg.paper.examples_figure import choose_case, draw_examples, read_example
+from covidseg.paper.examples_figure import choose_case, draw_examples, lesion_volumes, read_example
 from covidseg.paper.figures import save_figure
+from covidseg.paper.sizes_figure import Sized, draw_sizes, spread_cases
 from covidseg.paper.surfaces import draw_surfaces, surface
 from covidseg.volumes import write_volume
 
@@ -123,13 +124,42 @@ def test_a_column_a_data_set_and_the_same_bytes(example, tmp_path):
         assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
 
 
+def test_small_median_and_large_infection_by_volume():
+    """Voxels of 10 cubic mm, but of 100 in case e; case a has no infection."""
+    infections = table(infection={"a": 0, "b": 30, "c": 10, "d": 20, "e": 9, "f": 40})
+    infections.loc[infections.case == "e", "spacing_mm"] = "5x2x10"
+    volumes = lesion_volumes([infections])
+    assert volumes.to_dict() == pytest.approx({"a": 0, "b": 0.3, "c": 0.1, "d": 0.2, "e": 0.9, "f": 0.4})
+    assert spread_cases(volumes, 3).to_dict() == pytest.approx({"c": 0.1, "b": 0.3, "e": 0.9})
+    assert spread_cases(volumes, 1).index.tolist() == ["c"]
+    assert spread_cases(volumes, 9).index.tolist() == ["c", "d", "b", "f", "e"]
+
+
+def test_the_image_stands_above_its_annotation_the_case_below_both(example, tmp_path):
+    read = read_example("a", example[1:], [LESION], (-1250, 250))
+    for name in ("one", "two"):
+        figure = draw_sizes(
+            [Sized(read, 0.1), Sized(read, 1234.5)], {"title": "Sizes"}, config_name="toy", remarks=[]
+        )
+        above, below = figure.axes[:2], figure.axes[2:]
+        assert [axis.get_title() for axis in above] == ["0.1 mL", "1,234.5 mL"]
+        assert [axis.get_xlabel() for axis in below] == ["a, slice 5"] * 2
+        assert [len(axis.images) for axis in figure.axes] == [1, 1, 2, 2]
+        overlay = below[0].images[1].get_array()
+        assert (overlay[..., 3] > 0).sum() == 60, "the lesion's pixels in the slice"
+        assert "Configuration: toy." in figure.get_supxlabel()
+        save_figure(figure, tmp_path / name)
+    for suffix in (".svg", ".png"):
+        assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
+
+
 def test_the_table_of_the_data_sets_by_hand():
-    """Voxels of 10 and 20 cubic mm; loads 10 of 100 and 30 of 60 voxels: 10 and 50 %."""
+    """Voxels of 10 and 20 cubic mm; loads 10 of 100 and 30 of 60 voxels: 10 and 50 %; 4 + 7 slices, 1 + 2 lesions."""
     cases = pd.DataFrame(
         {
             "case": ["a", "b"], "patient": ["p", "p"], "shape": ["40x9x9", "60x9x9"],
             "spacing_mm": ["5x2x1", "5x2x2"], "voxels_left_lung": [60, 10], "voxels_right_lung": [30, 20],
-            "voxels_infection": [10, 30],
+            "voxels_infection": [10, 30], "slices_infection": [4, 7], "lesions_infection": [1, 2],
         }
     )  # fmt: skip
     union = {"regions": {1: "left_lung", 2: "right_lung", 3: "infection"}}
@@ -139,13 +169,20 @@ def test_the_table_of_the_data_sets_by_hand():
     assert found["pixel_spacing_mm"] == (1, 1.5, 2)
     assert found["lesion_ml"] == pytest.approx((0.1, 0.35, 0.6))
     assert found["lesion_percent_of_lungs"] == pytest.approx((10, 30, 50))
+    assert (found["lesion_slices"], found["lesions"]) == (11, 3)
     lungs = describe_cases(cases, {"regions": {1: "left_lung", 2: "right_lung"}})
     assert "lesion_ml" not in lungs
     described = {("COVID", "covid20-union"): found, ("COVID", "covid20-lung"): lungs}
-    printed = as_text(described)
-    assert printed["Lesion, % of the lungs"].tolist() == ["30 (10 to 50)", "–"]
+    published = {"covid20-union": {"cases": 20, "lesions": "300+", "lesion_percent_of_lungs": "0.01 to 59"}}
+    printed = as_text(described, published)
+    assert printed["Cases"].tolist() == ["2 [20]", "2"]
+    assert printed["Lesions"].tolist() == ["3 [300+]", "–"]
+    assert printed["Slices with lesions"].tolist() == ["11", "–"]
+    assert printed["Lesion, % of the lungs"].tolist() == ["30 (10 to 50) [0.01 to 59]", "–"]
     assert printed["Slice spacing, mm"].tolist() == ["5", "5"]
-    sheet = as_csv(described, missing={})
+    sheet = as_csv(described, {}, published)
+    assert sheet["published_lesions"].tolist()[0] == "300+"
+    assert sheet["lesions"].tolist()[0] == 3
     assert sheet["dataset"].tolist() == ["covid20-union", "covid20-lung"]
     assert sheet["lesion_percent_of_lungs_max"].tolist()[0] == pytest.approx(50)
     assert sheet["lesion_percent_of_lungs_max"].isna().tolist() == [False, True]

@@ -80,10 +80,13 @@ def test_labels_are_remapped_and_the_sheet_describes_the_case(tmp_path):
     assert stored.sum() == 5
     row = rows_of(output)["p1_a"]
     assert list(row) == [
-        "case", "patient", "shape", "spacing_mm", "hu_min", "hu_max", "voxels_lesion", "voxels_infection", "corrections", "sha256",
+        "case", "patient", "shape", "spacing_mm", "hu_min", "hu_max", "voxels_lesion", "voxels_infection",
+        "slices_lesion", "slices_infection", "lesions_lesion", "lesions_infection", "corrections", "sha256",
     ]  # fmt: skip
     assert (row["patient"], row["shape"], row["spacing_mm"]) == ("p1", "4x5x6", "3x1.5x1")
     assert (int(row["voxels_lesion"]), int(row["voxels_infection"])) == (1, 2)
+    assert (int(row["slices_lesion"]), int(row["slices_infection"])) == (1, 1)
+    assert (int(row["lesions_lesion"]), int(row["lesions_infection"])) == (1, 1)
     assert int(row["hu_min"]) == scan().array.min()
 
 

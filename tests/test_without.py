@@ -163,7 +163,7 @@ def test_image_level_labels_without_slices_or_without_volumes():
     assert not any(one.runs for one in without.series(without.artefacts["yang2021"]["numbers"]))
     without = load(without=["covid20-union"])
     assert without.localisers["cam"].evaluate == {"capepoint": "test_covid_cell"}
-    assert list(shown_artefacts(without)["yang2021"]) == ["numbers", "figure3", "figure4", "ranking"]
+    assert list(shown_artefacts(without)["yang2021"]) == ["figure1", "numbers", "figure3", "figure4", "ranking"]
     assert list(shown_artefacts(without)["ma2021"]).count("figure3") == 0, "whose truth is missing"
 
 
@@ -172,8 +172,9 @@ def test_a_source_that_is_gone_altogether_takes_what_starts_from_it():
     assert "pretrain-multi2" not in without.experiments
     assert without.experiments["pretrain-multi"].train == ("structseg",)
     assert list(shown_artefacts(without)["zhang2021"]) == [
-        "table2", "table3", "figure3", "violin", "parameters", "volumes", "agreement", "ranking",
-    ]  # fmt: skip
+        *("figure1", "table2", "table3", "figure3", "violin"),
+        *("parameters", "volumes", "agreement", "ranking"),
+    ]
     assert list(shown_artefacts(without)["zhang2021"]["figure3"]["columns"]) == [
         "nnUNet baseline", "Pre-train on Multi-lesion", "Multi-encoder",
     ]  # fmt: skip
@@ -394,10 +395,10 @@ def test_a_violin_figure_has_no_place_for_a_row_not_run(scores):
 def test_a_missing_data_set_stands_in_the_table_of_data_sets():
     found = {"labels": "lesion", "cases": 63, "patients": 63, "slices": (112.0, 252.0, 636.0)}
     described = {("StructSeg", "structseg"): {}, ("MSD", "msd"): found}
-    sheet = as_csv(described, {"structseg": "structseg", "structseg-lung": "structseg"})
+    sheet = as_csv(described, {"structseg": "structseg", "structseg-lung": "structseg"}, {})
     assert sheet.status.tolist() == ["not run", "run"]
     assert sheet.left_out.tolist() == ["structseg", ""]
     assert np.isnan(sheet.cases[0])
-    printed = as_text(described)
-    assert printed.iloc[0].tolist() == ["StructSeg"] + ["not run"] * 8
+    printed = as_text(described, {"structseg": {"cases": 50}})
+    assert printed.iloc[0].tolist() == ["StructSeg", "not run", "not run [50]"] + ["not run"] * 8
     assert printed.iloc[1].tolist()[:5] == ["MSD", "lesion", "63", "63", "252 (112 to 636)"]

@@ -7,6 +7,7 @@ from typing import Self
 
 CASES = Path("results/cases")  # one folder per data set
 SUFFIX = ".nii.gz"
+COUNTS = ("voxels", "slices", "lesions")  # columns <count>_<region> of the table of the cases
 
 
 def volume_path(folder: Path, case: str) -> Path:
@@ -69,6 +70,8 @@ class CaseRow:
         spacing_mm: millimetres per voxel (z, y, x).
         hu_min, hu_max: lowest and highest voxel, in the scan's own units (HU or grey levels).
         voxels: region -> number of its voxels in the label map.
+        slices: lesion -> number of slices that show it.
+        lesions: lesion -> number of its connected parts, see `count_lesions`.
         corrections: what `ingest` has corrected, in words.
         sha256: checksum of the scan's file.
     """
@@ -80,6 +83,8 @@ class CaseRow:
     hu_min: float
     hu_max: float
     voxels: dict[str, int]
+    slices: dict[str, int]
+    lesions: dict[str, int]
     corrections: tuple[str, ...]
     sha256: str
 
@@ -92,7 +97,11 @@ class CaseRow:
             "spacing_mm": "x".join(f"{mm:g}" for mm in self.spacing_mm),
             "hu_min": self.hu_min,
             "hu_max": self.hu_max,
-            **{f"voxels_{region}": count for region, count in self.voxels.items()},
+            **{
+                f"{count}_{region}": number
+                for count in COUNTS
+                for region, number in getattr(self, count).items()
+            },
             "corrections": "; ".join(self.corrections),
             "sha256": self.sha256,
         }
@@ -107,10 +116,13 @@ class CaseRow:
             spacing_mm=parse_spacing(cells["spacing_mm"]),
             hu_min=float(cells["hu_min"]),
             hu_max=float(cells["hu_max"]),
-            voxels={
-                column.removeprefix("voxels_"): int(cell)
-                for column, cell in cells.items()
-                if column.startswith("voxels_")
+            **{
+                count: {
+                    column.removeprefix(f"{count}_"): int(cell)
+                    for column, cell in cells.items()
+                    if column.startswith(f"{count}_")
+                }
+                for count in COUNTS
             },
             corrections=tuple(filter(None, cells["corrections"].split("; "))),
             sha256=cells["sha256"],

@@ -9,6 +9,7 @@ import numpy as np
 from covidseg.archives.dataset import Dataset
 from covidseg.cases.case_folder import CaseFolder, CaseRow, volume_path
 from covidseg.cases.intensity import first_fitting, intensity_of
+from covidseg.cases.lesions import count_lesions
 from covidseg.cases.orientation import (
     EXCHANGED,
     MASKS_HEADER,
@@ -22,6 +23,7 @@ from covidseg.cases.splits import patient_of
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, digest, write_csv
 from covidseg.parallel import in_parallel
+from covidseg.regions import LESIONS
 from covidseg.volumes import Volume, write_volume
 
 log = logging.getLogger(__name__)
@@ -93,6 +95,8 @@ def ingest_case(
     _check_intensity(image.array, dataset, case, where)
     write_volume(volume_path(images, case), image)
     write_volume(volume_path(labels, case), Volume(mapped, image.geometry))
+    found = {name: i for i, name in dataset["regions"].items()}
+    counts = {name: count_lesions(mapped, found[name]) for name in LESIONS if name in found}
     row = CaseRow(
         case=case,
         patient=patient_of(dataset, case),
@@ -100,7 +104,9 @@ def ingest_case(
         spacing_mm=image.geometry.spacing,
         hu_min=image.array.min().item(),
         hu_max=image.array.max().item(),
-        voxels={name: int(np.count_nonzero(mapped == i)) for i, name in dataset["regions"].items()},
+        voxels={name: int(np.count_nonzero(mapped == i)) for name, i in found.items()},
+        slices={name: slices for name, (slices, _) in counts.items()},
+        lesions={name: lesions for name, (_, lesions) in counts.items()},
         corrections=tuple(corrections),
         sha256=digest(volume_path(images, case)),
     )

@@ -104,7 +104,7 @@ def check_artefacts(
             _check_columns(artefact, experiments, datasets, where)
         if "localisers" in artefact:
             _check_localisers(artefact, experiments, where)
-        if artefact["kind"] == "relations":
+        if "experiment" in artefact:
             check_known([artefact["experiment"]], experiments, f"{where}.experiment", "experiment")
             _check_fold(artefact, experiments[artefact["experiment"]], where)
 

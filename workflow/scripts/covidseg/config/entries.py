@@ -37,11 +37,12 @@ class ArtefactEntry(TypedDict, total=False):
         split: name of the split in the scores.
         fold: number of the fold.
         cases: number of cases or slices to show.
-        experiment: name of the experiment whose relation matrices are shown.
+        experiment: name of the experiment whose network or relation matrices are shown.
         left, right: names of the two relation matrices that are compared.
         curve: column of log.csv that is plotted.
         localisers: printed name -> name of the localiser.
         segmented: printed name of the localiser whose segmentation is shown.
+        printed: data set -> printed column -> number, as the paper prints it.
     """
 
     kind: str
@@ -69,6 +70,7 @@ class ArtefactEntry(TypedDict, total=False):
     curve: str
     localisers: dict[str, str]
     segmented: str
+    printed: dict[str, dict[str, str | int]]
 
 
 # Where a figure of cases finds the segmentation of a region; `class` is the label id in the predictions.

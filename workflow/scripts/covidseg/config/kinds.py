@@ -11,8 +11,10 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from covidseg.cases.case_folder import CaseFolder
+from covidseg.config.artefacts import named
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
+from covidseg.config.experiments import Experiment
 
 Inputs = dict[str, str | list[str]]
 PAGES = (".csv", ".md", ".tex", ".html")
@@ -187,6 +189,43 @@ def _parts(config: Configuration, name: str, *keys: str) -> dict[str, Any]:
     return {key: entry[key] for key in keys}
 
 
+def _network_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
+    model = (config.experiments | config.localisers)[artefact["experiment"]].model
+    return {"model": f"results/models/{model}/fold{artefact['fold']}/model.json"}
+
+
+def _network_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    """Return the size of a slice for a system that learns from slices; model.json has the size of a patch."""
+    size = config.sections["weak"]["size"]
+    return {"size": [size, size]} if artefact["experiment"] in config.localisers else {}
+
+
+def _strategies_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
+    models = _models_shown(config, artefact).values()
+    return {"models": [f"results/models/{model}/fold{artefact['fold']}/model.json" for model in models]}
+
+
+def _strategies_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    models = _models_shown(config, artefact)
+    shown = {one.row: one.experiment for one in config.series(artefact) if one.runs}
+    return {"models": {row: models[experiment] for row, experiment in shown.items()}}
+
+
+def _settings_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
+    return {"splits": [f"results/splits/{name}.json" for name in _datasets_shown(config, artefact)]}
+
+
+def _settings_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    rows = named(artefact["rows"], config.all_experiments)
+    return {"experiments": {row: [_setting(config, one) for one in found] for row, found in rows.items()}}
+
+
+def _setting(config: Configuration, experiment: Experiment) -> dict[str, Any]:
+    keys = ("name", "train", "evaluate", "folds")
+    runs = experiment.name in config.experiments
+    return {key: getattr(experiment, key) for key in keys} | {"runs": runs}
+
+
 KINDS = {
     "table": Kind(
         "scores_table",
@@ -262,11 +301,64 @@ KINDS = {
     "datasets": Kind(
         "datasets_table",
         rule="describe",
-        keys={"datasets": _ref("datasets")},
+        keys={"datasets": _ref("datasets"), "printed": _ref("printed")},
         inputs=_datasets_inputs,
         parameters=_datasets_parameters,
         suffixes=PAGES,
+        optional=("printed",),
         keeps_rows=True,
+    ),
+    "sizes": Kind(
+        "sizes_figure",
+        rule="sizes",
+        keys={"datasets": _ref("datasets"), "cases": _ref("some")},
+        inputs=_examples_inputs,
+        parameters=_examples_parameters,
+        memory_mb=4000,
+    ),
+    "settings": Kind(
+        "settings_table",
+        rule="settings",
+        keys={
+            "rows": _ref("models"),
+            "datasets": _ref("datasets"),
+            "parts": {
+                "type": "object",
+                "additionalProperties": {"anyOf": [{"const": "train"}, _ref("split")]},
+            },
+            "printed": _ref("printed"),
+        },
+        inputs=_settings_inputs,
+        parameters=_settings_parameters,
+        suffixes=PAGES,
+        optional=("printed",),
+        keeps_rows=True,
+    ),
+    "layers": Kind(
+        "layers_table",
+        rule="layers",
+        keys={"experiment": {"type": "string"}, "fold": _ref("count")},
+        inputs=_network_inputs,
+        parameters=_network_parameters,
+        suffixes=PAGES,
+    ),
+    "architecture": Kind(
+        "architecture_figure",
+        rule="architecture",
+        keys={
+            "experiment": {"type": "string"},
+            "fold": _ref("count"),
+            "names": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
+        inputs=_network_inputs,
+        parameters=_network_parameters,
+    ),
+    "strategies": Kind(
+        "strategies_figure",
+        rule="strategies",
+        keys={"rows": _ref("models"), "fold": _ref("count")},
+        inputs=_strategies_inputs,
+        parameters=_strategies_parameters,
     ),
     "parameters": Kind(
         "parameters_table",

@@ -133,10 +133,11 @@ def _draw_row(axes: np.ndarray, view: View) -> None:
         axis.text(0.03, 0.97, text, transform=axis.transAxes, va="top", **OUTLINED | {"fontsize": 7})
     axes[0].text(0.02, 0.5, "R", transform=axes[0].transAxes, va="center", **OUTLINED)
     axes[0].set_ylabel(f"{view.case}\nslice {view.number} of {view.slices}", fontsize=7)
-    _draw_scale_bar(axes[0], width, height)
+    draw_scale_bar(axes[0], width, height)
 
 
-def _draw_scale_bar(axis: plt.Axes, width: float, height: float) -> None:
+def draw_scale_bar(axis: plt.Axes, width: float, height: float) -> None:
+    """Draw a bar of SCALE_BAR_MM at the lower right of an image of this width and height in mm."""
     end, y = width * 0.97, height * 0.96
     outline = [withStroke(linewidth=3.4, foreground="black")]
     axis.plot([end - SCALE_BAR_MM, end], [y, y], color="white", linewidth=2, path_effects=outline)

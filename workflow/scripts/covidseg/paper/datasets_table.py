@@ -9,8 +9,13 @@ from covidseg.paper.formats import write_pages
 from covidseg.paper.tables import NOT_RUN
 from covidseg.regions import LESIONS, TITLES
 
+COUNTED = (
+    "Lesions and slices with lesions are totals; a lesion is a part of the label that is connected in three "
+    "dimensions. The paper does not say what it counts as one infection."
+)
 Spread = tuple[float, float, float]  # minimum, median and maximum
 Described = dict[str, Spread | int | str]  # as returned by `describe_cases`
+Printed = dict[str, dict[str, str | int]]  # data set -> key of Described -> value as the paper prints it
 
 
 def make(artefact: Artefact) -> None:
@@ -22,9 +27,10 @@ def make(artefact: Artefact) -> None:
         for title, names in artefact.entry["datasets"].items()
         for name in names
     }
-    write_csv(f"{artefact.base}.csv", as_csv(described, artefact.parameters["missing"]), digits=9)
-    note = f"Configuration: {artefact.config_name}. Numbers: median (least to most)."
-    page = ([note, *artefact.remarks], {"Cases, grids and lesions": as_text(described)})
+    printed = artefact.entry.get("printed", {})
+    write_csv(f"{artefact.base}.csv", as_csv(described, artefact.parameters["missing"], printed), digits=9)
+    note = f"Configuration: {artefact.config_name}. Numbers: median (least to most) [published]. {COUNTED}"
+    page = ([note, *artefact.remarks], {"Cases, grids and lesions": as_text(described, printed)})
     write_pages(artefact.base, artefact.entry["title"], lambda markup: page)
 
 
@@ -38,7 +44,8 @@ def describe_cases(cases: pd.DataFrame, dataset: Dataset) -> Described:
     Returns:
         The labelled regions, the numbers of cases and patients, and (minimum, median, maximum) over the cases
         of: number of slices, spacing (mm), lesion volume (mL) and the lesions' share of the lungs (percent).
-        The share is given only if the data set labels both lungs and lesions.
+        The share is given only if the data set labels both lungs and lesions. If the data set labels
+        lesions: the numbers of slices with lesions and of lesions, over all cases.
     """
     spacing = cases.spacing_mm.str.split("x", expand=True).astype(float)
     slices = cases["shape"].str.split("x").str[0].astype(int)
@@ -53,6 +60,8 @@ def describe_cases(cases: pd.DataFrame, dataset: Dataset) -> Described:
     }
     lesions = [region for region in regions if region in LESIONS]
     if lesions:
+        for key, count in (("lesion_slices", "slices"), ("lesions", "lesions")):
+            found[key] = int(cases[[f"{count}_{region}" for region in lesions]].sum().sum())
         voxels = cases[[f"voxels_{region}" for region in lesions]].sum(axis=1)
         found["lesion_ml"] = _spread(voxels * spacing.prod(axis=1) / 1000)
         if "left_lung" in regions:
@@ -65,13 +74,18 @@ def _spread(values: pd.Series) -> Spread:
     return float(values.min()), float(values.median()), float(values.max())
 
 
-def as_csv(described: dict[tuple[str, str], Described], missing: dict[str, str]) -> pd.DataFrame:
+def as_csv(
+    described: dict[tuple[str, str], Described], missing: dict[str, str], printed: Printed
+) -> pd.DataFrame:
     """Return one row per data set; minimum, median and maximum have one column each.
+
+    A published value is in the column published_<key>.
 
     Args:
         described: (printed name, name) of the data set -> result of `describe_cases`, or {} if the data set
             is left out.
         missing: data set that is left out -> the entry of the configuration's `without` that leaves it out.
+        printed: the published values.
     """
     rows = []
     for (title, name), found in described.items():
@@ -88,15 +102,16 @@ def as_csv(described: dict[tuple[str, str], Described], missing: dict[str, str])
                 row |= {f"{key}_{part}": number for part, number in parts}
             else:
                 row[key] = value
+        row |= {f"published_{key}": value for key, value in printed.get(name, {}).items()}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def as_text(described: dict[tuple[str, str], Described]) -> pd.DataFrame:
-    """Return one row per data set, as printed: "median (minimum to maximum)".
+def as_text(described: dict[tuple[str, str], Described], printed: Printed) -> pd.DataFrame:
+    """Return one row per data set, as printed: "median (minimum to maximum) [published]".
 
     Args:
-        described: as for `as_csv`.
+        described, printed: as for `as_csv`.
     """
     headings = {
         "labels": "Labels",
@@ -105,20 +120,24 @@ def as_text(described: dict[tuple[str, str], Described]) -> pd.DataFrame:
         "slices": "Slices",
         "slice_spacing_mm": "Slice spacing, mm",
         "pixel_spacing_mm": "Pixel, mm",
+        "lesion_slices": "Slices with lesions",
+        "lesions": "Lesions",
         "lesion_ml": "Lesion, mL",
         "lesion_percent_of_lungs": "Lesion, % of the lungs",
     }
     return pd.DataFrame(
         {"Data set": title}
-        | {heading: _text(found.get(key)) if found else NOT_RUN for key, heading in headings.items()}
-        for (title, _), found in described.items()
+        | {
+            heading: _text(found.get(key) if found else NOT_RUN, printed.get(name, {}).get(key))
+            for key, heading in headings.items()
+        }
+        for (title, name), found in described.items()
     )
 
 
-def _text(value: Spread | int | str | None) -> str:
-    if value is None:
-        return "–"
-    if not isinstance(value, tuple):
-        return str(value)
-    low, middle, high = (f"{number:.3g}" if number < 1000 else f"{number:.0f}" for number in value)
-    return middle if low == high else f"{middle} ({low} to {high})"
+def _text(value: Spread | int | str | None, published: str | int | None) -> str:
+    text = "–" if value is None else str(value)
+    if isinstance(value, tuple):
+        low, middle, high = (f"{number:.3g}" if number < 1000 else f"{number:.0f}" for number in value)
+        text = middle if low == high else f"{middle} ({low} to {high})"
+    return text if published is None else f"{text} [{published}]"

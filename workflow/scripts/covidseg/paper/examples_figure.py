@@ -72,17 +72,27 @@ def choose_case(tables: list[pd.DataFrame]) -> str:
     Raises:
         InputError: no case is in every data set.
     """
-    shared = set.intersection(*(set(table["case"]) for table in tables))
-    sizes = pd.Series(0.0, sorted(shared))
-    for table in tables:
-        table = table.set_index("case").loc[sizes.index]
-        for region in LESIONS:
-            if f"voxels_{region}" in table:
-                voxel = table.spacing_mm.map(lambda text: np.prod([float(mm) for mm in text.split("x")]))
-                sizes += table[f"voxels_{region}"] * voxel
+    sizes = lesion_volumes(tables)
     if not len(sizes):
         raise InputError("artefacts.yaml: the data sets of a column have no case in common")
     return sizes.sort_values(kind="stable").index[(len(sizes) - 1) // 2]
+
+
+def lesion_volumes(tables: list[pd.DataFrame]) -> pd.Series:
+    """Return case -> volume of its lesions in mL, for the cases that are in every table.
+
+    Args:
+        tables: table cases.csv of each data set that labels the cases.
+    """
+    shared = set.intersection(*(set(table["case"]) for table in tables))
+    volumes = pd.Series(0.0, sorted(shared))
+    for table in tables:
+        table = table.set_index("case").loc[volumes.index]
+        for region in LESIONS:
+            if f"voxels_{region}" in table:
+                voxel = table.spacing_mm.map(lambda text: np.prod([float(mm) for mm in text.split("x")]))
+                volumes += table[f"voxels_{region}"] * voxel / 1000
+    return volumes
 
 
 def read_example(
@@ -124,7 +134,7 @@ def draw_examples(
     for place, (name, example) in enumerate(examples.items(), start=1):
         top, middle = (above.add_subplot(3, len(examples), place + row * len(examples)) for row in (0, 1))
         bottom = above.add_subplot(3, len(examples), place + 2 * len(examples), projection="3d")
-        _draw_slices(top, middle, example)
+        draw_slices(top, middle, example)
         top.set_title(name, fontsize=10)
         solids = {
             REGION_COLOURS[region]: (surface(mask, example.spacing), OPACITY[region])
@@ -143,7 +153,8 @@ def draw_examples(
     return figure
 
 
-def _draw_slices(top: plt.Axes, middle: plt.Axes, example: Example) -> None:
+def draw_slices(top: plt.Axes, middle: plt.Axes, example: Example) -> None:
+    """Draw the slice of a case into one axis, and the slice with its labels into the other, in mm."""
     image = example.image[example.crop]
     overlay = region_overlay(
         {region: mask[example.number][example.crop] for region, mask in example.labels.items()}, image.shape

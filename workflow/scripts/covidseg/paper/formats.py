@@ -19,16 +19,10 @@ PAPERS_TIME = (
 )
 # Shrinks a table that is too wide or too long for a page.
 SHRUNK = r"\begin{adjustbox}{max width=\textwidth, max totalheight=0.75\textheight}"
-WORDS = (
-    "Method",
-    "Source",
-    "Fold",
-    "Panel",
-    "Metric",
-    "Data set",
-    "Labels",
-    "Part",
-)  # columns that contain words
+WORDS = (  # columns that contain words
+    *("Method", "Source", "Fold", "Panel", "Metric", "Data set", "Labels", "Task", "Training", "Validation"),
+    *("In-domain testing", "Testing", "Testing 1", "Testing 2", "Part", "Feature size", "Name", "Layer"),
+)
 
 MARKDOWN = Markup(
     {"best": "**{}**", "second": "*{}*", "": "{}"},
