@@ -163,7 +163,13 @@ def test_image_level_labels_without_slices_or_without_volumes():
     assert not any(one.runs for one in without.series(without.artefacts["yang2021"]["numbers"]))
     without = load(without=["covid20-union"])
     assert without.localisers["cam"].evaluate == {"capepoint": "test_covid_cell"}
-    assert list(shown_artefacts(without)["yang2021"]) == ["figure1", "numbers", "figure3", "figure4", "ranking"]
+    assert list(shown_artefacts(without)["yang2021"]) == [
+        "figure1",
+        "numbers",
+        "figure3",
+        "figure4",
+        "ranking",
+    ]
     assert list(shown_artefacts(without)["ma2021"]).count("figure3") == 0, "whose truth is missing"
 
 

@@ -185,3 +185,14 @@ def nifti_bytes(volume: Volume, *, orientation: str = "LPS") -> bytes:
     buffer = io.BytesIO()
     image.to_stream(buffer)
     return gzip.compress(buffer.getvalue(), compresslevel=1, mtime=0)
+
+
+def bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
+    """Return the smallest box (z, y, x) with all voxels of a mask; None if the mask is empty."""
+    box = []
+    for axis in range(3):
+        inside = np.flatnonzero(mask.any(tuple({0, 1, 2} - {axis})))
+        if not len(inside):
+            return None
+        box.append(slice(int(inside[0]), int(inside[-1]) + 1))
+    return tuple(box)

@@ -4,6 +4,7 @@ import numpy as np
 
 from covidseg.cases.intensity import Window
 from covidseg.errors import InputError
+from covidseg.volumes import bounding_box
 
 
 def nonzero_box(image: np.ndarray, window: Window | None, *, name: str) -> tuple[slice, ...]:
@@ -25,8 +26,8 @@ def nonzero_box(image: np.ndarray, window: Window | None, *, name: str) -> tuple
         InputError: all voxels are 0.
     """
     nonzero = image != 0 if window is None else image > window[0]
-    if not nonzero.any():
+    box = bounding_box(nonzero)
+    if box is None:
         limit = "0" if window is None else f"at or below {window[0]:g}, the lower end of the window"
         raise InputError(f"{name}: all voxels are {limit}; check the scan, and intensity in datasets.yaml")
-    places = [np.flatnonzero(nonzero.any(axis=others)).tolist() for others in ((1, 2), (0, 2), (0, 1))]
-    return tuple(slice(place[0], place[-1] + 1) for place in places)
+    return box

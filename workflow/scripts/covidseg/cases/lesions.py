@@ -1,23 +1,33 @@
 """How many lesions a label map has, and in how many slices."""
 
 import numpy as np
-from scipy import ndimage
+import SimpleITK as sitk
 
-NEIGHBOURS = np.ones((3, 3, 3))  # voxels that share a face, an edge or a corner are connected
+from covidseg.volumes import bounding_box
 
 
 def count_lesions(labels: np.ndarray, number: int) -> tuple[int, int]:
     """Return the number of slices with lesions, and the number of lesions, of one label id.
 
-    A lesion is a part of the label that is connected in three dimensions. ma2021 II-C prints both numbers for
-    COVID-19-CT-Seg, but does not say what it counts as one infection; this definition is ours.
+    ma2021 II-C prints both numbers for COVID-19-CT-Seg, but does not say what it counts as one infection. The
+    definition of `connected_lesions` is ours.
 
     Args:
         labels: label map, uint8 (z, y, x).
         number: the label id.
     """
-    box = ndimage.find_objects(labels, number)[number - 1]
+    box = bounding_box(labels == number)
     if box is None:
         return 0, 0
     mask = labels[box] == number
-    return int(mask.any(axis=(1, 2)).sum()), int(ndimage.label(mask, NEIGHBOURS)[1])
+    return int(mask.any(axis=(1, 2)).sum()), int(connected_lesions(mask).max())
+
+
+def connected_lesions(mask: np.ndarray) -> np.ndarray:
+    """Return the number of its lesion per voxel of a mask, bool (z, y, x); 0 outside.
+
+    A lesion is a part of the mask that is connected in three dimensions: voxels that share a face, an edge or
+    a corner are connected (26 neighbours).
+    """
+    image = sitk.GetImageFromArray(np.ascontiguousarray(mask).view(np.uint8))
+    return sitk.GetArrayFromImage(sitk.ConnectedComponent(image, True))  # True: 26 neighbours

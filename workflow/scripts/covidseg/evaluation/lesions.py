@@ -20,9 +20,10 @@ voxels. The voxels of such a component still count as overlap.
 from typing import NamedTuple
 
 import numpy as np
-import SimpleITK as sitk
 
+from covidseg.cases.lesions import connected_lesions
 from covidseg.evaluation.sections import Lesions
+from covidseg.volumes import bounding_box
 
 
 class Detection(NamedTuple):
@@ -70,21 +71,9 @@ def _count_covered(mask: np.ndarray, other: np.ndarray, *, minimum: float, overl
     if box is None:
         return 0, 0
     mask, other = mask[box], other[box]
-    image = sitk.GetImageFromArray(mask.view(np.uint8))
-    labels = sitk.GetArrayFromImage(sitk.ConnectedComponent(image, True))  # True: 26 neighbours
+    labels = connected_lesions(mask)
     sizes = np.bincount(labels[mask])[1:]
     covered = np.bincount(labels[mask & other], minlength=len(sizes) + 1)[1:]
     lesions = sizes >= minimum
     found = lesions & (covered > 0) & (covered / sizes >= overlap)
     return int(lesions.sum()), int(found.sum())
-
-
-def bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
-    """Return the smallest box (z, y, x) with all voxels of a mask; None if the mask is empty."""
-    box = []
-    for axis in range(3):
-        inside = np.flatnonzero(mask.any(tuple({0, 1, 2} - {axis})))
-        if not len(inside):
-            return None
-        box.append(slice(inside[0], inside[-1] + 1))
-    return tuple(box)

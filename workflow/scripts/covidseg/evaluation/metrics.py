@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from covidseg.evaluation.lesions import bounding_box
 from covidseg.evaluation.masks import Masks, Spacing
+from covidseg.volumes import bounding_box
 
 
 def dice(masks: Masks) -> float:
