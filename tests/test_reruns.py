@@ -195,7 +195,11 @@ def description_of_msd(text):
 @pytest.mark.parametrize(
     ("sheet", "change", "rules"),
     [
-        ("config", put("weak.threshold", 0.3), {"score_weak", "localisation", "thresholds"} | SHOWN),
+        (
+            "config",
+            put("weak.variants.paper.threshold", 0.3),
+            {"score_weak", "localisation", "thresholds"} | SHOWN,
+        ),
         ("config", put("evaluation.tolerance_mm.infection", 2), {"score"} | SHOWN),
         ("datasets", description_of_msd, {"licences"}),
         ("config", put("evaluation.bootstrap", 200), {"table"}),

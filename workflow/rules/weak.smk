@@ -27,6 +27,9 @@ rule slices:
         code=code("slices"),
         dataset=keys("slices"),
         size=config["weak"]["size"],
+        mask_level=CONFIG.weak_variant["mask_level"],
+        counts=config["weak"]["slices"],
+        seed=config["seed"],
     message:
         MESSAGE
     script:
@@ -137,7 +140,7 @@ rule score_weak:
     params:
         code=code("score_weak"),
         localiser=scored_localiser,
-        threshold=config["weak"]["threshold"],
+        threshold=CONFIG.weak_variant["threshold"],
         threshold_range=config["weak"]["threshold_range"],
     message:
         MESSAGE

@@ -38,7 +38,7 @@ class ArtefactEntry(TypedDict, total=False):
         left, right: names of the two relation matrices that are compared.
         curve: column of log.csv that is plotted.
         localisers: printed name -> name of the localiser.
-        segmented: printed name of the localiser whose segmentation is shown.
+        segmented: printed names of the localisers whose segmentations are shown.
     """
 
     kind: str
@@ -62,7 +62,7 @@ class ArtefactEntry(TypedDict, total=False):
     right: str
     curve: str
     localisers: dict[str, str]
-    segmented: str
+    segmented: list[str]
 
 
 # Where a figure of cases finds the segmentation of a region; `class` is the label id in the predictions.
