@@ -54,8 +54,8 @@ def read_slices(
     """Read a data set of slices: `train_normal`, `train_lesion` and `test_lesion`.
 
     The slices are drawn at random, without overlap of training and test (yang2021 3.1). The authors' lists
-    are not published. Slices with neighbouring numbers are often from one scan: some test slices are
-    neighbours of training slices, in the paper too.
+    are not published. Slices with neighbouring numbers are often from one scan, so that some test slices are
+    neighbours of training slices. Test slices without a lesion in their mask are not drawn.
 
     Args:
         dataset: entry of config/datasets.yaml with `slices`.
