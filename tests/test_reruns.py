@@ -200,6 +200,7 @@ def description_of_msd(text):
             put("weak.variants.paper.threshold", 0.3),
             {"score_weak", "localisation", "thresholds"} | SHOWN,
         ),
+        ("config", put("weak.variants.paper.mask_level", 100), {"slices", "train_weak"} | FOUND),
         ("config", put("evaluation.tolerance_mm.infection", 2), {"score"} | SHOWN),
         ("datasets", description_of_msd, {"licences"}),
         ("config", put("evaluation.bootstrap", 200), {"table"}),
