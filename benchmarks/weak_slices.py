@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 from covidseg.config.weak_models import read_localisers, read_weak_models  # noqa: E402
 from covidseg.device import choose_compute  # noqa: E402
 from covidseg.training.optimisers import Adam  # noqa: E402
+from covidseg.weak.batches import draw_batch  # noqa: E402
 from covidseg.weak.evaluation import (  # noqa: E402
     LEVELS,
     area_under_curve,
@@ -36,7 +37,7 @@ from covidseg.weak.evaluation import (  # noqa: E402
 from covidseg.weak.heat import localise  # noqa: E402
 from covidseg.weak.sections import Weak  # noqa: E402
 from covidseg.weak.slices import Slices, write_slices  # noqa: E402
-from covidseg.weak.training import build, describe_weak_run, draw_batch, make_weak_run, train_weakly  # noqa: E402
+from covidseg.weak.training import build, describe_weak_run, make_weak_run, train_weakly  # noqa: E402
 
 EPOCHS = 10
 TIMED = range(11, 17)  # iterations; the first ten of VA-GAN take more steps of the critic
@@ -79,7 +80,7 @@ def prepare(raw: Path, size: int, folder: Path) -> None:
             names[:half], pictures(kind, names[:half], Image.Resampling.BILINEAR)
         )
     tested = names[half:]
-    masks = pictures("mask", tested, Image.Resampling.NEAREST) > 0
+    masks = pictures("mask", tested, Image.Resampling.NEAREST) >= 128
     slices["test_lesion"] = Slices(tested, pictures("lesion", tested, Image.Resampling.BILINEAR), masks)
     write_slices(slices, images=folder / "images", masks=folder / "masks")
 
@@ -92,7 +93,8 @@ def seconds_an_iteration(run) -> float:
     slices = [torch.from_numpy(np.load(run.slices / f"train_{kind}.npy")) for kind in ("normal", "lesion")]
     start = time.process_time()
     for iteration in TIMED:
-        run.system.step(networks, optimisers, draw_batch(run.system, slices, 0, iteration), iteration)
+        draw = partial(draw_batch, run.system, slices, 0, iteration)
+        run.system.step(networks, optimisers, draw, iteration)
     return (time.process_time() - start) / len(TIMED)
 
 

@@ -112,7 +112,7 @@ def set_key(path, value):
         (set_key("weak.size", 0), r"weak\.size: 0 is less than the minimum of"),
         (
             set_key("weak.variants.paper.map", "sum"),
-            r"weak\.variants\.paper\.map: 'sum'; allowed: decoder, difference",
+            r"weak\.variants\.paper\.map: 'sum'; allowed: decoder, rescaled, difference",
         ),
     ],
 )
@@ -236,7 +236,7 @@ def test_a_former_key_is_refused_with_what_to_do(sections, section, old, advice)
         ("experiments", set_key("weak.localisers.cam.model", "resnet"), r"weak\.localisers\.cam\.model: unknown model 'resnet'; allowed: weak-full"),
         ("experiments", set_key("weak.localisers.cam.map", "map"), r"weak\.localisers\.cam\.map: unknown map 'map'; allowed: cam, grad-cam"),
         ("artefacts", set_key("yang2021.figure2.localisers", {"x": "scratch"}), r"figure2\.localisers: unknown localiser at test_covid19_image_data_collection 'scratch'; allowed: weak-full"),
-        ("artefacts", set_key("yang2021.figure2.segmented", "ours"), r"figure2\.segmented: unknown printed name 'ours'; allowed: CAM, Grad-CAM"),
+        ("artefacts", set_key("yang2021.figure2.segmented", ["ours"]), r"figure2\.segmented: unknown printed name 'ours'; allowed: CAM, Grad-CAM"),
         ("artefacts", set_key("yang2021.figure3.colour", "red"), r"figure3: unknown key 'colour'"),
         ("artefacts", set_key("yang2021.numbers.panels", [{"region": "lesion", "split": "test"}]), r"numbers\.rows: Ours is scored in none of the panels"),
         ("artefacts", set_key("wang2022", {}), r"unknown key 'wang2022'; allowed: wang2021, wang2020"),

@@ -112,7 +112,12 @@ def test_the_restart_decides_a_training_only_where_there_is_one(config):
 def test_parameters_of_a_weak_system_are_its_own_sections_and_the_chosen_variant(config, model, sections):
     parameters = in_use.weak_parameters(config, model)
     assert set(parameters) == {"epochs", "iterations", "device", "variant", "variants"} | sections
+    (values,) = parameters["variants"].values()
     assert set(parameters["variants"]) == {"paper"}
+    assert {"normalisation", "range", "batch"} <= set(values)
+    assert not {"mask_level", "map", "threshold"} & set(values), "no training reads these"
+    assert ("fakes" in values) == (model == "weak-full")
+    assert ("betas" in values) == (model != "va-gan"), "VA-GAN has its own"
 
 
 def test_weak_systems_read_no_other_section(config):

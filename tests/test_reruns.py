@@ -196,7 +196,12 @@ def description_of_msd(text):
 @pytest.mark.parametrize(
     ("sheet", "change", "rules"),
     [
-        ("config", put("weak.threshold", 0.3), {"score_weak", "localisation", "thresholds"} | SHOWN),
+        (
+            "config",
+            put("weak.variants.paper.threshold", 0.3),
+            {"score_weak", "localisation", "thresholds"} | SHOWN,
+        ),
+        ("config", put("weak.variants.paper.mask_level", 100), {"slices", "train_weak"} | FOUND),
         ("config", put("evaluation.tolerance_mm.infection", 2), {"score"} | SHOWN),
         ("config", put("evaluation.lesions.overlap", 0.2), {"score"} | SHOWN),
         ("datasets", description_of_msd, {"licences"}),

@@ -127,7 +127,7 @@ def drawn():
 
 def test_figures_of_heat_maps_curves_and_thresholds(drawn, tmp_path):
     images, masks, heat, curves = drawn
-    artefact = {"title": "Maps", "segmented": "Ours", "split": "test_covid_cell"}
+    artefact = {"title": "Maps", "segmented": ["CAM", "Ours"], "split": "test_covid_cell"}
     for name in ("one", "two"):
         figure = draw_localisation(
             images,
@@ -140,7 +140,7 @@ def test_figures_of_heat_maps_curves_and_thresholds(drawn, tmp_path):
             remarks=["Not run: VA-GAN."],
         )
         titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
-        assert titles == ["CT", "Ground truth", "CAM", "Ours", "Ours, segmented"]
+        assert titles == ["CT", "Ground truth", "CAM", "Ours", "CAM, segmented", "Ours, segmented"]
         legend = [text.get_text() for text in figure.axes[-1].get_legend().get_texts()]
         assert legend == [f"{n} (AUPRC {area_under_curve(c):.3f})" for n, c in curves.items()]
         assert "Configuration: toy." in figure.get_supxlabel()

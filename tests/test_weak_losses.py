@@ -1,6 +1,7 @@
 """Losses of localisation from image-level labels, by hand; networks; what each step changes."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from conftest import ROOT
 from covidseg.training.optimisers import Adam
 from covidseg.weak import SYSTEMS, load_system
 from covidseg.weak.base import Batch
+from covidseg.weak.batches import draw_batch
 from covidseg.weak.losses import (
     adversarial_loss,
     critic_loss,
@@ -78,13 +80,13 @@ def test_the_penalty_teaches_the_critic():
 
 def test_edges_weigh_more_as_in_the_authors_code():
     """A step from 0 to 51 (of 255): Sobel 4 x 51 = 204 on both sides of it, weights 1 + 0.5 x 0.8 = 1.4."""
-    image = torch.zeros(1, 1, 6, 6) - 1
-    image[..., 3:] = 51 / 127.5 - 1
+    image = torch.zeros(1, 1, 6, 6)
+    image[..., 3:] = 51
     weights = edge_weights(image, 1)
     assert weights[0, 0, 2].tolist() == pytest.approx([1, 1, 1.4, 1.4, 1, 1])
     assert edge_weights(image, 2)[0, 0, 2, 2].item() == pytest.approx(1.96)
     assert edge_weights(image, 0) == 1.0
-    image[..., 3:] = 1
+    image[..., 3:] = 255
     assert edge_weights(image, 1).max().item() == pytest.approx(1.5), "each derivative is cut at 255"
 
 
@@ -151,7 +153,13 @@ def make_batch(system, seed=0, size=16):
         system.scale(torch.from_numpy(generator.integers(0, 256, (2, size, size), np.uint8)))
         for _ in range(2)
     )
-    return Batch(normal, lesion, torch.from_numpy(generator.random((2, 1, 1, 1), np.float32)))
+    share = torch.from_numpy(generator.random((2, 1, 1, 1), np.float32))
+    return Batch(normal, lesion, share, torch.from_numpy(generator.permutation(4)[:2]))
+
+
+def same_batch(batch):
+    """Draw this batch, whatever its number."""
+    return lambda number: batch
 
 
 def changed(networks, before):
@@ -165,6 +173,21 @@ def changed(networks, before):
     }
 
 
+def test_the_classifier_is_a_resnet_18():
+    """layer4 of 256 x 256 pixels is 8 x 8; 11,689,512 parameters of a ResNet-18 for 3 channels and 1000 classes."""
+    weak = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())["weak"]
+    network = load_system("classifier", {}, weak).build()["classifier"]
+    sizes = {}
+    for name in ("conv1", "layer1", "layer4"):
+        network.get_submodule(name).register_forward_hook(
+            lambda _, __, output, name=name: sizes.update({name: tuple(output.shape[1:])})
+        )
+    network.eval()(torch.zeros(1, 1, 256, 256))
+    assert sizes == {"conv1": (64, 128, 128), "layer1": (64, 64, 64), "layer4": (512, 8, 8)}
+    ours = sum(parameter.numel() for parameter in network.parameters())
+    assert ours == 11_689_512 - 2 * 64 * 7 * 7 - 998 * (512 + 1)
+
+
 def test_every_system_of_the_paper_is_tested_here():
     """And one of one's own by its heat maps, below."""
     assert {"decomposition", "va-gan", "biomarker-localisation", "classifier"} <= set(SYSTEMS)
@@ -176,7 +199,7 @@ def test_a_step_of_the_framework_and_of_its_ablations(variant, without):
     options = PARTS | ({without: False} if without else {})
     system, networks, optimisers = make("decomposition", options, small(variant))
     before = copy.deepcopy(networks)
-    values = system.step(networks, optimisers, make_batch(system), 0)
+    values = system.step(networks, optimisers, same_batch(make_batch(system)), 0)
     assert changed(networks, before) == set(networks)
     assert set(networks) == {"decomposer"} | ({"critic"} if without != "critic" else set())
     losses = {"normal_fidelity_loss", "reconstruction_loss", "adversarial_loss", "critic_loss"}
@@ -208,7 +231,7 @@ def test_the_critic_s_update_leaves_the_others_alone_and_theirs_the_critic(monke
             taken.append((name, changed(networks, before)))
 
         monkeypatch.setattr(optimiser, "step", step)
-    system.step(networks, optimisers, make_batch(system), 0)
+    system.step(networks, optimisers, same_batch(make_batch(system)), 0)
     assert taken == [("critic", {"critic"}), ("decomposer", {"decomposer"})]
 
 
@@ -219,8 +242,46 @@ def test_whose_normal_versions_the_critic_sees(fakes, count):
     system, networks, optimisers = make("decomposition", PARTS, weak)
     seen = []
     networks["critic"].register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
-    system.step(networks, optimisers, make_batch(system), 0)
+    system.step(networks, optimisers, same_batch(make_batch(system)), 0)
     assert seen == [2, 2, count, count], "mixtures, real ones, fakes; and fakes again for the generator"
+
+
+@pytest.mark.parametrize(("fakes", "partners"), [("all", [3, 0]), ("lesion", [2, 3])])
+def test_the_penalty_mixes_the_fakes_that_the_critic_sees(fakes, partners):
+    """Of all fakes those that were drawn, here that of a lesion slice and that of a normal one; else each lesion's."""
+    weak = small()
+    weak["variants"]["paper"]["fakes"] = fakes
+    system, networks, optimisers = make("decomposition", PARTS, weak)
+    batch = replace(make_batch(system), share=torch.zeros(2, 1, 1, 1), partners=torch.tensor([3, 0]))
+    made, _ = networks["decomposer"](torch.cat([batch.normal, batch.lesion]))
+    seen = []
+    networks["critic"].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].detach()))
+    system.step(networks, optimisers, same_batch(batch), 0)
+    torch.testing.assert_close(seen[0], made[partners].detach())
+
+
+def test_partners_are_drawn_from_normal_and_lesion_slices():
+    system, *_ = make("decomposition", PARTS)
+    slices = [torch.zeros(3, 4, 4, dtype=torch.uint8)] * 2
+    drawn = [draw_batch(system, slices, 1, iteration, 0).partners.tolist() for iteration in range(60)]
+    assert all(len(set(partners)) == 4 for partners in drawn), "each fake at most once"
+    assert {place for partners in drawn for place in partners} == set(range(8))
+
+
+def test_va_gan_draws_a_batch_for_every_update_of_its_critic():
+    """New slices and new mixtures (epsilon) for each, and slices of its own for the generator, as its authors' code."""
+    weak = small()
+    weak["va_gan"] |= {"critic_steps": 3, "often_first": 0, "often_every": 1000}
+    system, networks, optimisers = make("va-gan", weak=weak)
+    batches = {number: make_batch(system, seed=number) for number in range(4)}
+    asked, seen = [], []
+    networks["critic"].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].detach().clone()))
+    system.step(networks, optimisers, lambda number: asked.append(number) or batches[number], 1)
+    assert asked == [1, 2, 3, 0]
+    for number, (mixed, real, fake) in zip((1, 2, 3), zip(*[iter(seen[:9])] * 3, strict=True), strict=True):
+        share = batches[number].share
+        assert torch.equal(real, batches[number].normal)
+        torch.testing.assert_close(mixed, share * real + (1 - share) * fake)
 
 
 def test_va_gan_updates_its_critic_more_often():
@@ -232,7 +293,7 @@ def test_va_gan_updates_its_critic_more_often():
         critic = optimisers["critic"].step
         calls = []
         optimisers["critic"].step = lambda rate, calls=calls, critic=critic: (calls.append(1), critic(rate))
-        system.step(networks, optimisers, make_batch(system), iteration)
+        system.step(networks, optimisers, same_batch(make_batch(system)), iteration)
         optimisers["critic"].step = critic
         steps.append(len(calls))
     assert steps == [5, 5, 2, 2, 5]
@@ -244,7 +305,7 @@ def test_biomarker_localisation_asks_a_classifier_that_it_does_not_change():
     before = copy.deepcopy(classifier.state_dict())
     system, networks, optimisers = make("biomarker-localisation")
     system.adopt(networks, classifier)
-    values = system.step(networks, optimisers, make_batch(system, size=32), 0)
+    values = system.step(networks, optimisers, same_batch(make_batch(system, size=32)), 0)
     assert "classification_loss" in values
     assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
     assert set(networks) == {"generator", "critic"}, "the classifier is no part of what is trained and saved"
@@ -255,8 +316,8 @@ def test_the_classifier_learns_to_tell_bright_slices_from_dark():
     networks.train()
     for iteration in range(30):
         batch = make_batch(system, iteration, size=32)
-        bright = Batch(batch.normal * 0.3 - 0.5, batch.lesion * 0.3 + 0.5, batch.share)
-        values = system.step(networks, optimisers, bright, iteration)
+        bright = replace(batch, normal=batch.normal * 0.3 - 0.5, lesion=batch.lesion * 0.3 + 0.5)
+        values = system.step(networks, optimisers, same_batch(bright), iteration)
     assert values["accuracy"].item() == 1
 
 
@@ -275,15 +336,74 @@ def test_heat_maps_have_the_slices_size_and_range(name, kind):
         assert all(value == pytest.approx(1) or value == 0 for value in heat.amax((1, 2)).tolist())
 
 
-def test_the_two_maps_of_the_framework_by_hand():
-    """|G2| as it is, |x - G1| by the length of the images' range, 1.8."""
-    system, networks, _ = make("decomposition", PARTS)
-    images = make_batch(system).lesion
-    normal, lesion = networks["decomposer"](images)
-    torch.testing.assert_close(system.heat(networks, images, "decoder"), lesion[:, 0].abs())
-    torch.testing.assert_close(
-        system.heat(networks, images, "difference"), ((images - normal)[:, 0].abs() / 1.8).clamp(max=1)
-    )
+class Parts(nn.Module):
+    """A decomposer whose outputs are given."""
+
+    def __init__(self, normal, lesion):
+        super().__init__()
+        self.parts = normal, lesion
+
+    def forward(self, images):
+        return self.parts
+
+
+def maps(normal, lesion, images, **values):
+    """The three heat maps of the framework, as lists, for two pixels."""
+    weak = small()
+    weak["variants"]["paper"] |= values
+    system, *_ = make("decomposition", PARTS, weak)
+    networks = nn.ModuleDict({"decomposer": Parts(normal, lesion)})
+    return {
+        kind: system.heat(networks, images, kind).flatten().tolist() for kind in SYSTEMS["decomposition"].maps
+    }
+
+
+def test_the_heat_is_the_output_of_g2_clipped_at_zero():
+    """As a fraction of the images' range, whose length is 1.8: 0.45 is a quarter; -0.9 is no lesion, not a large one."""
+    found = maps(pixels(0.0, 0.0), pixels(0.45, -0.9), pixels(0.0, 0.0))
+    assert found["decoder"] == pytest.approx([0.25, 0])
+    assert found["rescaled"] == pytest.approx([0.725, 0.05]), "(G2 + 1) / 2, in the words of yang2021 3.1"
+    found = maps(pixels(0.0, 0.0), pixels(0.45, -0.9), pixels(0.0, 0.0), range=1.0)
+    assert found["decoder"] == pytest.approx([0.225, 0])
+
+
+def test_g2_and_the_rescaled_map_order_the_pixels_alike_above_the_middle():
+    lesion, zeros = torch.linspace(-1, 1, 24).reshape(1, 1, 4, 6), torch.zeros(1, 1, 4, 6)
+    found = maps(zeros, lesion, zeros)
+    decoder, rescaled = np.array(found["decoder"]), np.array(found["rescaled"])
+    above = rescaled > 0.5
+    assert (decoder[~above] == 0).all()
+    assert (np.diff(decoder[above]) > 0).all()
+    assert (np.diff(rescaled) > 0).all()
+
+
+def test_heat_has_one_scale_in_all_systems():
+    """A lesion that adds 51 of 255 grey levels has a heat of 0.2, whichever system finds it."""
+    added = pixels(0.36, 0.0)  # 0.2 x 1.8
+    images = pixels(0.1, -0.9) + added
+    found = maps(images - added, added, images)
+    assert found["decoder"] == pytest.approx(found["difference"], abs=1e-6)
+    assert found["decoder"] == pytest.approx([0.2, 0], abs=1e-6)
+    for name, output in (("va-gan", -added), ("biomarker-localisation", (images - added, None))):
+        system, *_ = make(name)
+        networks = {"generator": lambda _, output=output: output}
+        assert system.heat(networks, images, "map").flatten().tolist() == pytest.approx([0.2, 0], abs=1e-6)
+
+
+def test_z_scores_have_the_mean_and_deviation_of_all_training_slices():
+    """yang2021 3.1. Levels 0, 0, 0, 100 and 100: mean 40, deviation 49; one range of grey levels is 255 / 49."""
+    weak = small()
+    system, *_ = make("decomposition", PARTS, weak)
+    slices = [np.array([[[0, 0]]], np.uint8), np.array([[[0]], [[100]], [[100]]], np.uint8)]
+    system.measure(slices)
+    assert system.greys == {"zero": 127.5, "unit": pytest.approx(127.5 / 0.9)}, "range, the default"
+    weak["variants"]["paper"]["normalisation"] = "z-score"
+    system.measure(slices)
+    deviation = np.std([0, 0, 0, 100, 100])
+    assert system.greys == {"zero": pytest.approx(40), "unit": pytest.approx(deviation)}
+    images = system.scale(torch.tensor([[[0, 100]]], dtype=torch.uint8))
+    assert images.flatten().tolist() == pytest.approx([-40 / deviation, 60 / deviation])
+    assert system.fraction(images).flatten().tolist() == pytest.approx([0, 60 / 255])
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])

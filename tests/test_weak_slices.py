@@ -35,6 +35,9 @@ BY_MASK = {
 }
 
 
+ALL = {"train_normal": None, "train_lesion": None, "test_lesion": 2}
+
+
 def png(array, kind="png"):
     buffer = io.BytesIO()
     Image.fromarray(array).save(buffer, kind, **({"quality": 100} if kind == "jpeg" else {}))
@@ -59,17 +62,89 @@ def folders(count=10, **changes):
     return members | changes
 
 
-def test_kinds_by_folder_and_the_last_fifth_by_number_for_testing(tmp_path):
-    found = read_slices(BY_FOLDER, pack(tmp_path, folders()), size=8)
+def read(dataset, raw, *, size=8, mask_level=128, counts=ALL, seed=1):
+    return read_slices(dataset, raw, size=size, mask_level=mask_level, counts=counts, seed=seed)
+
+
+def test_kinds_by_folder_drawn_by_the_seed(tmp_path):
+    found = read(BY_FOLDER, pack(tmp_path, folders()))
     assert found["train_normal"].names == ["7"]
-    assert found["train_lesion"].names == [str(n) for n in range(1, 9)]
-    assert found["test_lesion"].names == ["9", "10"], "by number: 10 comes after 9"
-    assert found["test_lesion"].images[:, 0, 0].tolist() == [9, 10]
-    assert found["train_lesion"].masks is None
-    masks = found["test_lesion"].masks
-    assert masks.shape == (2, 8, 8)
-    assert masks[0].sum() == 4, "one of 4 x 4 pixels is four of 8 x 8"
-    assert masks[0, :2, 2:4].all()
+    trained, tested = found["train_lesion"].names, found["test_lesion"].names
+    assert sorted(trained + tested, key=int) == [str(n) for n in range(1, 11)], "no overlap"
+    assert len(tested) == 2
+    assert trained == sorted(trained, key=int), "by number: 10 comes after 9"
+    assert found["test_lesion"].images[:, 0, 0].tolist() == [int(name) for name in tested]
+    assert found["train_lesion"].masks is found["train_normal"].masks is None
+    for name, mask in zip(tested, found["test_lesion"].masks, strict=True):
+        column = 2 * (int(name) % 4)
+        assert mask.sum() == 4, "one of 4 x 4 pixels is four of 8 x 8"
+        assert mask[:2, column : column + 2].all()
+    draws = {tuple(read(BY_FOLDER, tmp_path, seed=seed)["test_lesion"].names) for seed in range(9)}
+    assert len(draws) > 4
+    again = read(BY_FOLDER, tmp_path)
+    assert again["train_lesion"].names == trained
+
+
+def test_as_many_slices_as_the_paper_has(tmp_path):
+    counts = {"train_normal": 1, "train_lesion": 5, "test_lesion": 3}
+    found = read(BY_FOLDER, pack(tmp_path, folders()), counts=counts)
+    assert {name: len(part.names) for name, part in found.items()} == counts
+    assert not set(found["train_lesion"].names) & set(found["test_lesion"].names)
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        (
+            {"train_lesion": 9},
+            r"slices\.zip: train_lesion: 8 of the 9 slices that weak\.slices asks for; lower the number",
+        ),
+        ({"train_normal": 2}, r"slices\.zip: train_normal: 1 of the 2 slices that"),
+        ({"test_lesion": 11}, r"slices\.zip: test_lesion: 10 of the 11 slices that"),
+    ],
+)
+def test_too_few_slices_are_refused(tmp_path, counts, message):
+    with pytest.raises(InputError, match=message):
+        read(BY_FOLDER, pack(tmp_path, folders()), counts=ALL | counts)
+
+
+@pytest.mark.parametrize(("mask_level", "area"), [(128, 1), (1, 4)])
+def test_grey_masks_are_cut_at_half_of_white(tmp_path, mask_level, area):
+    """Of 16 pixels one is white, one 128 or 127 in turn, and two have noise; the authors' code takes all four."""
+    members = folders()
+    for number in range(1, 11):
+        mask = np.zeros((4, 4), np.uint8)
+        mask[0], mask[1, 0] = [255, 127, 3, 1], 0
+        members[f"r/masks/lesion_{number}_mask.png"] = png(mask)
+    found = read(BY_FOLDER, pack(tmp_path, members), size=4, mask_level=mask_level)
+    assert found["test_lesion"].masks.sum((1, 2)).tolist() == [area] * 2
+
+
+@pytest.mark.parametrize("level", [127, 128])
+def test_128_is_lesion_and_127_is_not_and_no_slice_without_lesion_is_tested(tmp_path, level):
+    """Slice 4 has the level in one pixel, all others have none: it alone can be tested."""
+    members = folders() | {
+        f"r/masks/lesion_{n}_mask.png": png(np.full((4, 4), level if n == 4 else 20, np.uint8))
+        for n in range(1, 11)
+    }
+    raw = pack(tmp_path, members)
+    if level == 128:
+        found = read(BY_FOLDER, raw, counts=ALL | {"test_lesion": 1})
+        assert found["test_lesion"].names == ["4"]
+        assert len(found["train_lesion"].names) == 9
+    else:
+        with pytest.raises(InputError, match="test_lesion: 0 of the 1 slices"):
+            read(BY_FOLDER, raw, counts=ALL | {"test_lesion": 1})
+
+
+def test_masks_of_one_bit_are_white_where_there_is_a_lesion(tmp_path):
+    members = folders()
+    for number in range(1, 11):
+        mask = np.zeros((4, 4), bool)
+        mask[0, 0] = True
+        members[f"r/masks/lesion_{number}_mask.png"] = png(mask)
+    found = read(BY_FOLDER, pack(tmp_path, members), size=4)
+    assert found["test_lesion"].masks.sum((1, 2)).tolist() == [1, 1]
 
 
 def test_kinds_by_mask_and_lungs_cut_out(tmp_path):
@@ -81,9 +156,10 @@ def test_kinds_by_mask_and_lungs_cut_out(tmp_path):
             f"image/{scan}.jpg": png(np.full((16, 16), 200, np.uint8), "jpeg"),
             f"mask/{scan}.png": png(mask),
         }
-    found = read_slices(BY_MASK, pack(tmp_path, members), size=16)
+    counts = {"train_normal": 1, "train_lesion": 1, "test_lesion": 1}
+    found = read(BY_MASK, pack(tmp_path, members), size=16, counts=counts)
     assert found["train_normal"].names == ["1/5"]
-    assert found["train_lesion"].names + found["test_lesion"].names == ["1/6", "2/1"]
+    assert sorted(found["train_lesion"].names + found["test_lesion"].names) == ["1/6", "2/1"]
     normal = found["train_normal"].images[0]
     assert (normal[:8, :8] == 0).all()
     assert (normal[8:] > 190).all()
@@ -94,18 +170,18 @@ def test_kinds_by_mask_and_lungs_cut_out(tmp_path):
     ("members", "match"),
     [
         (folders() | {"r/lesion/lesion_99.png": png(np.zeros((8, 8), np.uint8))}, r"slices\.zip: no mask of 1 lesion slices, 99 among"),
-        ({name: content for name, content in folders().items() if "normal" not in name}, r"slices\.zip: no normal slice"),
+        ({name: content for name, content in folders().items() if "normal" not in name}, r"slices\.zip: train_normal: no slice"),
         (folders() | {"r/lesion/lesion_3.png": b"no picture"}, r"slices\.zip:r/lesion/lesion_3\.png: truncated or no picture"),
         (folders() | {"r/lesion/lesion_3.png": folders()["r/lesion/lesion_3.png"][:-30]}, r"lesion_3\.png: truncated or no picture"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_an_archive_is_said(tmp_path, members, match):
     with pytest.raises(InputError, match=match):
-        read_slices(BY_FOLDER, pack(tmp_path, members), size=8)
+        read(BY_FOLDER, pack(tmp_path, members))
 
 
 def test_masks_lie_apart_from_the_images(tmp_path):
-    found = read_slices(BY_FOLDER, pack(tmp_path, folders()), size=8)
+    found = read(BY_FOLDER, pack(tmp_path, folders()))
     write_slices(found, images=tmp_path / "images", masks=tmp_path / "masks")
     kinds = ["test_lesion", "train_lesion", "train_normal"]
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == sorted(
@@ -115,7 +191,7 @@ def test_masks_lie_apart_from_the_images(tmp_path):
     for kind in kinds:
         assert np.load(tmp_path / "images" / f"{kind}.npy").dtype == np.uint8
     names = pd.read_csv(tmp_path / "images" / "test_lesion.csv", dtype=str)["slice"]
-    assert names.tolist() == ["9", "10"]
+    assert names.tolist() == found["test_lesion"].names
 
 
 def test_the_phantom_of_the_authors_repository(config, tmp_path):
@@ -123,7 +199,7 @@ def test_the_phantom_of_the_authors_repository(config, tmp_path):
     (name,) = dataset["archives"]
     (tmp_path / "capepoint").mkdir()
     write_archive(tmp_path / "capepoint" / name, "capepoint", name, cases=SCANS, cohort=SCANS, seed=3)
-    found = read_slices(dataset, tmp_path, size=48)
+    found = read(dataset, tmp_path, size=48, counts=ALL | {"test_lesion": 12})
     assert min(len(part.names) for part in found.values()) > 5
     test = found["test_lesion"]
     assert test.masks.any((1, 2)).all()
@@ -132,6 +208,10 @@ def test_the_phantom_of_the_authors_repository(config, tmp_path):
     assert brightness > 20
     corner = np.concatenate([part.images[:, :3, :3].ravel() for part in found.values()])
     assert corner.max() == 0, "nothing but the lungs"
+    code = read(dataset, tmp_path, size=48, mask_level=1, counts=ALL | {"test_lesion": 12})
+    assert code["test_lesion"].masks.sum() > 1.2 * test.masks.sum(), (
+        "the masks are grey, as the real ones are"
+    )
 
 
 def volumes(tmp_path, lungs_from=None):
@@ -153,7 +233,7 @@ def volumes(tmp_path, lungs_from=None):
     return dataset
 
 
-def cut(tmp_path, dataset, lungs=None, count=9):
+def cut(tmp_path, dataset, lungs=None, count=None):
     return cut_slices(
         CaseFolder(tmp_path), dataset, lungs, count=count, window=(-1250, 250), size=16, seed=1
     )["test_lesion"]
@@ -168,15 +248,20 @@ def test_slices_with_infection_are_cut_out_of_volumes(tmp_path):
     assert found.masks.sum((1, 2)).tolist() == [16] * 4
 
 
-def test_a_model_s_lungs_may_cut_them(tmp_path):
+def test_a_model_s_lungs_cut_the_images_and_not_the_infection(tmp_path):
+    """The model found lungs in the first two slices alone: the others are black, and their infection is missed."""
     found = cut(tmp_path, volumes(tmp_path), tmp_path / "lungs")
-    assert found.names == ["a_002", "w_002"], "it found lungs in the first two slices alone"
+    assert found.names == ["a_002", "a_003", "w_002", "w_003"]
+    assert found.images.any((1, 2)).tolist() == [True, False, True, False]
+    assert found.masks.sum((1, 2)).tolist() == [16] * 4
 
 
 def test_as_many_as_are_wanted_are_drawn_by_the_seed(tmp_path):
     dataset = volumes(tmp_path)
     assert cut(tmp_path, dataset, count=2).names == cut(tmp_path, dataset, count=2).names
     assert len(cut(tmp_path, dataset, count=2).names) == 2
+    with pytest.raises(InputError, match=r"infection: 4 of the 5 slices that weak\.volume_slices asks for"):
+        cut(tmp_path, dataset, count=5)
 
 
 def test_lungs_on_another_grid_are_refused(tmp_path):
@@ -187,7 +272,7 @@ def test_lungs_on_another_grid_are_refused(tmp_path):
 
 
 def test_real_slices_of_the_authors(real_data):
-    """160 normal and 160 lesion slices of 256 x 256, the lungs alone; three of the masks tested are empty."""
+    """160 normal and 160 lesion slices of 256 x 256, the lungs alone; the masks have one bit."""
     dataset = {
         "slices": {
             "archive": "weak_slices",
@@ -196,7 +281,7 @@ def test_real_slices_of_the_authors(real_data):
             "masks": "mask/{case}.png",
         }
     }
-    found = read_slices(dataset, real_data, size=256)
+    found = read(dataset, real_data, size=256, counts=ALL | {"test_lesion": 32})
     assert [len(part.names) for part in found.values()] == [160, 128, 32]
     assert found["test_lesion"].images.shape == (32, 256, 256)
     share = found["test_lesion"].masks.mean()

@@ -13,8 +13,9 @@ import torch
 from conftest import ROOT
 from covidseg.device import choose_compute
 from covidseg.errors import InputError
+from covidseg.weak.batches import draw_batch
 from covidseg.weak.heat import localise
-from covidseg.weak.training import draw_batch, load_networks
+from covidseg.weak.training import load_networks
 from weak_program import assert_same, make, start, weak_section
 
 PROGRAM = ROOT / "tests" / "weak_program.py"
@@ -138,13 +139,24 @@ def test_the_description_rebuilds_the_system(undisturbed):
 def test_a_batch_is_half_normal_and_half_lesion(slices):
     run, _ = make(slices, "decomposition")
     kinds = [torch.zeros(3, 4, 4, dtype=torch.uint8), torch.full((2, 4, 4), 255, dtype=torch.uint8)]
-    batch = draw_batch(run.system, kinds, 1, 0)
+    batch = draw_batch(run.system, kinds, 1, 0, 0)
     half = weak_section()["variants"]["paper"]["batch"] // 2
     assert batch.normal.shape == batch.lesion.shape == (half, 1, 4, 4)
     assert batch.normal.max().item() == pytest.approx(-0.9)
     assert batch.lesion.min().item() == pytest.approx(0.9)
-    assert torch.equal(batch.share, draw_batch(run.system, kinds, 1, 0).share)
-    assert not torch.equal(batch.share, draw_batch(run.system, kinds, 1, 1).share)
+    assert torch.equal(batch.share, draw_batch(run.system, kinds, 1, 0, 0).share)
+    assert not torch.equal(batch.share, draw_batch(run.system, kinds, 1, 1, 0).share)
+    assert not torch.equal(batch.share, draw_batch(run.system, kinds, 1, 0, 1).share)
+
+
+def test_the_description_has_the_grey_levels_of_z_scores(slices, tmp_path):
+    """A trained system scales test slices by the mean and the deviation of its training slices."""
+    variants = {"paper": weak_section()["variants"]["paper"] | {"normalisation": "z-score"}}
+    run, model = make(slices, "decomposition", epochs=1, variants=variants)
+    start(run, model, tmp_path)
+    system, *_ = load_networks(tmp_path / "model.safetensors", choose_compute("cpu", "float32", threads=1))
+    pixels = np.concatenate([np.load(slices / f"train_{kind}.npy").ravel() for kind in ("normal", "lesion")])
+    assert system.greys == pytest.approx({"zero": pixels.mean(), "unit": pixels.std()})
 
 
 def test_masks_and_test_slices_do_not_change_what_is_learned(undisturbed, slices, tmp_path):

@@ -106,7 +106,8 @@ def make_toy(folder):
         }  # fmt: skip
         content["training"] |= {"epochs": 2, "iterations": 2, "validation_patches": 2}
         content["inference"] |= {"step": 1.0}
-        content["weak"] |= {"epochs": 1, "iterations": 2, "volume_slices": 6}
+        counts = {"train_normal": 8, "train_lesion": 6, "test_lesion": 4}
+        content["weak"] |= {"epochs": 1, "iterations": 2, "volume_slices": 6, "slices": counts}
         content["evaluation"]["bootstrap"] = 100
 
     def experiments(content):

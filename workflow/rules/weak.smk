@@ -27,6 +27,9 @@ rule slices:
         code=code("slices"),
         dataset=keys("slices"),
         size=config["weak"]["size"],
+        mask_level=CONFIG.weak_variant["mask_level"],
+        counts=config["weak"]["slices"],
+        seed=config["seed"],
     message:
         MESSAGE
     script:
@@ -139,7 +142,7 @@ rule score_weak:
         code=code("score_weak"),
         localiser=scored_localiser,
         patients=sliced_patients,
-        threshold=config["weak"]["threshold"],
+        threshold=CONFIG.weak_variant["threshold"],
         threshold_range=config["weak"]["threshold_range"],
     message:
         MESSAGE

@@ -166,7 +166,7 @@ def _check_localisers(artefact: ArtefactEntry, experiments: dict[str, Experiment
         artefact["localisers"].values(), able, f"{where}.localisers", f"localiser at {artefact['split']}"
     )
     if "segmented" in artefact:
-        check_known([artefact["segmented"]], artefact["localisers"], f"{where}.segmented", "printed name")
+        check_known(artefact["segmented"], artefact["localisers"], f"{where}.segmented", "printed name")
 
 
 def _check_fold(artefact: ArtefactEntry, experiment: Experiment, where: str) -> None:

@@ -26,6 +26,7 @@ from covidseg.config.without import (
     rows_needing,
     titles_needing,
 )
+from covidseg.weak.sections import Variant
 
 SLICES_REMARK = (
     "Slices of the volumes count by patient. The published slices do not tell the patient: each counts as a "
@@ -64,6 +65,12 @@ class Configuration:
     source_titles: dict[str, str]
     splits: dict[str, PublishedFolds]
     folder: Path
+
+    @property
+    def weak_variant(self) -> Variant:
+        """The chosen variant of section `weak`."""
+        weak = self.sections["weak"]
+        return weak["variants"][weak["variant"]]
 
     def case_names(self, dataset: str) -> list[str] | None:
         """Return the names of a data set's cases; None if they are not known before ingesting."""

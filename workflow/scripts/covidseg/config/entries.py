@@ -41,7 +41,7 @@ class ArtefactEntry(TypedDict, total=False):
         left, right: names of the two relation matrices that are compared.
         curve: column of log.csv that is plotted.
         localisers: printed name -> name of the localiser.
-        segmented: printed name of the localiser whose segmentation is shown.
+        segmented: printed names of the localisers whose segmentations are shown.
         printed: data set -> printed column -> number, as the paper prints it.
     """
 
@@ -69,7 +69,7 @@ class ArtefactEntry(TypedDict, total=False):
     right: str
     curve: str
     localisers: dict[str, str]
-    segmented: str
+    segmented: list[str]
     printed: dict[str, dict[str, str | int]]
 
 

@@ -137,8 +137,9 @@ def training_parameters(config: Configuration, experiment: str) -> dict[str, Any
 def weak_parameters(config: Configuration, model: str) -> dict[str, Any]:
     """Return the part of section `weak` that decides the result of a weakly supervised training."""
     weak, system = config.sections["weak"], SYSTEMS[config.weak_models[model].system]
+    values = pick(config.weak_variant, "normalisation", "range", "batch", *system.values)
     return pick(weak, "epochs", "iterations", "device", "variant", *system.sections) | {
-        "variants": pick(weak["variants"], weak["variant"])
+        "variants": {weak["variant"]: values}
     }
 
 

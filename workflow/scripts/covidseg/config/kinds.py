@@ -374,12 +374,12 @@ KINDS = {
         rule="localisation",
         keys={
             "localisers": _ref("localisers"),
-            "segmented": {"type": "string"},
+            "segmented": _ref("names"),
             "split": _ref("split"),
             "cases": _ref("some"),
         },
         inputs=_localisation_inputs,
-        parameters=lambda config, artefact: {"threshold": config.sections["weak"]["threshold"]},
+        parameters=lambda config, artefact: {"threshold": config.weak_variant["threshold"]},
         memory_mb=4000,
     ),
     "thresholds": Kind(

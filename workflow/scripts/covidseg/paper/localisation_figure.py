@@ -80,7 +80,8 @@ def draw_localisation(
         config_name: name of the configuration.
         remarks: sentences to print below the figure.
     """
-    titles = ["CT", "Ground truth", *heat, f"{artefact['segmented']}, segmented"]
+    segmented = artefact["segmented"]
+    titles = ["CT", "Ground truth", *heat, *(f"{name}, segmented" for name in segmented)]
     width, height = PANEL_INCHES * len(titles), PANEL_INCHES * len(images) + 0.4
     figure = plt.figure(figsize=(width + CURVE_INCHES, max(height, 3.6) + 0.7), layout="constrained")
     ((left, right),) = figure.subfigures(1, 2, squeeze=False, width_ratios=[width, CURVE_INCHES])
@@ -93,15 +94,12 @@ def draw_localisation(
         shown = [image[..., None].repeat(3, 2)] * 2
         shown += [overlay(image, found / hottest[name]) for name, found in own.items()]
         crop = _around(image > 0)
-        for axis, picture in zip(row, [*shown, shown[0]], strict=True):
+        for axis, picture in zip(row, [*shown, *shown[:1] * len(segmented)], strict=True):
             axis.imshow(picture[crop])
             axis.set(xticks=[], yticks=[], frame_on=False)
-        for axis, found, colour in (
-            (row[1], mask, LESION),
-            (row[-1], own[artefact["segmented"]] >= threshold * LEVELS, SEGMENTATION),
-        ):
-            if found[crop].any():
-                axis.contour(found[crop], levels=[0.5], colors=colour, linewidths=1)
+        _outline(row[1], mask[crop], LESION)
+        for axis, name in zip(row[-len(segmented) :], segmented, strict=True):
+            _outline(axis, own[name][crop] >= threshold * LEVELS, SEGMENTATION)
     _draw_curves(right.subplots(), curves)
     bottom = (
         f"Configuration: {config_name}. Warmer: more lesion, by each method's hottest pixel. Blue: ground "
@@ -109,6 +107,11 @@ def draw_localisation(
     )
     caption(figure, artefact["title"], bottom, remarks)
     return figure
+
+
+def _outline(axis: plt.Axes, mask: np.ndarray, colour: str) -> None:
+    if mask.any():
+        axis.contour(mask, levels=[0.5], colors=colour, linewidths=1)
 
 
 def _around(mask: np.ndarray) -> tuple[slice, slice]:

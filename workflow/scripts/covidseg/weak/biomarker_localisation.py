@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from covidseg.training.optimisers import Adam
-from covidseg.weak.base import Batch, System
+from covidseg.weak.base import Draw, System
 from covidseg.weak.critic_step import update_critic
 from covidseg.weak.losses import adversarial_loss, distance, normal_fidelity_loss
 from covidseg.weak.networks import Critic, Decomposer
@@ -37,10 +37,11 @@ class BiomarkerLocalisation(System):
         self.classifier = classifier.eval().requires_grad_(False)
 
     def step(
-        self, networks: nn.ModuleDict, optimisers: dict[str, Adam], batch: Batch, iteration: int
+        self, networks: nn.ModuleDict, optimisers: dict[str, Adam], draw: Draw, iteration: int
     ) -> dict[str, torch.Tensor]:
         """Update the critic, then the encoder-decoder."""
         weights = cast("dict[str, float]", self.weak["biomarker_localisation"]["weights"])
+        batch = draw(0)
         count = len(batch.normal)
         cleaned, _ = networks["generator"](torch.cat([batch.normal, batch.lesion]))
         fake = cleaned[count:]
@@ -50,6 +51,7 @@ class BiomarkerLocalisation(System):
                 optimisers["critic"],
                 real=batch.normal,
                 fake=fake.detach(),
+                partners=fake.detach(),
                 share=batch.share,
                 values=self.variant,
             ),
@@ -69,5 +71,5 @@ class BiomarkerLocalisation(System):
         return {"loss": loss, **values}
 
     def heat(self, networks: nn.ModuleDict, images: torch.Tensor, kind: str) -> torch.Tensor:
-        """Return the absolute difference of input and output, divided by the length of the images' range."""
-        return self.change(images, networks["generator"](images)[0])
+        """Return the absolute difference of input and output, as a fraction of the images' range."""
+        return self.fraction((images - networks["generator"](images)[0]).abs())

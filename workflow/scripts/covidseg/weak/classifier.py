@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from covidseg.training.optimisers import Adam
-from covidseg.weak.base import Batch, System
+from covidseg.weak.base import Draw, System
 
 LESION = 1  # class of the slices with lesions
 
@@ -16,15 +16,27 @@ class Classifier(System):
     """A classifier trained by cross entropy; its maps show what indicates a lesion (yang2021 3.2)."""
 
     def build(self) -> nn.ModuleDict:
-        """Return the ResNet-18."""
-        features = self.weak["classifier"]["features"]
-        network = ResNet("basic", [2, 2, 2, 2], features, spatial_dims=2, n_input_channels=1, num_classes=2)
+        """Return a ResNet-18 (He et al. 2016).
+
+        In MONAI's ResNet the first convolution has stride 1, and the shortcuts have biases.
+        """
+        network = ResNet(
+            "basic",
+            [2, 2, 2, 2],
+            self.weak["classifier"]["features"],
+            spatial_dims=2,
+            n_input_channels=1,
+            conv1_t_stride=2,
+            num_classes=2,
+            bias_downsample=False,
+        )
         return nn.ModuleDict({"classifier": network})
 
     def step(
-        self, networks: nn.ModuleDict, optimisers: dict[str, Adam], batch: Batch, iteration: int
+        self, networks: nn.ModuleDict, optimisers: dict[str, Adam], draw: Draw, iteration: int
     ) -> dict[str, torch.Tensor]:
         """Update the classifier."""
+        batch = draw(0)
         images = torch.cat([batch.normal, batch.lesion])
         classes = torch.arange(2, device=images.device).repeat_interleave(
             torch.tensor([len(batch.normal), len(batch.lesion)], device=images.device)
@@ -38,7 +50,11 @@ class Classifier(System):
 
     @torch.enable_grad()
     def heat(self, networks: nn.ModuleDict, images: torch.Tensor, kind: str) -> torch.Tensor:
-        """Return the class activation maps of the lesion class; the map of each image is scaled to 0 to 1."""
+        """Return the class activation maps of the lesion class.
+
+        An activation has no unit. The map of each image is therefore stretched to 0 to 1, and a threshold
+        means something else for each image.
+        """
         network = networks["classifier"]
         tool: CAM | GradCAM
         if kind == "cam":

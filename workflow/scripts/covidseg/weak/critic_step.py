@@ -29,6 +29,7 @@ def update_critic(
     *,
     real: torch.Tensor,
     fake: torch.Tensor,
+    partners: torch.Tensor,
     share: torch.Tensor,
     values: CriticValues,
 ) -> torch.Tensor:
@@ -40,13 +41,14 @@ def update_critic(
         critic: returns scores (batch, 1).
         optimiser: optimiser of the critic.
         real: normal images (batch, 1, y, x).
-        fake: normal versions made by the generator, without gradients, at least as many as `real`; the last
-            ones are mixed with the real images for the gradient penalty.
+        fake: normal versions made by the generator, without gradients.
+        partners: those of them, as many as `real`, that are mixed with the real images for the gradient
+            penalty.
         share: (batch, 1, 1, 1), share of the real image in each mixture.
         values: the variant, or the system's own values.
     """
     critic.requires_grad_(True)
-    penalty = gradient_penalty(critic, real, fake[-len(real) :], share)
+    penalty = gradient_penalty(critic, real, partners, share)
     loss = critic_loss(critic(real), critic(fake), penalty, penalty_weight=values["penalty_weight"])
     optimiser.zero_grad()
     (values["critic_weight"] * loss).backward()

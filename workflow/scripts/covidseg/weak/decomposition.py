@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from covidseg.training.optimisers import Adam
-from covidseg.weak.base import Batch, System
+from covidseg.weak.base import Draw, System
 from covidseg.weak.critic_step import update_critic
 from covidseg.weak.losses import (
     adversarial_loss,
@@ -39,12 +39,14 @@ class Decomposition(System):
         return networks
 
     def step(
-        self, networks: nn.ModuleDict, optimisers: dict[str, Adam], batch: Batch, iteration: int
+        self, networks: nn.ModuleDict, optimisers: dict[str, Adam], draw: Draw, iteration: int
     ) -> dict[str, torch.Tensor]:
         """Update the critic, then the other networks (equations 3 and 5)."""
+        batch = draw(0)
         images, count = torch.cat([batch.normal, batch.lesion]), len(batch.normal)
         normal, lesion = networks["decomposer"](images)
-        fakes = normal[count:] if self.variant["fakes"] == "lesion" else normal
+        lesion_only = self.variant["fakes"] == "lesion"
+        fakes, partners = (normal[count:],) * 2 if lesion_only else (normal, normal[batch.partners])
         values, weights = {}, self.variant["weights"]
         loss = torch.zeros((), device=images.device)
         if self.options["critic"]:
@@ -53,12 +55,14 @@ class Decomposition(System):
                 optimisers["critic"],
                 real=batch.normal,
                 fake=fakes.detach(),
+                partners=partners.detach(),
                 share=batch.share,
                 values=self.variant,
             )
             values["adversarial_loss"] = adversarial_loss(networks["critic"](fakes))
             loss = loss + weights["adversarial"] * values["adversarial_loss"]
-        edges = edge_weights(images / self.variant["range"], self.variant["edge_power"])
+        grey_levels = images * self.greys["unit"] + self.greys["zero"]
+        edges = edge_weights(grey_levels, self.variant["edge_power"])
         if self.options["lesion_decoder"]:
             values["reconstruction_loss"] = reconstruction_loss(images, normal, lesion, edges)
             loss = loss + weights["reconstruction"] * values["reconstruction_loss"]
@@ -72,15 +76,15 @@ class Decomposition(System):
         return {"loss": loss, **values}
 
     def heat(self, networks: nn.ModuleDict, images: torch.Tensor, kind: str) -> torch.Tensor:
-        """Return |G2(E(x))|, or |x - G1(E(x))| divided by the length of the range of x.
+        """Return the heat maps of one of three kinds.
 
-        The second kind is used if `kind` is "difference" or if there is no G2.
-
-        The paper scales G2's output from [-1, 1] to [0, 1]. This would put "no lesion" at 0.5, which is above
-        the paper's own threshold of 0.4. The absolute value is our choice: it is 0 without lesion, at most 1,
-        and can be compared with the paper's thresholds.
+        decoder: G2(E(x)), clipped at 0, as a fraction of the images' range.
+        rescaled: (G2(E(x)) + 1) / 2, as yang2021 3.1 says. No lesion is then 0.5, which is above the paper's
+            own threshold of 0.4. Above 0.5 the order of the pixels is that of the first kind.
+        difference: |x - G1(E(x))|, as a fraction of the images' range. This kind replaces the others if
+            there is no G2.
         """
         normal, lesion = networks["decomposer"](images)
-        if kind == "decoder" and lesion is not None:
-            return lesion[:, 0].abs()
-        return self.change(images, normal)
+        if kind == "difference" or lesion is None:
+            return self.fraction((images - normal).abs())
+        return self.fraction(lesion) if kind == "decoder" else (lesion[:, 0] + 1) / 2

@@ -5,7 +5,7 @@ from typing import TypedDict
 
 from covidseg.training.description import Description
 from covidseg.training.sections import Options
-from covidseg.weak.sections import Weak
+from covidseg.weak.sections import Greys, Weak
 
 
 class WeakLineage(TypedDict):
@@ -32,6 +32,7 @@ class WeakDescription(Description):
         system: key of SYSTEMS.
         options: options of the system.
         weak: the keys of the configuration's `weak` that decide the system.
+        greys: how grey levels become the values of images.
         lineage: where the system comes from.
         fingerprint: checksum of configuration, code and data.
     """
@@ -39,5 +40,6 @@ class WeakDescription(Description):
     system: str
     options: Options
     weak: Weak
+    greys: Greys
     lineage: WeakLineage
     fingerprint: str

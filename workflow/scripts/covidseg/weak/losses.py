@@ -1,6 +1,6 @@
 """The losses of weakly supervised lesion localisation (yang2021 2.2), as plain functions.
 
-Images are float32 (batch, 1, y, x), -1 to 1.
+Images are float32 (batch, 1, y, x).
 """
 
 from collections.abc import Callable
@@ -10,7 +10,11 @@ from torch.nn import functional
 
 
 def distance(a: torch.Tensor, b: torch.Tensor, weights: torch.Tensor | float = 1.0) -> torch.Tensor:
-    """Return the weighted mean absolute difference of the pixels: L_1 norm divided by number of pixels."""
+    """Return the weighted mean absolute difference of the pixels.
+
+    This is the L_1 norm, one of the two that yang2021 2.2 allows, divided by the number of pixels as in the
+    authors' code.
+    """
     return (weights * (a - b).abs()).mean()
 
 
@@ -72,16 +76,16 @@ def gradient_penalty(
 def edge_weights(images: torch.Tensor, power: float) -> torch.Tensor | float:
     """Return the weight of each pixel in the norms, as in the authors' code: (1 + S / 255) ^ power.
 
-    The image is scaled to 0 to 255. S is half the sum of the absolute horizontal and vertical Sobel
+    S is half the sum of the absolute horizontal and vertical Sobel
     derivatives, each at most 255. If the power is 0, the weight is 1 for all pixels.
 
     Args:
-        images: (batch, 1, y, x), -1 to 1.
+        images: (batch, 1, y, x), grey levels, 0 to 255.
         power: exponent of the weight.
     """
     if power == 0:
         return 1.0
     kernel = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]], device=images.device)
-    grey = functional.pad((images + 1) * 127.5, (1, 1, 1, 1), mode="reflect")
-    slopes = functional.conv2d(grey, torch.stack([kernel, kernel.T])[:, None]).abs().clamp(max=255)
+    padded = functional.pad(images, (1, 1, 1, 1), mode="reflect")
+    slopes = functional.conv2d(padded, torch.stack([kernel, kernel.T])[:, None]).abs().clamp(max=255)
     return (1 + 0.5 * slopes.sum(1, keepdim=True) / 255) ** power

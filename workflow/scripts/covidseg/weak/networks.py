@@ -54,7 +54,8 @@ class Critic(nn.Module):
     """Seven convolutions and a linear layer, which computes the score (yang2021 3.1).
 
     The first four convolutions halve the resolution (64, 128, 256, 512 channels in the authors' code). The
-    input of the linear layer is the output of three convolutions, each averaged over space.
+    input of the linear layer is the output of three convolutions, each averaged over space. yang2021 3.1 says
+    "three down-samplings"; we take the first, fourth and last convolution, as the authors' code does.
     """
 
     def __init__(self, features: list[int], *, batch_norm: bool) -> None:

@@ -8,6 +8,19 @@ from typing import TypedDict
 from covidseg.training.sections import Options
 
 
+class SliceCounts(TypedDict):
+    """Numbers of slices; the key is the name of a part. None: all slices that there are.
+
+    Attributes:
+        train_normal, train_lesion: slices to train on.
+        test_lesion: slices to test on.
+    """
+
+    train_normal: int | None
+    train_lesion: int | None
+    test_lesion: int
+
+
 class VariantWeights(TypedDict):
     """Weights of the losses of the weak framework (alpha of yang2021 3.1)."""
 
@@ -16,11 +29,27 @@ class VariantWeights(TypedDict):
     fidelity: float
 
 
+class Greys(TypedDict):
+    """How grey levels, 0 to 255, become the values of images.
+
+    Attributes:
+        zero: grey level that becomes 0.
+        unit: number of grey levels from 0 to 1.
+    """
+
+    zero: float
+    unit: float
+
+
 class Variant(TypedDict):
     """One variant of the weak framework: the variant in the paper, or the variant in the authors' code.
 
+    A rule passes only the keys that the system reads.
+
     Attributes:
-        range: the images' values are scaled to -range to range.
+        mask_level: lowest grey level of a lesion in the masks of published slices.
+        normalisation: range or z-score.
+        range: with normalisation `range`, the images' values are scaled to -range to range.
         batch: number of slices per iteration; half of the slices have lesions.
         learning_rate: learning rate of Adam.
         betas: the two beta coefficients of Adam.
@@ -31,9 +60,12 @@ class Variant(TypedDict):
         edge_power: exponent of the edges' weight in the norms; with 0, all pixels have the same weight.
         shared_decoders: whether the two decoders share all layers except the last ones.
         critic_norm: normalisation layers of the critic: none or batch.
-        map: kind of heat map: decoder or difference.
+        map: kind of heat map: decoder, rescaled or difference.
+        threshold: threshold that turns a heat map into a segmentation, 0 to 1.
     """
 
+    mask_level: int
+    normalisation: str
     range: float
     batch: int
     learning_rate: float
@@ -46,6 +78,7 @@ class Variant(TypedDict):
     shared_decoders: bool
     critic_norm: str
     map: str
+    threshold: float
 
 
 class Classifier(TypedDict):
@@ -102,8 +135,9 @@ class Weak(TypedDict, total=False):
 
     Attributes:
         size: number of pixels per side of a slice.
+        slices: number of slices that are drawn from a data set of slices.
         lungs: "truth", or name of the experiment whose model segments the lungs of volumes.
-        volume_slices: number of slices that are cut out of volumes.
+        volume_slices: number of slices that are cut out of volumes; None: all.
         variant: name of the chosen variant.
         variants: name -> variant; a rule passes only the chosen variant.
         features: number of channels of each stage of the U-Nets.
@@ -111,15 +145,15 @@ class Weak(TypedDict, total=False):
         epochs: number of epochs per training.
         iterations: number of iterations per epoch.
         classifier, va_gan, biomarker_localisation: values for the system of this name alone.
-        threshold: threshold that turns a heat map into a segmentation, 0 to 1.
         threshold_range: lowest and highest threshold for the lower bound of the Dice.
         device: auto, cpu or cuda.
         checkpoint_seconds: seconds between two saved states.
     """
 
     size: int
+    slices: SliceCounts
     lungs: str
-    volume_slices: int
+    volume_slices: int | None
     variant: str
     variants: dict[str, Variant]
     features: list[int]
@@ -129,7 +163,6 @@ class Weak(TypedDict, total=False):
     classifier: Classifier
     va_gan: VAGANSection
     biomarker_localisation: BiomarkerSection
-    threshold: float
     threshold_range: list[float]
     device: str
     checkpoint_seconds: float

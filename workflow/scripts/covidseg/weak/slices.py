@@ -5,8 +5,9 @@ the slices, and `masks/` has the lesion masks of the test slices.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -21,8 +22,10 @@ from covidseg.cases.pictures import numbers, read_picture
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, write_array, write_csv
 from covidseg.volumes import read_volume
+from covidseg.weak.sections import SliceCounts
 
-TEST_SHARE = 0.2  # share of the lesion slices that are test slices
+Part = Literal["train_normal", "train_lesion", "test_lesion"]
+Content = Literal["image", "mask", "ids"]  # of a picture: a slice, or a grey mask, or the ids of regions
 
 
 @dataclass(frozen=True)
@@ -39,41 +42,75 @@ class Slices:
     images: np.ndarray
     masks: np.ndarray | None = None
 
+    def at(self, places: list[int]) -> "Slices":
+        """Return the slices at the given places."""
+        masks = None if self.masks is None else self.masks[places]
+        return Slices([self.names[place] for place in places], self.images[places], masks)
 
-def read_slices(dataset: Dataset, raw: Path, *, size: int) -> dict[str, Slices]:
+
+def read_slices(
+    dataset: Dataset, raw: Path, *, size: int, mask_level: int, counts: SliceCounts, seed: int
+) -> dict[str, Slices]:
     """Read a data set of slices: `train_normal`, `train_lesion` and `test_lesion`.
 
-    The last fifth of the lesion slices, in the order of their numbers, are the test slices. This choice is
-    ours, since the authors' lists are not published. Slices with neighbouring numbers are often from one
-    scan: after a random draw, many test slices would be neighbours of training slices.
+    The slices are drawn at random, without overlap of training and test (yang2021 3.1). The authors' lists
+    are not published. Slices with neighbouring numbers are often from one scan, so that some test slices are
+    neighbours of training slices. Test slices without a lesion in their mask are not drawn.
 
     Args:
         dataset: entry of config/datasets.yaml with `slices`.
         raw: folder of the downloaded archives.
         size: number of pixels per side of a slice.
+        mask_level: lowest grey level of a lesion in masks that are pictures of grey levels.
+        counts: number of slices of each part.
+        seed: seed of the draw.
 
     Raises:
-        InputError: a member of the archive is no picture, a mask is missing, or there is no normal slice or
-            no lesion slice.
+        InputError: a member of the archive is no picture, a mask is missing, or there are too few slices.
     """
     path = raw / dataset["slices"]["archive"]
     with Archive(path) as archive:
-        reader = _labelled_by_folder if "normal" in dataset["slices"] else _labelled_by_mask
-        normal, lesion = reader(archive, dataset["slices"], size)
-    for kind, found in (("normal", normal), ("lesion", lesion)):
-        if not found.names:
-            raise InputError(f"{path}: no {kind} slice; see slices in datasets.yaml")
+        if "normal" in dataset["slices"]:
+            normal, lesion = _labelled_by_folder(archive, dataset["slices"], size, mask_level)
+        else:
+            normal, lesion = _labelled_by_mask(archive, dataset["slices"], size)
     assert lesion.masks is not None  # both readers return the masks of lesion slices
-    tested = max(1, round(TEST_SHARE * len(lesion.names)))
+    generator = np.random.default_rng(seed)
+
+    def draw(name: Part, places: np.ndarray) -> list[int]:
+        return _draw(places, counts[name], generator, where=f"{path}: {name}", key="weak.slices")
+
+    marked = np.flatnonzero(lesion.masks.any((1, 2)))  # a mask without lesion tells nothing of a heat map
+    tested = draw("test_lesion", marked)
+    trained = draw("train_lesion", np.setdiff1d(np.arange(len(lesion.names)), tested))
     return {
-        "train_normal": Slices(normal.names, normal.images),
-        "train_lesion": Slices(lesion.names[:-tested], lesion.images[:-tested]),
-        "test_lesion": Slices(lesion.names[-tested:], lesion.images[-tested:], lesion.masks[-tested:]),
+        "train_normal": normal.at(draw("train_normal", np.arange(len(normal.names)))),
+        "train_lesion": replace(lesion.at(trained), masks=None),
+        "test_lesion": lesion.at(tested),
     }
 
 
-def _labelled_by_folder(archive: Archive, entry: Pictures, size: int) -> tuple[Slices, Slices]:
-    """Read slices that are in one folder per kind and are black outside the lungs."""
+def _draw(
+    places: np.ndarray, count: int | None, generator: np.random.Generator, *, where: str, key: str
+) -> list[int]:
+    """Draw `count` places, or take all of them; returns them in ascending order.
+
+    `where` says what is drawn, and `key` is the key of the configuration with the count, for messages.
+    """
+    if len(places) < (count or 1):
+        wanted = f"{len(places)} of the {count} slices that {key} asks for; lower the number"
+        raise InputError(f"{where}: {wanted if count else 'no slice'}")
+    return sorted(generator.permutation(places)[:count].tolist())
+
+
+def _labelled_by_folder(
+    archive: Archive, entry: Pictures, size: int, mask_level: int
+) -> tuple[Slices, Slices]:
+    """Read slices that are in one folder per kind and are black outside the lungs.
+
+    The masks of yang2021's authors are grey, with soft edges and the noise of JPEG. Half of the white level
+    is the edge of a lesion. The authors' code takes every pixel above 0, which adds a border.
+    """
     members = {
         "normal": _members(archive, entry["normal"]),
         "lesion": _members(archive, entry["lesion"]),
@@ -86,8 +123,8 @@ def _labelled_by_folder(archive: Archive, entry: Pictures, size: int) -> tuple[S
         Slices(list(members[kind]), _stack(archive, list(members[kind].values()), size))
         for kind in ("normal", "lesion")
     )
-    masks = _stack(archive, [members["masks"][name] for name in lesion.names], size, mask=True) > 0
-    return normal, Slices(lesion.names, lesion.images, masks)
+    masks = _stack(archive, [members["masks"][name] for name in lesion.names], size, "mask")
+    return normal, Slices(lesion.names, lesion.images, masks >= mask_level)
 
 
 def _labelled_by_mask(archive: Archive, entry: Pictures, size: int) -> tuple[Slices, Slices]:
@@ -95,7 +132,7 @@ def _labelled_by_mask(archive: Archive, entry: Pictures, size: int) -> tuple[Sli
     images, masks = _members(archive, entry["images"]), _members(archive, entry["masks"])
     names = [name for name in masks if name in images]
     pictures = _stack(archive, [images[name] for name in names], size)
-    ids = _stack(archive, [masks[name] for name in names], size, mask=True)
+    ids = _stack(archive, [masks[name] for name in names], size, "ids")
     pictures[~np.isin(ids, entry["lungs"])] = 0
     lesions = np.isin(ids, entry["lesions"])
     with_lesion = lesions.sum((1, 2)) > 0
@@ -117,15 +154,15 @@ def _members(archive: Archive, pattern: str) -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda item: numbers(item[0])))
 
 
-def _stack(archive: Archive, members: list[str], size: int, *, mask: bool = False) -> np.ndarray:
-    pictures = [_picture(archive, name, size, mask=mask) for name in members]
+def _stack(archive: Archive, members: list[str], size: int, content: Content = "image") -> np.ndarray:
+    pictures = [_picture(archive, name, size, content) for name in members]
     return np.stack(pictures) if pictures else np.empty((0, size, size), np.uint8)
 
 
-def _picture(archive: Archive, name: str, size: int, *, mask: bool) -> np.ndarray:
+def _picture(archive: Archive, name: str, size: int, content: Content) -> np.ndarray:
     picture = read_picture(archive.read(name), f"{archive.path}:{name}")
-    picture = picture if mask and picture.mode in ("1", "P") else picture.convert("L")
-    filter_ = Image.Resampling.NEAREST if mask else Image.Resampling.BILINEAR
+    picture = picture if content == "ids" and picture.mode in ("1", "P") else picture.convert("L")
+    filter_ = Image.Resampling.BILINEAR if content == "image" else Image.Resampling.NEAREST
     return np.array(picture.resize((size, size), filter_)).astype(np.uint8)
 
 
@@ -134,26 +171,27 @@ def cut_slices(
     dataset: Dataset,
     lungs: Path | None,
     *,
-    count: int,
+    count: int | None,
     window: tuple[float, float],
     size: int,
     seed: int,
 ) -> dict[str, Slices]:
-    """Cut slices with infection out of ingested volumes, black outside the lungs: `test_lesion`.
+    """Cut slices with infection out of ingested volumes: `test_lesion`.
+
+    The images are black outside the lungs. The masks have the whole infection, also where the lungs were
+    segmented too small (yang2021 3.1 removes only "visual information").
 
     Args:
         cases: the ingested data set, with labels of both lungs and the infection.
         dataset: entry of the data set in config/datasets.yaml.
         lungs: folder of a model's segmentations of the lungs, <case>.nii.gz; None: the labelled lungs.
-        count: number of slices to draw from all slices with infection within the lungs; if there are fewer
-            slices, all are taken.
+        count: number of slices to draw from all slices with infection; None: all.
         window: intensities, in HU, that become black and white.
         size: number of pixels per side of a slice.
         seed: seed of the draw.
 
     Raises:
-        InputError: a segmentation of the lungs is on another grid than the scan, or no slice has infection
-            within the lungs.
+        InputError: a segmentation of the lungs is on another grid than the scan, or there are too few slices.
     """
     ids = {region: number for number, region in dataset["regions"].items()}
     names: list[str] = []
@@ -165,7 +203,7 @@ def cut_slices(
         cavity = read_volume(segmented) if segmented else label
         if cavity.geometry.differences(scan.geometry):
             raise InputError(f"{segmented}: lies on another grid than the scan")
-        infection = (label.array == ids["infection"]) & (cavity.array > 0)
+        infection = label.array == ids["infection"]
         own_window = window_of(dataset, case, scan.array, window)
         for z in np.flatnonzero(infection.any((1, 2))):
             picture = to_window(torch.from_numpy(scan.array[z]), own_window).numpy()
@@ -174,10 +212,9 @@ def cut_slices(
                 _resized(np.where(cavity.array[z] > 0, picture, 0), size, Image.Resampling.BILINEAR)
             )
             masks.append(_resized(infection[z], size, Image.Resampling.NEAREST) > 0)
-    kept = [place for place, mask in enumerate(masks) if mask.any()]
-    chosen = sorted(np.random.default_rng(seed).permutation(kept)[:count].tolist())
-    if not chosen:
-        raise InputError(f"{cases.path}: no slice has infection within the lungs")
+    kept = np.array([place for place, mask in enumerate(masks) if mask.any()], dtype=int)
+    generator, key = np.random.default_rng(seed), "weak.volume_slices"
+    chosen = _draw(kept, count, generator, where=f"{cases.path}: infection", key=key)
     stacks = [np.stack([part[place] for place in chosen]) for part in (images, masks)]
     return {"test_lesion": Slices([names[place] for place in chosen], stacks[0], stacks[1])}
 

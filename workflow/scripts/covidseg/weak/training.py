@@ -1,11 +1,12 @@
 """Training of the systems that learn from image-level labels, on one device, with stop and resume.
 
-Every random number of iteration i is drawn from a generator with the seed (seed, i), so that a resumed
-training has the same result as an uninterrupted one, as in `covidseg.training.train`.
+Every random number of batch k of iteration i is drawn from a generator with the seed (seed, i, k), so that a
+resumed training has the same result as an uninterrupted one, as in `covidseg.training.train`.
 """
 
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ from covidseg.training.weights import (
     write_tensors,
 )
 from covidseg.weak import load_system
-from covidseg.weak.base import Batch, System
+from covidseg.weak.base import System
+from covidseg.weak.batches import draw_batch
 from covidseg.weak.description import WeakDescription
 from covidseg.weak.sections import TrainedSystem, Weak
 
@@ -109,6 +111,7 @@ def load_networks(path: Path, compute: Compute) -> tuple[System, nn.ModuleDict, 
     """
     description = read_description(path, WeakDescription)
     system = load_system(description.system, description.options, description.weak)
+    system.greys = description.greys
     networks = system.build()
     copy_weights(read_tensors(path), weights(networks), path)
     return system, networks.to(compute.device).eval(), description
@@ -122,17 +125,14 @@ def weights(networks: nn.ModuleDict) -> Tensors:
 def _epochs(
     run: WeakRun, networks: nn.ModuleDict, optimisers: dict[str, Adam], compute: Compute, state: State
 ) -> Progress:
-    slices = [
-        torch.from_numpy(np.load(run.slices / f"train_{kind}.npy")).to(compute.device)
-        for kind in ("normal", "lesion")
-    ]
+    slices = [torch.from_numpy(np.load(path)).to(compute.device) for path in _trained_slices(run.slices)]
     networks.train()
     weak = run.weak
 
     def step(progress: Progress) -> Tensors:
         iteration = progress.epoch * weak["iterations"] + progress.iteration
-        batch = draw_batch(run.system, slices, run.seed, iteration)
-        return run.system.step(networks, optimisers, batch, iteration)
+        draw = partial(draw_batch, run.system, slices, run.seed, iteration)
+        return run.system.step(networks, optimisers, draw, iteration)
 
     def finish(progress: Progress, means: dict[str, float]) -> LogRow:
         listed = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
@@ -150,23 +150,6 @@ def _epochs(
         restore=lambda tensors: _restore(tensors, networks, optimisers),
     )
     return run_epochs(loop, state)
-
-
-def draw_batch(system: System, slices: list[torch.Tensor], seed: int, iteration: int) -> Batch:
-    """Draw the batch of one iteration: one half normal slices, the other half slices with lesions.
-
-    Args:
-        system: the system, which scales the slices.
-        slices: normal slices and lesion slices, uint8 (n, y, x) each.
-        seed: seed of the training.
-        iteration: number of the iteration, from 0, counted over all epochs.
-    """
-    generator, half = np.random.default_rng([seed, iteration]), system.variant["batch"] // 2
-    normal, lesion = (
-        system.scale(part[torch.from_numpy(generator.integers(len(part), size=half))]) for part in slices
-    )
-    share = torch.from_numpy(generator.random((half, 1, 1, 1), np.float32)).to(normal.device)
-    return Batch(normal, lesion, share)
 
 
 def _tensors(networks: nn.ModuleDict, optimisers: dict[str, Adam]) -> Tensors:
@@ -216,9 +199,10 @@ def make_weak_run(
         threads: number of processor threads.
         timed: whether log.csv gets the seconds per epoch.
     """
-    files = [slices / "train_normal.npy", slices / "train_lesion.npy", *filter(None, [classifier])]
+    system, trained = load_system(model["system"], model["options"], weak), _trained_slices(slices)
+    system.measure(np.load(path) for path in trained)
     return WeakRun(
-        system=load_system(model["system"], model["options"], weak),
+        system=system,
         slices=slices,
         classifier=classifier,
         weak=weak,
@@ -226,8 +210,14 @@ def make_weak_run(
         seed=seed,
         threads=threads,
         timed=timed,
-        fingerprint=fingerprint([model, weak, seed, code, threads, timed], files),
+        fingerprint=fingerprint(
+            [model, weak, seed, code, threads, timed], [*trained, *filter(None, [classifier])]
+        ),
     )
+
+
+def _trained_slices(folder: Path) -> list[Path]:
+    return [folder / f"train_{kind}.npy" for kind in ("normal", "lesion")]
 
 
 def describe_weak_run(run: WeakRun, model: TrainedSystem) -> WeakDescription:
@@ -237,6 +227,7 @@ def describe_weak_run(run: WeakRun, model: TrainedSystem) -> WeakDescription:
         system=model["system"],
         options=model["options"],
         weak=run.weak,
+        greys=run.system.greys,
         lineage={
             "experiment": model["name"],
             "classifier": classifier.weights_sha256 if classifier else None,

@@ -198,7 +198,10 @@ def _mosmed(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iter
 
 
 def _capepoint(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
-    """Yield the files of a repository: slices that show only the lungs, and lesion masks of half the size."""
+    """Yield the files of a repository: slices that show only the lungs, and lesion masks of half the size.
+
+    The masks are grey and noisy, as the authors' masks are.
+    """
     root, numbers = f"{archive.removesuffix('.zip')}/data/gan", {"normal": 0, "lesion": 0}
     for name in cases:
         case = draw(name)
@@ -209,9 +212,16 @@ def _capepoint(archive: str, cases: list[str], draw: Callable[[str], Case]) -> I
             numbers[kind] += 1
             yield f"{root}/{kind}/{kind}_{numbers[kind]}.png", _png(windowed[z])
             if kind == "lesion":
-                mask = Image.fromarray(case.lesion.array[z] * np.uint8(255))
-                half = np.array(mask.resize((mask.width // 2, mask.height // 2), Image.Resampling.NEAREST))
+                mask = _as_jpeg(case.lesion.array[z] * np.uint8(255))
+                half = np.array(mask.resize((mask.width // 2, mask.height // 2), Image.Resampling.BILINEAR))
                 yield f"{root}/eval/select_mask_f_resized/lesion_{numbers[kind]}_mask.png", _png(half)
+
+
+def _as_jpeg(picture: np.ndarray) -> Image.Image:
+    """Return a picture after JPEG compression."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "jpeg", quality=98)
+    return Image.open(buffer)
 
 
 def _png(picture: np.ndarray) -> bytes:
