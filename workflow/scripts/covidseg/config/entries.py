@@ -1,6 +1,6 @@
-"""The shape of artefacts.yaml: one entry per table or figure.
+"""The shapes of artefacts.yaml, one entry per table or figure, and of claims.yaml, one entry per claim.
 
-The comments in config/artefacts.yaml explain the keys. The registry of kinds (kinds.py) says which keys an
+The comments in the two files explain the keys. The registry of kinds (kinds.py) says which keys an
 entry must have.
 """
 
@@ -39,6 +39,7 @@ class ArtefactEntry(TypedDict, total=False):
         curve: column of log.csv that is plotted.
         localisers: printed name -> name of the localiser.
         segmented: printed name of the localiser whose segmentation is shown.
+        claims: key of a paper in claims.yaml.
     """
 
     kind: str
@@ -63,6 +64,71 @@ class ArtefactEntry(TypedDict, total=False):
     curve: str
     localisers: dict[str, str]
     segmented: str
+    claims: str
+
+
+class SideEntry(TypedDict, total=False):
+    """A side of a comparison that is not written as the mere name of an experiment.
+
+    Attributes:
+        experiments: names of the experiments.
+        metric, region, split, folds: if they are not those of the comparison.
+    """
+
+    experiments: list[str]
+    metric: str
+    region: str
+    split: str
+    folds: list[int]
+
+
+class ComparisonEntry(TypedDict, total=False):
+    """A comparison of claims.yaml, or several: one per combination of a, b, metric, region, split and fold.
+
+    Attributes:
+        a, b: names of experiments, or one side.
+        metrics: names of the metrics.
+        regions: names of the regions.
+        splits: names of the splits in the scores.
+        folds: numbers of the folds; without them, all folds together.
+        above, below: what the measured number is claimed to lie above and below.
+        printed: the number in the text of the paper.
+    """
+
+    a: str | list[str] | SideEntry
+    b: str | list[str] | SideEntry
+    metrics: list[str]
+    regions: list[str]
+    splits: list[str]
+    folds: list[int]
+    above: float
+    below: float
+    printed: float
+
+
+class ClaimEntry(TypedDict, total=False):
+    """An entry of claims.yaml.
+
+    Attributes:
+        section: section of the paper.
+        source: table or figure of the paper that shows it.
+        claim: the claim in our words.
+        comparisons: what judges the claim.
+        most: whether the claim is about most of the comparisons and not about all.
+        remark: what the reader must know.
+        untold: why none of our numbers can judge the claim, in place of comparisons.
+    """
+
+    section: str
+    source: str
+    claim: str
+    comparisons: list[ComparisonEntry]
+    most: bool
+    remark: str
+    untold: str
+
+
+Claims = dict[str, dict[str, ClaimEntry]]  # paper -> name -> claim
 
 
 # Where a figure of cases finds the segmentation of a region; `class` is the label id in the predictions.

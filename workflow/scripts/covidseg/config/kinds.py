@@ -11,6 +11,7 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from covidseg.cases.case_folder import CaseFolder
+from covidseg.config.claims import claim_inputs, claim_parameters
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 
@@ -70,14 +71,25 @@ def _table_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
 
 
 def _table_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    return {"series": _series(config, artefact), **_statistics(config)}
+
+
+def _statistics(config: Configuration) -> dict[str, Any]:
     evaluation = config.sections["evaluation"]
     return {
-        "series": _series(config, artefact),
         "bootstrap": evaluation["bootstrap"],
         "confidence": evaluation["confidence"],
         "seed": config.sections["seed"],
         "phantom": config.sections["phantom"] is not None,
     }
+
+
+def _claims_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
+    return {**_table_inputs(config, artefact), **claim_inputs(config, artefact["claims"])}
+
+
+def _claims_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    return {"claims": claim_parameters(config, artefact["claims"]), **_statistics(config)}
 
 
 def _visual_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
@@ -173,6 +185,15 @@ KINDS = {
         parameters=_table_parameters,
         suffixes=(*PAGES, "_intervals.csv", "_tests.csv"),
         optional=("folds",),
+        keeps_rows=True,
+    ),
+    "claims": Kind(
+        "claims_table",
+        rule="claims",
+        keys={"claims": {"type": "string"}},
+        inputs=_claims_inputs,
+        parameters=_claims_parameters,
+        suffixes=PAGES,
         keeps_rows=True,
     ),
     "violin": Kind(

@@ -15,7 +15,9 @@ from covidseg.paper.tables import TIME
 MISPRINTS = "Published numbers stand as printed; known misprints are listed in config/published_errata.md."
 # Shrinks a table that is too wide or too long for a page.
 SHRUNK = r"\begin{adjustbox}{max width=\textwidth, max totalheight=0.75\textheight}"
-WORDS = ("Method", "Source", "Fold", "Panel", "Metric", "Data set", "Labels")  # columns that contain words
+# Columns that contain words, and those of them whose words need several lines.
+WORDS = ("Method", "Source", "Fold", "Panel", "Metric", "Data set", "Labels", "Verdict", "Shown in")
+SENTENCES = ("Claim", "Compared")
 
 MARKDOWN = Markup(
     {"best": "**{}**", "second": "*{}*", "": "{}"},
@@ -45,6 +47,7 @@ table {{ border-collapse: collapse; border-top: 2px solid #222; border-bottom: 2
 th {{ border-bottom: 1px solid #222; text-align: left; }}
 th, td {{ padding: 0.3em 0.9em 0.3em 0; white-space: nowrap; vertical-align: top; }}
 td {{ font-variant-numeric: tabular-nums; }}
+.sentence {{ white-space: normal; min-width: 18em; max-width: 34em; }}
 tr:hover td {{ background: #f3f3f3; }}
 .best {{ color: #c00000; font-weight: bold; }}
 .second {{ color: #0040d0; }}
@@ -148,7 +151,7 @@ def _latex(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str
             .format_index(escape="latex", axis=1)
         )
         block = text.to_latex(
-            column_format="l" * len(words) + "r" * (len(table.columns) - len(words)),
+            column_format="".join(_latex_column(column, words) for column in table.columns),
             multicol_align="c",
             hrules=True,
             caption=re.sub(r"([&%$#_{}])", r"\\\1", f"{title}: {heading}. {' '.join(notes)}"),
@@ -159,13 +162,17 @@ def _latex(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str
     return "\n".join(blocks)
 
 
+def _latex_column(column: Hashable, words: list[Hashable]) -> str:
+    return "p{6cm}" if column in SENTENCES else "l" if column in words else "r"
+
+
 def _words(table: pd.DataFrame) -> list[Hashable]:
     """Return the columns that contain words.
 
     A column is its name, or the pair (panel, name) if the table has panels.
     """
     return [
-        column for column in table.columns if (column if isinstance(column, str) else column[-1]) in WORDS
+        column for column in table.columns if (column if isinstance(column, str) else column[-1]) in WORDS + SENTENCES
     ]
 
 
@@ -175,12 +182,19 @@ def _html(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str:
         words = _words(table)
         text = (
             table.style.hide(axis="index")
+            .set_td_classes(_classes(table))
             .format(escape="html", subset=words)
             .format_index(escape="html", axis=1)
         )
         parts += [f"<h2>{heading}</h2>", text.to_html(exclude_styles=True)]
     parts += [f"<p>{html.escape(note)}</p>" for note in notes[1:]]
     return PAGE.format(title=html.escape(title), body="\n".join(parts))
+
+
+def _classes(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the CSS class of each cell."""
+    classes = {column: "sentence" if column in SENTENCES else "" for column in table.columns}
+    return pd.DataFrame([classes] * len(table), index=table.index, columns=table.columns)
 
 
 FORMATS = {".md": (MARKDOWN, _markdown), ".tex": (LATEX, _latex), ".html": (HTML, _html)}
