@@ -1,4 +1,4 @@
-"""What the papers claim: claims.yaml, checked against experiments.yaml, and expanded to single comparisons."""
+"""What the papers claim: claims.yaml, checked against experiments.yaml, with every comparison written out."""
 
 from collections.abc import Iterator
 from dataclasses import astuple
@@ -58,7 +58,7 @@ def expand(entry: ComparisonEntry) -> Iterator[Comparison]:
         entry.get("metrics", ["DSC"]), entry.get("regions", ["infection"]), entry.get("splits", ["test"])
     )
     folds = [[fold] for fold in entry["folds"]] if "folds" in entry else [[]]
-    for where, fold, a, b in product(wheres, folds, _sides(entry["a"]), _sides(entry.get("b", {}))):
+    for where, fold, a, b in product(wheres, folds, _sides(entry["a"]), _sides(entry.get("b"))):
         yield Comparison(
             _cells(a, *where, fold),
             _cells(b, *where, fold),
@@ -68,15 +68,15 @@ def expand(entry: ComparisonEntry) -> Iterator[Comparison]:
         )
 
 
-def _sides(written: str | list[str] | SideEntry) -> list[SideEntry]:
+def _sides(written: str | list[str] | SideEntry | None) -> list[SideEntry]:
+    if written is None:
+        return [{}]
     if isinstance(written, dict):
         return [written]
     return [{"experiments": [name]} for name in ([written] if isinstance(written, str) else written)]
 
 
-def _cells(
-    side: SideEntry, metric: str, region: str, split: str, folds: list[int]
-) -> tuple[Cell, ...]:
+def _cells(side: SideEntry, metric: str, region: str, split: str, folds: list[int]) -> tuple[Cell, ...]:
     place = side.get("metric", metric), side.get("region", region), side.get("split", split)
     named = [str(fold) for fold in side.get("folds", folds)] or ["avg"]
     return tuple(Cell(name, *place, fold) for name in side.get("experiments", []) for fold in named)
@@ -98,8 +98,8 @@ def check_claims(
         datasets: content of datasets.yaml.
         path: path of claims.yaml, for messages.
     """
-    for entry in (entry for group in artefacts.values() for entry in group.values() if "claims" in entry):
-        check_known([entry["claims"]], claims, f"{path.with_name('artefacts.yaml')}: claims", "paper")
+    for artefact in (one for group in artefacts.values() for one in group.values() if "claims" in one):
+        check_known([artefact["claims"]], claims, f"{path.with_name('artefacts.yaml')}: claims", "paper")
     for where, claim in (
         (f"{path}: {paper}.{name}", claim) for paper, group in claims.items() for name, claim in group.items()
     ):
@@ -203,12 +203,13 @@ def _comparisons(claim: ClaimEntry) -> list[Comparison]:
 
 
 def _titles(config: Configuration, paper: str) -> dict[str, str]:
-    """Return experiment -> its name in the tables and figures of the paper, with the source."""
+    """Return experiment -> its name in the paper's tables and figures, with the source if there are several."""
     titles: dict[str, str] = {}
-    for entry in config.artefacts[paper].values():
-        for one in config.series(entry):
-            named = one.source == "none" or one.source in one.row
-            titles.setdefault(one.experiment, one.row if named else f"{one.row} ({one.source})")
+    for series in map(config.series, config.artefacts[paper].values()):
+        sources = {one.row: {other.source for other in series if other.row == one.row} for one in series}
+        for one in series:
+            title = f"{one.row} ({one.source})" if len(sources[one.row]) > 1 else one.row
+            titles.setdefault(one.experiment, title)
     return titles
 
 

@@ -52,9 +52,7 @@ def _load(sections: Sections, name: str, folder: Path) -> Configuration:
     experiments, _, localisers = _read_experiments(sheets["experiments"], datasets, sections, folder)
     all_experiments = experiments | localisers
     check_artefacts(sheets["artefacts"], all_experiments, datasets, sections, folder / "artefacts.yaml")
-    check_claims(
-        sheets["claims"], sheets["artefacts"], all_experiments, datasets, folder / "claims.yaml"
-    )
+    check_claims(sheets["claims"], sheets["artefacts"], all_experiments, datasets, folder / "claims.yaml")
     reduced = reduce_experiments(sheets["experiments"], missing)
     experiments, weak_models, localisers = _read_experiments(reduced, datasets, sections, folder)
     check_lungs(sections["weak"]["lungs"], experiments, all_experiments, datasets, name)

@@ -1,4 +1,4 @@
-"""The verdict on a claim: whether the interval of a measured number lies where the number is claimed to lie."""
+"""The verdict on a claim: whether the interval of a number lies where the number is claimed to lie."""
 
 from collections.abc import Sequence
 from math import isnan
@@ -49,7 +49,13 @@ def overall(verdicts: Sequence[str], *, most: bool = False) -> str:
 
 
 def range_interval(
-    a: Sequence[pd.Series], b: Sequence[pd.Series], *, paired: bool, resamples: int, confidence: float, seed: int
+    a: Sequence[pd.Series],
+    b: Sequence[pd.Series],
+    *,
+    paired: bool,
+    resamples: int,
+    confidence: float,
+    seed: int,
 ) -> Interval:
     """Return the number of side `a` minus that of side `b`, and its bootstrap interval.
 
@@ -72,7 +78,8 @@ def range_interval(
     if n == 0:
         return Interval(float("nan"), float("nan"), float("nan"), 0)
     drawn = [
-        _means(table, draw_patients(len(table), resamples, seed + place)) for place, table in enumerate(tables)
+        _means(table, draw_patients(len(table), resamples, seed + place))
+        for place, table in enumerate(tables)
     ]
     whole = [_means(table, np.ones((1, len(table)))) for table in tables]
     resampled, estimate = (_difference(np.hstack(means), len(a)) for means in (drawn, whole))

@@ -18,36 +18,41 @@ from covidseg.paper.tables import NOT_RUN
 
 PLURALS = {HOLDS: "hold", FAILS: "do not hold"}
 PHANTOM = " (phantom)"
-PHANTOM_NOTE = "The data are not the papers': every verdict is the phantom's and says nothing about the paper. "
+PHANTOM_NOTE = (
+    "The data are not the papers': every verdict is the phantom's and says nothing about the paper. "
+)
 SHORT_RULE = (
-    "A claim holds if the {confidence:.0%} interval over patients lies wholly on the claimed side, does not hold "
-    "if it lies wholly on the other side, and cannot be told otherwise; the rule in full is below."
+    "A claim holds if the {confidence:.0%} interval over patients lies wholly on the claimed side, does "
+    "not hold if it lies wholly on the other side, and cannot be told otherwise; the rule in full is "
+    "below."
 )
 RULE = (
-    "How a verdict is reached. Each comparison has a number: the mean of a score over patients, or the mean of one "
-    "model minus that of another over the patients whom both segmented. The {confidence:.0%} bootstrap interval "
-    "draws patients, each with all scans and folds. The claim says that the number lies above a limit (0 for a "
-    "difference), below it, or between two. It holds if the whole interval lies there, does not hold if the whole "
-    "interval lies beyond the limit, and cannot be told otherwise or with fewer than {fewest} patients. An end of "
-    "an interval close to the limit means a weak verdict. A claim about several comparisons holds if it holds in "
-    "all of them (about most: in more than half), and does not hold as soon as that is out of reach. Its line "
-    "shows the comparison that supports it least; the CSV file has every comparison."
+    "How a verdict is reached. Each comparison has a number: the mean of a score over patients, or the "
+    "mean of one model minus that of another over the patients whom both segmented. The {confidence:.0%} "
+    "bootstrap interval draws patients, each with all scans and folds. The claim says that the number "
+    "lies above a limit (0 for a difference), below it, or between two. It holds if the whole interval "
+    "lies there, does not hold if the whole interval lies beyond the limit, and cannot be told otherwise "
+    "or with fewer than {fewest} patients. An end of an interval close to the limit means a weak verdict. "
+    "A claim about several comparisons holds if it holds in all of them (about most: in more than half), "
+    "and does not hold as soon as that is out of reach. Its line shows the comparison that supports it "
+    "least; the CSV file has every comparison."
 )
 SIZES = (
-    "Only the side of a difference is judged; the published size stands beside ours. Where a paper says by at most "
-    "or up to, the pair of models is the one in which the paper finds the size, chosen before our scores are known. "
-    "(ours) marks a limit that the paper does not give."
+    "Only the side of a difference is judged; the published size stands beside ours. Where a paper says "
+    "by at most or up to, the pair of models is the one in which the paper finds the size, chosen before "
+    "our scores are known. (ours) marks a limit that the paper does not give."
 )
 MULTIPLE = (
-    "The intervals are not corrected for the number of claims, since the verdict on a claim must not depend on how "
-    "many others its paper makes: of claims without a true difference, chance alone tells about 1 in 20. To hold in "
-    "all of several comparisons needs no correction; to fail in one of many comes the more easily by chance, the "
-    "more there are. The tests beside the tables have Holm's correction."
+    "The intervals are not corrected for the number of claims, since the verdict on a claim must not "
+    "depend on how many others its paper makes. So chance alone gives a verdict to about 1 in 20 claims "
+    "without a true difference. To hold in all of several comparisons needs no correction; to fail in one "
+    "of many comes the more easily by chance, the more there are. The tests beside the tables have Holm's "
+    "correction."
 )
 UNITS = (
-    "Numbers are percent, and differences percentage points. Seconds per epoch and relations are relative changes "
-    "in percent, with the lowest and the highest fold in place of an interval. n counts patients. A dash stands for "
-    "a number that the paper does not print, or that we do not have."
+    "Numbers are percent, and differences percentage points. Seconds per epoch and relations are relative "
+    "changes in percent, with the lowest and the highest fold in place of an interval. n counts patients. "
+    "A dash stands for a number that the paper does not print, or that we do not have."
 )
 
 
@@ -56,7 +61,7 @@ def make(artefact: Artefact) -> None:
     parameters = artefact.parameters
     claims: list[ClaimParameters] = parameters["claims"]
     evidence = Evidence(
-        read_scores(artefact.input("scores")),
+        {str(name): rows for name, rows in read_scores(artefact.input("scores")).groupby("experiment")},
         artefact.inputs["models"] + artefact.inputs["logs"],
         {"resamples": parameters["bootstrap"]} | {key: parameters[key] for key in ("confidence", "seed")},
     )
@@ -79,10 +84,10 @@ def claims_page(artefact: Artefact, rows: pd.DataFrame) -> Page:
     """
     confidence = artefact.parameters["confidence"]
     phantom = PHANTOM_NOTE if artefact.parameters["phantom"] else ""
-    first = f"{tally(rows)} {phantom}Configuration: {artefact.config_name}. {SHORT_RULE}"
+    first = f"{tally(rows)}. {phantom}Configuration: {artefact.config_name}. {SHORT_RULE}"
     notes = [first, RULE, SIZES, MULTIPLE, UNITS, *artefact.remarks, MISPRINTS]
     tables = {
-        f"{section}: {tally(part)}": pd.DataFrame(
+        f"Section {section}: {tally(part)}": pd.DataFrame(
             [_line(claim) for _, claim in part.groupby("claim", sort=False)]
         )
         for section, part in rows.groupby("section", sort=False)
@@ -116,7 +121,7 @@ def _line(claim: pd.DataFrame) -> dict[str, str]:
         "Compared": _compared(claim, shown),
         "Published": published,
         "Ours": ours,
-        "Interval": "–" if isnan(shown.low) else f"{low} to {high}",
+        "Interval": "–" if isnan(shown.low) or shown.low == shown.high else f"{low} to {high}",
         "n": "–" if isnan(shown.n) else f"{shown.n:.0f}",
     }
 
@@ -135,7 +140,7 @@ def _compared(claim: pd.DataFrame, shown: pd.Series) -> str:
     if len(claim) == 1:
         return shown.compared
     holding = claim.verdict.str.startswith(HOLDS).sum()
-    return f"{shown.compared} (1 of {len(claim)} comparisons, of which {holding} hold)"
+    return f"{shown.compared} (weakest of {len(claim)} comparisons, {holding} hold)"
 
 
 def _decimals(numbers: list[float]) -> int:

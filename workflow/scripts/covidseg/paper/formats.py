@@ -18,6 +18,7 @@ SHRUNK = r"\begin{adjustbox}{max width=\textwidth, max totalheight=0.75\textheig
 # Columns that contain words, and those of them whose words need several lines.
 WORDS = ("Method", "Source", "Fold", "Panel", "Metric", "Data set", "Labels", "Verdict", "Shown in")
 SENTENCES = ("Claim", "Compared")
+SENTENCE = '<div class="sentence">{}</div>'
 
 MARKDOWN = Markup(
     {"best": "**{}**", "second": "*{}*", "": "{}"},
@@ -47,7 +48,7 @@ table {{ border-collapse: collapse; border-top: 2px solid #222; border-bottom: 2
 th {{ border-bottom: 1px solid #222; text-align: left; }}
 th, td {{ padding: 0.3em 0.9em 0.3em 0; white-space: nowrap; vertical-align: top; }}
 td {{ font-variant-numeric: tabular-nums; }}
-.sentence {{ white-space: normal; min-width: 18em; max-width: 34em; }}
+.sentence {{ white-space: normal; width: 27em; }}
 tr:hover td {{ background: #f3f3f3; }}
 .best {{ color: #c00000; font-weight: bold; }}
 .second {{ color: #0040d0; }}
@@ -172,7 +173,9 @@ def _words(table: pd.DataFrame) -> list[Hashable]:
     A column is its name, or the pair (panel, name) if the table has panels.
     """
     return [
-        column for column in table.columns if (column if isinstance(column, str) else column[-1]) in WORDS + SENTENCES
+        column
+        for column in table.columns
+        if (column if isinstance(column, str) else column[-1]) in WORDS + SENTENCES
     ]
 
 
@@ -182,19 +185,13 @@ def _html(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str:
         words = _words(table)
         text = (
             table.style.hide(axis="index")
-            .set_td_classes(_classes(table))
             .format(escape="html", subset=words)
+            .format(SENTENCE, escape="html", subset=[column for column in words if column in SENTENCES])
             .format_index(escape="html", axis=1)
         )
         parts += [f"<h2>{heading}</h2>", text.to_html(exclude_styles=True)]
     parts += [f"<p>{html.escape(note)}</p>" for note in notes[1:]]
     return PAGE.format(title=html.escape(title), body="\n".join(parts))
-
-
-def _classes(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the CSS class of each cell."""
-    classes = {column: "sentence" if column in SENTENCES else "" for column in table.columns}
-    return pd.DataFrame([classes] * len(table), index=table.index, columns=table.columns)
 
 
 FORMATS = {".md": (MARKDOWN, _markdown), ".tex": (LATEX, _latex), ".html": (HTML, _html)}

@@ -38,18 +38,19 @@ class Evidence:
     """What the numbers are computed from.
 
     Attributes:
-        scores: table scores.csv.
+        scores: experiment -> its rows of scores.csv.
         files: log.csv and model.json of models, some of which the claims need.
         statistics: number of resamples, confidence and seed of the bootstrap.
     """
 
-    scores: pd.DataFrame
+    scores: dict[str, pd.DataFrame]
     files: list[Path]
     statistics: dict[str, Any]
 
     def of(self, cell: CellParameters) -> pd.DataFrame:
         """Return the rows of scores.csv whose mean is the cell."""
-        found = select(self.scores, Series(*cell["series"]), cell["metric"])
+        series = Series(*cell["series"])
+        found = select(self.scores[series.experiment], series, cell["metric"])
         return found if cell["fold"] == "avg" else found[found.fold == cell["fold"]]
 
     def paths(self, cell: CellParameters, name: str) -> list[Path]:
@@ -150,7 +151,9 @@ def published_number(comparison: ComparisonParameters, published: Published) -> 
     if comparison["printed"] is not None:
         return comparison["printed"]
     sides = [
-        [_published_cell(cell, published) for cell in side] for side in (comparison["a"], comparison["b"]) if side
+        [_published_cell(cell, published) for cell in side]
+        for side in (comparison["a"], comparison["b"])
+        if side
     ]
     numbers = [side[0] if len(side) == 1 else float(np.ptp(side)) for side in sides]
     if comparison["a"][0]["metric"] in RELATIVE:
