@@ -128,6 +128,7 @@ rule score_weak:
     output:
         scores="results/scores/{localiser}/fold0.csv",
         curves="results/curves/{localiser}.csv",
+        pixels="results/curves/{localiser}.npz",
     log:
         "logs/score_weak/{localiser}.log",
     conda:

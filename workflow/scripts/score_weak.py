@@ -5,17 +5,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from covidseg.evaluation.pixels import patient_of_slice, write_counts
 from covidseg.evaluation.scoring import COLUMNS, ScoreRow
 from covidseg.files import write_csv
 from covidseg.job import job
-from covidseg.weak.evaluation import count_pixels, patient_of_slice, threshold_curve, weak_scores
+from covidseg.weak.evaluation import count_pixels, threshold_curve, weak_scores
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         localiser, params, inputs = snakemake.params.localiser, snakemake.params, snakemake.input
         identity = {key: localiser[key] for key in ("paper", "strategy", "source")}
         identity |= {"experiment": localiser["name"], "fold": 0, "region": "lesion"}
-        rows, curves = [], []
+        rows, curves, pixels = [], [], {}
         for (dataset, split), heat, images, masks in zip(
             localiser["evaluate"].items(), inputs.heatmaps, inputs.images, inputs.masks, strict=True
         ):
@@ -23,9 +24,8 @@ if __name__ == "__main__":
                 np.load(Path(heat, "heat.npy")), np.load(Path(masks, "test_lesion.npy")).astype(bool)
             )
             names = pd.read_csv(Path(images, "test_lesion.csv"), dtype=str)["slice"]
-            scores = weak_scores(
-                counts, names, threshold=params.threshold, limits=tuple(params.threshold_range)
-            )
+            limits = tuple(params.threshold_range)
+            scores = weak_scores(counts, names, threshold=params.threshold, limits=limits)
             data = identity | {"dataset": dataset, "split": split}
             patients = {name: patient_of_slice(params.patients[dataset], name) for name in names}
             rows += [
@@ -33,5 +33,7 @@ if __name__ == "__main__":
                 for case, metric, value in scores
             ]
             curves.append(threshold_curve(counts).assign(split=split))
+            pixels[split] = (counts, list(patients.values()))
         write_csv(snakemake.output.scores, [row.to_csv() for row in rows], columns=COLUMNS)
         write_csv(snakemake.output.curves, pd.concat(curves), digits=9)
+        write_counts(Path(snakemake.output.pixels), pixels)

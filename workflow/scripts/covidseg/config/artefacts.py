@@ -1,5 +1,6 @@
 """Which models a table or figure shows: artefacts.yaml, checked against experiments.yaml."""
 
+import math
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
@@ -56,6 +57,20 @@ def panels(artefact: ArtefactEntry) -> list[tuple[str, str]]:
     if "experiment" in artefact:
         return [TRAINING]
     return [(region, artefact["split"]) for region in artefact.get("regions", ["lesion"])]
+
+
+def patch_remarks(artefact: ArtefactEntry, sections: Sections) -> list[str]:
+    """Return a sentence if the strides of the network do not divide the patch that the paper states."""
+    stated = artefact.get("patch", [])
+    steps = [math.prod(axis) for axis in zip(*sections["network"]["strides"], strict=True)]
+    uneven = [voxels for voxels, step in zip(stated, steps, strict=False) if voxels % step]
+    if not uneven:
+        return []
+    paper, ours = ("x".join(map(str, patch)) for patch in (stated, sections["plan"]["patch"]))
+    return [
+        f"The paper states patches of {paper} voxels; the network's strides do not divide {uneven[0]}, and "
+        f"patches of {ours} voxels are used."
+    ]
 
 
 def check_artefacts(

@@ -203,7 +203,7 @@ def _comparisons(claim: ClaimEntry) -> list[Comparison]:
 
 
 def _titles(config: Configuration, paper: str) -> dict[str, str]:
-    """Return experiment -> its name in the paper's tables and figures, with the source if there are several."""
+    """Return experiment -> its name in the paper's tables and figures; with its source where they differ."""
     titles: dict[str, str] = {}
     for series in map(config.series, config.artefacts[paper].values()):
         sources = {one.row: {other.source for other in series if other.row == one.row} for one in series}
@@ -226,21 +226,16 @@ def _cell(config: Configuration, printed: Printed, titles: dict[str, str], cell:
 
 
 def claim_inputs(config: Configuration, paper: str) -> dict[str, list[str]]:
-    """Return the files of models that the claims of a paper read beside the scores."""
-    cells = {
-        cell
-        for claim in config.claims[paper].values()
-        for one in _comparisons(claim)
-        for cell in one.a + one.b
-        if cell.experiment in config.experiments
-    }
-    frozen = sorted({cell.experiment for cell in cells if cell.metric == FROZEN})
-    watched = sorted({cell.experiment for cell in cells if cell.metric in RELATIONS})
+    """Return the files that the claims of a paper read beside the scores."""
+    comparisons = [one for claim in config.claims[paper].values() for one in _comparisons(claim)]
+    cells = {cell for one in comparisons for cell in one.a + one.b}
+    run = {cell for cell in cells if cell.experiment in config.experiments}
+    frozen = sorted({cell.experiment for cell in run if cell.metric == FROZEN})
+    related = sorted({cell.experiment for cell in run if cell.metric in RELATIONS})
+    localisers = sorted({cell.experiment for cell in cells if cell.experiment in config.localisers})
+    folds = [(name, fold) for name in related for fold in range(config.experiments[name].folds)]
     return {
         "models": [f"results/models/{name}/fold0/model.json" for name in frozen],
-        "logs": [
-            f"results/models/{name}/fold{fold}/log.csv"
-            for name in watched
-            for fold in range(config.experiments[name].folds)
-        ],
+        "logs": [f"results/models/{name}/fold{fold}/log.csv" for name, fold in folds],
+        "pixels": [f"results/curves/{name}.npz" for name in localisers],
     }

@@ -14,7 +14,7 @@ from covidseg.cases.splits import (
     patient_of,
     published_folds,
 )
-from covidseg.config.artefacts import TRAINING, named, panels, shown_rows
+from covidseg.config.artefacts import TRAINING, named, panels, patch_remarks, shown_rows
 from covidseg.config.entries import ArtefactEntry, Claims, Shown
 from covidseg.config.experiments import Experiment
 from covidseg.config.series import Series
@@ -25,6 +25,11 @@ from covidseg.config.without import (
     left_out,
     rows_needing,
     titles_needing,
+)
+
+SLICES_REMARK = (
+    "Slices of the volumes count by patient. The published slices do not tell the patient: each counts as a "
+    "patient of its own, or as its scan where its name tells the scan."
 )
 
 
@@ -133,11 +138,20 @@ class Configuration:
         return [case.removeprefix(prefix).removesuffix(suffix) for case in names] or None
 
     def remarks(self, artefact: ArtefactEntry) -> list[str]:
-        """Return the sentences below a table or figure: what is not run; patients in training and test."""
+        """Return the sentences below a table or figure: what is not run, leaks of patients, and the like."""
         series = self.series(artefact)
         shown = titles_needing(artefact, self.missing) if "datasets" in artefact else rows_needing(series)
         leaks = self._leak_remarks(series) if "rows" in artefact else []
-        return [*describe_left_out(shown, self.sections["name"]), *leaks]
+        return [
+            *describe_left_out(shown, self.sections["name"]),
+            *leaks,
+            *patch_remarks(artefact, self.sections),
+            *(
+                SLICES_REMARK
+                for one in series[:1]
+                if "rows" in artefact and one.experiment in self.localisers
+            ),
+        ]
 
     def _leak_remarks(self, series: list[Series]) -> list[str]:
         trained = {name for one in series if one.runs for name in self.all_experiments[one.experiment].train}

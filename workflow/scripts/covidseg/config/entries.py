@@ -28,6 +28,9 @@ class ArtefactEntry(TypedDict, total=False):
         metrics: names of the metrics, as in config/published.csv.
         unit: unit of the printed scores.
         folds: whether every fold is printed ("each", the default) or only the average.
+        best: whether the best means are marked among all rows ("all", the default) or within each method.
+        elsewhere: name of another published table, whose numbers fill the cells that this one lacks.
+        patch: voxels (z, y, x) of the patch that the paper states.
         datasets: printed name -> names of data sets, which label the same patients differently.
         truth: the data set whose scans and labels a figure shows.
         regions: regions of `truth` to show; the slice is the one that shows most of the last region.
@@ -52,6 +55,9 @@ class ArtefactEntry(TypedDict, total=False):
     metrics: list[str]
     unit: Literal["fraction", "percent"]
     folds: Literal["each", "average"]
+    best: Literal["all", "method"]
+    elsewhere: str
+    patch: list[int]
     datasets: dict[str, list[str]]
     truth: str
     regions: list[str]

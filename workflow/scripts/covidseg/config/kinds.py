@@ -66,30 +66,39 @@ def _scores(config: Configuration, artefact: ArtefactEntry) -> Inputs:
     return {"scores": "results/scores.csv"}
 
 
+def _resampled_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
+    """Return the scores and, of localisers, the numbers of pixels, which a bootstrap sample adds up."""
+    run = dict.fromkeys(one.experiment for one in config.series(artefact) if one.runs)
+    pixels = [f"results/curves/{name}.npz" for name in run if name in config.localisers]
+    return _scores(config, artefact) | {"pixels": pixels}
+
+
 def _table_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    return {"scores": "results/scores.csv", "published": "config/published.csv"}
+    return _resampled_inputs(config, artefact) | {"published": "config/published.csv"}
 
 
-def _table_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    return {"series": _series(config, artefact), **_statistics(config)}
-
-
-def _statistics(config: Configuration) -> dict[str, Any]:
+def _resampled_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
     evaluation = config.sections["evaluation"]
     return {
+        "series": _series(config, artefact),
         "bootstrap": evaluation["bootstrap"],
         "confidence": evaluation["confidence"],
         "seed": config.sections["seed"],
-        "phantom": config.sections["phantom"] is not None,
+        "threshold_range": config.sections["weak"]["threshold_range"],
     }
 
 
+def _table_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    phantom = config.sections["phantom"] is not None
+    return _resampled_parameters(config, artefact) | {"phantom": phantom}
+
+
 def _claims_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    return {**_table_inputs(config, artefact), **claim_inputs(config, artefact["claims"])}
+    return _table_inputs(config, artefact) | claim_inputs(config, artefact["claims"])
 
 
 def _claims_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    return {"claims": claim_parameters(config, artefact["claims"]), **_statistics(config)}
+    return {"claims": claim_parameters(config, artefact["claims"]), **_table_parameters(config, artefact)}
 
 
 def _visual_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
@@ -180,11 +189,14 @@ KINDS = {
             "metrics": _ref("metrics"),
             "unit": {"enum": ["fraction", "percent"]},
             "folds": {"enum": ["each", "average"]},
+            "best": {"enum": ["all", "method"]},
+            "elsewhere": {"type": "string"},
+            "patch": {"type": "array", "minItems": 3, "maxItems": 3, "items": _ref("some")},
         },
         inputs=_table_inputs,
         parameters=_table_parameters,
-        suffixes=(*PAGES, "_intervals.csv", "_tests.csv"),
-        optional=("folds",),
+        suffixes=(*PAGES, "_intervals.csv", "_tests.csv", "_ranks.csv"),
+        optional=("folds", "best", "elsewhere", "patch"),
         keeps_rows=True,
     ),
     "claims": Kind(
@@ -202,6 +214,13 @@ KINDS = {
         keys={"rows": _ref("models"), "panels": _ref("panels"), "metrics": _ref("case_metrics")},
         inputs=_scores,
         parameters=lambda config, artefact: {"series": _series(config, artefact)},
+    ),
+    "ranking": Kind(
+        "ranking_figure",
+        rule="ranking",
+        keys={"rows": _ref("models"), "panels": _ref("panels"), "metrics": _ref("metrics")},
+        inputs=_resampled_inputs,
+        parameters=_resampled_parameters,
     ),
     "visual": Kind(
         "cases_figure",

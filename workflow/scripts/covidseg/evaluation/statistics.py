@@ -1,27 +1,43 @@
-"""Means and standard deviations as in the papers, and what the papers leave out: intervals, tests and ranks.
+"""Means and standard deviations as in the papers, and what the papers leave out: confidence intervals.
 
 The scores of one patient depend on each other: a hard case is hard in every fold, and a patient may have two
-scans. Therefore the bootstrap draws patients, each with all scores, and tests compare means of patients.
+scans. Therefore the bootstrap draws patients, each with all scores (tests and rankings: comparisons.py).
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import combinations
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 NAN = float("nan")
+BATCH = 1000  # number of bootstrap samples that are computed at a time, to save memory
 
 
-def summarise(values: pd.Series) -> tuple[float, float, int]:
-    """Return mean, sample standard deviation (ddof 1) and number of the defined values.
+def summarise(values: pd.Series) -> tuple[float, float]:
+    """Return mean and sample standard deviation (ddof 1) of the defined values.
 
     For a fold the values are those of its cases. For "avg" the values are those of the cases of all folds,
     pooled (published_errata.md, What the printed std is).
     """
-    return float(values.mean()), float(values.std(ddof=1)), int(values.count())
+    return float(values.mean()), float(values.std(ddof=1))
+
+
+def patient_means(scores: pd.DataFrame) -> pd.Series:
+    """Return the mean of each patient's values over folds and scans; undefined values are left out.
+
+    Args:
+        scores: rows of scores.csv, of one model and one metric.
+
+    Returns:
+        Values indexed by patient, in alphabetical order.
+    """
+    return scores.dropna(subset="value").groupby("patient")["value"].mean()
 
 
 class Interval(NamedTuple):
@@ -39,37 +55,84 @@ class Interval(NamedTuple):
     n: int
 
 
-def patient_means(scores: pd.DataFrame) -> pd.Series:
-    """Return the mean of each patient's values over folds and scans; undefined values are left out.
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A statistic of one model, which can be computed again for any draw of the patients.
 
-    Args:
-        scores: rows of scores.csv, of one model and one metric.
-
-    Returns:
-        Values indexed by patient, in alphabetical order.
+    Attributes:
+        patients: names of the patients with a defined value.
+        parts: arrays (patients, ...), what each patient adds to the sums that the statistic is computed from.
+        statistic: function of the sums (draws, ...), one per array of `parts`, that returns (draws,).
     """
-    return scores.dropna(subset="value").groupby("patient")["value"].mean()
+
+    patients: pd.Index
+    parts: tuple[np.ndarray, ...]
+    statistic: Callable[..., np.ndarray]
+
+    def estimate(self) -> float:
+        """Return the statistic of all patients; NaN without patients."""
+        if self.patients.empty:
+            return NAN
+        return float(self.statistic(*(part.sum(0, keepdims=True) for part in self.parts))[0])
+
+    @lru_cache(maxsize=64)  # noqa: B019  (models are compared in pairs: each is drawn once, not once per pair)
+    def resample(self, resamples: int, seed: int) -> np.ndarray:
+        """Return the statistic of each bootstrap sample: (resamples,)."""
+        weights = draw_patients(len(self.patients), resamples, seed)
+        batches = (weights[start : start + BATCH] for start in range(0, resamples, BATCH))
+        return np.concatenate([self.statistic(*(batch @ part for part in self.parts)) for batch in batches])
+
+    def of(self, patients: pd.Index) -> Sample:
+        """Return the sample with only some of its patients, in the order given."""
+        if patients.equals(self.patients):
+            return self
+        places = self.patients.get_indexer(patients)
+        return replace(self, patients=patients, parts=tuple(part[places] for part in self.parts))
 
 
-def patient_interval(scores: pd.DataFrame, *, resamples: int, confidence: float, seed: int) -> Interval:
-    """Return the mean over all values and its bootstrap interval, which resamples patients.
-
-    The mean is the one that the tables print: every case of every fold counts once. A resample takes each
-    drawn patient with all folds and scans (cluster bootstrap, Davison and Hinkley 1997, section 3.8).
+def mean_sample(scores: pd.DataFrame) -> Sample:
+    """Return the mean over all values, as the tables print it: every case of every fold counts once.
 
     Args:
         scores: rows of scores.csv, of one model and one metric.
+    """
+    values = scores.dropna(subset="value").groupby("patient")["value"].agg(["sum", "count"])
+    parts = (values["sum"].to_numpy(float), values["count"].to_numpy(float))
+    return Sample(values.index, parts, lambda total, count: total / count)
+
+
+@lru_cache(maxsize=8)
+def draw_patients(patients: int, resamples: int, seed: int) -> np.ndarray:
+    """Return how often each bootstrap sample draws each patient: float (resamples, patients).
+
+    The same arguments give the same array, so that models are compared on the same draws.
+    """
+    shares = np.full(patients, 1 / max(1, patients))
+    counts = np.random.default_rng(seed).multinomial(patients, shares, resamples).astype(float)
+    counts.flags.writeable = False
+    return counts
+
+
+def sample_interval(sample: Sample, *, resamples: int, confidence: float, seed: int) -> Interval:
+    """Return the statistic and its bootstrap interval, which resamples patients.
+
+    A bootstrap sample has each drawn patient with all folds and scans (cluster bootstrap: Davison and Hinkley
+    1997, Bootstrap Methods and their Application, section 3.8).
+
+    Args:
+        sample: the statistic of one model.
         resamples: number of bootstrap samples.
         confidence: level of the interval, 0 to 1.
         seed: seed of the random generator.
     """
-    values = scores.dropna(subset="value")["value"]
-    patients = scores["patient"].loc[values.index]
-    sums, counts = (getattr(values.groupby(patients), name)().to_numpy(float) for name in ("sum", "count"))
-    weights = draw_patients(len(sums), resamples, seed)
-    return percentile_interval(
-        float(values.mean()), (weights @ sums) / (weights @ counts), n=len(sums), confidence=confidence
-    )
+    n = len(sample.patients)
+    drawn = sample.resample(resamples, seed) if n else np.empty(0)
+    return percentile_interval(sample.estimate(), drawn, n=n, confidence=confidence)
+
+
+def patient_interval(scores: pd.DataFrame, *, resamples: int, confidence: float, seed: int) -> Interval:
+    """Return the mean over all values of a model and a metric (rows of scores.csv), and its interval."""
+    return sample_interval(mean_sample(scores), resamples=resamples, confidence=confidence, seed=seed)
 
 
 def paired_interval(a: pd.Series, b: pd.Series, *, resamples: int, confidence: float, seed: int) -> Interval:
@@ -81,32 +144,16 @@ def paired_interval(a: pd.Series, b: pd.Series, *, resamples: int, confidence: f
         confidence: level of the interval, 0 to 1.
         seed: seed of the random generator.
     """
-    found = paired_differences(a, b).to_numpy()
-    mean = float(found.mean()) if len(found) else NAN
-    means = draw_patients(len(found), resamples, seed) @ found / max(1, len(found))
-    return percentile_interval(mean, means, n=len(found), confidence=confidence)
-
-
-@lru_cache(maxsize=8)
-def draw_patients(patients: int, resamples: int, seed: int) -> np.ndarray:
-    """Return how often each bootstrap sample draws each patient: float (resamples, patients).
-
-    The same arguments give the same array, so that models are compared on the same samples.
-    """
-    if patients == 0:
-        return np.zeros((resamples, 0))
-    counts = np.random.default_rng(seed).multinomial(patients, np.full(patients, 1 / patients), resamples)
-    counts = counts.astype(float)
-    counts.flags.writeable = False
-    return counts
+    difference = (a - b).dropna()
+    sample = Sample(difference.index, (difference.to_numpy(float), np.ones(len(difference))), np.divide)
+    return sample_interval(sample, resamples=resamples, confidence=confidence, seed=seed)
 
 
 def percentile_interval(estimate: float, resampled: np.ndarray, *, n: int, confidence: float) -> Interval:
-    """Return the expanded percentile interval (Hesterberg 2015, What Teachers Should Know, section 5.3).
+    """Return the expanded percentile interval of Hesterberg (2015, The American Statistician 69, 371-386).
 
-    The plain percentile interval is too narrow for few patients, as is an interval by the normal distribution
-    and the standard deviation with divisor n. The levels of the percentiles are therefore moved outwards:
-    from alpha / 2 to Phi(-sqrt(n / (n - 1)) t), where t is the quantile 1 - alpha / 2 of Student's
+    With few patients the plain percentile interval is too narrow. The levels of its ends are therefore moved
+    outwards, from alpha / 2 to Phi(-sqrt(n / (n - 1)) t), where t is the quantile 1 - alpha / 2 of Student's
     distribution with n - 1 degrees of freedom.
 
     Args:
@@ -121,60 +168,3 @@ def percentile_interval(estimate: float, resampled: np.ndarray, *, n: int, confi
     tail = stats.norm.cdf(-np.sqrt(n / (n - 1)) * quantile)
     low, high = np.quantile(resampled, [tail, 1 - tail])
     return Interval(estimate, float(low), float(high), n)
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """Return p values adjusted by Holm's step-down method (Holm 1979), in the order given; NaN stays NaN."""
-    p = np.asarray(p_values, float)
-    defined = np.flatnonzero(~np.isnan(p))
-    order = defined[np.argsort(p[defined], kind="stable")]
-    adjusted = np.full(len(p), np.nan)
-    factors = np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * factors))
-    return adjusted.tolist()
-
-
-class PairedTest(TypedDict):
-    """The comparison of two models on the same patients by the Wilcoxon signed-rank test.
-
-    Attributes:
-        a, b: names of the models.
-        n: number of patients that both models have a value of.
-        median_difference: median of the differences a - b over these patients.
-        p: p value of the test; NaN if all differences are 0.
-        p_holm: p value with Holm's correction over all pairs of models.
-    """
-
-    a: str
-    b: str
-    n: int
-    median_difference: float
-    p: float
-    p_holm: float
-
-
-def paired_tests(samples: dict[str, pd.Series]) -> list[PairedTest]:
-    """Compare every two models by the Wilcoxon signed-rank test, with Holm's correction over all pairs.
-
-    Args:
-        samples: name of a model -> its values indexed by patient, as returned by `patient_means`.
-    """
-    pairs = list(combinations(samples, 2))
-    differences = [paired_differences(samples[a], samples[b]) for a, b in pairs]
-    p_values = [float(stats.wilcoxon(found).pvalue) if found.any() else NAN for found in differences]
-    return [
-        {
-            "a": a,
-            "b": b,
-            "n": len(found),
-            "median_difference": float(found.median()),
-            "p": p,
-            "p_holm": p_holm,
-        }
-        for (a, b), found, p, p_holm in zip(pairs, differences, p_values, holm(p_values), strict=True)
-    ]
-
-
-def paired_differences(a: pd.Series, b: pd.Series) -> pd.Series:
-    """Return a - b for the patients that both have a defined value of."""
-    return (a - b).dropna()

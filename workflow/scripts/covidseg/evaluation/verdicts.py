@@ -1,12 +1,14 @@
 """The verdict on a claim: whether the interval of a number lies where the number is claimed to lie."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
 from math import isnan
 
 import numpy as np
 import pandas as pd
 
-from covidseg.evaluation.statistics import Interval, draw_patients, percentile_interval
+from covidseg.evaluation.statistics import Interval, Sample, percentile_interval
 
 HOLDS, FAILS, UNTOLD = "holds", "does not hold", "cannot be told"
 # With five patients, even five differences of one sign happen by chance in more than 5 % of all samples:
@@ -49,22 +51,16 @@ def overall(verdicts: Sequence[str], *, most: bool = False) -> str:
 
 
 def range_interval(
-    a: Sequence[pd.Series],
-    b: Sequence[pd.Series],
-    *,
-    paired: bool,
-    resamples: int,
-    confidence: float,
-    seed: int,
+    a: Sequence[Sample], b: Sequence[Sample], *, paired: bool, resamples: int, confidence: float, seed: int
 ) -> Interval:
     """Return the number of side `a` minus that of side `b`, and its bootstrap interval.
 
-    The number of a side is its mean over patients, or, of several means, their range: the largest minus the
+    The number of a side is its statistic or, of several statistics, their range: the largest minus the
     smallest. Without side `b` it is the number of side `a`.
 
     Args:
-        a, b: values indexed by patient, as returned by `patient_means`.
-        paired: whether both sides have the same patients, who are then resampled together.
+        a, b: the statistics of each side.
+        paired: whether both sides have the same patients, who are then drawn together.
         resamples: number of bootstrap samples.
         confidence: level of the interval, 0 to 1.
         seed: seed of the random generator.
@@ -72,31 +68,29 @@ def range_interval(
     Returns:
         The interval; its n is the number of patients, or of the smaller group of patients if not paired.
     """
-    groups = [[*a, *b]] if paired else [group for group in (a, b) if group]
-    tables = [pd.concat(group, axis=1) for group in groups]
-    n = min(len(table) for table in tables)
-    if n == 0:
-        return Interval(float("nan"), float("nan"), float("nan"), 0)
-    drawn = [
-        _means(table, draw_patients(len(table), resamples, seed + place))
-        for place, table in enumerate(tables)
-    ]
-    whole = [_means(table, np.ones((1, len(table)))) for table in tables]
-    resampled, estimate = (_difference(np.hstack(means), len(a)) for means in (drawn, whole))
+    groups = [_on_all_patients([*a, *b])] if paired else [_on_all_patients(side) for side in (a, b) if side]
+    drawn = [one.resample(resamples, seed + place) for place, group in enumerate(groups) for one in group]
+    whole = [np.array([one.estimate()]) for group in groups for one in group]
+    resampled, estimate = (_difference(values[: len(a)], values[len(a) :]) for values in (drawn, whole))
+    n = min(len(group[0].patients) for group in groups)
     return percentile_interval(float(estimate[0]), resampled, n=n, confidence=confidence)
 
 
-def _means(table: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
-    """Return the weighted mean of each column: (samples, columns); undefined values have no weight."""
-    defined = table.notna().to_numpy(float)
-    with np.errstate(invalid="ignore"):  # a sample without any defined value has no mean
-        return (weights @ table.fillna(0).to_numpy(float)) / (weights @ defined)
+def _on_all_patients(samples: Sequence[Sample]) -> list[Sample]:
+    """Return the samples with the patients of all; a patient whom a sample lacks adds nothing to its sums."""
+    patients = reduce(pd.Index.union, [sample.patients for sample in samples])
+    found = []
+    for sample in samples:
+        places = sample.patients.get_indexer(patients)
+        known = (places >= 0).astype(float)
+        parts = tuple((part[places].T * known).T for part in sample.parts)
+        found.append(replace(sample, patients=patients, parts=parts))
+    return found
 
 
-def _difference(means: np.ndarray, of_a: int) -> np.ndarray:
-    """Return per sample the number of the first `of_a` columns, minus that of the columns after them."""
-    sides = [side for side in (means[:, :of_a], means[:, of_a:]) if side.shape[1]]
-    numbers = [side[:, 0] if side.shape[1] == 1 else np.ptp(side, axis=1) for side in sides]
+def _difference(*sides: list[np.ndarray]) -> np.ndarray:
+    """Return the number of the first side minus that of the second, if there is one, for each draw."""
+    numbers = [side[0] if len(side) == 1 else np.ptp(np.stack(side), axis=0) for side in sides if side]
     return numbers[0] - numbers[1] if len(numbers) > 1 else numbers[0]
 
 

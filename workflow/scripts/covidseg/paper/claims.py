@@ -14,7 +14,6 @@ from covidseg.paper.measured import (
     NAN,
     NOTHING,
     OF_TRAININGS,
-    WITHOUT_PATIENTS,
     Evidence,
     Published,
     measure,
@@ -138,7 +137,7 @@ def judge_comparison(comparison: ComparisonParameters, evidence: Evidence, publi
         ours=interval.mean,
         low=interval.low,
         high=interval.high,
-        n=NAN if first["metric"] in WITHOUT_PATIENTS or verdict == NOT_RUN else interval.n,
+        n=NAN if first["metric"] in OF_TRAININGS or verdict == NOT_RUN else interval.n,
         verdict=verdict,
         reason=reason,
     )

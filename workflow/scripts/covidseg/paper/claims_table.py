@@ -15,6 +15,7 @@ from covidseg.paper.claims import ON_BOTH_SIDES, VERDICTS, judge_claims
 from covidseg.paper.formats import MISPRINTS, Page, write_pages
 from covidseg.paper.measured import RELATIVE, Evidence, read_numbers
 from covidseg.paper.tables import NOT_RUN
+from covidseg.paper.uncertainty import Bootstrap
 
 PLURALS = {HOLDS: "hold", FAILS: "do not hold"}
 PHANTOM = " (phantom)"
@@ -63,7 +64,7 @@ def make(artefact: Artefact) -> None:
     evidence = Evidence(
         {str(name): rows for name, rows in read_scores(artefact.input("scores")).groupby("experiment")},
         artefact.inputs["models"] + artefact.inputs["logs"],
-        {"resamples": parameters["bootstrap"]} | {key: parameters[key] for key in ("confidence", "seed")},
+        Bootstrap.of(parameters, artefact.inputs["pixels"]),
     )
     published = read_numbers(artefact.input("published"), artefact.paper, claims)
     rows = judge_claims(claims, evidence, published)

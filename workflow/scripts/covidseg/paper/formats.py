@@ -9,10 +9,14 @@ import pandas as pd
 
 from covidseg.config.entries import ArtefactEntry
 from covidseg.files import write_text
-from covidseg.paper.layout import Markup, Printer, lay_out
+from covidseg.paper.layout import ELSEWHERE, Markup, Printer, lay_out
 from covidseg.paper.tables import TIME
 
 MISPRINTS = "Published numbers stand as printed; known misprints are listed in config/published_errata.md."
+PAPERS_TIME = (
+    "The papers' seconds per epoch include the 50 validation batches of nnU-Net's epoch, beside its 250 "
+    "training batches; ours are of the training batches alone."
+)
 # Shrinks a table that is too wide or too long for a page.
 SHRUNK = r"\begin{adjustbox}{max width=\textwidth, max totalheight=0.75\textheight}"
 # Columns that contain words, and those of them whose words need several lines.
@@ -23,17 +27,24 @@ SENTENCE = '<div class="sentence">{}</div>'
 MARKDOWN = Markup(
     {"best": "**{}**", "second": "*{}*", "": "{}"},
     "{} [{}]",
-    "**bold**: best, *italic*: second",
+    {
+        "all": "**bold**: best, *italic*: second of our means in the column",
+        "method": "**bold**: best of our means of a method in the column",
+    },
 )
+COLOURS = {
+    "all": "red: best, blue: second of our means in the column",
+    "method": "red: best of our means of a method in the column",
+}
 LATEX = Markup(
     {"best": r"\textcolor{{red}}{{{}}}", "second": r"\textcolor{{blue}}{{{}}}", "": "{}"},
     "{} [{}]",
-    "red: best, blue: second",
+    COLOURS,
 )
 HTML = Markup(
     {"best": '<span class="best">{}</span>', "second": '<span class="second">{}</span>', "": "{}"},
     '{}<br><span class="published">[{}]</span>',
-    "red: best, blue: second",
+    COLOURS,
 )
 
 PAGE = """<!doctype html>
@@ -104,18 +115,21 @@ def score_page(
         devices: devices on which the trainings were timed.
         remarks: sentences to print below the tables.
     """
-    notes = [_note(config_name, phantom, confidence, markup), *remarks]
+    best = artefact.get("best", "all")
+    notes = [_note(config_name, phantom, confidence, markup.legends[best]), *remarks]
     if TIME in artefact["metrics"]:
-        notes.append(_time_note(devices))
-    return [*notes, MISPRINTS], lay_out(Printer.of(cells, intervals, markup), artefact)
+        notes += [_time_note(devices), PAPERS_TIME]
+    if cells["published_in"].any():
+        notes.append(f"{ELSEWHERE}: the paper prints this number in its Table {artefact['elsewhere']} only.")
+    return [*notes, MISPRINTS], lay_out(Printer.of(cells, intervals, markup, best=best), artefact)
 
 
-def _note(config_name: str, phantom: bool, confidence: float, markup: Markup) -> str:
+def _note(config_name: str, phantom: bool, confidence: float, legend: str) -> str:
     note = (
         f"Configuration: {config_name}. Each cell: ours, mean ± standard deviation over cases [published]; "
-        f"{markup.legend} of our means in the column. Avg pools the cases of all folds; Difference is ours "
-        f"minus published; CI is the {confidence:.0%} bootstrap interval of our mean; n counts the cases "
-        "whose value is defined."
+        f"{legend}. Avg pools the cases of all folds; Difference is ours minus published; CI is the "
+        f"{confidence:.0%} bootstrap interval of our mean, which resamples patients with all their cases and "
+        "folds; n is the number of patients whose value is defined."
     )
     if phantom:
         note += " The data are not the papers': ours and published cannot be compared."
@@ -159,7 +173,7 @@ def _latex(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str
         )
         block = block.replace(r"\begin{tabular}", f"{SHRUNK}\n\\begin{{tabular}}")
         block = block.replace(r"\end{tabular}", "\\end{tabular}\n\\end{adjustbox}")
-        blocks.append(block.replace("±", r"$\pm$").replace("–", "--"))
+        blocks.append(block.replace("±", r"$\pm$").replace("–", "--").replace(ELSEWHERE, r"$^\dagger$"))
     return "\n".join(blocks)
 
 

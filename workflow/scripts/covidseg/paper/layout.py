@@ -12,6 +12,7 @@ from covidseg.config.entries import ArtefactEntry
 from covidseg.paper.tables import NOT_RUN, NOT_TIMED, SERIES, TIME
 from covidseg.regions import TITLES
 
+ELSEWHERE = "†"  # after a number that the paper prints in another table
 DIGITS = {"fraction": 3, "percent": 1}  # number of decimals if the paper prints no number of a metric
 FEWEST = {"fraction": 2, "percent": 1}  # smallest number of decimals
 HEADINGS = {
@@ -37,12 +38,13 @@ class Markup:
         marks: "best", "second" or "" -> template of our number, if the number is the best of its column, the
             second best, or neither.
         cell: template of a cell, which joins our number and the published number.
-        legend: explanation of the marks, printed above the tables.
+        legends: explanation of the marks, printed above the tables: for marks among all rows ("all"), and
+            for marks within each method ("method").
     """
 
     marks: dict[str, str]
     cell: str
-    legend: str
+    legends: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,19 @@ class Printer:
     decimals: dict[str, int | None]
 
     @classmethod
-    def of(cls, cells: pd.DataFrame, intervals: pd.DataFrame, markup: Markup) -> "Printer":
-        """Write every number with the decimals that the paper prints for the metric, and mark the best two.
+    def of(
+        cls, cells: pd.DataFrame, intervals: pd.DataFrame, markup: Markup, *, best: str = "all"
+    ) -> "Printer":
+        """Write every number with the decimals that the paper prints for the metric, and mark the best.
 
         Args:
             cells: table as returned by `table_cells`.
             intervals: table as returned by `interval_rows`.
             markup: templates of the format.
+            best: "all" marks the best two means among all rows, "method" the best mean of each method.
         """
         decimals = {str(metric): _decimals(part) for metric, part in cells.groupby("metric")}
-        marks = _marks(cells, decimals)
+        marks = _marks(cells, decimals, best)
         lines = list(_rows(cells))
         ours = [
             line.status
@@ -82,7 +87,9 @@ class Printer:
         ]
         ours = [markup.marks[mark].format(text) for mark, text in zip(marks, ours, strict=True)]
         published = [
-            _number(line.published_mean, line.published_std, decimals[line.metric]) for line in lines
+            _number(line.published_mean, line.published_std, decimals[line.metric])
+            + (ELSEWHERE if line.published_in else "")
+            for line in lines
         ]
         return cls(cells.assign(ours=ours, published=published), intervals, markup, decimals)
 
@@ -139,7 +146,7 @@ class Printer:
         )
 
     def _beyond_the_paper(self, average: pd.Series) -> dict[str, str | int]:
-        """Return the columns that no paper prints: difference, confidence interval and number of cases.
+        """Return the columns that no paper prints: difference, confidence interval and number of patients.
 
         Args:
             average: row of `cells` for the average over all folds.
@@ -148,11 +155,11 @@ class Printer:
             return dict.fromkeys(("Difference", "CI", "n"), NOT_RUN)
         keys, decimals = [*SERIES, "metric"], self.decimals[average.metric]
         found = self.intervals[(self.intervals[keys] == average[keys]).all(axis=1)]
-        limits = [f"{limit:.{decimals}f}" for limit in found[["low", "high"]].to_numpy().ravel()]
+        limits = found[["low", "high"]].dropna().to_numpy().ravel()
         difference = average.difference
         return {
             "Difference": "–" if np.isnan(difference) else f"{difference:+.{decimals}f}",
-            "CI": " to ".join(limits) or "–",
+            "CI": " to ".join(f"{limit:.{decimals}f}" for limit in limits) or "–",
             "n": int(average.n),
         }
 
@@ -185,14 +192,16 @@ def _decimals(part: pd.DataFrame) -> int | None:
     return max(FEWEST[unit], *printed) if printed else DIGITS[unit]
 
 
-def _marks(cells: pd.DataFrame, decimals: dict[str, int | None]) -> list[str]:
+def _marks(cells: pd.DataFrame, decimals: dict[str, int | None], best: str) -> list[str]:
     """Return "best", "second" or "" per cell, in a comparison of our means within each column.
 
-    Means that are equal as printed have the same mark. A column with a single mean has no marks.
+    Means that are equal as printed have the same mark. A single mean has no mark. Within the methods only
+    the best is marked, as in wang2020 and wang2021.
 
     Args:
         cells: table as returned by `table_cells`.
         decimals: metric -> number of decimals, or None for three significant digits.
+        best: "all" or "method": which rows are compared.
     """
     texts = [
         _number(mean, np.nan, decimals[metric])
@@ -200,8 +209,9 @@ def _marks(cells: pd.DataFrame, decimals: dict[str, int | None]) -> list[str]:
     ]
     values = pd.to_numeric(pd.Series(texts, cells.index), errors="coerce")
     values = values.where(cells.metric == TIME, -values)  # rank 1: the fewest seconds or the highest score
-    column = values.groupby([cells[key] for key in ("fold", "region", "split", "metric")])
-    marks = column.rank(method="dense").map({1: "best", 2: "second"})
+    keys = ["fold", "region", "split", "metric", *(["row"] if best == "method" else [])]
+    column = values.groupby([cells[key] for key in keys])
+    marks = column.rank(method="dense").map({1: "best"} if best == "method" else {1: "best", 2: "second"})
     return marks.where(column.transform("count") > 1).fillna("").tolist()
 
 

@@ -3,18 +3,28 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from math import isnan
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from covidseg.config.claims import FROZEN, RELATIONS, CellParameters, ClaimParameters, ComparisonParameters
 from covidseg.config.series import Series
-from covidseg.evaluation.statistics import Interval, paired_interval, patient_interval, patient_means
+from covidseg.evaluation.comparisons import compare_samples
+from covidseg.evaluation.pixels import WHOLE
+from covidseg.evaluation.statistics import (
+    Interval,
+    Sample,
+    mean_sample,
+    paired_interval,
+    patient_means,
+    sample_interval,
+)
 from covidseg.evaluation.verdicts import range_interval, too_few
-from covidseg.paper.tables import TIME, WHOLE, read_published, select
+from covidseg.paper.tables import TIME, read_published, select
+from covidseg.paper.uncertainty import Bootstrap
 
 NAN = float("nan")
 NOTHING = Interval(NAN, NAN, NAN, 0)
@@ -26,32 +36,41 @@ OF_TRAININGS = {
     "general_difference": "difference between the general encoder's relations of both kinds of cases",
     "target_difference": "difference between the two encoders' relations",
 }
-WITHOUT_PATIENTS = (*OF_TRAININGS, *WHOLE)
 Side = list[CellParameters]
 Measured = tuple[Interval, str]  # a number, and why there is no number or no interval
 # (table, row, source, fold, region, split, metric) -> the published number, as a fraction
 Published = dict[tuple[str, ...], float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """What the numbers are computed from.
 
     Attributes:
         scores: experiment -> its rows of scores.csv.
-        files: log.csv and model.json of models, some of which the claims need.
-        statistics: number of resamples, confidence and seed of the bootstrap.
+        files: log.csv and model.json of models, as far as the claims need them.
+        bootstrap: how the patients are resampled.
     """
 
     scores: dict[str, pd.DataFrame]
     files: list[Path]
-    statistics: dict[str, Any]
+    bootstrap: Bootstrap
 
     def of(self, cell: CellParameters) -> pd.DataFrame:
-        """Return the rows of scores.csv whose mean is the cell."""
-        series = Series(*cell["series"])
-        found = select(self.scores[series.experiment], series, cell["metric"])
-        return found if cell["fold"] == "avg" else found[found.fold == cell["fold"]]
+        """Return the rows of scores.csv whose mean is the cell, without undefined values."""
+        return self._of(Series(*cell["series"]), cell["metric"], cell["fold"])
+
+    @cache  # noqa: B019  (a cell is part of many comparisons)
+    def _of(self, series: Series, metric: str, fold: str) -> pd.DataFrame:
+        found = select(self.scores[series.experiment], series, metric).dropna(subset="value")
+        return found if fold == "avg" else found[found.fold == fold]
+
+    def sample(self, cell: CellParameters) -> Sample:
+        """Return the cell as a statistic that can be resampled."""
+        series, metric = Series(*cell["series"]), cell["metric"]
+        if metric in WHOLE:
+            return self.bootstrap.sample(self.scores[series.experiment], series, metric)
+        return mean_sample(self.of(cell))
 
     def paths(self, cell: CellParameters, name: str) -> list[Path]:
         """Return the files of this name of the cell's experiment, one per fold."""
@@ -65,27 +84,29 @@ def measure(comparison: ComparisonParameters, evidence: Evidence) -> Measured:
 
 
 def _by_patient(a: Side, b: Side, evidence: Evidence) -> Measured:
-    found = [[evidence.of(cell) for cell in side] for side in (a, b)]
-    if any(rows.value.notna().sum() == 0 for side in found for rows in side):
+    if any(evidence.of(cell).empty for cell in a + b):
         return NOTHING, "no scores"
-    means = [[patient_means(rows) for rows in side] for side in found]
-    splits = [HELD_OUT.get(split, split) for split in (Series(*cell["series"]).split for cell in a + b)]
-    paired = len(set(splits)) == 1
-    if (len(a), len(b)) == (1, 0):
-        interval = patient_interval(found[0][0], **evidence.statistics)
-    elif (len(a), len(b), paired) == (1, 1, True):
-        interval = paired_interval(means[0][0], means[1][0], **evidence.statistics)
-    else:
-        interval = range_interval(*means, paired=paired, **evidence.statistics)
+    interval = _interval(a, b, evidence)
     if too_few(interval):
         return interval._replace(low=NAN, high=NAN), f"too few patients: {interval.n}"
     return interval, ""
 
 
-def _whole(a: Side, b: Side, evidence: Evidence) -> Measured:
-    values = [evidence.of(cell).value.mean() for cell in a + b]
-    number = values[0] - values[1] if b else values[0]
-    return Interval(float(number), NAN, NAN, 0), "one number for all slices, without interval"
+def _interval(a: Side, b: Side, evidence: Evidence) -> Interval:
+    """Return the number with the interval that the tables print, where they print the number."""
+    settings = evidence.bootstrap.settings
+    splits = [HELD_OUT.get(split, split) for split in (Series(*cell["series"]).split for cell in a + b)]
+    paired = len(set(splits)) == 1
+    single = (len(a), len(b)) == (1, 1) and paired
+    if single and a[0]["metric"] not in WHOLE:
+        return paired_interval(*(patient_means(evidence.of(cell)) for cell in a + b), **settings)
+    first, second = ([evidence.sample(cell) for cell in side] for side in (a, b))
+    if single:
+        found = compare_samples(first[0], second[0], **settings)
+        return Interval(found.difference, found.low, found.high, found.n)
+    if (len(a), len(b)) == (1, 0):
+        return sample_interval(first[0], **settings)
+    return range_interval(first, second, paired=paired, **settings)
 
 
 def _by_fold(changes: pd.Series, whole: float) -> Interval:
@@ -121,7 +142,6 @@ MEASURES: dict[str, Measure] = {
     TIME: _seconds,
     FROZEN: _frozen,
     **dict.fromkeys(RELATIONS, _change_in_training),
-    **dict.fromkeys(WHOLE, _whole),
 }
 
 

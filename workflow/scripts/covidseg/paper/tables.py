@@ -1,7 +1,6 @@
-"""The numbers of the papers' tables: means, intervals and tests from scores.csv, and published numbers."""
+"""The numbers of the papers' tables: means from scores.csv, and the published numbers beside them."""
 
 from collections.abc import Iterator
-from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,8 @@ import pandas as pd
 
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
-from covidseg.evaluation.statistics import paired_tests, patient_interval, patient_means, summarise
+from covidseg.evaluation.pixels import WHOLE
+from covidseg.evaluation.statistics import summarise
 
 SERIES = ["row", "source", "region", "split"]
 KEYS = ["row", "source", "fold", "region", "split", "metric", "unit"]
@@ -21,29 +21,30 @@ COLUMNS = [
     "published_std",
     "difference",
     "n",
+    "published_in",
     "status",
     "left_out",
 ]
 TIME = "time"  # seconds per training epoch, one row per fold; the column "case" names the device
-WHOLE = (
-    "AUPRC",
-    "DSC_lower_bound",
-)  # metrics over all slices, so that intervals and tests are impossible
 NOT_RUN = "not run"
 NOT_TIMED = "not timed"
 SYNONYMS = {"Recall": "Sensitivity"}  # ma2021 Table X prints the same quantity under both names
 
 
-def read_published(path: Path, paper: str, tables: str | list[str]) -> pd.DataFrame:
+def read_published(
+    path: Path, paper: str, tables: str | list[str], elsewhere: str | None = None
+) -> pd.DataFrame:
     """Read the published numbers that one of our tables is compared with.
 
     Args:
         path: config/published.csv.
         paper: key of the paper.
         tables: name of the published table, or names of several tables that we print as one.
+        elsewhere: name of another published table, whose numbers stand in for numbers that `tables` lack.
 
     Returns:
-        One row per published number, indexed by KEYS.
+        One row per published number, indexed by KEYS. Its column `published_in` is `elsewhere` for a number
+        that stands in, and otherwise empty.
     """
     published = pd.read_csv(
         path, keep_default_na=False, na_values={"mean": [""], "std": [""]}, dtype={"fold": str}
@@ -51,7 +52,10 @@ def read_published(path: Path, paper: str, tables: str | list[str]) -> pd.DataFr
     # In yang2021 some names of rows repeat the range of thresholds, which the metric already stands for.
     published["row"] = published["row"].str.replace(r" \(every threshold in .*\)", "", regex=True)
     tables = [tables] if isinstance(tables, str) else tables
-    return published[(published.paper == paper) & published.table.isin(tables)].set_index(KEYS)
+    published = published[published.paper == paper].set_index(KEYS)
+    own, other = published[published.table.isin(tables)], published[published.table == elsewhere]
+    other = other[~other.index.isin(own.index)]
+    return pd.concat([own.assign(published_in=""), other.assign(published_in=other["table"])])
 
 
 def select(scores: pd.DataFrame, series: Series, metric: str) -> pd.DataFrame:
@@ -71,6 +75,7 @@ def table_cells(
     The columns `ours_mean` and `ours_std` come from `scores` alone; they are NaN if a cell has no scores.
     `status` is "run", "not run", or "not timed" if the configuration does not time trainings. `left_out`
     names the entries of the configuration's `without` because of which the row is not run (public.yaml).
+    `n` is the number of patients with a defined value; of times it is the number of folds.
 
     Args:
         series: the rows of the table, per panel.
@@ -84,12 +89,12 @@ def table_cells(
             unit = "seconds" if metric == TIME else artefact["unit"]
             found = select(scores, one, metric) if one.runs else scores.iloc[:0]
             status = _status(one, metric, found)
-            for fold, values in _by_fold(one, found, artefact):
+            for fold, part in _by_fold(one, found, artefact):
                 key = (one.row, one.source, fold, one.region, one.split, metric, unit)
-                percent = 100 if unit == "percent" else 1
-                cells.append(
-                    (*key, *_beside_published(percent * values, key, published), status, one.left_out)
-                )
+                values = part["value"] * (100 if unit == "percent" else 1)
+                counted = select(scores, one, "DSC") if metric in WHOLE and one.runs else part
+                numbers = _beside_published(values, _count(counted, metric), key, published)
+                cells.append((*key, *numbers, status, one.left_out))
     return pd.DataFrame(cells, columns=COLUMNS)
 
 
@@ -99,24 +104,32 @@ def _status(one: Series, metric: str, found: pd.DataFrame) -> str:
     return "run" if one.runs else NOT_RUN
 
 
+def _count(scores: pd.DataFrame, metric: str) -> int:
+    """Return the number of patients with a defined value; of times, the number of folds."""
+    return int(scores.dropna(subset="value")["fold" if metric == TIME else "patient"].nunique())
+
+
 def _beside_published(
-    values: pd.Series, key: tuple[str, ...], published: pd.DataFrame
-) -> tuple[float, float, float, float, float, int]:
-    mean, std, count = summarise(values)
-    known = published.loc[[key]].iloc[0] if key in published.index else {"mean": np.nan, "std": np.nan}
-    return mean, std, known["mean"], known["std"], mean - known["mean"], count
+    values: pd.Series, count: int, key: tuple[str, ...], published: pd.DataFrame
+) -> tuple[float, float, float, float, float, int, str]:
+    mean, std = summarise(values)
+    unknown = pd.Series({"mean": np.nan, "std": np.nan, "published_in": ""})
+    known = published.loc[[key]].iloc[0] if key in published.index else unknown
+    return mean, std, known["mean"], known["std"], mean - known["mean"], count, known["published_in"]
 
 
-def _by_fold(one: Series, scores: pd.DataFrame, artefact: ArtefactEntry) -> Iterator[tuple[str, pd.Series]]:
-    """Yield (fold, values) for every fold, and then ("avg", values of all folds).
+def _by_fold(
+    one: Series, scores: pd.DataFrame, artefact: ArtefactEntry
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield (fold, scores) for every fold, and then ("avg", scores of all folds).
 
-    A series without scores yields empty values, for as many folds as the experiment has models. Only "avg"
+    A series without scores yields empty scores, for as many folds as the experiment has models. Only "avg"
     is yielded if the entry has `folds: average`.
     """
     if artefact.get("folds", "each") == "each":
         for fold in sorted(scores["fold"].unique()) or map(str, range(one.folds)):
-            yield fold, scores["value"][scores["fold"] == fold]
-    yield "avg", scores["value"]
+            yield fold, scores[scores["fold"] == fold]
+    yield "avg", scores
 
 
 def devices_of(series: list[Series], scores: pd.DataFrame) -> list[str]:
@@ -124,59 +137,3 @@ def devices_of(series: list[Series], scores: pd.DataFrame) -> list[str]:
     experiments = [one.experiment for one in series if one.runs]
     timed = scores[(scores.metric == TIME) & scores.experiment.isin(experiments)]
     return sorted(timed["case"].unique())
-
-
-def interval_rows(
-    series: list[Series],
-    artefact: ArtefactEntry,
-    scores: pd.DataFrame,
-    *,
-    resamples: int,
-    confidence: float,
-    seed: int,
-) -> pd.DataFrame:
-    """Return one row per series and metric: the mean over the cases of all folds, and its bootstrap interval.
-
-    Args:
-        series: the rows of the table, per panel.
-        artefact: entry of artefacts.yaml.
-        scores: table scores.csv.
-        resamples: number of bootstrap samples.
-        confidence: level of the intervals, 0 to 1.
-        seed: seed of the random generator.
-
-    Returns:
-        Mean, interval from `low` to `high`, number `n` of defined values and number of `undefined` values.
-        Undefined values do not enter the mean.
-    """
-    found = []
-    for one in (one for one in series if one.runs):
-        for metric in _scored(artefact):
-            selected = select(scores, one, metric)
-            values = selected["value"] * (100 if artefact["unit"] == "percent" else 1)
-            interval = patient_interval(
-                selected.assign(value=values), resamples=resamples, confidence=confidence, seed=seed
-            )
-            found.append((*astuple(one)[:4], metric, *interval, int(values.isna().sum())))
-    return pd.DataFrame(found, columns=[*SERIES, "metric", "mean", "low", "high", "n", "undefined"])
-
-
-def comparison_rows(series: list[Series], artefact: ArtefactEntry, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per paired test, for every two series of a panel and every metric.
-
-    Holm's correction covers the tests of one panel and metric (see `paired_tests`).
-    """
-    found = []
-    for region, split in dict.fromkeys((one.region, one.split) for one in series):
-        compared = [one for one in series if one.runs and (one.region, one.split) == (region, split)]
-        for metric in _scored(artefact):
-            samples = {one.experiment: patient_means(select(scores, one, metric)) for one in compared}
-            panel = {"region": region, "split": split, "metric": metric}
-            found += [panel | test for test in paired_tests(samples)]
-    columns = ["region", "split", "metric", "a", "b", "n", "median_difference", "p", "p_holm"]
-    return pd.DataFrame(found, columns=columns)
-
-
-def _scored(artefact: ArtefactEntry) -> list[str]:
-    """Return the metrics of the entry that have one value per case."""
-    return [metric for metric in artefact["metrics"] if metric not in (TIME, *WHOLE)]

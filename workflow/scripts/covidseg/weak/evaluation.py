@@ -7,9 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from covidseg.archives.dataset import Dataset
-from covidseg.cases.splits import patient_of
-
 LEVELS = 1000  # heat 0 to 1 is stored as an integer from 0 to LEVELS; every integer is a threshold
 
 
@@ -52,27 +49,11 @@ def threshold_curve(counts: Counts) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "threshold": np.arange(LEVELS + 1) / LEVELS,
-            "precision": np.where(marked > 0, found / np.maximum(marked, 1), 1.0),
+            "precision": precision(found, marked),
             "recall": found / lesion,
             "dice": np.nanmean(slice_dice(counts), axis=0),
         }
     )
-
-
-def patient_of_slice(dataset: Dataset, name: str) -> str:
-    """Return the patient of a slice, or what is known instead.
-
-    A slice of a volume is named <case>_<number> and has the patient of its case. The names of published
-    pictures do not tell the patient: a picture in a folder is named <scan>/<number> and has its scan, as in
-    CC-CCII; any other picture stands for itself.
-
-    Args:
-        dataset: entry of config/datasets.yaml, of which only `patient` is read; pictures have none.
-        name: name of the slice.
-    """
-    if "patient" in dataset:
-        return patient_of(dataset, name.rpartition("_")[0])
-    return name.rpartition("/")[0] or name
 
 
 def read_curve(path: Path, split: str) -> pd.DataFrame:
@@ -87,14 +68,30 @@ def slice_dice(counts: Counts) -> np.ndarray:
     return np.where(total > 0, 2 * counts.found / np.maximum(total, 1), np.nan)
 
 
-def area_under_curve(curve: pd.DataFrame) -> float:
-    """Return the AUPRC, the area under the precision-recall curve, by the trapezoidal rule.
+def precision(found: np.ndarray, marked: np.ndarray) -> np.ndarray:
+    """Return found / marked, the precision of pixels; 1 where nothing is marked."""
+    return np.where(marked > 0, found / np.maximum(marked, 1), 1.0)
 
-    A point with recall 0 and precision 1 is added as the start of the curve.
+
+def area_under_curve(curve: pd.DataFrame) -> float:
+    """Return the AUPRC of a table of `threshold_curve`."""
+    return float(area(curve["precision"].to_numpy(), curve["recall"].to_numpy()))
+
+
+def area(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
+    """Return the area under precision-recall curves, by the trapezoidal rule.
+
+    A point with recall 0 and precision 1 is added as the start of a curve.
+
+    Args:
+        precision, recall: (..., thresholds), from the lowest to the highest threshold.
     """
-    recall = np.append(curve["recall"].to_numpy(), 0.0)[::-1]
-    precision = np.append(curve["precision"].to_numpy(), 1.0)[::-1]
-    return float(np.trapezoid(precision, recall))
+    start = np.ones((*precision.shape[:-1], 1))
+    return np.trapezoid(
+        np.concatenate([start, precision[..., ::-1]], axis=-1),
+        np.concatenate([0 * start, recall[..., ::-1]], axis=-1),
+        axis=-1,
+    )
 
 
 def lower_bound(curve: pd.DataFrame, limits: tuple[float, float]) -> float:

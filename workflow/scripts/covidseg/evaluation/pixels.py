@@ -1,0 +1,100 @@
+"""The metrics over all pixels of all slices, computed again for any draw of the patients."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from covidseg.archives.dataset import Dataset
+from covidseg.cases.splits import patient_of
+from covidseg.evaluation.statistics import Sample
+from covidseg.files import atomic_path
+from covidseg.weak.evaluation import LEVELS, Counts, area, precision, slice_dice
+
+WHOLE = ("AUPRC", "DSC_lower_bound")  # metrics that have one value for all slices and none for a slice
+
+
+def patient_of_slice(dataset: Dataset, name: str) -> str:
+    """Return the patient of a slice, or what is known instead.
+
+    A slice of a volume is named <case>_<number> and has the patient of its case. The names of published
+    pictures do not tell the patient: a picture in a folder is named <scan>/<number> and has its scan, as in
+    CC-CCII; any other picture stands for itself.
+
+    Args:
+        dataset: entry of config/datasets.yaml, of which only `patient` is read; pictures have none.
+        name: name of the slice.
+    """
+    if "patient" in dataset:
+        return patient_of(dataset, name.rpartition("_")[0])
+    return name.rpartition("/")[0] or name
+
+
+def write_counts(path: Path, counts: Mapping[str, tuple[Counts, Sequence[str]]]) -> None:
+    """Write the numbers of pixels per slice as a compressed .npz file.
+
+    Args:
+        path: results/curves/<localiser>.npz.
+        counts: split -> numbers of pixels, and the patient of each slice.
+    """
+    arrays = {
+        f"{split}/{name}": array
+        for split, (found, patients) in counts.items()
+        for name, array in (vars(found) | {"patient": np.array(patients, str)}).items()
+    }
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
+
+
+def read_counts(path: Path, split: str) -> tuple[Counts, np.ndarray]:
+    """Return the numbers of pixels per slice of one split, and the patient of each slice."""
+    with np.load(path) as arrays:
+        counts = Counts(*(arrays[f"{split}/{name}"] for name in ("found", "marked", "lesion")))
+        return counts, arrays[f"{split}/patient"]
+
+
+@lru_cache(maxsize=64)
+def read_sample(path: Path, split: str, metric: str, limits: tuple[float, float]) -> Sample:
+    """Return a metric of WHOLE as a statistic that can be resampled by patient.
+
+    Args:
+        path: file of `write_counts`.
+        split: name of the split.
+        metric: one of WHOLE.
+        limits: lowest and highest threshold for the lower bound of the Dice.
+    """
+    return pixel_sample(*read_counts(path, split), metric, limits)
+
+
+def pixel_sample(counts: Counts, patients: np.ndarray, metric: str, limits: tuple[float, float]) -> Sample:
+    """Return the AUPRC or the lower bound of the Dice as a statistic that can be resampled by patient.
+
+    Args:
+        counts: numbers of pixels per slice.
+        patients: (n,), the patient of each slice.
+        metric: one of WHOLE.
+        limits: lowest and highest threshold for the lower bound.
+    """
+    if metric == "AUPRC":
+        names, parts = _sum_by(patients, counts.found, counts.marked, counts.lesion[:, None])
+        return Sample(names, parts, _area)
+    levels = np.arange(LEVELS + 1) / LEVELS
+    dice = slice_dice(counts)[:, (limits[0] <= levels) & (levels <= limits[1])]
+    return Sample(*_sum_by(patients, np.nan_to_num(dice), ~np.isnan(dice)), _lowest_mean)
+
+
+def _sum_by(patients: np.ndarray, *arrays: np.ndarray) -> tuple[pd.Index, tuple[np.ndarray, ...]]:
+    """Return the names of the patients, and the sums of each array (slices, ...) over a patient's slices."""
+    names, places = np.unique(patients, return_inverse=True)
+    member = (np.arange(len(names))[:, None] == places).astype(float)
+    return pd.Index(names), tuple(member @ array for array in arrays)
+
+
+def _area(found: np.ndarray, marked: np.ndarray, lesion: np.ndarray) -> np.ndarray:
+    return area(precision(found, marked), found / lesion)
+
+
+def _lowest_mean(total: np.ndarray, count: np.ndarray) -> np.ndarray:
+    return np.min(total / count, axis=-1)
