@@ -28,11 +28,11 @@ WEAK_MODELS = (
 )  # fmt: skip
 LOCALISERS = (*WEAK_MODELS, "cam", "grad-cam")
 ARTEFACTS = {
-    "wang2021": ("table1", "table2", "table3", "figure2", "figure3", "violin"),
-    "wang2020": ("table1", "table2", "table3", "figure2", "figure3", "violin"),
-    "zhang2021": ("table2", "table3", "figure3", "figure4", "figure5", "violin"),
-    "ma2021": ("datasets", *(f"table{number}" for number in range(4, 11)), "figure1", "figure3", "figure4", "figure5"),
-    "yang2021": ("numbers", "figure2", "figure3", "figure4"),
+    "wang2021": ("claims", "table1", "table2", "table3", "figure2", "figure3", "violin"),
+    "wang2020": ("claims", "table1", "table2", "table3", "figure2", "figure3", "violin"),
+    "zhang2021": ("claims", "table2", "table3", "figure3", "figure4", "figure5", "violin"),
+    "ma2021": ("claims", "datasets", *(f"table{number}" for number in range(4, 11)), "figure1", "figure3", "figure4", "figure5"),
+    "yang2021": ("claims", "numbers", "figure2", "figure3", "figure4"),
 }  # fmt: skip
 # What a row of a table or a column of a figure can stand for.
 SHOWN = {

@@ -26,7 +26,7 @@ def scores():
 def test_every_artefact_is_there(scores):
     for paper, artefacts in yaml.safe_load((ROOT / "config" / "artefacts.yaml").read_text()).items():
         for name, artefact in artefacts.items():
-            suffix = ".png" if artefact["kind"] not in ("table", "datasets") else ".md"
+            suffix = ".png" if artefact["kind"] not in ("table", "datasets", "claims") else ".md"
             assert (RESULTS / "paper" / paper / f"{name}{suffix}").stat().st_size > 500
 
 

@@ -169,7 +169,7 @@ def test_a_source_that_is_gone_altogether_takes_what_starts_from_it():
     without = load(without=["msd", "nsclc"])
     assert "pretrain-multi2" not in without.experiments
     assert without.experiments["pretrain-multi"].train == ("structseg",)
-    assert list(shown_artefacts(without)["zhang2021"]) == ["table2", "table3", "figure3", "violin"]
+    assert list(shown_artefacts(without)["zhang2021"]) == ["claims", "table2", "table3", "figure3", "violin"]
     assert list(shown_artefacts(without)["zhang2021"]["figure3"]["columns"]) == [
         "nnUNet baseline", "Pre-train on Multi-lesion", "Multi-encoder",
     ]  # fmt: skip
@@ -196,7 +196,7 @@ def test_lungs_of_a_model_that_is_left_out_are_refused():
 
 def test_misspellings_of_what_is_left_out_are_still_refused(config, tmp_path):
     """The sheets are checked whole: a wrong row is wrong whether it is run or not."""
-    for part in ("schemas", "splits.json", "datasets.yaml", "artefacts.yaml"):
+    for part in ("schemas", "splits.json", "datasets.yaml", "artefacts.yaml", "claims.yaml"):
         (tmp_path / part).symlink_to(CONFIG / part)
     sheet = yaml.safe_load((CONFIG / "experiments.yaml").read_text())
     sheet["experiments"]["task2-structseg"]["evaluate"] = {"covid19": "test"}

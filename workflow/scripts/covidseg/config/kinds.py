@@ -199,15 +199,6 @@ KINDS = {
         optional=("folds", "best", "elsewhere", "patch"),
         keeps_rows=True,
     ),
-    "claims": Kind(
-        "claims_table",
-        rule="claims",
-        keys={"claims": {"type": "string"}},
-        inputs=_claims_inputs,
-        parameters=_claims_parameters,
-        suffixes=PAGES,
-        keeps_rows=True,
-    ),
     "violin": Kind(
         "violin",
         rule="violin",
@@ -286,6 +277,15 @@ KINDS = {
         keys={"localisers": _ref("localisers"), "split": _ref("split")},
         inputs=_curves,
         parameters=lambda config, artefact: {"limits": config.sections["weak"]["threshold_range"]},
+    ),
+    "claims": Kind(
+        "claims_table",
+        rule="claims",
+        keys={"claims": {"type": "string"}},
+        inputs=_claims_inputs,
+        parameters=_claims_parameters,
+        suffixes=PAGES,
+        keeps_rows=True,
     ),
 }
 
