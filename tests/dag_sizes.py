@@ -30,6 +30,7 @@ NSCLC_PATIENTS, MOSMED_STUDIES = 402, 50
 ARTEFACTS = {
     "table": 2 * 3 + 2 + 7 + 1,  # wang2021 and wang2020, zhang2021, ma2021, the numbers of yang2021
     "violin": 4,  # all papers but yang2021
+    "ranking": 5,  # all papers
     "visual": 2 * 2 + 1 + 2,  # two of both wang, Figure 3 of zhang2021, Figures 3 and 5 of ma2021
     "relations": 2,  # Figures 4 and 5 of zhang2021
     "examples": 1,  # Figure 1 of ma2021

@@ -27,12 +27,15 @@ WEAK_MODELS = (
     "classifier", "biomarker-localisation",
 )  # fmt: skip
 LOCALISERS = (*WEAK_MODELS, "cam", "grad-cam")
-ARTEFACTS = {
-    "wang2021": ("claims", "table1", "table2", "table3", "figure2", "figure3", "violin"),
-    "wang2020": ("claims", "table1", "table2", "table3", "figure2", "figure3", "violin"),
-    "zhang2021": ("claims", "table2", "table3", "figure3", "figure4", "figure5", "violin"),
-    "ma2021": ("claims", "datasets", *(f"table{number}" for number in range(4, 11)), "figure1", "figure3", "figure4", "figure5"),
-    "yang2021": ("claims", "numbers", "figure2", "figure3", "figure4"),
+ARTEFACTS = {  # and "claims" of every paper
+    "wang2021": ("table1", "table2", "table3", "figure2", "figure3", "violin", "ranking"),
+    "wang2020": ("table1", "table2", "table3", "figure2", "figure3", "violin", "ranking"),
+    "zhang2021": ("table2", "table3", "figure3", "figure4", "figure5", "violin", "ranking"),
+    "ma2021": (
+        *("datasets", *(f"table{number}" for number in range(4, 11))),
+        *("figure1", "figure3", "figure4", "figure5", "ranking"),
+    ),
+    "yang2021": ("numbers", "figure2", "figure3", "figure4", "ranking"),
 }  # fmt: skip
 # What a row of a table or a column of a figure can stand for.
 SHOWN = {
@@ -72,7 +75,7 @@ def of_experiments(sheet: dict) -> None:
 
 def of_artefacts(sheet: dict) -> None:
     for paper, names in ARTEFACTS.items():
-        sheet[paper] = keep(sheet[paper], names)
+        sheet[paper] = keep(sheet[paper], ("claims", *names))
         for artefact in sheet[paper].values():
             for key in {"rows", "columns", "datasets", "localisers"} & artefact.keys():
                 artefact[key] = keep_shown(artefact[key])

@@ -40,7 +40,7 @@ def test_inputs_and_parameters_of_every_artefact_are_paths_and_plain_values(conf
 @pytest.mark.parametrize(
     ("artefact", "message"),
     [
-        ({"kind": "pie"}, r"kind: 'pie'; allowed: table, violin, visual"),
+        ({"kind": "pie"}, r"kind: 'pie'; allowed: table, violin, ranking, visual"),
         ({"kind": "thresholds", "title": "T", "split": "test"}, r"'localisers' is a required property"),
         (
             {"kind": "thresholds", "title": "T", "split": "test", "localisers": {"a": "b"}, "cases": 3},

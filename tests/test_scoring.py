@@ -20,7 +20,8 @@ from covidseg.files import write_csv
 from covidseg.paper.figures import save_figure
 from covidseg.paper.formats import MARKDOWN, score_page, write_pages
 from covidseg.paper.layout import Printer
-from covidseg.paper.tables import comparison_rows, interval_rows, read_published, table_cells
+from covidseg.paper.tables import read_published, table_cells
+from covidseg.paper.uncertainty import Bootstrap, comparison_rows, interval_rows
 from covidseg.paper.violin import draw_violins
 from covidseg.training.description import Description
 from covidseg.volumes import write_volume
@@ -38,7 +39,7 @@ ROWS = [
     Series("Train from scratch", "none", "infection", "test", "scratch"),
     Series("Body Fine-tuning", "MSD", "infection", "test", "body-finetune-msd"),
 ]
-EVALUATION = {"resamples": 500, "confidence": 0.95}
+BOOTSTRAP = Bootstrap(resamples=500, confidence=0.95, seed=1, pixels={}, limits=(0.1, 0.4))
 
 
 def write_case(folder, name, marked, **geometry):
@@ -168,7 +169,7 @@ def test_cells_pool_folds_and_stand_beside_the_published(scores):
     assert list(cells.columns) == [
         "row", "source", "fold", "region", "split", "metric", "unit",
         "ours_mean", "ours_std", "published_mean", "published_std", "difference", "n",
-        "status", "left_out",
+        "published_in", "status", "left_out",
     ]  # fmt: skip
     assert (set(cells.status), set(cells.left_out)) == ({"run"}, {""})
     assert len(cells) == 2 * 2 * 3
@@ -177,7 +178,7 @@ def test_cells_pool_folds_and_stand_beside_the_published(scores):
     assert first.ours_mean["0"] == pytest.approx(selected[selected.fold == "0"].value.mean())
     assert first.ours_mean["avg"] == pytest.approx(selected.value.mean())
     assert first.ours_std["avg"] == pytest.approx(selected.value.std(ddof=1))
-    assert first.n["avg"] == 6
+    assert first.n["avg"] == 3, "patients"
     assert (first.published_mean["0"], first.published_std["0"]) == (0.681, 0.205)
     assert (first.published_mean["avg"], first.published_std["avg"]) == (0.673, 0.223)
     assert first.difference["0"] == pytest.approx(first.ours_mean["0"] - 0.681)
@@ -275,7 +276,7 @@ def test_the_published_numbers_are_the_reference_s():
 
 def test_printed_table_is_laid_out_as_the_paper_s(scores):
     cells = table_cells(ROWS, ARTEFACT, scores, read_published(PUBLISHED, "wang2021", "1"))
-    intervals = interval_rows(ROWS, ARTEFACT, scores, **EVALUATION, seed=1)
+    intervals = interval_rows(ROWS, ARTEFACT, scores, BOOTSTRAP)
     table = Printer.of(cells, intervals, MARKDOWN).by_fold("DSC")
     assert table.columns.tolist() == [
         "Method",
@@ -288,14 +289,14 @@ def test_printed_table_is_laid_out_as_the_paper_s(scores):
         "n",
     ]
     assert re.fullmatch(r"\*0\.\d{3} ± 0\.\d{3}\* \[0\.681 ± 0\.205\]", table["Fold 0"][0])
-    assert table["n"].tolist() == [6, 5]
+    assert table["n"].tolist() == [3, 3], "patients"
     assert intervals["undefined"].tolist() == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("name", ["phantom", "paper"])
 def test_files_name_the_configuration(scores, tmp_path, name):
     cells = table_cells(ROWS, ARTEFACT, scores, read_published(PUBLISHED, "wang2021", "1"))
-    intervals = interval_rows(ROWS, ARTEFACT, scores, **EVALUATION, seed=1)
+    intervals = interval_rows(ROWS, ARTEFACT, scores, BOOTSTRAP)
     page = partial(
         score_page,
         ARTEFACT,
@@ -326,7 +327,7 @@ def test_files_name_the_configuration(scores, tmp_path, name):
 
 
 def test_paired_tests_count_patients_and_not_folds(scores):
-    rows = comparison_rows(ROWS, ARTEFACT, scores)
+    rows = comparison_rows(ROWS, ARTEFACT, scores, BOOTSTRAP)
     assert rows["n"].tolist() == [3, 3]
     assert (rows["median_difference"] < 0).all()
 

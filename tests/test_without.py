@@ -18,7 +18,8 @@ from covidseg.files import write_csv
 from covidseg.paper.datasets_table import as_csv, as_text
 from covidseg.paper.formats import MARKDOWN, score_page, write_pages
 from covidseg.paper.layout import Printer
-from covidseg.paper.tables import comparison_rows, devices_of, interval_rows, read_published, table_cells
+from covidseg.paper.tables import devices_of, read_published, table_cells
+from covidseg.paper.uncertainty import Bootstrap, comparison_rows, interval_rows
 from covidseg.paper.violin import draw_violins
 
 CONFIG = ROOT / "config"
@@ -161,7 +162,7 @@ def test_image_level_labels_without_slices_or_without_volumes():
     assert not any(one.runs for one in without.series(without.artefacts["yang2021"]["numbers"]))
     without = load(without=["covid20-union"])
     assert without.localisers["cam"].evaluate == {"capepoint": "test_covid_cell"}
-    assert list(shown_artefacts(without)["yang2021"]) == ["numbers", "figure3", "figure4"]
+    assert list(shown_artefacts(without)["yang2021"]) == ["numbers", "figure3", "figure4", "ranking"]
     assert list(shown_artefacts(without)["ma2021"]).count("figure3") == 0, "whose truth is missing"
 
 
@@ -169,7 +170,9 @@ def test_a_source_that_is_gone_altogether_takes_what_starts_from_it():
     without = load(without=["msd", "nsclc"])
     assert "pretrain-multi2" not in without.experiments
     assert without.experiments["pretrain-multi"].train == ("structseg",)
-    assert list(shown_artefacts(without)["zhang2021"]) == ["claims", "table2", "table3", "figure3", "violin"]
+    assert list(shown_artefacts(without)["zhang2021"]) == [
+        *("claims", "table2", "table3", "figure3", "violin", "ranking")
+    ]
     assert list(shown_artefacts(without)["zhang2021"]["figure3"]["columns"]) == [
         "nnUNet baseline", "Pre-train on Multi-lesion", "Multi-encoder",
     ]  # fmt: skip
@@ -262,7 +265,7 @@ SERIES = [
     ),
     Series("Body Fine-tuning", "Multi-lesion", "infection", "test", "b-multi", 2, left_out="structseg"),
 ]
-EVALUATION = {"resamples": 100, "confidence": 0.95}
+BOOTSTRAP = Bootstrap(resamples=100, confidence=0.95, seed=1, pixels={}, limits=(0.1, 0.4))
 
 
 @pytest.fixture
@@ -270,11 +273,12 @@ def scores():
     dsc = {"scratch": (0.5, 0.7), "b-structseg": (0.9, 0.95), "b-multi": (0.6, 0.6)}
     rows = [
         {"experiment": name, "fold": str(fold), "region": "infection", "split": "test", "metric": "DSC",
-         "case": f"case_{case}", "value": value + 0.01 * case}
+         "case": f"case_{case}", "patient": f"case_{case}", "value": value + 0.01 * case}
         for name, means in dsc.items() for fold, value in enumerate(means) for case in range(6)
     ]  # fmt: skip
     rows += [
-        {"experiment": name, "fold": str(fold), "region": "", "split": "", "metric": "time", "case": device, "value": 2.0}
+        {"experiment": name, "fold": str(fold), "region": "", "split": "", "metric": "time", "case": device,
+         "patient": "", "value": 2.0}
         for name, device in (("scratch", "CPU"), ("b-structseg", "other"), ("b-multi", "CPU")) for fold in range(2)
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -301,9 +305,9 @@ def test_every_cell_of_a_row_not_run_stands_in_the_csv_with_the_reason(cells, tm
 
 def test_marks_intervals_and_tests_know_nothing_of_a_row_not_run(scores, cells):
     """Were it run it would be the best of all; so the two others are best and second."""
-    intervals = interval_rows(SERIES, ARTEFACT, scores, **EVALUATION, seed=1)
+    intervals = interval_rows(SERIES, ARTEFACT, scores, BOOTSTRAP)
     assert intervals.source.tolist() == ["none", "Multi-lesion"]
-    tests = comparison_rows(SERIES, ARTEFACT, scores)
+    tests = comparison_rows(SERIES, ARTEFACT, scores, BOOTSTRAP)
     assert tests[["a", "b"]].to_numpy().tolist() == [["scratch", "b-multi"]]
     table = Printer.of(cells, intervals, MARKDOWN).by_fold("DSC")
     missing = table[table.Source == "StructSeg"].iloc[0]
@@ -325,11 +329,13 @@ def test_a_row_not_run_in_panels():
         Series("Task2-StructSeg", "StructSeg", "lesion", "in_domain", "a", runs=False, left_out="structseg"),
         Series("Task2-StructSeg", "StructSeg", "infection", "test", "a", runs=False, left_out="structseg"),
     ]
-    nothing = pd.DataFrame(columns=["experiment", "fold", "region", "split", "metric", "case", "value"])
+    nothing = pd.DataFrame(
+        columns=["experiment", "fold", "region", "split", "metric", "case", "patient", "value"]
+    )
     cells = table_cells(series, panels, nothing, read_published(PUBLISHED, "ma2021", "VI"))
-    intervals = interval_rows(series, panels, nothing, **EVALUATION, seed=1)
+    intervals = interval_rows(series, panels, nothing, BOOTSTRAP)
     assert intervals.empty
-    assert comparison_rows(series, panels, nothing).empty
+    assert comparison_rows(series, panels, nothing, BOOTSTRAP).empty
     printer = Printer.of(cells, intervals, MARKDOWN)
     (line,) = printer.by_panel(["DSC"]).to_numpy().tolist()
     assert line[0] == "Task2-StructSeg"
@@ -339,7 +345,7 @@ def test_a_row_not_run_in_panels():
 
 @pytest.mark.parametrize("suffix", ["md", "tex", "html"])
 def test_printed_tables_say_not_run_and_why(scores, cells, public, tmp_path, suffix):
-    intervals = interval_rows(SERIES, ARTEFACT, scores, **EVALUATION, seed=1)
+    intervals = interval_rows(SERIES, ARTEFACT, scores, BOOTSTRAP)
     remarks = public.remarks(public.artefacts["wang2021"]["table1"])
     page = partial(
         score_page,

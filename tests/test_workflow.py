@@ -90,17 +90,23 @@ def test_artefacts_and_scores_are_there_and_complete(finished):
         assert (finished / "results" / "paper" / "ma2021" / name).stat().st_size > 500
 
 
+def copy_scores(finished, folder):
+    """Copy the workflow with the scores and the localisers' numbers of pixels: no data, no models."""
+    copy_parts(finished, folder)
+    (folder / "results").mkdir()
+    shutil.copy(finished / "results" / "scores.csv", folder / "results")
+    shutil.copytree(finished / "results" / "curves", folder / "results" / "curves")
+
+
 def test_an_empty_clone_rebuilds_every_table_and_violin_from_the_scores_alone(finished, tmp_path):
-    """No data, no models: the same bytes."""
-    copy_parts(finished, tmp_path)
-    (tmp_path / "results").mkdir()
-    shutil.copy(finished / "results" / "scores.csv", tmp_path / "results")
+    """The same bytes."""
+    copy_scores(finished, tmp_path)
     jobs = jobs_of(snakemake(tmp_path, "-n", "tables_and_violins"))
     assert jobs == dag_sizes.TOY_FROM_SCORES
     snakemake(tmp_path, "tables_and_violins")
     made = [path.relative_to(tmp_path) for path in (tmp_path / "results" / "paper").rglob("*.*")]
     rebuilt = [path for path in made if path.stem != "provenance"]
-    assert len(rebuilt) == 3 * 6 + 2 * 2
+    assert len(rebuilt) == 3 * 7 + 2 * 2
     for path in rebuilt:
         assert (tmp_path / path).read_bytes() == (finished / path).read_bytes(), path
     assert not (tmp_path / "data").exists()
@@ -108,9 +114,7 @@ def test_an_empty_clone_rebuilds_every_table_and_violin_from_the_scores_alone(fi
 
 
 def test_without_a_source_tables_and_violins_say_so_whatever_the_scores_hold(finished, tmp_path):
-    copy_parts(finished, tmp_path)
-    (tmp_path / "results").mkdir()
-    shutil.copy(finished / "results" / "scores.csv", tmp_path / "results")
+    copy_scores(finished, tmp_path)
     (tmp_path / "config" / "mine.yaml").write_text("{extends: config.yaml, name: mine, without: [msd]}")
     snakemake(tmp_path, "tables_and_violins", "--configfile", "config/mine.yaml")
     paper = tmp_path / "results" / "paper"

@@ -120,7 +120,9 @@ def score_page(
     if TIME in artefact["metrics"]:
         notes += [_time_note(devices), PAPERS_TIME]
     if cells["published_in"].any():
-        notes.append(f"{ELSEWHERE}: the paper prints this number in its Table {artefact['elsewhere']} only.")
+        notes.append(
+            f"{ELSEWHERE}: missing in this table of the paper, taken from Table {artefact['elsewhere']}."
+        )
     return [*notes, MISPRINTS], lay_out(Printer.of(cells, intervals, markup, best=best), artefact)
 
 

@@ -81,7 +81,11 @@ def draw_violins(
             column[0].set_title(panel_title(panel[0].region, panel[0].split), fontsize=10)
         _name_violins(column, panel, round(CHARACTERS * inches / (1 + INCHES * sum(widths))))
     splits = ", ".join(dict.fromkeys(one.split for one in series))
-    bottom = f"Configuration: {config_name}. Split: {splits}. Bar: median."
+    patients = pd.concat([select(scores, one, metrics[0]) for one in series])["patient"].nunique()
+    bottom = (
+        f"Configuration: {config_name}. Split: {splits}. Dot: one case of one fold ({patients} patients). "
+        "Bar: median."
+    )
     caption(figure, artefact["title"], bottom, remarks)
     return figure
 
