@@ -509,6 +509,7 @@ def test_a_line_shows_numbers_in_points_and_the_weakest_comparison(page):
     assert "Remark: The table says otherwise." in two
     assert "Cannot be told: Nobody measured it." in lines["It is "]
     assert "Not run: d needs structseg." in lines["D beat"]
+    assert "\nNot run, as configuration toy is without structseg: D.\n" in texts["md"]
     assert table.shown.tolist() == [True, False, True, True, True]
 
 
