@@ -22,6 +22,7 @@ SERIES = [
     Series("Body Fine-tuning", "StructSeg", "infection", "test", "b-structseg", runs=False),
     Series("Body Fine-tuning", "MSD", "lesion", "in_domain", "b-msd"),
 ]
+SOURCES = ["none", "MSD", "NSCLC"]
 VALUES = {"scratch": (0.3, 0.5, 0.7), "b-msd": (0.4, 0.6, 0.8), "b-nsclc": (0.5, 0.5, 0.5)}
 
 
@@ -58,7 +59,9 @@ def test_one_row_a_series_and_metric_with_the_share_of_every_rank(scores):
 def test_rankings_are_drawn_from_the_best_to_the_worst_and_give_the_same_bytes(scores, tmp_path):
     ranks = ranking_rows(SERIES, ARTEFACT, scores, BOOTSTRAP)
     for name in ("one", "two"):
-        figure = draw_rankings(ranks, ARTEFACT, BOOTSTRAP, config_name="toy", remarks=["Not run: some."])
+        figure = draw_rankings(
+            ranks, ARTEFACT, BOOTSTRAP, sources=SOURCES, config_name="toy", remarks=["Not run: some."]
+        )
         assert [axis.get_title() for axis in figure.axes] == [
             "DSC, Infection (test)",
             "NSD, Infection (test)",
@@ -84,6 +87,7 @@ def test_a_figure_without_any_ranking_still_is_one(scores, tmp_path):
     nothing = ranking_rows(SERIES[:1], ARTEFACT, scores, BOOTSTRAP)
     assert nothing.empty
     save_figure(
-        draw_rankings(nothing, ARTEFACT, BOOTSTRAP, config_name="toy", remarks=[]), tmp_path / "empty"
+        draw_rankings(nothing, ARTEFACT, BOOTSTRAP, sources=SOURCES, config_name="toy", remarks=[]),
+        tmp_path / "empty",
     )
     assert (tmp_path / "empty.png").exists()

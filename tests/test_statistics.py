@@ -20,9 +20,10 @@ BOOTSTRAP = {"resamples": 2000, "confidence": 0.95, "seed": 1}
 
 
 def test_summary_uses_the_sample_deviation():
-    mean, std = summarise(pd.Series([0.2, 0.4, math.nan, 0.9]))
+    mean, std, count = summarise(pd.Series([0.2, 0.4, math.nan, 0.9]))
     assert mean == pytest.approx(0.5)
     assert std == pytest.approx(math.sqrt((0.09 + 0.01 + 0.16) / 2))
+    assert count == 3
 
 
 def scores_of(values):

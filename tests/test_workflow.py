@@ -72,6 +72,8 @@ def test_artefacts_and_scores_are_there_and_complete(finished):
     # Six slices cut out of volumes and five of the archive's: DSC; AUPRC and the bound once a data set.
     weak = 6 + 5 + 2 * 2
     assert len(rows) == 2 * (one + one + union + joint) + 2 * weak
+    without = {row["metric"] for row in rows if not row["patient"]}
+    assert without == {"AUPRC", "DSC_lower_bound"}, "of all slices together"
     assert {(row["region"], row["split"]) for row in rows if row["experiment"] == "task1-union" and row["split"]} == {
         ("left_lung", "test"), ("right_lung", "test"), ("infection", "test"), ("infection", "mosmed"),
     }  # fmt: skip

@@ -19,13 +19,13 @@ NAN = float("nan")
 BATCH = 1000  # number of bootstrap samples that are computed at a time, to save memory
 
 
-def summarise(values: pd.Series) -> tuple[float, float]:
-    """Return mean and sample standard deviation (ddof 1) of the defined values.
+def summarise(values: pd.Series) -> tuple[float, float, int]:
+    """Return mean, sample standard deviation (ddof 1) and number of the defined values.
 
     For a fold the values are those of its cases. For "avg" the values are those of the cases of all folds,
     pooled (published_errata.md, What the printed std is).
     """
-    return float(values.mean()), float(values.std(ddof=1))
+    return float(values.mean()), float(values.std(ddof=1)), int(values.count())
 
 
 def patient_means(scores: pd.DataFrame) -> pd.Series:

@@ -3,6 +3,7 @@
 The figure is the blob plot of challengeR (Wiesenfarth et al. 2021, Scientific Reports 11, 2369).
 """
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
@@ -21,6 +22,7 @@ LETTER = 0.075  # width of a letter in the names of the methods, in inches
 LEGEND = 1.6  # width of the legend, in inches
 SHOWN = (0.1, 0.5, 1.0)  # shares in the legend
 INK = "0.15"  # colour of the intervals and medians
+Panels = dict[tuple[str, str], pd.DataFrame]  # (region, split) -> rankings
 Colours = dict[str, tuple[float, float, float]]
 
 
@@ -32,6 +34,7 @@ def make(artefact: Artefact) -> None:
         ranking_rows(series, artefact.entry, read_scores(artefact.input("scores")), bootstrap),
         artefact.entry,
         bootstrap,
+        sources=list(dict.fromkeys(one.source for one in series if one.runs)),
         config_name=artefact.config_name,
         remarks=artefact.remarks,
     )
@@ -43,6 +46,7 @@ def draw_rankings(
     artefact: ArtefactEntry,
     bootstrap: Bootstrap,
     *,
+    sources: list[str],
     config_name: str,
     remarks: list[str],
 ) -> plt.Figure:
@@ -52,6 +56,7 @@ def draw_rankings(
         ranks: table as returned by `ranking_rows`.
         artefact: entry of artefacts.yaml.
         bootstrap: how the patients were resampled.
+        sources: the sources of all methods, in the order of their colours, which are those of the violins.
         config_name: name of the configuration.
         remarks: sentences to print below the figure.
     """
@@ -61,21 +66,10 @@ def draw_rankings(
         for panel in artefact["panels"]
         if len(part := ranks[(ranks["region"] == panel["region"]) & (ranks["split"] == panel["split"])])
     }
-    metrics = artefact["metrics"]
-    heights = [len(part) / len(metrics) for part in panels.values()]
-    width = 3.4 + LETTER * max(map(len, ranks["name"]), default=0)
-    sources = list(dict.fromkeys(ranks["source"]))
     colours = dict(zip(sources, sns.color_palette("colorblind", len(sources)), strict=True))
-    figure, axes = plt.subplots(
-        max(1, len(panels)),
-        len(metrics),
-        figsize=(LEGEND + width * len(metrics), 1 + sum(0.8 + ROW * height for height in heights)),
-        squeeze=False,
-        layout="constrained",
-        height_ratios=heights or None,
-    )
+    figure, axes = _grid(panels, artefact["metrics"])
     for line, (panel, part) in zip(axes, panels.items(), strict=False):
-        for axis, metric in zip(line, metrics, strict=True):
+        for axis, metric in zip(line, artefact["metrics"], strict=True):
             _panel(axis, part[part["metric"] == metric], colours)
             axis.set_title(f"{SHORT.get(metric, metric)}, {panel_title(*panel)}", fontsize=10)
     _legend(figure, bootstrap.confidence)
@@ -85,6 +79,21 @@ def draw_rankings(
     )
     caption(figure, artefact["title"], bottom, remarks)
     return figure
+
+
+def _grid(panels: Panels, metrics: list[str]) -> tuple[plt.Figure, np.ndarray]:
+    """Return a figure with one row per panel, as high as its methods are many, and one column per metric."""
+    heights = [len(part) / len(metrics) for part in panels.values()]
+    letters = max((len(name) for part in panels.values() for name in part["name"]), default=0)
+    width = LEGEND + (3.4 + LETTER * letters) * len(metrics)
+    return plt.subplots(
+        max(1, len(panels)),
+        len(metrics),
+        figsize=(width, 1 + sum(0.8 + ROW * height for height in heights)),
+        squeeze=False,
+        layout="constrained",
+        height_ratios=heights or None,
+    )
 
 
 def _panel(axis: plt.Axes, ranks: pd.DataFrame, colours: Colours) -> None:

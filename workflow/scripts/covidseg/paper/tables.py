@@ -112,7 +112,7 @@ def _count(scores: pd.DataFrame, metric: str) -> int:
 def _beside_published(
     values: pd.Series, count: int, key: tuple[str, ...], published: pd.DataFrame
 ) -> tuple[float, float, float, float, float, int, str]:
-    mean, std = summarise(values)
+    mean, std, _ = summarise(values)
     unknown = pd.Series({"mean": np.nan, "std": np.nan, "published_in": ""})
     known = published.loc[[key]].iloc[0] if key in published.index else unknown
     return mean, std, known["mean"], known["std"], mean - known["mean"], count, known["published_in"]
