@@ -482,6 +482,8 @@ def test_the_page_counts_the_verdicts_and_prints_the_rule(page):
     assert "## Section 4.5: 1 holds, 1 does not hold" in texts["md"]
     assert '<div class="sentence">B &lt;beats&gt; both.' in texts["html"]
     assert r"A beats B \& more." in texts["tex"]
+    assert texts["tex"].count("How a verdict is reached.") == 1
+    assert texts["tex"].count("Configuration: toy.") == 2, "in the caption of each table"
 
 
 def test_every_verdict_says_that_it_is_the_phantom_s(page):

@@ -166,14 +166,15 @@ def _place(cell: CellParameters) -> str:
     if cell["metric"] in OF_TRAININGS:
         return OF_TRAININGS[cell["metric"]]
     series, metric = Series(*cell["series"]), SHORT.get(cell["metric"], cell["metric"])
-    return f"{metric.replace('_', ' ')} of {panel_title(series.region, series.split).lower()}"
+    panel = panel_title(series.region, series.split)
+    return f"{metric.replace('_', ' ')} of {panel[0].lower()}{panel[1:]}"
 
 
 def _title(side: list[CellParameters]) -> str:
     titles = list(dict.fromkeys(cell["title"] for cell in side))
     folds = list(dict.fromkeys(cell["fold"] for cell in side))
     if len(titles) > 1:
-        return f"range of {', '.join(titles)}"
+        return f"Range of {', '.join(titles)}"
     if len(folds) > 1:
-        return f"range over the folds of {titles[0]}"
+        return f"Range over the folds of {titles[0]}"
     return titles[0] if folds == ["avg"] else f"{titles[0]} in fold {folds[0]}"

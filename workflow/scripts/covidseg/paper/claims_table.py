@@ -131,7 +131,7 @@ def _line(claim: pd.DataFrame) -> dict[str, str]:
         "Shown in": shown.source,
         "Compared": _compared(claim, shown),
         "Published": published,
-        "Ours": ours,
+        "This run": ours,
         "Interval": "–" if isnan(shown.low) or shown.low == shown.high else f"{low} to {high}",
         "n": "–" if isnan(shown.n) else f"{shown.n:.0f}",
     }

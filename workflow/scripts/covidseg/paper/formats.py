@@ -159,9 +159,11 @@ def _markdown(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> 
 
 
 def _latex(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str:
+    """Return one table environment per table; the caption of the first table has all notes."""
     blocks = [r"% Needs \usepackage{booktabs}, \usepackage{xcolor} and \usepackage{adjustbox}."]
-    for heading, table in tables.items():
+    for place, (heading, table) in enumerate(tables.items()):
         words = _words(table)
+        said = " ".join(notes[:1] if place else notes)
         text = (
             table.style.hide(axis="index")
             .format(escape="latex", subset=words)
@@ -171,7 +173,7 @@ def _latex(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str
             column_format="".join(_latex_column(column, words) for column in table.columns),
             multicol_align="c",
             hrules=True,
-            caption=re.sub(r"([&%$#_{}])", r"\\\1", f"{title}: {heading}. {' '.join(notes)}"),
+            caption=re.sub(r"([&%$#_{}])", r"\\\1", f"{title}: {heading}. {said}"),
         )
         block = block.replace(r"\begin{tabular}", f"{SHRUNK}\n\\begin{{tabular}}")
         block = block.replace(r"\end{tabular}", "\\end{tabular}\n\\end{adjustbox}")
