@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from covidseg.config.claims import check_claims, claim_inputs, claim_parameters
+from covidseg.config.claims import check_claims, claim_inputs, claim_parameters, claim_remarks
 from covidseg.config.entries import ClaimEntry, ComparisonEntry, SideEntry
 from covidseg.config.kinds import KINDS
 from covidseg.config.loading import load_configuration
@@ -464,7 +464,7 @@ def page(request, tmp_path):
         config_name="toy",
         remarks=["One patient is everywhere."],
         inputs=inputs | {"models": [], "logs": [], "pixels": []},
-        parameters=parameters | {"phantom": request.param},
+        parameters=parameters | {"phantom": request.param, "remarks": claim_remarks(CLAIMS, "toy")},
     )
     make(artefact)
     texts = {suffix: (tmp_path / f"claims.{suffix}").read_text() for suffix in ("md", "tex", "html")}

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 SCRIPTS = "workflow/scripts"
 STRATEGIES = f"{SCRIPTS}/covidseg/training/strategies"
 # What follows once a score is another.
-SHOWN = {"collect", "summarise", "table", "violin", "visual"}
+SHOWN = {"collect", "summarise", "table", "violin", "visual", "claims"}
 TRAINED = {"train", "predict", "score"} | SHOWN
 FOUND = {"localise", "score_weak", "localisation", "thresholds"} | SHOWN
 
@@ -198,7 +198,8 @@ def description_of_msd(text):
         ("config", put("weak.threshold", 0.3), {"score_weak", "localisation", "thresholds"} | SHOWN),
         ("config", put("evaluation.tolerance_mm.infection", 2), {"score"} | SHOWN),
         ("datasets", description_of_msd, {"licences"}),
-        ("config", put("evaluation.bootstrap", 200), {"table"}),
+        ("config", put("evaluation.bootstrap", 200), {"table", "claims"}),
+        ("claims", put("wang2021.msd-gain.remark", "It is so."), {"claims"}),
         ("datasets", put("mosmed.split", "random"), {"split", "collect_splits", "predict", "score"} | SHOWN),
     ],
 )

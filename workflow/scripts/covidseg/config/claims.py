@@ -4,17 +4,27 @@ from collections.abc import Iterator
 from dataclasses import astuple
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import NamedTuple
 
 from covidseg.archives.dataset import Datasets
 from covidseg.config.checks import check_known
 from covidseg.config.configuration import Configuration
-from covidseg.config.entries import ArtefactEntry, ClaimEntry, Claims, ComparisonEntry, Panel, SideEntry
+from covidseg.config.entries import (
+    ArtefactEntry,
+    CellParameters,
+    ClaimEntry,
+    ClaimParameters,
+    Claims,
+    ComparisonEntry,
+    Panel,
+    SideEntry,
+)
 from covidseg.config.experiments import Experiment
+from covidseg.config.series import Series
+from covidseg.config.without import describe_left_out
 from covidseg.errors import InputError
+from covidseg.evaluation.verdicts import FROZEN, RELATIONS
 
-FROZEN = "frozen_share"  # read from model.json
-RELATIONS = ("general_difference", "target_difference")  # columns of log.csv
 # (experiment, metric, region, split) -> (tables, row, source) of each place in published.csv
 Printed = dict[tuple[str, str, str, str], list[tuple[str | list[str], str, str]]]
 
@@ -122,47 +132,6 @@ def _check_cell(cell: Cell, experiments: dict[str, Experiment], datasets: Datase
         check_known([cell.fold], [str(fold) for fold in range(experiment.folds)], where, "fold")
 
 
-class CellParameters(TypedDict):
-    """A cell as a parameter of the job that judges it.
-
-    Attributes:
-        series: the fields of the `Series` whose scores the cell averages.
-        title: name of the experiment in the paper.
-        metric: name of the metric.
-        fold: number of the fold as text, or "avg".
-        published: (tables, row, source) of each place in published.csv that may print the cell.
-    """
-
-    series: tuple[Any, ...]
-    title: str
-    metric: str
-    fold: str
-    published: list[tuple[str | list[str], str, str]]
-
-
-class ComparisonParameters(TypedDict):
-    """A `Comparison` as a parameter of the job that judges it."""
-
-    a: list[CellParameters]
-    b: list[CellParameters]
-    above: float | None
-    below: float | None
-    printed: float | None
-
-
-class ClaimParameters(TypedDict):
-    """A claim as a parameter of the job that judges it: a `ClaimEntry` with its name and without gaps."""
-
-    name: str
-    section: str
-    source: str
-    claim: str
-    comparisons: list[ComparisonParameters]
-    most: bool
-    remark: str
-    untold: str
-
-
 def claim_parameters(config: Configuration, paper: str) -> list[ClaimParameters]:
     """Return the claims of a paper, with every comparison written out, as plain values."""
     printed, titles = _printed(config, paper), _titles(config, paper)
@@ -223,6 +192,20 @@ def _cell(config: Configuration, printed: Printed, titles: dict[str, str], cell:
         "fold": cell.fold if series.folds > 1 else "avg",
         "published": printed.get((cell.experiment, cell.metric, cell.region, cell.split), []),
     }
+
+
+def claim_remarks(claims: list[ClaimParameters], config_name: str) -> list[str]:
+    """Return the remarks on models that are not run or that learned from less data.
+
+    Args:
+        claims: as returned by `claim_parameters`.
+        config_name: name of the configuration.
+    """
+    comparisons = [one for claim in claims for one in claim["comparisons"]]
+    cells = [cell for one in comparisons for cell in one["a"] + one["b"]]
+    series = [Series(*cell["series"]) for cell in cells]
+    shown = [(cell["title"], one.runs, one.left_out) for cell, one in zip(cells, series, strict=True)]
+    return describe_left_out(shown, config_name)
 
 
 def claim_inputs(config: Configuration, paper: str) -> dict[str, list[str]]:

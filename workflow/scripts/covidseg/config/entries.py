@@ -4,7 +4,7 @@ The comments in the two files explain the keys. The registry of kinds (kinds.py)
 entry must have.
 """
 
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 
 class Panel(TypedDict):
@@ -135,6 +135,47 @@ class ClaimEntry(TypedDict, total=False):
 
 
 Claims = dict[str, dict[str, ClaimEntry]]  # paper -> name -> claim
+
+
+class CellParameters(TypedDict):
+    """A cell as a parameter of the job that judges it.
+
+    Attributes:
+        series: the fields of the `Series` whose scores the cell averages.
+        title: name of the experiment in the paper.
+        metric: name of the metric.
+        fold: number of the fold as text, or "avg".
+        published: (tables, row, source) of each place in published.csv that may print the cell.
+    """
+
+    series: tuple[Any, ...]
+    title: str
+    metric: str
+    fold: str
+    published: list[tuple[str | list[str], str, str]]
+
+
+class ComparisonParameters(TypedDict):
+    """A `Comparison` (claims.py) as a parameter of the job that judges it."""
+
+    a: list[CellParameters]
+    b: list[CellParameters]
+    above: float | None
+    below: float | None
+    printed: float | None
+
+
+class ClaimParameters(TypedDict):
+    """A claim as a parameter of the job that judges it: a `ClaimEntry` with its name and without gaps."""
+
+    name: str
+    section: str
+    source: str
+    claim: str
+    comparisons: list[ComparisonParameters]
+    most: bool
+    remark: str
+    untold: str
 
 
 # Where a figure of cases finds the segmentation of a region; `class` is the label id in the predictions.

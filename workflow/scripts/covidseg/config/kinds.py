@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from covidseg.cases.case_folder import CaseFolder
-from covidseg.config.claims import claim_inputs, claim_parameters
+from covidseg.config.claims import claim_inputs, claim_parameters, claim_remarks
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 
@@ -98,7 +98,9 @@ def _claims_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
 
 
 def _claims_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    return {"claims": claim_parameters(config, artefact["claims"]), **_table_parameters(config, artefact)}
+    claims = claim_parameters(config, artefact["claims"])
+    remarks = claim_remarks(claims, config.sections["name"])
+    return {"claims": claims, "remarks": remarks, **_table_parameters(config, artefact)}
 
 
 def _visual_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:

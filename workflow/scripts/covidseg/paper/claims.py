@@ -6,7 +6,7 @@ from math import isnan
 
 import pandas as pd
 
-from covidseg.config.claims import CellParameters, ClaimParameters, ComparisonParameters
+from covidseg.config.entries import CellParameters, ClaimParameters, ComparisonParameters
 from covidseg.config.series import Series
 from covidseg.evaluation.verdicts import FAILS, HOLDS, UNTOLD, judge, overall
 from covidseg.paper.layout import SHORT, panel_title

@@ -6,9 +6,7 @@ from math import isnan
 
 import pandas as pd
 
-from covidseg.config.claims import ClaimParameters
-from covidseg.config.series import Series
-from covidseg.config.without import describe_left_out
+from covidseg.config.entries import ClaimParameters
 from covidseg.evaluation.summary import read_scores
 from covidseg.evaluation.verdicts import FAILS, FEWEST_PATIENTS, HOLDS
 from covidseg.files import write_csv
@@ -88,8 +86,8 @@ def claims_page(artefact: Artefact, rows: pd.DataFrame) -> Page:
     confidence = artefact.parameters["confidence"]
     phantom = PHANTOM_NOTE if artefact.parameters["phantom"] else ""
     first = f"{tally(rows)}. {phantom}Configuration: {artefact.config_name}. {SHORT_RULE}"
-    left_out = describe_left_out(_needing(artefact.parameters["claims"]), artefact.config_name)
-    notes = [first, RULE, SIZES, MULTIPLE, UNITS, *left_out, *artefact.remarks, MISPRINTS]
+    remarks = [*artefact.parameters["remarks"], *artefact.remarks]
+    notes = [first, RULE, SIZES, MULTIPLE, UNITS, *remarks, MISPRINTS]
     tables = {
         f"Section {section}: {tally(part)}": pd.DataFrame(
             [_line(claim) for _, claim in part.groupby("claim", sort=False)]
@@ -97,13 +95,6 @@ def claims_page(artefact: Artefact, rows: pd.DataFrame) -> Page:
         for section, part in rows.groupby("section", sort=False)
     }
     return [note.format(confidence=confidence, fewest=FEWEST_PATIENTS) for note in notes], tables
-
-
-def _needing(claims: list[ClaimParameters]) -> list[tuple[str, bool, str]]:
-    """Return the argument `shown` of `describe_left_out`, with one item per model."""
-    comparisons = [one for claim in claims for one in claim["comparisons"]]
-    cells = [cell for one in comparisons for cell in one["a"] + one["b"]]
-    return [(cell["title"], one.runs, one.left_out) for cell in cells for one in [Series(*cell["series"])]]
 
 
 def tally(rows: pd.DataFrame) -> str:
