@@ -20,10 +20,9 @@ from covidseg.config.entries import (
     SideEntry,
 )
 from covidseg.config.experiments import Experiment
-from covidseg.config.series import Series
+from covidseg.config.series import FROZEN, RELATIONS, Series
 from covidseg.config.without import describe_left_out
 from covidseg.errors import InputError
-from covidseg.evaluation.verdicts import FROZEN, RELATIONS
 
 # (experiment, metric, region, split) -> (tables, row, source) of each place in published.csv
 Printed = dict[tuple[str, str, str, str], list[tuple[str | list[str], str, str]]]

@@ -10,9 +10,6 @@ import pandas as pd
 
 from covidseg.evaluation.statistics import Interval, Sample, percentile_interval
 
-# Metrics of trainings, which judge claims and are not in scores.csv.
-FROZEN = "frozen_share"  # from model.json
-RELATIONS = ("general_difference", "target_difference")  # columns of log.csv
 HOLDS, FAILS, UNTOLD = "holds", "does not hold", "cannot be told"
 # With five patients, even five differences of one sign happen by chance in more than 5 % of all samples:
 # 2 / 2^5 = 6 %, by the sign test. With six patients they do in 3 %.

@@ -52,7 +52,8 @@ MULTIPLE = (
 )
 UNITS = (
     "Numbers are percent, and differences percentage points. Seconds per epoch and relations are relative "
-    "changes in percent, with the lowest and the highest fold in place of an interval. n counts patients. "
+    "changes in percent, with the lowest and the highest fold in place of an interval. n counts patients; of "
+    "two groups with other patients, those of the smaller one. "
     "A dash stands for a number that the paper does not print, or that we do not have."
 )
 

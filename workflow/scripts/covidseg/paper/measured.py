@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from covidseg.config.entries import CellParameters, ClaimParameters, ComparisonParameters
-from covidseg.config.series import Series
+from covidseg.config.series import FROZEN, RELATIONS, Series
 from covidseg.evaluation.comparisons import compare_samples
 from covidseg.evaluation.pixels import WHOLE
 from covidseg.evaluation.statistics import (
@@ -22,7 +22,7 @@ from covidseg.evaluation.statistics import (
     patient_means,
     sample_interval,
 )
-from covidseg.evaluation.verdicts import FROZEN, RELATIONS, range_interval, too_few
+from covidseg.evaluation.verdicts import range_interval, too_few
 from covidseg.paper.tables import TIME, read_published, select
 from covidseg.paper.uncertainty import Bootstrap
 
