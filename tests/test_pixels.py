@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from covidseg.evaluation.pixels import patient_of_slice, pixel_sample, read_counts, read_sample, write_counts
+from covidseg.evaluation.counts import patient_of_slice, read_counts, write_counts
+from covidseg.evaluation.pixels import pixel_sample, read_sample
 from covidseg.evaluation.statistics import draw_patients, sample_interval
 from covidseg.weak.evaluation import (
     LEVELS,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from covidseg.evaluation.pixels import patient_of_slice, write_counts
+from covidseg.evaluation.counts import patient_of_slice, write_counts
 from covidseg.evaluation.scoring import COLUMNS, ScoreRow
 from covidseg.files import write_csv
 from covidseg.job import job
