@@ -256,6 +256,9 @@ def test_the_frozen_share_of_the_parameters(tmp_path):
         comparison([cell("a", "frozen_share")], (), 0.4, 0.5), evidence_of(files=[path]), {}
     )
     assert (judged.ours, judged.verdict, judged.side) == (0.45, HOLDS, "within")
+    path.write_text("{}")
+    frozen = comparison([cell("a", "frozen_share")], (), 0.4, 0.5)
+    assert measure(frozen, evidence_of(files=[path]))[1] == "model.json lacks the numbers of parameters"
 
 
 def test_relations_change_from_the_first_to_the_last_epoch(tmp_path):

@@ -126,8 +126,11 @@ def _seconds(a: Side, b: Side, evidence: Evidence) -> Measured:
 
 def _frozen(a: Side, b: Side, evidence: Evidence) -> Measured:
     (path,) = evidence.paths(a[0], "model.json")
-    parts = pd.DataFrame(json.loads(path.read_text(encoding="utf-8"))["parameters"]).T
-    share = float(parts["frozen"].sum() / parts[["frozen", "trained"]].to_numpy().sum())
+    parts = json.loads(path.read_text(encoding="utf-8")).get("parameters")
+    if not parts:
+        return NOTHING, "model.json lacks the numbers of parameters"
+    frozen, trained = (sum(part[key] for part in parts.values()) for key in ("frozen", "trained"))
+    share = frozen / (frozen + trained)
     return Interval(share, share, share, 0), ""
 
 
