@@ -20,7 +20,7 @@ from covidseg.config.loading import load_configuration
 from covidseg.config.schemas import check_schema, read_schema
 from covidseg.config.series import Series
 from covidseg.errors import InputError
-from covidseg.evaluation.pixels import write_counts
+from covidseg.evaluation.counts import write_counts
 from covidseg.evaluation.statistics import Interval, mean_sample
 from covidseg.evaluation.verdicts import FAILS, HOLDS, UNTOLD, judge, overall, range_interval
 from covidseg.paper.artefact import Artefact
