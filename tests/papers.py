@@ -27,7 +27,7 @@ WEAK_MODELS = (
     "classifier", "biomarker-localisation",
 )  # fmt: skip
 LOCALISERS = (*WEAK_MODELS, "cam", "grad-cam")
-# What no paper prints.
+# What no paper prints; besides, every paper has "claims".
 EXTRA = ("parameters", "volumes", "agreement", "ranking")
 ARTEFACTS = {
     "wang2021": ("table1", "table2", "table3", "figure1", "figure2", "figure3", "violin", "strategies", *EXTRA),
@@ -80,7 +80,7 @@ def of_experiments(sheet: dict) -> None:
 
 def of_artefacts(sheet: dict) -> None:
     for paper, names in ARTEFACTS.items():
-        sheet[paper] = keep(sheet[paper], names)
+        sheet[paper] = keep(sheet[paper], ("claims", *names))
         for artefact in sheet[paper].values():
             for key in {"rows", "columns", "datasets", "localisers"} & artefact.keys():
                 artefact[key] = keep_shown(artefact[key])

@@ -16,7 +16,7 @@ from covidseg.config.loading import load_configuration
 from covidseg.errors import InputError
 from covidseg.training.strategies import STRATEGIES
 
-SHEETS = ("datasets", "experiments", "artefacts")
+SHEETS = ("datasets", "experiments", "artefacts", "claims")
 STACK = {"archive": "msd/Task06_Lung.tar", "member": "{case}/*.png", "format": "slices"}
 
 

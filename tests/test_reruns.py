@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 SCRIPTS = "workflow/scripts"
 STRATEGIES = f"{SCRIPTS}/covidseg/training/strategies"
 # What follows once a score is another.
-SHOWN = {"collect", "summarise", "table", "violin", "visual", "volumes", "bland_altman"}
+SHOWN = {"collect", "summarise", "table", "violin", "visual", "volumes", "bland_altman", "claims"}
 TRAINED = {"train", "predict", "score", "count"} | SHOWN
 FOUND = {"localise", "score_weak", "localisation", "thresholds"} | SHOWN
 
@@ -205,7 +205,8 @@ def description_of_msd(text):
         ("config", put("evaluation.tolerance_mm.infection", 2), {"score"} | SHOWN),
         ("config", put("evaluation.lesions.overlap", 0.2), {"score"} | SHOWN),
         ("datasets", description_of_msd, {"licences"}),
-        ("config", put("evaluation.bootstrap", 200), {"table", "volumes"}),
+        ("config", put("evaluation.bootstrap", 200), {"table", "volumes", "claims"}),
+        ("claims", put("wang2021.msd-gain.remark", "It is so."), {"claims"}),
         ("datasets", put("mosmed.split", "random"), {"split", "collect_splits", "predict", "score"} | SHOWN),
     ],
 )

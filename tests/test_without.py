@@ -157,18 +157,14 @@ def test_the_source_s_own_cases_are_those_that_are_there():
 def test_image_level_labels_without_slices_or_without_volumes():
     without = load(without=["capepoint"])
     assert (without.weak_models, without.localisers) == ({}, {})
-    assert list(shown_artefacts(without)["yang2021"]) == ["numbers"], (
+    assert list(shown_artefacts(without)["yang2021"]) == ["claims", "numbers"], (
         "figures of nothing are not made, tables are"
     )
     assert not any(one.runs for one in without.series(without.artefacts["yang2021"]["numbers"]))
     without = load(without=["covid20-union"])
     assert without.localisers["cam"].evaluate == {"capepoint": "test_covid_cell"}
     assert list(shown_artefacts(without)["yang2021"]) == [
-        "figure1",
-        "numbers",
-        "figure3",
-        "figure4",
-        "ranking",
+        *("claims", "figure1", "numbers", "figure3", "figure4", "ranking")
     ]
     assert list(shown_artefacts(without)["ma2021"]).count("figure3") == 0, "whose truth is missing"
 
@@ -178,7 +174,7 @@ def test_a_source_that_is_gone_altogether_takes_what_starts_from_it():
     assert "pretrain-multi2" not in without.experiments
     assert without.experiments["pretrain-multi"].train == ("structseg",)
     assert list(shown_artefacts(without)["zhang2021"]) == [
-        *("figure1", "table2", "table3", "figure3", "violin"),
+        *("claims", "figure1", "table2", "table3", "figure3", "violin"),
         *("parameters", "volumes", "agreement", "ranking"),
     ]
     assert list(shown_artefacts(without)["zhang2021"]["figure3"]["columns"]) == [
@@ -216,7 +212,7 @@ def test_lungs_of_a_model_that_is_left_out_are_refused():
 
 def test_misspellings_of_what_is_left_out_are_still_refused(config, tmp_path):
     """The sheets are checked whole: a wrong row is wrong whether it is run or not."""
-    for part in ("schemas", "splits.json", "datasets.yaml", "artefacts.yaml"):
+    for part in ("schemas", "splits.json", "datasets.yaml", "artefacts.yaml", "claims.yaml"):
         (tmp_path / part).symlink_to(CONFIG / part)
     sheet = yaml.safe_load((CONFIG / "experiments.yaml").read_text())
     sheet["experiments"]["task2-structseg"]["evaluate"] = {"covid19": "test"}

@@ -125,7 +125,8 @@ def make_toy(folder):
     def artefacts(content):
         wang, ma, yang = (content.pop(paper) for paper in ("wang2021", "ma2021", "yang2021"))
         content.clear()
-        content["wang2021"] = {name: wang[name] for name in ("table1", "figure2", "violin", "parameters")}
+        shown = ("table1", "figure2", "violin", "parameters", "claims")
+        content["wang2021"] = {name: wang[name] for name in shown}
         content["ma2021"] = {
             name: ma[name]
             for name in ("figure1", "datasets", "table9", "figure4", "figure5", "volumes", "agreement")
@@ -141,9 +142,16 @@ def make_toy(folder):
             wang[name]["rows"] = {"Train from scratch": "scratch", "Body Fine-tuning": "body-finetune"}
         wang["figure2"]["columns"] = {"Train from scratch": "scratch", "MSD": "body-finetune-msd"}
 
+    def claims(content):
+        claim = content["wang2021"]["msd-gain"]
+        claim["comparisons"] = [{"a": "body-finetune-msd", "b": "scratch", "above": 0}]
+        content.clear()
+        content["wang2021"] = {"msd-gain": claim}
+
     change_yaml(folder / "config" / "config.yaml", sections)
     change_yaml(folder / "config" / "experiments.yaml", experiments)
     change_yaml(folder / "config" / "artefacts.yaml", artefacts)
+    change_yaml(folder / "config" / "claims.yaml", claims)
     return folder
 
 

@@ -15,7 +15,7 @@ from covidseg.cases.splits import (
     published_folds,
 )
 from covidseg.config.artefacts import TRAINING, named, panels, patch_remarks, shown_rows
-from covidseg.config.entries import ArtefactEntry, Shown
+from covidseg.config.entries import ArtefactEntry, Claims, Shown
 from covidseg.config.experiments import Experiment
 from covidseg.config.series import Series
 from covidseg.config.sheets import Sections
@@ -49,6 +49,7 @@ class Configuration:
         weak_models: name -> system to train on image-level labels (section `weak` of experiments.yaml).
         localisers: name -> localiser that is scored (section `weak` of experiments.yaml).
         artefacts: paper -> name -> entry of artefacts.yaml.
+        claims: paper -> name -> entry of claims.yaml.
         source_titles: source, or "none" -> its name in the tables.
         splits: content of splits.json.
         folder: the folder config/.
@@ -62,6 +63,7 @@ class Configuration:
     weak_models: dict[str, WeakModel]
     localisers: dict[str, Localiser]
     artefacts: dict[str, dict[str, ArtefactEntry]]
+    claims: Claims
     source_titles: dict[str, str]
     splits: dict[str, PublishedFolds]
     folder: Path

@@ -1,10 +1,10 @@
-"""The shape of artefacts.yaml: one entry per table or figure.
+"""The shapes of artefacts.yaml, one entry per table or figure, and of claims.yaml, one entry per claim.
 
-The comments in config/artefacts.yaml explain the keys. The registry of kinds (kinds.py) says which keys an
+The comments in the two files explain the keys. The registry of kinds (kinds.py) says which keys an
 entry must have.
 """
 
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 
 class Panel(TypedDict):
@@ -43,6 +43,7 @@ class ArtefactEntry(TypedDict, total=False):
         localisers: printed name -> name of the localiser.
         segmented: printed names of the localisers whose segmentations are shown.
         printed: data set -> printed column -> number, as the paper prints it.
+        claims: key of a paper in claims.yaml.
     """
 
     kind: str
@@ -71,6 +72,112 @@ class ArtefactEntry(TypedDict, total=False):
     localisers: dict[str, str]
     segmented: list[str]
     printed: dict[str, dict[str, str | int]]
+    claims: str
+
+
+class SideEntry(TypedDict, total=False):
+    """A side of a comparison that is not written as the mere name of an experiment.
+
+    Attributes:
+        experiments: names of the experiments.
+        metric, region, split, folds: if they are not those of the comparison.
+    """
+
+    experiments: list[str]
+    metric: str
+    region: str
+    split: str
+    folds: list[int]
+
+
+class ComparisonEntry(TypedDict, total=False):
+    """A comparison of claims.yaml, or several: one per combination of a, b, metric, region, split and fold.
+
+    Attributes:
+        a, b: names of experiments, or one side.
+        metrics: names of the metrics.
+        regions: names of the regions.
+        splits: names of the splits in the scores.
+        folds: numbers of the folds; without them, all folds together.
+        above, below: what the measured number is claimed to lie above and below.
+        printed: the number in the text of the paper.
+    """
+
+    a: str | list[str] | SideEntry
+    b: str | list[str] | SideEntry
+    metrics: list[str]
+    regions: list[str]
+    splits: list[str]
+    folds: list[int]
+    above: float
+    below: float
+    printed: float
+
+
+class ClaimEntry(TypedDict, total=False):
+    """An entry of claims.yaml.
+
+    Attributes:
+        section: section of the paper.
+        source: table or figure of the paper that shows it.
+        claim: the claim in our words.
+        comparisons: what judges the claim.
+        most: whether the claim is about most of the comparisons and not about all.
+        remark: what the reader must know.
+        untold: why none of our numbers can judge the claim, in place of comparisons.
+    """
+
+    section: str
+    source: str
+    claim: str
+    comparisons: list[ComparisonEntry]
+    most: bool
+    remark: str
+    untold: str
+
+
+Claims = dict[str, dict[str, ClaimEntry]]  # paper -> name -> claim
+
+
+class CellParameters(TypedDict):
+    """A cell as a parameter of the job that judges it.
+
+    Attributes:
+        series: the fields of the `Series` whose scores the cell averages.
+        title: name of the experiment in the paper.
+        metric: name of the metric.
+        fold: number of the fold as text, or "avg".
+        published: (tables, row, source) of each place in published.csv that may print the cell.
+    """
+
+    series: tuple[Any, ...]
+    title: str
+    metric: str
+    fold: str
+    published: list[tuple[str | list[str], str, str]]
+
+
+class ComparisonParameters(TypedDict):
+    """A `Comparison` (claims.py) as a parameter of the job that judges it."""
+
+    a: list[CellParameters]
+    b: list[CellParameters]
+    above: float | None
+    below: float | None
+    printed: float | None
+
+
+class ClaimParameters(TypedDict):
+    """A claim as a parameter of the job that judges it: a `ClaimEntry` with its name and without gaps."""
+
+    name: str
+    section: str
+    source: str
+    claim: str
+    comparisons: list[ComparisonParameters]
+    most: bool
+    remark: str
+    untold: str
 
 
 # Where a figure of cases finds the segmentation of a region; `class` is the label id in the predictions.

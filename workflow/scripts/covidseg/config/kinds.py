@@ -12,6 +12,7 @@ from typing import Any
 
 from covidseg.cases.case_folder import CaseFolder
 from covidseg.config.artefacts import named
+from covidseg.config.claims import claim_inputs, claim_parameters, claim_remarks
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.experiments import Experiment
@@ -96,6 +97,16 @@ def _table_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[st
 
 def _volumes_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
     return _table_parameters(config, artefact) | {"lesions": config.sections["evaluation"]["lesions"]}
+
+
+def _claims_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
+    return _table_inputs(config, artefact) | claim_inputs(config, artefact["claims"])
+
+
+def _claims_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    claims = claim_parameters(config, artefact["claims"])
+    remarks = claim_remarks(claims, config.sections["name"])
+    return {"claims": claims, "remarks": remarks, **_table_parameters(config, artefact)}
 
 
 def _visual_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
@@ -410,6 +421,15 @@ KINDS = {
         inputs=_scores,
         parameters=lambda config, artefact: {"series": _series(config, artefact)},
         suffixes=(*PICTURES, ".csv"),
+    ),
+    "claims": Kind(
+        "claims_table",
+        rule="claims",
+        keys={"claims": {"type": "string"}},
+        inputs=_claims_inputs,
+        parameters=_claims_parameters,
+        suffixes=PAGES,
+        keeps_rows=True,
     ),
 }
 

@@ -10,6 +10,7 @@ from covidseg.archives.dataset import Datasets
 from covidseg.archives.origins import check_datasets
 from covidseg.config.artefacts import check_artefacts
 from covidseg.config.checks import check_former
+from covidseg.config.claims import check_claims
 from covidseg.config.configuration import Configuration
 from covidseg.config.experiments import Experiment, expand_experiments
 from covidseg.config.kinds import with_kinds
@@ -40,7 +41,7 @@ def load_configuration(sections: dict[str, Any], name: str, folder: Path) -> Con
 
 def _load(sections: Sections, name: str, folder: Path) -> Configuration:
     sheets = {}
-    for sheet in ("datasets", "experiments", "artefacts"):
+    for sheet in ("datasets", "experiments", "artefacts", "claims"):
         path, schema = folder / f"{sheet}.yaml", read_schema(folder / "schemas" / f"{sheet}.schema.yaml")
         sheets[sheet] = yaml.safe_load(path.read_text(encoding="utf-8"))
         check_schema(sheets[sheet], str(path), with_kinds(schema) if sheet == "artefacts" else schema)
@@ -51,6 +52,7 @@ def _load(sections: Sections, name: str, folder: Path) -> Configuration:
     experiments, _, localisers = _read_experiments(sheets["experiments"], datasets, sections, folder)
     all_experiments = experiments | localisers
     check_artefacts(sheets["artefacts"], all_experiments, datasets, sections, folder / "artefacts.yaml")
+    check_claims(sheets["claims"], sheets["artefacts"], all_experiments, datasets, folder / "claims.yaml")
     reduced = reduce_experiments(sheets["experiments"], missing)
     experiments, weak_models, localisers = _read_experiments(reduced, datasets, sections, folder)
     check_lungs(sections["weak"]["lungs"], experiments, all_experiments, datasets, name)
@@ -66,6 +68,7 @@ def _load(sections: Sections, name: str, folder: Path) -> Configuration:
         weak_models=weak_models,
         localisers=localisers,
         artefacts=sheets["artefacts"],
+        claims=sheets["claims"],
         source_titles=titles,
         splits=splits,
         folder=folder,

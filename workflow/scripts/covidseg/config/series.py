@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+# Metrics of trainings, which judge claims and are not in scores.csv.
+FROZEN = "frozen_share"  # from model.json
+RELATIONS = ("general_difference", "target_difference")  # columns of log.csv
+
 
 @dataclass(frozen=True)
 class Series:

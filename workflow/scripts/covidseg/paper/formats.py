@@ -19,10 +19,14 @@ PAPERS_TIME = (
 )
 # Shrinks a table that is too wide or too long for a page.
 SHRUNK = r"\begin{adjustbox}{max width=\textwidth, max totalheight=0.75\textheight}"
-WORDS = (  # columns that contain words
+# Columns that contain words, and those of them whose words need several lines.
+WORDS = (
     *("Method", "Source", "Fold", "Panel", "Metric", "Data set", "Labels", "Task", "Training", "Validation"),
     *("In-domain testing", "Testing", "Testing 1", "Testing 2", "Part", "Feature size", "Name", "Layer"),
+    *("Verdict", "Shown in"),
 )
+SENTENCES = ("Claim", "Compared")
+SENTENCE = '<div class="sentence">{}</div>'
 
 MARKDOWN = Markup(
     {"best": "**{}**", "second": "*{}*", "": "{}"},
@@ -59,6 +63,7 @@ table {{ border-collapse: collapse; border-top: 2px solid #222; border-bottom: 2
 th {{ border-bottom: 1px solid #222; text-align: left; }}
 th, td {{ padding: 0.3em 0.9em 0.3em 0; white-space: nowrap; vertical-align: top; }}
 td {{ font-variant-numeric: tabular-nums; }}
+.sentence {{ white-space: normal; width: 27em; }}
 tr:hover td {{ background: #f3f3f3; }}
 .best {{ color: #c00000; font-weight: bold; }}
 .second {{ color: #0040d0; }}
@@ -158,24 +163,30 @@ def _markdown(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> 
 
 
 def _latex(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str:
+    """Return one table environment per table; the caption of the first table has all notes."""
     blocks = [r"% Needs \usepackage{booktabs}, \usepackage{xcolor} and \usepackage{adjustbox}."]
-    for heading, table in tables.items():
+    for place, (heading, table) in enumerate(tables.items()):
         words = _words(table)
+        said = " ".join(notes[:1] if place else notes)
         text = (
             table.style.hide(axis="index")
             .format(escape="latex", subset=words)
             .format_index(escape="latex", axis=1)
         )
         block = text.to_latex(
-            column_format="l" * len(words) + "r" * (len(table.columns) - len(words)),
+            column_format="".join(_latex_column(column, words) for column in table.columns),
             multicol_align="c",
             hrules=True,
-            caption=re.sub(r"([&%$#_{}])", r"\\\1", f"{title}: {heading}. {' '.join(notes)}"),
+            caption=re.sub(r"([&%$#_{}])", r"\\\1", f"{title}: {heading}. {said}"),
         )
         block = block.replace(r"\begin{tabular}", f"{SHRUNK}\n\\begin{{tabular}}")
         block = block.replace(r"\end{tabular}", "\\end{tabular}\n\\end{adjustbox}")
         blocks.append(block.replace("±", r"$\pm$").replace("–", "--").replace(ELSEWHERE, r"$^\dagger$"))
     return "\n".join(blocks)
+
+
+def _latex_column(column: Hashable, words: list[Hashable]) -> str:
+    return "p{6cm}" if column in SENTENCES else "l" if column in words else "r"
 
 
 def _words(table: pd.DataFrame) -> list[Hashable]:
@@ -184,7 +195,9 @@ def _words(table: pd.DataFrame) -> list[Hashable]:
     A column is its name, or the pair (panel, name) if the table has panels.
     """
     return [
-        column for column in table.columns if (column if isinstance(column, str) else column[-1]) in WORDS
+        column
+        for column in table.columns
+        if (column if isinstance(column, str) else column[-1]) in WORDS + SENTENCES
     ]
 
 
@@ -195,6 +208,7 @@ def _html(title: str, notes: list[str], tables: dict[str, pd.DataFrame]) -> str:
         text = (
             table.style.hide(axis="index")
             .format(escape="html", subset=words)
+            .format(SENTENCE, escape="html", subset=[column for column in words if column in SENTENCES])
             .format_index(escape="html", axis=1)
         )
         parts += [f"<h2>{heading}</h2>", text.to_html(exclude_styles=True)]

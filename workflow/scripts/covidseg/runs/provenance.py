@@ -19,7 +19,14 @@ from covidseg.paper.formats import FORMATS
 from covidseg.runs.wall_times import wall_times
 from covidseg.training.description import Description
 
-SHEETS = ("datasets.yaml", "experiments.yaml", "artefacts.yaml", "splits.json", "published.csv")
+SHEETS = (
+    "datasets.yaml",
+    "experiments.yaml",
+    "artefacts.yaml",
+    "claims.yaml",
+    "splits.json",
+    "published.csv",
+)
 
 
 def write_provenance(path: Path, config: Configuration, *, root: Path) -> None:
