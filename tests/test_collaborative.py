@@ -101,7 +101,7 @@ def step_once(run, training_folders, pretrained, progress):
     """Do one step of a training; returns the logged scalars, and the network with its clipped gradients."""
     _, network, _, _ = prepared("collaborative", pretrained, COLLABORATIVE)
     device, labels = torch.device("cpu"), {"blobs": {1: 1}}
-    cases = load_cases(training_folders, labels=labels, device=device, budget_gib=1)
+    (cases,) = load_cases({"training": training_folders}, labels=labels, device=device, budget_gib=1)
     optimiser = NesterovSGD(network, momentum=0.99, weight_decay=0)
     data = training.Data(cases, cases, [])
     return training.training_step(run, network, optimiser, data, FLOAT32, progress), network
@@ -118,7 +118,7 @@ def test_the_general_encoder_is_clipped_apart_from_target_encoder_and_decoder(tr
 
 
 def test_other_strategies_clip_all_parameters_together(pretrained):
-    strategy, network, _, _ = prepared("body-finetune", pretrained)
+    strategy, network, _, _ = prepared("body-finetune", pretrained, {"head": "auto"})
     (group,) = strategy.clipped_apart(network)
     assert len(group) == len(list(network.parameters()))
 

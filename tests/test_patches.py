@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import blobs, make_volume
-from covidseg.cases.arrays import ArrayDescription, save_case
+from conftest import blobs, describe_arrays, make_volume
+from covidseg.cases.arrays import save_case
 from covidseg.training.batches import training_batch
 from covidseg.training.patches import TrainingCase, cut_patch, load_cases, patch_centre
 from training_program import make_run
@@ -128,8 +128,7 @@ def save_blobs(folder, shape):
     """A case of 3 bytes per voxel: 2 of the image, 1 of the label."""
     image, label = blobs(shape, seed=0)
     folder.parent.mkdir(exist_ok=True)
-    description = ArrayDescription(make_volume(image).geometry.to_json(), [3.0, 1.5, 1.0], [folder.name])
-    save_case(folder, image, label, description)
+    save_case(folder, image, label, describe_arrays(make_volume(image).geometry))
     return folder
 
 

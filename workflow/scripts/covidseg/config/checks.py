@@ -10,6 +10,7 @@ from covidseg.training.sections import Options
 FORMER = {
     "weak.setting": "is now 'variant'; rename it",
     "weak.settings": "is now 'variants'; rename it",
+    "weak.threshold": "is now a key of each variant; move it to weak.variants.<variant>.threshold",
     "augmentation.noise.variance": "is now 'sigma', a standard deviation; nnU-Net's range is [0, 0.1]",
     "training.pretraining_schedule": "is no longer used; remove it (a strategy knows which pre-trained model "
     "it starts from)",
