@@ -6,18 +6,14 @@ parameters that decide its content, and the files that it writes. The schema, th
 library modules whose change reruns the rule all follow from the entry.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from covidseg.cases.case_folder import CaseFolder
-from covidseg.config.artefacts import named
-from covidseg.config.claims import claim_inputs, claim_parameters, claim_remarks
+from covidseg.config import needs
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
-from covidseg.config.experiments import Experiment
 
-Inputs = dict[str, str | list[str]]
 PAGES = (".csv", ".md", ".tex", ".html")
 PICTURES = (".svg", ".png")
 
@@ -42,7 +38,7 @@ class Kind:
     module: str
     rule: str
     keys: dict[str, dict[str, Any]]
-    inputs: Callable[[Configuration, ArtefactEntry], Inputs]
+    inputs: Callable[[Configuration, ArtefactEntry], needs.Inputs]
     parameters: Callable[[Configuration, ArtefactEntry], dict[str, Any]]
     suffixes: tuple[str, ...] = PICTURES
     optional: tuple[str, ...] = ()
@@ -57,184 +53,6 @@ class Kind:
 
 def _ref(name: str) -> dict[str, Any]:
     return {"$ref": f"#/$defs/{name}"}
-
-
-def _series(config: Configuration, artefact: ArtefactEntry) -> list[tuple[Any, ...]]:
-    """Return the fields of each Series. Snakemake reruns the job if a field changes."""
-    return [astuple(one) for one in config.series(artefact)]
-
-
-def _scores(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    return {"scores": "results/scores.csv"}
-
-
-def _resampled_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    """Return the scores and, of localisers, the numbers of pixels, which a bootstrap sample adds up."""
-    run = dict.fromkeys(one.experiment for one in config.series(artefact) if one.runs)
-    pixels = [f"results/curves/{name}.npz" for name in run if name in config.localisers]
-    return _scores(config, artefact) | {"pixels": pixels}
-
-
-def _table_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    return _resampled_inputs(config, artefact) | {"published": "config/published.csv"}
-
-
-def _resampled_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    evaluation = config.sections["evaluation"]
-    return {
-        "series": _series(config, artefact),
-        "bootstrap": evaluation["bootstrap"],
-        "confidence": evaluation["confidence"],
-        "seed": config.sections["seed"],
-        "threshold_range": config.sections["weak"]["threshold_range"],
-    }
-
-
-def _table_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    phantom = config.sections["phantom"] is not None
-    return _resampled_parameters(config, artefact) | {"phantom": phantom}
-
-
-def _volumes_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    return _table_parameters(config, artefact) | {"lesions": config.sections["evaluation"]["lesions"]}
-
-
-def _claims_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    return _table_inputs(config, artefact) | claim_inputs(config, artefact["claims"])
-
-
-def _claims_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    claims = claim_parameters(config, artefact["claims"])
-    remarks = claim_remarks(claims, config.sections["name"])
-    return {"claims": claims, "remarks": remarks, **_table_parameters(config, artefact)}
-
-
-def _visual_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    columns = config.predictions(artefact).values()
-    experiments = dict.fromkeys(place["experiment"] for places in columns for place in places.values())
-    cases = CaseFolder.of(artefact["truth"])
-    return {
-        "scores": "results/scores.csv",
-        "cases": str(cases.table),
-        "images": str(cases.images),
-        "labels": str(cases.labels),
-        "predictions": [f"results/predictions/{name}/fold{artefact['fold']}" for name in experiments],
-    }
-
-
-def _visual_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    return {
-        "shown": config.predictions(artefact),
-        "dataset": _parts(config, artefact["truth"], "regions", "intensity"),
-        "window": config.sections["plan"]["window"],
-    }
-
-
-def _relations_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    model = f"results/models/{artefact['experiment']}/fold{artefact['fold']}"
-    return {"relations": f"{model}/relations.safetensors", "log": f"{model}/log.csv"}
-
-
-def _models_shown(config: Configuration, artefact: ArtefactEntry) -> dict[str, str]:
-    """Return the experiments of an artefact that are run -> the folder of the experiment's models."""
-    found = config.experiments | config.localisers
-    return {one.experiment: found[one.experiment].model for one in config.series(artefact) if one.runs}
-
-
-def _parameters_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    models = dict.fromkeys(_models_shown(config, artefact).values())
-    return {"descriptions": [f"results/models/{model}/fold0/model.json" for model in models]}
-
-
-def _parameters_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    return {"series": _series(config, artefact), "models": _models_shown(config, artefact)}
-
-
-def _datasets_shown(config: Configuration, artefact: ArtefactEntry) -> list[str]:
-    """Return the data sets that an artefact shows or describes, without the missing data sets."""
-    return [name for group in artefact["datasets"].values() for name in group if name not in config.missing]
-
-
-def _examples_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    folders = [CaseFolder.of(name) for name in _datasets_shown(config, artefact)]
-    return {
-        "cases": [str(folder.table) for folder in folders],
-        "images": [str(folder.images) for folder in folders],
-        "labels": [str(folder.labels) for folder in folders],
-    }
-
-
-def _examples_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    names = _datasets_shown(config, artefact)
-    return {
-        "datasets": {name: _parts(config, name, "regions", "intensity") for name in names},
-        "window": config.sections["plan"]["window"],
-    }
-
-
-def _datasets_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    return {"cases": [str(CaseFolder.of(name).table) for name in _datasets_shown(config, artefact)]}
-
-
-def _datasets_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    names = _datasets_shown(config, artefact)
-    return {"datasets": {name: _parts(config, name, "regions") for name in names}, "missing": config.missing}
-
-
-def _curves(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    return {"curves": [f"results/curves/{name}.csv" for name in artefact["localisers"].values()]}
-
-
-def _localisation_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    names = list(artefact["localisers"].values())
-    slices = config.localisers[names[0]].places(config.datasets)["lesion", artefact["split"]][0]
-    return _curves(config, artefact) | {
-        "images": f"results/slices/{slices}/images",
-        "masks": f"results/slices/{slices}/masks",
-        "heatmaps": [f"results/heatmaps/{name}/{slices}" for name in names],
-    }
-
-
-def _parts(config: Configuration, name: str, *keys: str) -> dict[str, Any]:
-    entry: Mapping[str, Any] = config.datasets[name]
-    return {key: entry[key] for key in keys}
-
-
-def _network_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    model = (config.experiments | config.localisers)[artefact["experiment"]].model
-    return {"model": f"results/models/{model}/fold{artefact['fold']}/model.json"}
-
-
-def _network_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    """Return the size of a slice for a system that learns from slices; model.json has the size of a patch."""
-    size = config.sections["weak"]["size"]
-    return {"size": [size, size]} if artefact["experiment"] in config.localisers else {}
-
-
-def _strategies_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    models = _models_shown(config, artefact).values()
-    return {"models": [f"results/models/{model}/fold{artefact['fold']}/model.json" for model in models]}
-
-
-def _strategies_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    models = _models_shown(config, artefact)
-    shown = {one.row: one.experiment for one in config.series(artefact) if one.runs}
-    return {"models": {row: models[experiment] for row, experiment in shown.items()}}
-
-
-def _settings_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    return {"splits": [f"results/splits/{name}.json" for name in _datasets_shown(config, artefact)]}
-
-
-def _settings_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    rows = named(artefact["rows"], config.all_experiments)
-    return {"experiments": {row: [_setting(config, one) for one in found] for row, found in rows.items()}}
-
-
-def _setting(config: Configuration, experiment: Experiment) -> dict[str, Any]:
-    keys = ("name", "train", "evaluate", "folds")
-    runs = experiment.name in config.experiments
-    return {key: getattr(experiment, key) for key in keys} | {"runs": runs}
 
 
 KINDS = {
@@ -253,8 +71,8 @@ KINDS = {
             "elsewhere": {"type": "string"},
             "patch": {"type": "array", "minItems": 3, "maxItems": 3, "items": _ref("some")},
         },
-        inputs=_table_inputs,
-        parameters=_table_parameters,
+        inputs=needs.table_inputs,
+        parameters=needs.table_parameters,
         suffixes=(*PAGES, "_intervals.csv", "_tests.csv", "_ranks.csv"),
         optional=("folds", "best", "elsewhere", "patch"),
         keeps_rows=True,
@@ -263,15 +81,15 @@ KINDS = {
         "violin",
         rule="violin",
         keys={"rows": _ref("models"), "panels": _ref("panels"), "metrics": _ref("case_metrics")},
-        inputs=_scores,
-        parameters=lambda config, artefact: {"series": _series(config, artefact)},
+        inputs=needs.scores,
+        parameters=lambda config, artefact: {"series": needs.series(config, artefact)},
     ),
     "ranking": Kind(
         "ranking_figure",
         rule="ranking",
         keys={"rows": _ref("models"), "panels": _ref("panels"), "metrics": _ref("metrics")},
-        inputs=_resampled_inputs,
-        parameters=_resampled_parameters,
+        inputs=needs.resampled_inputs,
+        parameters=needs.resampled_parameters,
     ),
     "visual": Kind(
         "cases_figure",
@@ -284,8 +102,8 @@ KINDS = {
             "fold": _ref("count"),
             "cases": _ref("some"),
         },
-        inputs=_visual_inputs,
-        parameters=_visual_parameters,
+        inputs=needs.visual_inputs,
+        parameters=needs.visual_parameters,
         memory_mb=4000,
     ),
     "relations": Kind(
@@ -298,23 +116,23 @@ KINDS = {
             "right": _ref("relation"),
             "curve": {"enum": ["general_difference", "target_difference"]},
         },
-        inputs=_relations_inputs,
+        inputs=needs.relations_inputs,
         parameters=lambda config, artefact: {},
     ),
     "examples": Kind(
         "examples_figure",
         rule="examples",
         keys={"datasets": _ref("datasets")},
-        inputs=_examples_inputs,
-        parameters=_examples_parameters,
+        inputs=needs.examples_inputs,
+        parameters=needs.examples_parameters,
         memory_mb=8000,
     ),
     "datasets": Kind(
         "datasets_table",
         rule="describe",
         keys={"datasets": _ref("datasets"), "printed": _ref("printed")},
-        inputs=_datasets_inputs,
-        parameters=_datasets_parameters,
+        inputs=needs.datasets_inputs,
+        parameters=needs.datasets_parameters,
         suffixes=PAGES,
         optional=("printed",),
         keeps_rows=True,
@@ -323,8 +141,8 @@ KINDS = {
         "sizes_figure",
         rule="sizes",
         keys={"datasets": _ref("datasets"), "cases": _ref("some")},
-        inputs=_examples_inputs,
-        parameters=_examples_parameters,
+        inputs=needs.examples_inputs,
+        parameters=needs.examples_parameters,
         memory_mb=4000,
     ),
     "settings": Kind(
@@ -339,8 +157,8 @@ KINDS = {
             },
             "printed": _ref("printed"),
         },
-        inputs=_settings_inputs,
-        parameters=_settings_parameters,
+        inputs=needs.settings_inputs,
+        parameters=needs.settings_parameters,
         suffixes=PAGES,
         optional=("printed",),
         keeps_rows=True,
@@ -349,8 +167,8 @@ KINDS = {
         "layers_table",
         rule="layers",
         keys={"experiment": {"type": "string"}, "fold": _ref("count")},
-        inputs=_network_inputs,
-        parameters=_network_parameters,
+        inputs=needs.network_inputs,
+        parameters=needs.network_parameters,
         suffixes=PAGES,
     ),
     "architecture": Kind(
@@ -361,22 +179,22 @@ KINDS = {
             "fold": _ref("count"),
             "names": {"type": "object", "additionalProperties": {"type": "string"}},
         },
-        inputs=_network_inputs,
-        parameters=_network_parameters,
+        inputs=needs.network_inputs,
+        parameters=needs.network_parameters,
     ),
     "strategies": Kind(
         "strategies_figure",
         rule="strategies",
         keys={"rows": _ref("models"), "fold": _ref("count")},
-        inputs=_strategies_inputs,
-        parameters=_strategies_parameters,
+        inputs=needs.strategies_inputs,
+        parameters=needs.strategies_parameters,
     ),
     "parameters": Kind(
         "parameters_table",
         rule="count",
         keys={"rows": _ref("models")},
-        inputs=_parameters_inputs,
-        parameters=_parameters_parameters,
+        inputs=needs.parameters_inputs,
+        parameters=needs.parameters_parameters,
         suffixes=PAGES,
         keeps_rows=True,
     ),
@@ -389,7 +207,7 @@ KINDS = {
             "split": _ref("split"),
             "cases": _ref("some"),
         },
-        inputs=_localisation_inputs,
+        inputs=needs.localisation_inputs,
         parameters=lambda config, artefact: {"threshold": config.weak_variant["threshold"]},
         memory_mb=4000,
     ),
@@ -397,7 +215,7 @@ KINDS = {
         "thresholds_figure",
         rule="thresholds",
         keys={"localisers": _ref("localisers"), "split": _ref("split")},
-        inputs=_curves,
+        inputs=needs.curves,
         parameters=lambda config, artefact: {"limits": config.sections["weak"]["threshold_range"]},
     ),
     "volumes": Kind(
@@ -409,8 +227,8 @@ KINDS = {
             "metrics": _ref("lesion_metrics"),
             "unit": {"enum": ["fraction", "percent"]},
         },
-        inputs=_scores,
-        parameters=_volumes_parameters,
+        inputs=needs.scores,
+        parameters=needs.volumes_parameters,
         suffixes=(*PAGES, "_intervals.csv", "_tests.csv"),
         keeps_rows=True,
     ),
@@ -418,16 +236,16 @@ KINDS = {
         "bland_altman",
         rule="bland_altman",
         keys={"rows": _ref("models"), "panels": _ref("panels")},
-        inputs=_scores,
-        parameters=lambda config, artefact: {"series": _series(config, artefact)},
+        inputs=needs.scores,
+        parameters=lambda config, artefact: {"series": needs.series(config, artefact)},
         suffixes=(*PICTURES, ".csv"),
     ),
     "claims": Kind(
         "claims_table",
         rule="claims",
         keys={"claims": {"type": "string"}},
-        inputs=_claims_inputs,
-        parameters=_claims_parameters,
+        inputs=needs.claims_inputs,
+        parameters=needs.claims_parameters,
         suffixes=PAGES,
         keeps_rows=True,
     ),
