@@ -86,16 +86,17 @@ def claims_page(artefact: Artefact, rows: pd.DataFrame) -> Page:
     """
     confidence = artefact.parameters["confidence"]
     phantom = PHANTOM_NOTE if artefact.parameters["phantom"] else ""
-    first = f"{tally(rows)}. {phantom}Configuration: {artefact.config_name}. {SHORT_RULE}"
+    short, rule = (text.format(confidence=confidence, fewest=FEWEST_PATIENTS) for text in (SHORT_RULE, RULE))
+    first = f"{tally(rows)}. {phantom}Configuration: {artefact.config_name}. {short}"
     remarks = [*artefact.parameters["remarks"], *artefact.remarks]
-    notes = [first, RULE, SIZES, MULTIPLE, UNITS, *remarks, MISPRINTS]
+    notes = [first, rule, SIZES, MULTIPLE, UNITS, *remarks, MISPRINTS]
     tables = {
         f"Section {section}: {tally(part)}": pd.DataFrame(
             [_line(claim) for _, claim in part.groupby("claim", sort=False)]
         )
         for section, part in rows.groupby("section", sort=False)
     }
-    return [note.format(confidence=confidence, fewest=FEWEST_PATIENTS) for note in notes], tables
+    return notes, tables
 
 
 def tally(rows: pd.DataFrame) -> str:
