@@ -72,7 +72,7 @@ ENTRY = """    "bars": Kind(
         "bars",
         rule="bars",
         keys={"metric": {"enum": ["DSC", "NSD"]}},
-        inputs=_scores,
+        inputs=needs.scores,
         parameters=lambda config, artefact: {},
     ),
 """

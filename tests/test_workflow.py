@@ -67,10 +67,13 @@ def test_artefacts_and_scores_are_there_and_complete(finished):
         assert (finished / "results" / "paper" / "wang2021" / name).stat().st_size > 500
     with open(finished / "results" / "scores.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    # Of each fold: 4 test cases by 7 metrics; three regions and MosMed; the source's one case.
-    one, union, joint = 4 * 7, (4 * 3 + 1) * 7, (4 + 1) * 7
-    # Six slices cut out of volumes and five of the archive's: DSC; AUPRC and the bound once a data set.
-    weak = 6 + 5 + 2 * 2
+    # Seven metrics of a lung; of a lesion also five of volumes, the false positives, and three of lesions found;
+    # where lungs are segmented too, two shares of the lungs.
+    lung, lesion, shares = 7, 7 + 5 + 1 + 3, 2
+    # Of each fold: 4 test cases; two lungs and infection, and MosMed; the source's one case.
+    one, union, joint = 4 * lesion, 4 * (2 * lung + lesion + shares) + lesion, (4 + 1) * lesion
+    # Six slices cut out of volumes and four of the archive's: DSC; AUPRC and the bound once a data set.
+    weak = 6 + 4 + 2 * 2
     assert len(rows) == 2 * (one + one + union + joint) + 2 * weak
     without = {row["metric"] for row in rows if not row["patient"]}
     assert without == {"AUPRC", "DSC_lower_bound"}, "of all slices together"
