@@ -175,7 +175,7 @@ def _titles(config: Configuration, paper: str) -> dict[str, str]:
     titles: dict[str, str] = {}
     for series in map(config.series, config.artefacts[paper].values()):
         sources = {one.row: {other.source for other in series if other.row == one.row} for one in series}
-        for one in series:
+        for one in (one for one in series if one.row != one.experiment):  # a drawing has no row
             title = f"{one.row} ({one.source})" if len(sources[one.row]) > 1 else one.row
             titles.setdefault(one.experiment, title)
     return titles

@@ -10,13 +10,13 @@ Every random number derives from the NumPy generator that the caller passes, so 
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+from covidseg.cases.resampling import axis_matrix
 from covidseg.training.sections import Augmentation, Blur, LowResolution, Noise, Range, Ranged
 
 
@@ -112,17 +112,9 @@ def lower_resolution(
     zoom = uniform(transform["zoom"], generator)
     size = image.shape[1:]
     small = functional.interpolate(image[None], [max(1, round(n * zoom)) for n in size], mode="nearest-exact")
-    rows, columns = (_enlarging(n, m).to(image.device) for n, m in zip(small.shape[2:], size, strict=True))
+    pairs = zip(small.shape[2:], size, strict=True)
+    rows, columns = (axis_matrix(old, new, 3).to(image.device) for old, new in pairs)
     return (rows @ small[0] @ columns.T).clamp(small.min(), small.max())
-
-
-@cache
-def _enlarging(old: int, new: int) -> torch.Tensor:
-    """Return the matrix (new, old) that enlarges a line of pixels by cubic splines, as scikit-image does."""
-    from scipy import ndimage  # imported here: the import is slow
-
-    matrix = ndimage.zoom(np.eye(old), (new / old, 1), order=3, mode="nearest", grid_mode=True)
-    return torch.tensor(matrix, dtype=torch.float32)
 
 
 def change_gamma(image: torch.Tensor, transform: Ranged, generator: np.random.Generator) -> torch.Tensor:
