@@ -91,3 +91,13 @@ def test_a_figure_without_any_ranking_still_is_one(scores, tmp_path):
         tmp_path / "empty",
     )
     assert (tmp_path / "empty.png").exists()
+
+
+def test_a_metric_that_no_patient_has_a_value_of_has_an_empty_panel(scores):
+    scores.loc[scores["metric"] == "NSD", "value"] = float("nan")
+    ranks = ranking_rows(SERIES, ARTEFACT, scores, BOOTSTRAP)
+    figure = draw_rankings(ranks, ARTEFACT, BOOTSTRAP, sources=SOURCES, config_name="toy", remarks=[])
+    first, second = figure.axes
+    assert (first.axison, second.axison) == (True, False)
+    assert second.get_title() == ""
+    plt.close("all")

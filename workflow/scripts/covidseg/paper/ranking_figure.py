@@ -70,7 +70,11 @@ def draw_rankings(
     figure, axes = _grid(panels, artefact["metrics"])
     for line, (panel, part) in zip(axes, panels.items(), strict=False):
         for axis, metric in zip(line, artefact["metrics"], strict=True):
-            _panel(axis, part[part["metric"] == metric], colours)
+            found = part[part["metric"] == metric]
+            if found.empty:  # fewer than two patients have a value with every method
+                axis.set_axis_off()
+                continue
+            _panel(axis, found, colours)
             axis.set_title(f"{SHORT.get(metric, metric)}, {panel_title(*panel)}", fontsize=10)
     _legend(figure, bootstrap.confidence)
     bottom = (
