@@ -99,6 +99,7 @@ SECONDS_PER_EPOCH = {
     "lesion-representations": (148, FOLDS * 4),
     "hybrid": (213, FOLDS),
     "multi-encoder": (206, FOLDS),
+    "collaborative-backbone": (206, BACKBONE),  # not published; taken as training from scratch
 }
 
 # --- The toy of toy_workflow.py -----------------------------------------------------------------------------

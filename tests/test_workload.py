@@ -48,7 +48,8 @@ def test_a_fresh_clone_counts_the_jobs_of_a_dry_run(clone, name):
     assert not (clone / "results" / "configuration.txt").exists(), "nothing is claimed by counting"
     if name == "paper":
         seconds = sum(seconds * models for seconds, models in dag_sizes.SECONDS_PER_EPOCH.values())
-        assert table["train"]["Hours"] == f"{1000 * seconds / 3600:,.0f}".replace(",", " ")
+        hours = int(table["train"]["Hours"].replace(" ", ""))
+        assert abs(hours - 1000 * seconds / 3600) <= 0.5, "rounded"
         assert (table["predict"]["Limit of a job"], table["predict"]["Limit of all"]) == ("24", "3 120")
         assert table["train"]["Limit of all"] == "–", "a training goes on in another job"
         assert table["train"]["Longest job"] == "59.2", "hybrid, 213 seconds an epoch"

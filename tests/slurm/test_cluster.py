@@ -322,7 +322,9 @@ def test_the_scores_are_the_same(run, undisturbed):
         for folder in (run.folder, undisturbed)
     ]
     assert lines[0] == lines[1]
-    assert len(lines[0]) == 1 + (5 * 16 + 16) * 7
+    assert len(lines[0]) == 1 + (5 * 16 + 16) * 16, (
+        "of every case: 7 metrics of masks, 9 of volumes and lesions"
+    )
 
 
 @pytest.mark.parametrize("model", MODELS)
