@@ -10,13 +10,18 @@ from covidseg.evaluation.statistics import (
     draw_patients,
     mean_sample,
     paired_interval,
-    patient_interval,
     patient_means,
     percentile_interval,
+    sample_interval,
     summarise,
 )
 
 BOOTSTRAP = {"resamples": 2000, "confidence": 0.95, "seed": 1}
+
+
+def patient_interval(scores, **settings):
+    """The mean over all values and its interval, as the tables print them."""
+    return sample_interval(mean_sample(scores), **settings)
 
 
 def test_summary_uses_the_sample_deviation():

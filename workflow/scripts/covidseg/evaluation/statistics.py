@@ -130,11 +130,6 @@ def sample_interval(sample: Sample, *, resamples: int, confidence: float, seed: 
     return percentile_interval(sample.estimate(), drawn, n=n, confidence=confidence)
 
 
-def patient_interval(scores: pd.DataFrame, *, resamples: int, confidence: float, seed: int) -> Interval:
-    """Return the mean over all values of a model and a metric (rows of scores.csv), and its interval."""
-    return sample_interval(mean_sample(scores), resamples=resamples, confidence=confidence, seed=seed)
-
-
 def paired_interval(a: pd.Series, b: pd.Series, *, resamples: int, confidence: float, seed: int) -> Interval:
     """Return the mean of a - b over the patients that both have, and its bootstrap interval.
 
