@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from dataclasses import replace
 from math import isnan, nan
 from pathlib import Path
 from typing import get_type_hints
@@ -32,7 +33,7 @@ from covidseg.paper.uncertainty import Bootstrap
 from covidseg.weak.evaluation import count_pixels
 
 SCHEMA = ROOT / "config" / "schemas" / "claims.schema.yaml"
-SETTINGS = {"resamples": 500, "confidence": 0.95, "seed": 1}
+BOOTSTRAP = Bootstrap(resamples=500, confidence=0.95, seed=1, pixels={}, limits=(0.1, 0.4))
 PAPERS = ("wang2021", "wang2020", "zhang2021", "ma2021", "yang2021")
 
 
@@ -86,21 +87,21 @@ def sample(values):
 def test_ranges_of_means():
     """Patients without variance, so that every draw has the means 0.2, 0.5, 0.3 and 0.4, 0.45."""
     a, b = ([sample([mean] * 8) for mean in means] for means in ((0.2, 0.5, 0.3), (0.4, 0.45)))
-    assert range_interval(a, [], paired=True, **SETTINGS) == pytest.approx((0.3, 0.3, 0.3, 8))
-    assert range_interval(a, b, paired=True, **SETTINGS) == pytest.approx((0.25, 0.25, 0.25, 8))
+    assert range_interval(a, [], paired=True, resampling=BOOTSTRAP) == pytest.approx((0.3, 0.3, 0.3, 8))
+    assert range_interval(a, b, paired=True, resampling=BOOTSTRAP) == pytest.approx((0.25, 0.25, 0.25, 8))
 
 
 def test_a_range_over_folds_draws_a_patient_in_every_fold_at_once():
     """Patient a is only in the first fold: it does not count as 0 in the second."""
     folds = [sample([0.5] * 8), sample([0.5] * 8).of(pd.Index(list("bcdefgh")))]
-    assert range_interval(folds, [], paired=True, **SETTINGS) == pytest.approx((0, 0, 0, 8))
+    assert range_interval(folds, [], paired=True, resampling=BOOTSTRAP) == pytest.approx((0, 0, 0, 8))
 
 
 def test_other_patients_are_drawn_apart():
     """The interval of a difference of two groups is wider than that of a difference by patient, which is 0.1."""
     values = np.linspace(0.1, 0.8, 8)
     pair = [sample(values + 0.1)], [sample(values)]
-    paired, apart = (range_interval(*pair, paired=paired, **SETTINGS) for paired in (True, False))
+    paired, apart = (range_interval(*pair, paired=paired, resampling=BOOTSTRAP) for paired in (True, False))
     assert paired == pytest.approx((0.1, 0.1, 0.1, 8))
     assert apart.mean == pytest.approx(0.1)
     assert apart.low < -0.1 < 0.3 < apart.high
@@ -135,7 +136,7 @@ def rows_of(experiment, values, metric="DSC", fold="0", **place):
 
 def evidence_of(*rows, files=(), pixels=None):
     table = pd.DataFrame([row for group in rows for row in group])
-    bootstrap = Bootstrap(**SETTINGS, pixels=pixels or {}, limits=(0.1, 0.4))
+    bootstrap = replace(BOOTSTRAP, pixels=pixels or {})
     scores = {str(name): part for name, part in table.groupby("experiment")} if len(table) else {}
     return Evidence(scores, list(files), bootstrap)
 

@@ -5,7 +5,7 @@ import pytest
 
 from covidseg.evaluation.counts import patient_of_slice, read_counts, write_counts
 from covidseg.evaluation.pixels import pixel_sample, read_sample
-from covidseg.evaluation.statistics import draw_patients, sample_interval
+from covidseg.evaluation.statistics import Resampling, draw_patients, sample_interval
 from covidseg.weak.evaluation import (
     LEVELS,
     Counts,
@@ -47,7 +47,7 @@ def test_a_draw_gives_what_the_slices_of_the_drawn_patients_give(counts, metric)
 
 def test_intervals_of_the_metrics_over_all_slices_hold_them(counts):
     sample = pixel_sample(counts, np.arange(7).astype(str), "DSC_lower_bound", LIMITS)
-    found = sample_interval(sample, resamples=500, confidence=0.95, seed=1)
+    found = sample_interval(sample, Resampling(resamples=500, confidence=0.95, seed=1))
     assert found.low < found.mean < found.high
     assert found.n == 7
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from covidseg.evaluation.statistics import (
+    Resampling,
     draw_patients,
     mean_sample,
     paired_interval,
@@ -16,12 +17,12 @@ from covidseg.evaluation.statistics import (
     summarise,
 )
 
-BOOTSTRAP = {"resamples": 2000, "confidence": 0.95, "seed": 1}
+BOOTSTRAP = Resampling(resamples=2000, confidence=0.95, seed=1)
 
 
-def patient_interval(scores, **settings):
+def patient_interval(scores, resampling):
     """The mean over all values and its interval, as the tables print them."""
-    return sample_interval(mean_sample(scores), **settings)
+    return sample_interval(mean_sample(scores), resampling)
 
 
 def test_summary_uses_the_sample_deviation():
@@ -48,7 +49,7 @@ SCORES = scores_of(
 
 def test_a_patient_s_mean_is_over_folds_and_scans_and_without_undefined_values():
     assert patient_means(SCORES).to_dict() == pytest.approx({"p": 0.5, "q": 0.5})
-    found = patient_interval(SCORES, **BOOTSTRAP)
+    found = patient_interval(SCORES, BOOTSTRAP)
     assert found.n == 2, "r has no defined value"
     assert found.mean == pytest.approx((0.2 + 0.4 + 0.9 + 0.5) / 4), "every value counts once"
 
@@ -85,9 +86,9 @@ def test_the_ends_are_the_expanded_percentiles():
 
 
 def test_one_patient_has_a_mean_and_no_interval_and_no_patient_has_neither():
-    one = patient_interval(SCORES[SCORES.patient == "p"], **BOOTSTRAP)
+    one = patient_interval(SCORES[SCORES.patient == "p"], BOOTSTRAP)
     assert (one.mean, one.n) == (pytest.approx(0.5), 1)
-    none = patient_interval(SCORES[SCORES.patient == "r"], **BOOTSTRAP)
+    none = patient_interval(SCORES[SCORES.patient == "r"], BOOTSTRAP)
     assert none.n == 0
     assert all(math.isnan(end) for end in (one.low, one.high, none.mean, none.low, none.high))
 
@@ -95,10 +96,10 @@ def test_one_patient_has_a_mean_and_no_interval_and_no_patient_has_neither():
 def test_a_paired_difference_is_over_the_patients_that_both_have():
     a = pd.Series({"p": 0.5, "q": 0.7, "r": 0.9, "s": math.nan})
     b = pd.Series({"q": 0.6, "r": 0.5, "p": 0.4, "t": 0.1})
-    found = paired_interval(a, b, **BOOTSTRAP)
+    found = paired_interval(a, b, resampling=BOOTSTRAP)
     assert (found.mean, found.n) == (pytest.approx((0.1 + 0.1 + 0.4) / 3), 3)
     assert (found.low, found.high) == (pytest.approx(0.1), pytest.approx(0.4)), "three patients: the extremes"
-    apart = paired_interval(a, pd.Series({"x": 0.1}), **BOOTSTRAP)
+    apart = paired_interval(a, pd.Series({"x": 0.1}), resampling=BOOTSTRAP)
     assert apart.n == 0
     assert math.isnan(apart.mean)
 
@@ -126,10 +127,8 @@ def simulate(generator, case_effect):
 )
 def test_intervals_of_20_patients_cover_the_truth_as_often_as_they_say(case_effect, truth):
     generator = np.random.default_rng(2020)
-    intervals = [
-        patient_interval(simulate(generator, case_effect), resamples=600, confidence=0.95, seed=1)
-        for _ in range(700)
-    ]
+    resampling = Resampling(resamples=600, confidence=0.95, seed=1)
+    intervals = [patient_interval(simulate(generator, case_effect), resampling) for _ in range(700)]
     covered = np.mean([found.low <= truth <= found.high for found in intervals])
     assert 0.93 <= covered <= 0.97
 
@@ -140,5 +139,5 @@ def test_scores_taken_as_independent_give_intervals_half_as_wide():
     patients = pd.DataFrame({"patient": range(20), "value": generator.normal(0.67, 0.16, 20)})
     scores = pd.concat(4 * [patients])
     apart = scores.assign(patient=range(80))
-    low, high = (patient_interval(rows, **BOOTSTRAP)[1:3] for rows in (scores, apart))
+    low, high = (patient_interval(rows, BOOTSTRAP)[1:3] for rows in (scores, apart))
     assert (low[1] - low[0]) / (high[1] - high[0]) == pytest.approx(2, rel=0.15)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from covidseg.evaluation.statistics import NAN, Sample, paired_interval, percentile_interval
+from covidseg.evaluation.statistics import NAN, Resampling, Sample, paired_interval, percentile_interval
 
 Model = TypeVar("Model", pd.Series, Sample)  # what two models are compared by
 
@@ -26,7 +26,7 @@ def holm(p_values: list[float]) -> list[float]:
 
 
 class Comparison(NamedTuple):
-    """The comparison of two models a and b on the patients that both have a defined value of.
+    """The comparison of two models a and b on the patients for whom both have a defined value.
 
     Attributes:
         n: number of these patients.
@@ -46,22 +46,20 @@ class Comparison(NamedTuple):
     p: float
 
 
-def compare_means(a: pd.Series, b: pd.Series, *, resamples: int, confidence: float, seed: int) -> Comparison:
+def compare_means(a: pd.Series, b: pd.Series, *, resampling: Resampling) -> Comparison:
     """Compare the patients' means of two models by the Wilcoxon signed-rank test.
 
     Args:
         a, b: values indexed by patient, as returned by `patient_means`.
-        resamples: number of bootstrap samples.
-        confidence: level of the interval, 0 to 1.
-        seed: seed of the random generator.
+        resampling: how the patients are resampled.
     """
     found = (a - b).dropna()
-    mean, low, high, n = paired_interval(a, b, resamples=resamples, confidence=confidence, seed=seed)
+    mean, low, high, n = paired_interval(a, b, resampling=resampling)
     p = float(stats.wilcoxon(found).pvalue) if found.any() else NAN
     return Comparison(n, mean, low, high, float(found.median()), "Wilcoxon", p)
 
 
-def compare_samples(a: Sample, b: Sample, *, resamples: int, confidence: float, seed: int) -> Comparison:
+def compare_samples(a: Sample, b: Sample, *, resampling: Resampling) -> Comparison:
     """Compare a statistic of two models, of which a single patient has no value, by a bootstrap test.
 
     The p value is the share of bootstrap samples whose difference lies at least as far from the difference
@@ -69,17 +67,14 @@ def compare_samples(a: Sample, b: Sample, *, resamples: int, confidence: float, 
 
     Args:
         a, b: the statistic of each model.
-        resamples: number of bootstrap samples.
-        confidence: level of the interval, 0 to 1.
-        seed: seed of the random generator.
+        resampling: how the patients are resampled.
     """
     common = a.patients.intersection(b.patients)
     a, b = a.of(common), b.of(common)
-    drawn = a.resample(resamples, seed) - b.resample(resamples, seed)
-    mean, low, high, n = percentile_interval(
-        a.estimate() - b.estimate(), drawn, n=len(common), confidence=confidence
-    )
-    p = (1 + np.count_nonzero(abs(drawn - mean) >= abs(mean))) / (1 + resamples)
+    first, second = (one.resample(resampling.resamples, resampling.seed) for one in (a, b))
+    drawn, found = first - second, a.estimate() - b.estimate()
+    mean, low, high, n = percentile_interval(found, drawn, n=len(common), confidence=resampling.confidence)
+    p = (1 + np.count_nonzero(abs(drawn - mean) >= abs(mean))) / (1 + len(drawn))
     return Comparison(n, mean, low, high, NAN, "bootstrap", float(p) if drawn.any() else NAN)
 
 
@@ -108,7 +103,7 @@ class Ranking(NamedTuple):
     """How a model ranks among others; rank 1 is the highest value, and equal values share the better rank.
 
     Attributes:
-        n: number of patients that all models have a defined value of; others are left out.
+        n: number of patients for whom all models have a defined value; others are left out.
         value: the statistic over these patients.
         rank: rank of `value`.
         mean_rank, median_rank: mean and median of the ranks in the bootstrap samples.
@@ -126,7 +121,7 @@ class Ranking(NamedTuple):
     frequencies: tuple[float, ...]
 
 
-def rankings(samples: list[Sample], *, resamples: int, confidence: float, seed: int) -> list[Ranking]:
+def rankings(samples: list[Sample], resampling: Resampling) -> list[Ranking]:
     """Rank models by a statistic in bootstrap samples of the patients.
 
     Each draw first computes the statistic of every model and then ranks the models (aggregate, then rank), as
@@ -135,19 +130,18 @@ def rankings(samples: list[Sample], *, resamples: int, confidence: float, seed: 
 
     Args:
         samples: the statistic of each model.
-        resamples: number of bootstrap samples.
-        confidence: level of the intervals, 0 to 1.
-        seed: seed of the random generator.
+        resampling: how the patients are resampled.
     """
-    common = reduce(pd.Index.intersection, [sample.patients for sample in samples], samples[0].patients)
+    common = reduce(pd.Index.intersection, [sample.patients for sample in samples])
     if len(common) < 2:
         return []
     shared = [sample.of(common) for sample in samples]
     values = [sample.estimate() for sample in shared]
-    ranks = _ranks(np.stack([sample.resample(resamples, seed) for sample in shared], axis=1))
+    drawn = [sample.resample(resampling.resamples, resampling.seed) for sample in shared]
+    ranks, own, n = _ranks(np.stack(drawn, axis=1)).T, _ranks(np.array([values]))[0], len(common)
     return [
-        _ranking(ranks[:, place], confidence, n=len(common), value=value, rank=int(rank), models=len(samples))
-        for place, (value, rank) in enumerate(zip(values, _ranks(np.array([values]))[0], strict=True))
+        _ranking(found, resampling.confidence, n=n, value=value, rank=int(rank), models=len(samples))
+        for found, value, rank in zip(ranks, values, own, strict=True)
     ]
 
 

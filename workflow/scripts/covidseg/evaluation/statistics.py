@@ -40,6 +40,21 @@ def patient_means(scores: pd.DataFrame) -> pd.Series:
     return scores.dropna(subset="value").groupby("patient")["value"].mean()
 
 
+@dataclass(frozen=True)
+class Resampling:
+    """How the patients are resampled.
+
+    Attributes:
+        resamples: number of bootstrap samples.
+        confidence: level of the intervals, 0 to 1.
+        seed: seed of the random generator.
+    """
+
+    resamples: int
+    confidence: float
+    seed: int
+
+
 class Interval(NamedTuple):
     """An estimate and its confidence interval.
 
@@ -113,7 +128,7 @@ def draw_patients(patients: int, resamples: int, seed: int) -> np.ndarray:
     return counts
 
 
-def sample_interval(sample: Sample, *, resamples: int, confidence: float, seed: int) -> Interval:
+def sample_interval(sample: Sample, resampling: Resampling) -> Interval:
     """Return the statistic and its bootstrap interval, which resamples patients.
 
     A bootstrap sample has each drawn patient with all folds and scans (cluster bootstrap: Davison and Hinkley
@@ -121,27 +136,23 @@ def sample_interval(sample: Sample, *, resamples: int, confidence: float, seed: 
 
     Args:
         sample: the statistic of one model.
-        resamples: number of bootstrap samples.
-        confidence: level of the interval, 0 to 1.
-        seed: seed of the random generator.
+        resampling: how the patients are resampled.
     """
     n = len(sample.patients)
-    drawn = sample.resample(resamples, seed) if n else np.empty(0)
-    return percentile_interval(sample.estimate(), drawn, n=n, confidence=confidence)
+    drawn = sample.resample(resampling.resamples, resampling.seed) if n else np.empty(0)
+    return percentile_interval(sample.estimate(), drawn, n=n, confidence=resampling.confidence)
 
 
-def paired_interval(a: pd.Series, b: pd.Series, *, resamples: int, confidence: float, seed: int) -> Interval:
+def paired_interval(a: pd.Series, b: pd.Series, *, resampling: Resampling) -> Interval:
     """Return the mean of a - b over the patients that both have, and its bootstrap interval.
 
     Args:
         a, b: values indexed by patient, as returned by `patient_means`.
-        resamples: number of bootstrap samples.
-        confidence: level of the interval, 0 to 1.
-        seed: seed of the random generator.
+        resampling: how the patients are resampled.
     """
     difference = (a - b).dropna()
     sample = Sample(difference.index, (difference.to_numpy(float), np.ones(len(difference))), np.divide)
-    return sample_interval(sample, resamples=resamples, confidence=confidence, seed=seed)
+    return sample_interval(sample, resampling)
 
 
 def percentile_interval(estimate: float, resampled: np.ndarray, *, n: int, confidence: float) -> Interval:

@@ -8,7 +8,7 @@ from math import isnan
 import numpy as np
 import pandas as pd
 
-from covidseg.evaluation.statistics import Interval, Sample, percentile_interval
+from covidseg.evaluation.statistics import Interval, Resampling, Sample, percentile_interval
 
 HOLDS, FAILS, UNTOLD = "holds", "does not hold", "cannot be told"
 # With five patients, even five differences of one sign happen by chance in more than 5 % of all samples:
@@ -51,7 +51,7 @@ def overall(verdicts: Sequence[str], *, most: bool = False) -> str:
 
 
 def range_interval(
-    a: Sequence[Sample], b: Sequence[Sample], *, paired: bool, resamples: int, confidence: float, seed: int
+    a: Sequence[Sample], b: Sequence[Sample], *, paired: bool, resampling: Resampling
 ) -> Interval:
     """Return the number of side `a` minus that of side `b`, and its bootstrap interval.
 
@@ -61,19 +61,18 @@ def range_interval(
     Args:
         a, b: the statistics of each side.
         paired: whether both sides have the same patients, who are then drawn together.
-        resamples: number of bootstrap samples.
-        confidence: level of the interval, 0 to 1.
-        seed: seed of the random generator.
+        resampling: how the patients are resampled.
 
     Returns:
         The interval; its n is the number of patients, or of the smaller group of patients if not paired.
     """
     groups = [_on_all_patients([*a, *b])] if paired else [_on_all_patients(side) for side in (a, b) if side]
+    resamples, seed = resampling.resamples, resampling.seed
     drawn = [one.resample(resamples, seed + place) for place, group in enumerate(groups) for one in group]
     whole = [np.array([one.estimate()]) for group in groups for one in group]
     resampled, estimate = (_difference(values[: len(a)], values[len(a) :]) for values in (drawn, whole))
     n = min(len(group[0].patients) for group in groups)
-    return percentile_interval(float(estimate[0]), resampled, n=n, confidence=confidence)
+    return percentile_interval(float(estimate[0]), resampled, n=n, confidence=resampling.confidence)
 
 
 def _on_all_patients(samples: Sequence[Sample]) -> list[Sample]:

@@ -94,19 +94,19 @@ def _by_patient(a: Side, b: Side, evidence: Evidence) -> Measured:
 
 def _interval(a: Side, b: Side, evidence: Evidence) -> Interval:
     """Return the number with the interval that the tables print, where they print the number."""
-    settings = evidence.bootstrap.settings
+    resampling = evidence.bootstrap
     splits = [HELD_OUT.get(split, split) for split in (Series(*cell["series"]).split for cell in a + b)]
     paired = len(set(splits)) == 1
     single = (len(a), len(b)) == (1, 1) and paired
     if single and a[0]["metric"] not in WHOLE:
-        return paired_interval(*(patient_means(evidence.of(cell)) for cell in a + b), **settings)
+        return paired_interval(*(patient_means(evidence.of(cell)) for cell in a + b), resampling=resampling)
     first, second = ([evidence.sample(cell) for cell in side] for side in (a, b))
     if single:
-        found = compare_samples(first[0], second[0], **settings)
+        found = compare_samples(first[0], second[0], resampling=resampling)
         return Interval(found.difference, found.low, found.high, found.n)
     if (len(a), len(b)) == (1, 0):
-        return sample_interval(first[0], **settings)
-    return range_interval(first, second, paired=paired, **settings)
+        return sample_interval(first[0], resampling)
+    return range_interval(first, second, paired=paired, resampling=resampling)
 
 
 def _by_fold(changes: pd.Series, whole: float) -> Interval:

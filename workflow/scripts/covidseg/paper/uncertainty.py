@@ -12,7 +12,7 @@ from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
 from covidseg.evaluation.comparisons import compare_means, compare_samples, paired_tests, rankings
 from covidseg.evaluation.pixels import WHOLE, read_sample
-from covidseg.evaluation.statistics import Sample, mean_sample, patient_means, sample_interval
+from covidseg.evaluation.statistics import Resampling, Sample, mean_sample, patient_means, sample_interval
 from covidseg.paper.measures import measure_of
 from covidseg.paper.tables import SERIES, TIME, scale_of, select
 
@@ -22,20 +22,14 @@ RANKED = [*SERIES, "metric", "n", "value", "rank", "mean_rank", "median_rank", "
 
 
 @dataclass(frozen=True)
-class Bootstrap:
-    """How the patients are resampled.
+class Bootstrap(Resampling):
+    """How the patients are resampled, and where the metrics over all slices are computed from.
 
     Attributes:
-        resamples: number of bootstrap samples.
-        confidence: level of the intervals, 0 to 1.
-        seed: seed of the random generator.
         pixels: localiser -> file of its numbers of pixels, for the metrics over all slices.
         limits: lowest and highest threshold for the lower bound of the Dice.
     """
 
-    resamples: int
-    confidence: float
-    seed: int
     pixels: Mapping[str, Path]
     limits: tuple[float, float]
 
@@ -49,11 +43,6 @@ class Bootstrap:
             pixels={path.stem: path for path in pixels},
             limits=tuple(parameters["threshold_range"]),
         )
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The arguments of the functions of `evaluation.statistics`."""
-        return {"resamples": self.resamples, "confidence": self.confidence, "seed": self.seed}
 
     def sample(self, scores: pd.DataFrame, one: Series, metric: str) -> Sample:
         """Return the average over all folds that the table prints, as a statistic that can be resampled."""
@@ -80,7 +69,7 @@ def interval_rows(
     found = []
     for one in (one for one in series if one.runs):
         for metric in _scored(artefact):
-            interval = sample_interval(bootstrap.sample(scores, one, metric), **bootstrap.settings)
+            interval = sample_interval(bootstrap.sample(scores, one, metric), bootstrap)
             limits = (scale_of(metric, artefact) * limit for limit in interval[:3])
             undefined = int(select(scores, one, metric)["value"].isna().sum())
             found.append((*astuple(one)[:4], metric, *limits, interval.n, undefined))
@@ -100,10 +89,10 @@ def comparison_rows(
         metric = panel["metric"]
         if metric in WHOLE:
             samples = {one.experiment: bootstrap.sample(scores, one, metric) for one in compared}
-            tests = paired_tests(samples, partial(compare_samples, **bootstrap.settings))
+            tests = paired_tests(samples, partial(compare_samples, resampling=bootstrap))
         else:
             means = {one.experiment: patient_means(select(scores, one, metric)) for one in compared}
-            tests = paired_tests(means, partial(compare_means, **bootstrap.settings))
+            tests = paired_tests(means, partial(compare_means, resampling=bootstrap))
         found += [panel | test for test in tests]
     rows = pd.DataFrame(found, columns=COMPARED)
     scales = [scale_of(metric, artefact) for metric in rows["metric"]]
@@ -122,7 +111,7 @@ def ranking_rows(
     found = []
     for panel, ranked in _panels(series, artefact):
         samples = [bootstrap.sample(scores, one, panel["metric"]) for one in ranked]
-        for one, ranking in zip(ranked, rankings(samples, **bootstrap.settings), strict=False):
+        for one, ranking in zip(ranked, rankings(samples, bootstrap), strict=False):
             *numbers, frequencies = ranking
             own = dict(zip(RANKED, (*astuple(one)[:4], panel["metric"], *numbers), strict=True))
             shares = {f"frequency_{rank}": share for rank, share in enumerate(frequencies, start=1)}
