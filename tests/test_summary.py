@@ -5,7 +5,7 @@ import math
 
 import pandas as pd
 
-from covidseg.evaluation.summary import as_metrics, mean_scores
+from covidseg.evaluation.summary import as_metrics, mean_scores, read_scores
 
 
 def row(experiment, fold, metric, value, **changes):
@@ -38,3 +38,13 @@ def test_means_pool_the_cases_of_all_folds_and_leave_out_what_is_undefined():
     metrics = as_metrics(means)
     assert metrics == {"scratch": {"DSC": 0.5, "NSD": 0.6}, "b": {"DSC": 0.0, "NSD": None}}
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
+
+
+def test_names_that_are_numbers_stay_names(tmp_path):
+    """Slices of published pictures have numbers as names, and so have their patients in the files of pixels."""
+    path = tmp_path / "scores.csv"
+    path.write_text("experiment,fold,case,patient,value\nx,0,007,007,0.5\nx,0,12,12,\n")
+    scores = read_scores(path)
+    assert scores["fold"].tolist() == ["0", "0"]
+    assert scores["case"].tolist() == scores["patient"].tolist() == ["007", "12"]
+    assert scores["value"].isna().tolist() == [False, True]

@@ -395,10 +395,10 @@ def test_z_scores_have_the_mean_and_deviation_of_all_training_slices():
     weak = small()
     system, *_ = make("decomposition", PARTS, weak)
     slices = [np.array([[[0, 0]]], np.uint8), np.array([[[0]], [[100]], [[100]]], np.uint8)]
-    system.measure(slices)
+    system.fit_greys(slices)
     assert system.greys == {"zero": 127.5, "unit": pytest.approx(127.5 / 0.9)}, "range, the default"
     weak["variants"]["paper"]["normalisation"] = "z-score"
-    system.measure(slices)
+    system.fit_greys(slices)
     deviation = np.std([0, 0, 0, 100, 100])
     assert system.greys == {"zero": pytest.approx(40), "unit": pytest.approx(deviation)}
     images = system.scale(torch.tensor([[[0, 100]]], dtype=torch.uint8))

@@ -36,5 +36,6 @@ def as_metrics(means: pd.DataFrame) -> dict[str, dict[str, float | None]]:
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """Read scores.csv; an empty value becomes NaN, and the word "none" stays a word."""
-    return pd.read_csv(path, keep_default_na=False, na_values={"value": [""]}, dtype={"fold": str})
+    """Read scores.csv; an empty value becomes NaN, and the word "none" and names like "007" stay text."""
+    names = dict.fromkeys(("fold", "case", "patient"), str)
+    return pd.read_csv(path, keep_default_na=False, na_values={"value": [""]}, dtype=names)

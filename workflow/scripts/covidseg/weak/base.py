@@ -22,8 +22,8 @@ class Batch:
         normal: slices without lesion.
         lesion: slices with lesions, whose positions are not known.
         share: (batch, 1, 1, 1), random shares from 0 to 1 for the gradient penalty.
-        partners: int64 (batch,), random places in the normal and the lesion slices, one after the other: of
-            those whose normal versions are mixed with the normal slices for the gradient penalty.
+        partners: int64 (batch,), random places in the list of all normal and then all lesion slices. The
+            gradient penalty mixes the normal versions of the slices at these places with the normal slices.
     """
 
     normal: torch.Tensor
@@ -53,7 +53,7 @@ class System:
         self.variant = weak["variants"][weak["variant"]]
         self.greys = Greys(zero=WHITE / 2, unit=WHITE / 2 / self.variant["range"])
 
-    def measure(self, slices: Iterable[np.ndarray]) -> None:
+    def fit_greys(self, slices: Iterable[np.ndarray]) -> None:
         """Adapt `greys` to the training slices, uint8 (n, y, x) each, if the normalisation is z-score.
 
         The mean and the standard deviation are those of all pixels of all slices (yang2021 3.1).

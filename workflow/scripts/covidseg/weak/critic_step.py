@@ -42,8 +42,8 @@ def update_critic(
         optimiser: optimiser of the critic.
         real: normal images (batch, 1, y, x).
         fake: normal versions made by the generator, without gradients.
-        partners: those of them, as many as `real`, that are mixed with the real images for the gradient
-            penalty.
+        partners: the part of `fake`, as many images as in `real`, that the gradient penalty mixes with the
+            real images.
         share: (batch, 1, 1, 1), share of the real image in each mixture.
         values: the variant, or the system's own values.
     """

@@ -46,7 +46,8 @@ class Decomposition(System):
         images, count = torch.cat([batch.normal, batch.lesion]), len(batch.normal)
         normal, lesion = networks["decomposer"](images)
         lesion_only = self.variant["fakes"] == "lesion"
-        fakes, partners = (normal[count:],) * 2 if lesion_only else (normal, normal[batch.partners])
+        fakes = normal[count:] if lesion_only else normal
+        partners = fakes if lesion_only else normal[batch.partners]
         values, weights = {}, self.variant["weights"]
         loss = torch.zeros((), device=images.device)
         if self.options["critic"]:

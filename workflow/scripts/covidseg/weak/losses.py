@@ -76,8 +76,8 @@ def gradient_penalty(
 def edge_weights(images: torch.Tensor, power: float) -> torch.Tensor | float:
     """Return the weight of each pixel in the norms, as in the authors' code: (1 + S / 255) ^ power.
 
-    S is half the sum of the absolute horizontal and vertical Sobel
-    derivatives, each at most 255. If the power is 0, the weight is 1 for all pixels.
+    S is half the sum of the absolute horizontal and vertical Sobel derivatives, each at most 255. If the
+    power is 0, the weight is 1 for all pixels.
 
     Args:
         images: (batch, 1, y, x), grey levels, 0 to 255.

@@ -9,7 +9,7 @@ from covidseg.training.sections import Options
 
 
 class SliceCounts(TypedDict):
-    """Numbers of slices; the key is the name of a part. None: all slices that there are.
+    """Numbers of slices that are drawn from a data set of slices; None: all slices.
 
     Attributes:
         train_normal, train_lesion: slices to train on.
@@ -34,7 +34,7 @@ class Greys(TypedDict):
 
     Attributes:
         zero: grey level that becomes 0.
-        unit: number of grey levels from 0 to 1.
+        unit: number of grey levels between the values 0 and 1.
     """
 
     zero: float
@@ -135,7 +135,7 @@ class Weak(TypedDict, total=False):
 
     Attributes:
         size: number of pixels per side of a slice.
-        slices: number of slices that are drawn from a data set of slices.
+        slices: numbers of slices that are drawn from a data set of slices.
         lungs: "truth", or name of the experiment whose model segments the lungs of volumes.
         volume_slices: number of slices that are cut out of volumes; None: all.
         variant: name of the chosen variant.

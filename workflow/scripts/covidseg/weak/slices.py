@@ -25,7 +25,7 @@ from covidseg.volumes import read_volume
 from covidseg.weak.sections import SliceCounts
 
 Part = Literal["train_normal", "train_lesion", "test_lesion"]
-Content = Literal["image", "mask", "ids"]  # of a picture: a slice, or a grey mask, or the ids of regions
+Content = Literal["image", "mask", "ids"]  # what a picture has: a slice, a grey mask, or ids of regions
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,13 @@ def read_slices(
 def _draw(
     places: np.ndarray, count: int | None, generator: np.random.Generator, *, where: str, key: str
 ) -> list[int]:
-    """Draw `count` places, or take all of them; returns them in ascending order.
+    """Return `count` random places, or all places if the count is None, in ascending order.
 
-    `where` says what is drawn, and `key` is the key of the configuration with the count, for messages.
+    The message of an error names `where`, what is drawn, and `key`, the configuration's key of the count.
     """
     if len(places) < (count or 1):
-        wanted = f"{len(places)} of the {count} slices that {key} asks for; lower the number"
-        raise InputError(f"{where}: {wanted if count else 'no slice'}")
+        few = f"{len(places)} of the {count} slices that {key} asks for; lower the number"
+        raise InputError(f"{where}: {few if count else 'no slice'}")
     return sorted(generator.permutation(places)[:count].tolist())
 
 
@@ -124,7 +124,7 @@ def _labelled_by_folder(
         for kind in ("normal", "lesion")
     )
     masks = _stack(archive, [members["masks"][name] for name in lesion.names], size, "mask")
-    return normal, Slices(lesion.names, lesion.images, masks >= mask_level)
+    return normal, replace(lesion, masks=masks >= mask_level)
 
 
 def _labelled_by_mask(archive: Archive, entry: Pictures, size: int) -> tuple[Slices, Slices]:
@@ -212,11 +212,10 @@ def cut_slices(
                 _resized(np.where(cavity.array[z] > 0, picture, 0), size, Image.Resampling.BILINEAR)
             )
             masks.append(_resized(infection[z], size, Image.Resampling.NEAREST) > 0)
-    kept = np.array([place for place, mask in enumerate(masks) if mask.any()], dtype=int)
+    kept = np.flatnonzero([mask.any() for mask in masks])  # small lesions can get lost with the resolution
     generator, key = np.random.default_rng(seed), "weak.volume_slices"
     chosen = _draw(kept, count, generator, where=f"{cases.path}: infection", key=key)
-    stacks = [np.stack([part[place] for place in chosen]) for part in (images, masks)]
-    return {"test_lesion": Slices([names[place] for place in chosen], stacks[0], stacks[1])}
+    return {"test_lesion": Slices(names, np.stack(images), np.stack(masks)).at(chosen)}
 
 
 def _resized(picture: np.ndarray, size: int, filter_: Image.Resampling) -> np.ndarray:

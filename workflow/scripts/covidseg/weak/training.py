@@ -200,7 +200,7 @@ def make_weak_run(
         timed: whether log.csv gets the seconds per epoch.
     """
     system, trained = load_system(model["system"], model["options"], weak), _trained_slices(slices)
-    system.measure(np.load(path) for path in trained)
+    system.fit_greys(np.load(path) for path in trained)
     return WeakRun(
         system=system,
         slices=slices,
