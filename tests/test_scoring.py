@@ -15,7 +15,8 @@ from conftest import ROOT, make_volume
 from covidseg.config.series import Series
 from covidseg.errors import InputError
 from covidseg.evaluation.metrics import METRICS
-from covidseg.evaluation.scoring import COLUMNS, Score, ScoreRow, collect, score_cases, time_scores
+from covidseg.evaluation.score_table import COLUMNS, ScoreRow, collect
+from covidseg.evaluation.scoring import Score, score_cases, time_scores
 from covidseg.evaluation.summary import read_scores
 from covidseg.files import write_csv
 from covidseg.paper.figures import save_figure

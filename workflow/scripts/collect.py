@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from covidseg.evaluation.scoring import collect
+from covidseg.evaluation.score_table import collect
 from covidseg.job import job
 
 if __name__ == "__main__":

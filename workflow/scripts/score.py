@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from covidseg.cases.case_folder import read_case_rows
-from covidseg.evaluation.scoring import COLUMNS, ScoreRow, score_cases, time_scores
+from covidseg.evaluation.score_table import COLUMNS, ScoreRow
+from covidseg.evaluation.scoring import score_cases, time_scores
 from covidseg.files import write_csv
 from covidseg.job import job
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from covidseg.evaluation.counts import patient_of_slice, write_counts
-from covidseg.evaluation.scoring import COLUMNS, ScoreRow
+from covidseg.evaluation.score_table import COLUMNS, ScoreRow
 from covidseg.files import write_csv
 from covidseg.job import job
 from covidseg.weak.evaluation import count_pixels, threshold_curve, weak_scores
