@@ -7,7 +7,7 @@ A lesion counts as found if the other mask covers at least a given share of its 
 for one voxel. So one large prediction finds all the lesions that it covers, and each part of a prediction in
 several parts is right. Reason: the infection of COVID-19 is diffuse, and whether two patches touch is a
 matter of a few voxels. A match of one lesion with one prediction, for example by an intersection over union
-of 0.5, would count patches that are joined in one mask only as missed and as false.
+of 0.5, would count patches as missed and as false merely because they are joined in one of the masks.
 
 The share of 10 % is alpha of Commowick et al. 2018 (doi:10.1038/s41598-018-31911-7). Their further condition,
 that the prediction must not be much larger than the lesion, is left out: volumes and DSC show this. The WMH

@@ -102,7 +102,7 @@ def ratio(part: int, whole: int) -> float:
 
 
 def share(part: int, whole: int, other: int) -> float:
-    """Return part / whole; without a whole, 0 if there is another whole, and NaN if there is none."""
+    """Return part / whole; if the whole is 0, return 0, or NaN if the other mask's number is 0 too."""
     return 0.0 if whole == 0 < other else ratio(part, whole)
 
 

@@ -82,7 +82,7 @@ def score_cases(
 def _lung_voxels(
     truth: np.ndarray, prediction: np.ndarray, regions: dict[int, str], classes: dict[int, int]
 ) -> tuple[int, int] | None:
-    """Return how many voxels of the lungs, infection included, truth and prediction have.
+    """Return the numbers of voxels of both lungs, infection included: of the truth, and of the prediction.
 
     Returns None unless both lungs are scored. In such label maps an infection is a label of its own.
     """
