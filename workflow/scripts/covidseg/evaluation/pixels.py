@@ -10,17 +10,15 @@ from covidseg.evaluation.counts import read_counts
 from covidseg.evaluation.statistics import Sample
 from covidseg.weak.evaluation import LEVELS, Counts, area, precision, slice_dice
 
-WHOLE = ("AUPRC", "DSC_lower_bound")  # metrics that have one value for all slices and none for a slice
-
 
 @lru_cache(maxsize=64)
 def read_sample(path: Path, split: str, metric: str, limits: tuple[float, float]) -> Sample:
-    """Return a metric of WHOLE as a statistic that can be resampled by patient.
+    """Return a metric over all slices as a statistic that can be resampled by patient.
 
     Args:
         path: file of `write_counts`.
         split: name of the split.
-        metric: one of WHOLE.
+        metric: one of `covidseg.weak.evaluation.WHOLE`.
         limits: lowest and highest threshold for the lower bound of the Dice.
     """
     return pixel_sample(*read_counts(path, split), metric, limits)
@@ -32,7 +30,7 @@ def pixel_sample(counts: Counts, patients: np.ndarray, metric: str, limits: tupl
     Args:
         counts: numbers of pixels per slice.
         patients: (n,), the patient of each slice.
-        metric: one of WHOLE.
+        metric: one of `covidseg.weak.evaluation.WHOLE`.
         limits: lowest and highest threshold for the lower bound.
     """
     if metric == "AUPRC":

@@ -13,7 +13,6 @@ import pandas as pd
 from covidseg.config.entries import CellParameters, ClaimParameters, ComparisonParameters
 from covidseg.config.series import FROZEN, RELATIONS, Series
 from covidseg.evaluation.comparisons import compare_samples
-from covidseg.evaluation.pixels import WHOLE
 from covidseg.evaluation.statistics import (
     Interval,
     Sample,
@@ -25,6 +24,7 @@ from covidseg.evaluation.statistics import (
 from covidseg.evaluation.verdicts import range_interval, too_few
 from covidseg.paper.tables import TIME, read_published, select
 from covidseg.paper.uncertainty import Bootstrap
+from covidseg.weak.evaluation import WHOLE
 
 NAN = float("nan")
 NOTHING = Interval(NAN, NAN, NAN, 0)

@@ -8,9 +8,9 @@ import pandas as pd
 
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
-from covidseg.evaluation.pixels import WHOLE
 from covidseg.evaluation.statistics import summarise
 from covidseg.paper.measures import measure_of
+from covidseg.weak.evaluation import WHOLE
 
 SERIES = ["row", "source", "region", "split"]
 KEYS = ["row", "source", "fold", "region", "split", "metric", "unit"]

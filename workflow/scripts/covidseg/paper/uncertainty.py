@@ -11,10 +11,11 @@ import pandas as pd
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
 from covidseg.evaluation.comparisons import compare_means, compare_samples, paired_tests, rankings
-from covidseg.evaluation.pixels import WHOLE, read_sample
+from covidseg.evaluation.pixels import read_sample
 from covidseg.evaluation.statistics import Resampling, Sample, mean_sample, patient_means, sample_interval
 from covidseg.paper.measures import measure_of
 from covidseg.paper.tables import SERIES, TIME, scale_of, select
+from covidseg.weak.evaluation import WHOLE
 
 PANEL = ["region", "split", "metric"]
 COMPARED = [*PANEL, "a", "b", "n", "difference", "low", "high", "median_difference", "test", "p", "p_holm"]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 LEVELS = 1000  # heat 0 to 1 is stored as an integer from 0 to LEVELS; every integer is a threshold
+WHOLE = ("AUPRC", "DSC_lower_bound")  # metrics that have one value for all slices and none for a slice
 
 
 @dataclass(frozen=True)
