@@ -24,7 +24,7 @@ def count_lesions(labels: np.ndarray, number: int) -> tuple[int, int]:
 
 
 def connected_lesions(mask: np.ndarray) -> np.ndarray:
-    """Return the number of its lesion per voxel of a mask, bool (z, y, x); 0 outside.
+    """Number the lesions of a mask, bool (z, y, x); returns the number of the lesion per voxel, 0 outside.
 
     A lesion is a part of the mask that is connected in three dimensions: voxels that share a face, an edge or
     a corner are connected (26 neighbours).
