@@ -8,7 +8,6 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -150,20 +149,11 @@ def finished_pretraining(training_folders, tmp_path_factory):
     return pretrain(training_folders, tmp_path_factory.mktemp("finished"), "whole")
 
 
-def pretrain(training_folders, output, schedule, lesions="union"):
+def pretrain(training_folders, output, schedule):
     """Pre-train on the blobs; returns model.safetensors."""
-    from covidseg.training import train as training
-    from training_program import make_run
+    from training_program import make_run, start
 
-    run = make_run(training_folders[:2], [], "pretrain", {"lesions": lesions, "schedule": schedule})
-    used = {"epochs": 4, "first_epoch": run.schedule.first_epoch, "epoch_max": run.schedule.epoch_max}
-    training.train(
-        run,
-        model=output / "model.safetensors",
-        log_table=output / "log.csv",
-        state=output / "state",
-        description=replace(describe(run.architecture), schedule=used),
-    )
+    start(make_run(training_folders[:2], [], "pretrain", {"lesions": "union", "schedule": schedule}), output)
     return output / "model.safetensors"
 
 

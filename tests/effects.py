@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 PATCH = (4, 16, 16)
 MARGIN = 8  # pixels of the scan on each side of the patch, in the axial plane: room to rotate and to shrink
-DRAWS = 2500  # more than 1,000: so the chance of the draws stays well below the 5 % that are tested
+DRAWS = 2500  # more than 1,000, so that chance changes the effects by much less than the 5 % that are tested
 
 
 def make_scan() -> np.ndarray:

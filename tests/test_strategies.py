@@ -94,12 +94,12 @@ def test_every_registered_strategy_does_what_it_tells(pretrained, name):
     options = {
         key: values[-1] if isinstance(values, tuple) else values(4) for key, values in entry.options.items()
     }
-    _, network, transfer, before = prepared(name, pretrained if entry.needs_source else None, options)
-    assert bool(transfer.loaded) == entry.needs_source
-    assert sorted([*transfer.loaded, *transfer.new]) == sorted(before)
+    _, network, weights, before = prepared(name, pretrained if entry.needs_source else None, options)
+    assert bool(weights.loaded) == entry.needs_source
+    assert sorted([*weights.loaded, *weights.new]) == sorted(before)
     for key, parameter in network.named_parameters():
-        assert torch.equal(parameter, before[key]) or key in transfer.loaded, key
-        assert parameter.requires_grad == (key not in transfer.frozen), key
+        assert torch.equal(parameter, before[key]) or key in weights.loaded, key
+        assert parameter.requires_grad == (key not in weights.frozen), key
 
 
 def test_both_encoders_start_apart_and_are_listed_once():

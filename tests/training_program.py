@@ -4,6 +4,7 @@ Usage: training_program.py <preprocessed folder> <output folder> [<epochs> [<sec
 """
 
 import csv
+import dataclasses
 import logging
 import sys
 import time
@@ -22,12 +23,7 @@ from covidseg.training.strategies.base import Batch
 from covidseg.training.weights import read_tensors
 
 ROOT = Path(__file__).resolve().parents[1]
-NETWORK = {
-    "features": [4, 8],
-    "kernels": [[1, 3, 3], [3, 3, 3]],
-    "strides": [[1, 1, 1], [1, 2, 2]],
-    "convolutions": {"encoder": [1, 1], "decoder": [1]},
-}
+NETWORK = {key: value for key, value in SMALL_NETWORK.items() if key != "design"}
 
 
 def make_run(
@@ -64,14 +60,16 @@ def make_run(
     )
 
 
-def start(run: training.Run, output: Path) -> None:
+def start(run: training.Run, output: Path, snapshots: Path | None = None) -> None:
     """Train into a folder laid out as the pipeline's."""
+    schedule = {"epochs": run.training["epochs"], **dataclasses.asdict(run.schedule)}
     training.train(
         run,
         model=output / "model.safetensors",
         log_table=output / "log.csv",
         state=output / "state",
-        description=describe(run.architecture),
+        description=dataclasses.replace(describe(run.architecture), schedule=schedule),
+        snapshots=snapshots,
     )
 
 
@@ -123,10 +121,7 @@ COLLABORATIVE = {
 def prepared(name, pretrained, options=None, classes=2):
     """Build and prepare a strategy's network."""
     strategy = load_strategy(name, options or {}, ["covid20"])
-    architecture = strategy.architecture(
-        {key: SMALL_NETWORK[key] for key in SMALL_NETWORK if key != "design"}
-    )
-    network = build_network(architecture, classes=classes, seed=7)
+    network = build_network(strategy.architecture(NETWORK), classes=classes, seed=7)
     before = {key: value.clone() for key, value in network.named_parameters()}
     return strategy, network, strategy.prepare(network, pretrained), before
 
@@ -143,14 +138,7 @@ def trained(training_folders, output, name, options, pretrained, **changes):
     """Train a strategy over blobs; strategies that train on the source too get the blobs but the first."""
     source = training_folders[1:] if STRATEGIES[name].trains_on_source else ()
     run = make_run(training_folders[:2], [], name, options, pretrained, source, **changes)
-    training.train(
-        run,
-        model=output / "model.safetensors",
-        log_table=output / "log.csv",
-        state=output / "state",
-        description=describe(run.architecture),
-        snapshots=output / "relations.safetensors" if source else None,
-    )
+    start(run, output, output / "relations.safetensors" if source else None)
     return run
 
 

@@ -70,8 +70,8 @@ class CaseRow:
         spacing_mm: millimetres per voxel (z, y, x).
         hu_min, hu_max: lowest and highest voxel, in the scan's own units (HU or grey levels).
         voxels: region -> number of its voxels in the label map.
-        slices: lesion -> number of slices that show it.
-        lesions: lesion -> number of its connected parts, see `count_lesions`.
+        slices: region of LESIONS -> number of slices that show the region.
+        lesions: region of LESIONS -> number of lesions, see `count_lesions`.
         corrections: what `ingest` has corrected, in words.
         sha256: checksum of the scan's file.
     """

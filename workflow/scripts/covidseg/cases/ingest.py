@@ -95,8 +95,8 @@ def ingest_case(
     _check_intensity(image.array, dataset, case, where)
     write_volume(volume_path(images, case), image)
     write_volume(volume_path(labels, case), Volume(mapped, image.geometry))
-    found = {name: i for i, name in dataset["regions"].items()}
-    counts = {name: count_lesions(mapped, found[name]) for name in LESIONS if name in found}
+    ids = {region: i for i, region in dataset["regions"].items()}
+    counts = {region: count_lesions(mapped, ids[region]) for region in LESIONS if region in ids}
     row = CaseRow(
         case=case,
         patient=patient_of(dataset, case),
@@ -104,9 +104,9 @@ def ingest_case(
         spacing_mm=image.geometry.spacing,
         hu_min=image.array.min().item(),
         hu_max=image.array.max().item(),
-        voxels={name: int(np.count_nonzero(mapped == i)) for name, i in found.items()},
-        slices={name: slices for name, (slices, _) in counts.items()},
-        lesions={name: lesions for name, (_, lesions) in counts.items()},
+        voxels={region: int(np.count_nonzero(mapped == i)) for region, i in ids.items()},
+        slices={region: slices for region, (slices, _) in counts.items()},
+        lesions={region: lesions for region, (_, lesions) in counts.items()},
         corrections=tuple(corrections),
         sha256=digest(volume_path(images, case)),
     )

@@ -16,11 +16,11 @@ def count_lesions(labels: np.ndarray, number: int) -> tuple[int, int]:
         labels: label map, uint8 (z, y, x).
         number: the label id.
     """
-    box = bounding_box(labels == number)
+    mask = labels == number
+    box = bounding_box(mask)
     if box is None:
         return 0, 0
-    mask = labels[box] == number
-    return int(mask.any(axis=(1, 2)).sum()), int(connected_lesions(mask).max())
+    return int(mask.any(axis=(1, 2)).sum()), int(connected_lesions(mask[box]).max())
 
 
 def connected_lesions(mask: np.ndarray) -> np.ndarray:

@@ -14,8 +14,8 @@ from covidseg.config.entries import ArtefactEntry
 from covidseg.evaluation.summary import read_scores
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.figures import REGION_COLOURS, caption, plt, save_figure
+from covidseg.paper.titles import TITLES
 from covidseg.paper.views import Masks, View, choose_cases, read_view
-from covidseg.regions import TITLES
 
 # Colours of Okabe and Ito's palette: they differ in lightness too, so that colour-blind readers can tell
 # one from another.

@@ -7,7 +7,8 @@ from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.formats import write_pages
 from covidseg.paper.tables import NOT_RUN
-from covidseg.regions import LESIONS, TITLES
+from covidseg.paper.titles import TITLES
+from covidseg.regions import LESIONS
 
 COUNTED = (
     "Lesions and slices with lesions are totals; a lesion is a part of the label that is connected in three "

@@ -11,7 +11,7 @@ import pandas as pd
 from covidseg.config.entries import ArtefactEntry
 from covidseg.paper.measures import RANKED, measure_of
 from covidseg.paper.tables import NOT_RUN, NOT_TIMED, SERIES, TIME
-from covidseg.regions import TITLES
+from covidseg.paper.titles import TITLES
 
 ELSEWHERE = "†"  # after a number that the paper prints in another table
 DIGITS = {"fraction": 3, "percent": 1, "mL": 1}  # number of decimals if the paper prints no number

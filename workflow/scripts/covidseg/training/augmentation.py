@@ -79,7 +79,7 @@ def add_noise(image: torch.Tensor, transform: Noise, generator: np.random.Genera
 
 
 def blur(image: torch.Tensor, transform: Blur, generator: np.random.Generator) -> torch.Tensor:
-    """Smooth with a Gaussian of random sigma, in voxels, to four sigma; at its ends the image is mirrored."""
+    """Smooth with a Gaussian of random sigma (in voxels), cut at four sigma; mirror the image at its ends."""
     sigma = uniform(transform["sigma"], generator)
     radius = int(4 * sigma + 0.5)
     kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=image.device) / sigma) ** 2)

@@ -47,4 +47,5 @@ def _predictions(
         centre = patch_centre(case, run.patch, foreground=index % 2 == 1, generator=generator)
         image, label = cut_patch(case, centre, run.patch, angle=0, scale=1, device=compute.device)
         with compute.autocast():
-            yield run.strategy.select(network(image[None, None]), [case.dataset])[0][0].argmax(0), label
+            logits = run.strategy.select(network(image[None, None]), [case.dataset])[0][0]
+        yield logits.argmax(0), label

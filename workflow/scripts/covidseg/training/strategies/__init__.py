@@ -9,6 +9,7 @@ configuration is checked without torch, and a changed or added strategy reruns o
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -35,12 +36,12 @@ class Entry:
     module: str
     class_name: str
     needs_source: bool = True
-    options: dict[str, tuple[object, ...] | type[int] | type[float]] = field(default_factory=dict)
+    options: Mapping[str, tuple[object, ...] | type[int] | type[float]] = field(default_factory=dict)
     trains_on_source: bool = False
     starts_halfway: bool = False
 
 
-HEAD: dict[str, tuple[object, ...] | type[int] | type[float]] = {"head": ("auto", "pretrained", "new")}
+HEAD = {"head": ("auto", "pretrained", "new")}
 STRATEGIES = {
     "pretrain": Entry(
         "pretrain",
