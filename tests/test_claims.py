@@ -195,6 +195,19 @@ def test_the_held_out_cases_have_two_names_and_other_splits_have_other_patients(
     assert interval.low < 0 < interval.high
 
 
+def test_one_split_of_two_data_sets_may_have_other_patients():
+    """As in-domain tests on lungs and on effusions of NSCLC, which label different patients."""
+    others = [row | {"patient": f"q{number}"} for number, row in enumerate(rows_of("b", EIGHT))]
+    interval, reason = measure(
+        comparison([cell("a")], [cell("b")]), evidence_of(rows_of("a", BETTER), others)
+    )
+    assert (interval.mean, interval.n, reason) == (pytest.approx(0.1), 8, "")
+    assert interval.low < 0 < interval.high
+    undefined = rows_of("b", [*EIGHT[:7], float("nan")])
+    interval, _ = measure(comparison([cell("a")], [cell("b")]), evidence_of(rows_of("a", BETTER), undefined))
+    assert interval == pytest.approx((0.1, 0.1, 0.1, 7)), "the same patients, one of them without a value"
+
+
 def test_five_patients_are_too_few_and_none_are_none():
     rows = rows_of("a", BETTER[:5]), rows_of("b", EIGHT[:5])
     judged = judge_comparison(comparison([cell("a")], [cell("b")]), evidence_of(*rows), {})
