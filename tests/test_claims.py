@@ -490,12 +490,12 @@ def page(request, tmp_path):
 def test_the_page_counts_the_verdicts_and_prints_the_rule(page):
     texts, _, phantom = page
     for text in map(html.unescape, texts.values()):
-        assert "1 holds, 1 does not hold, 1 cannot be told, 1 not run." in text
+        assert "4 claims: 1 holds, 1 does not hold, 1 cannot be told, 1 not run." in text
         assert "How a verdict is reached." in text
         assert "are not corrected for the number of claims" in text
         assert ("every verdict is the phantom's" in text) == phantom
         assert "One patient is everywhere." in text
-    assert "## Section 4.5: 1 holds, 1 does not hold" in texts["md"]
+    assert "## Section 4.5, 2 claims: 1 holds, 1 does not hold" in texts["md"]
     assert '<div class="sentence">B &lt;beats&gt; both.' in texts["html"]
     assert r"A beats B \& more." in texts["tex"]
     assert texts["tex"].count("How a verdict is reached.") == 1
@@ -544,7 +544,7 @@ def test_a_claim_that_lacks_a_comparison_is_not_run_unless_another_one_refutes_i
         claim = CLAIMS[0] | {"comparisons": [idle, comparison(*other)]}
         rows = judge_claims([claim], scores, {})
         assert set(rows.claim_verdict) == {verdict}
-    assert tally(rows) == "1 does not hold"
+    assert tally(rows) == "1 claim: 1 does not hold"
 
 
 def test_without_structseg_its_claims_are_not_run(papers_sheets):

@@ -91,7 +91,7 @@ def claims_page(artefact: Artefact, rows: pd.DataFrame) -> Page:
     remarks = [*artefact.parameters["remarks"], *artefact.remarks]
     notes = [first, rule, SIZES, MULTIPLE, UNITS, *remarks, MISPRINTS]
     tables = {
-        f"Section {section}: {tally(part)}": pd.DataFrame(
+        f"Section {section}, {tally(part)}": pd.DataFrame(
             [_line(claim) for _, claim in part.groupby("claim", sort=False)]
         )
         for section, part in rows.groupby("section", sort=False)
@@ -100,14 +100,15 @@ def claims_page(artefact: Artefact, rows: pd.DataFrame) -> Page:
 
 
 def tally(rows: pd.DataFrame) -> str:
-    """Return how many claims have each verdict, in words."""
+    """Return the number of claims, and how many of them have each verdict, in words."""
     verdicts = rows.drop_duplicates("claim").claim_verdict.str.removesuffix(PHANTOM)
     counts = Counter(verdicts)
-    return ", ".join(
+    listed = ", ".join(
         f"{counts[verdict]} {PLURALS.get(verdict, verdict) if counts[verdict] != 1 else verdict}"
         for verdict in VERDICTS
         if counts[verdict]
     )
+    return f"{len(verdicts)} claim{'s' if len(verdicts) != 1 else ''}: {listed}"
 
 
 def _line(claim: pd.DataFrame) -> dict[str, str]:
