@@ -81,6 +81,13 @@ def test_the_papers_network_has_the_lines_of_zhang2021_table_1():
     assert ours[1:-1] == [line.strip() for line in printed[1:]]
 
 
+def test_the_notes_name_the_line_bottom_where_the_table_has_it():
+    for name in ("paper", "config"):
+        *_, note = layers_table._notes(of(name))
+        lines = layer_rows(of(name)).to_numpy().ravel()
+        assert ("(bottom)" in note) == ("bottom" in lines) == (name == "paper")
+
+
 def test_the_phantoms_network_is_printed_with_its_own_numbers():
     """By hand: three stages, the last one with a single, strided convolution."""
     assert layer_rows(of("config", "unet")).to_numpy().tolist() == [
