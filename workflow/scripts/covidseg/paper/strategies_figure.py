@@ -10,7 +10,7 @@ BOX_WIDTH, GAP = 1.4, 0.1  # of a box; between two encoders
 CHARACTER, SPACE = 0.075, 0.4  # width of a character of a heading; between two strategies
 ENCODERS = ("general_encoder", "encoder")
 PARTS = {
-    "general_encoder": "second encoder",
+    "general_encoder": "general encoder",
     "encoder": "encoder",
     "fusion": "fusion",
     "decoder": "decoder",
