@@ -18,7 +18,7 @@ from covidseg.paper.figures import save_figure
 from covidseg.paper.layers import build_model
 from covidseg.paper.layers_table import layer_rows
 from covidseg.paper.segmentation_drawing import draw_segmentation
-from covidseg.paper.strategies_figure import draw_strategies, read_parameters
+from covidseg.paper.strategies_figure import draw_strategies
 from covidseg.paper.weak_drawing import draw_weak
 from covidseg.training.description import ModelDescription
 from covidseg.training.network import build_network
@@ -54,6 +54,9 @@ def described(architecture, patch, *, parameters=None, relations="none", sources
             "source_cases": list(sources),
         },
         "parameters": parameters or {},
+        "device": "CPU",
+        "versions": {},
+        "weights_sha256": "",
     }
 
 
@@ -79,6 +82,13 @@ def test_the_papers_network_has_the_lines_of_zhang2021_table_1():
     assert ours[-1] == "320x7x5x6\tbottom\tconv(3x3x3)-IN-LReLU"
     assert printed[0].replace("sigmoid", "softmax").replace("\t\t", "\t") == ours[0]
     assert ours[1:-1] == [line.strip() for line in printed[1:]]
+
+
+def test_the_notes_name_the_line_bottom_where_the_table_has_it():
+    for name in ("paper", "config"):
+        *_, note = layers_table._notes(of(name))
+        lines = layer_rows(of(name)).to_numpy().ravel()
+        assert ("(bottom)" in note) == ("bottom" in lines) == (name == "paper")
 
 
 def test_the_phantoms_network_is_printed_with_its_own_numbers():
@@ -227,7 +237,9 @@ def test_the_strategies_are_read_from_the_folders_of_their_models(tmp_path):
     paths = [tmp_path / name / "fold0" / "model.json" for name in ("scratch", "pretrain-msd")]
     for path in paths:
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps({"parameters": new}))
+        path.write_text(
+            json.dumps({"parameters": new, "device": "CPU", "versions": {}, "weights_sha256": ""})
+        )
     strategies_figure.make(
         Artefact(
             base=tmp_path / "strategies",
@@ -235,7 +247,7 @@ def test_the_strategies_are_read_from_the_folders_of_their_models(tmp_path):
             entry={"kind": "strategies", "title": "Strategies"},
             config_name="toy",
             remarks=[],
-            inputs={"models": paths},
+            inputs={"descriptions": paths},
             parameters={"models": {"From scratch": "scratch", "Task 2": "pretrain-msd"}},
         )
     )
@@ -306,10 +318,8 @@ def artefact(tmp_path, description):
 def test_figure_and_table_are_made_from_a_model_json(tmp_path):
     description = described({**SMALL_NETWORK, "design": "unet"}, [4, 16, 16])
     description["lineage"] |= {"experiment": "scratch", "pretrained": None}
-    with pytest.raises(InputError, match=r"model\.json: lacks parameters; train the model anew"):
+    with pytest.raises(InputError, match=r"model\.json: has no numbers of parameters; delete the file"):
         architecture_figure.make(artefact(tmp_path, description))
-    with pytest.raises(InputError, match="lacks parameters"):
-        read_parameters(tmp_path / "model.json")
     description["parameters"] = dict.fromkeys(("encoder", "decoder", "head"), counts(new=7))
     architecture_figure.make(artefact(tmp_path, description))
     assert (tmp_path / "figure1.png").stat().st_size > 10_000

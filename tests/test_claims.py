@@ -196,6 +196,19 @@ def test_the_held_out_cases_have_two_names_and_other_splits_have_other_patients(
     assert interval.low < 0 < interval.high
 
 
+def test_one_split_of_two_data_sets_may_have_other_patients():
+    """As in-domain tests on lungs and on effusions of NSCLC, which label different patients."""
+    others = [row | {"patient": f"q{number}"} for number, row in enumerate(rows_of("b", EIGHT))]
+    interval, reason = measure(
+        comparison([cell("a")], [cell("b")]), evidence_of(rows_of("a", BETTER), others)
+    )
+    assert (interval.mean, interval.n, reason) == (pytest.approx(0.1), 8, "")
+    assert interval.low < 0 < interval.high
+    undefined = rows_of("b", [*EIGHT[:7], float("nan")])
+    interval, _ = measure(comparison([cell("a")], [cell("b")]), evidence_of(rows_of("a", BETTER), undefined))
+    assert interval == pytest.approx((0.1, 0.1, 0.1, 7)), "the same patients, one of them without a value"
+
+
 def test_five_patients_are_too_few_and_none_are_none():
     rows = rows_of("a", BETTER[:5]), rows_of("b", EIGHT[:5])
     judged = judge_comparison(comparison([cell("a")], [cell("b")]), evidence_of(*rows), {})
@@ -478,12 +491,12 @@ def page(request, tmp_path):
 def test_the_page_counts_the_verdicts_and_prints_the_rule(page):
     texts, _, phantom = page
     for text in map(html.unescape, texts.values()):
-        assert "1 holds, 1 does not hold, 1 cannot be told, 1 not run." in text
+        assert "4 claims: 1 holds, 1 does not hold, 1 cannot be told, 1 not run." in text
         assert "How a verdict is reached." in text
         assert "are not corrected for the number of claims" in text
         assert ("every verdict is the phantom's" in text) == phantom
         assert "One patient is everywhere." in text
-    assert "## Section 4.5: 1 holds, 1 does not hold" in texts["md"]
+    assert "## Section 4.5, 2 claims: 1 holds, 1 does not hold" in texts["md"]
     assert '<div class="sentence">B &lt;beats&gt; both.' in texts["html"]
     assert r"A beats B \& more." in texts["tex"]
     assert texts["tex"].count("How a verdict is reached.") == 1
@@ -532,7 +545,7 @@ def test_a_claim_that_lacks_a_comparison_is_not_run_unless_another_one_refutes_i
         claim = CLAIMS[0] | {"comparisons": [idle, comparison(*other)]}
         rows = judge_claims([claim], scores, {})
         assert set(rows.claim_verdict) == {verdict}
-    assert tally(rows) == "1 does not hold"
+    assert tally(rows) == "1 claim: 1 does not hold"
 
 
 def test_without_structseg_its_claims_are_not_run(papers_sheets):

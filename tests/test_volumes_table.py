@@ -95,7 +95,7 @@ def test_the_smallest_error_and_the_highest_f1_are_best_and_volumes_have_no_mark
 
 def test_a_metric_that_no_case_has_is_named_below_the_table(tmp_path):
     notes, _ = make_page(tmp_path)
-    assert notes[0].startswith("Above. **bold**: best")
+    assert notes[0].startswith("Above. Marks, where one value is better than another: **bold**: best")
     assert notes[1:] == ["Below.", "No case has a value of: False positives, mL."]
 
 

@@ -29,8 +29,8 @@ from covidseg.config.without import (
 from covidseg.weak.sections import Variant
 
 SLICES_REMARK = (
-    "Slices of the volumes count by patient. The published slices do not tell the patient: each counts as a "
-    "patient of its own, or as its scan where its name tells the scan."
+    "Slices of the volumes count by patient. The published slices do not tell the patient: the slices of a "
+    "scan count as one patient where their names tell the scan, and every other slice counts as one patient."
 )
 
 
@@ -148,16 +148,13 @@ class Configuration:
         """Return the sentences below a table or figure: what is not run, leaks of patients, and the like."""
         series = self.series(artefact)
         shown = titles_needing(artefact, self.missing) if "datasets" in artefact else rows_needing(series)
-        leaks = self._leak_remarks(series) if "panels" in artefact else []
+        scored = series if "panels" in artefact else []
+        localised = any(one.experiment in self.localisers for one in scored)
         return [
             *describe_left_out(shown, self.sections["name"]),
-            *leaks,
+            *self._leak_remarks(scored),
             *patch_remarks(artefact, self.sections),
-            *(
-                SLICES_REMARK
-                for one in series[:1]
-                if "panels" in artefact and one.experiment in self.localisers
-            ),
+            *([SLICES_REMARK] if localised else []),
         ]
 
     def _leak_remarks(self, series: list[Series]) -> list[str]:

@@ -186,7 +186,7 @@ KINDS = {
         "strategies_figure",
         rule="strategies",
         keys={"rows": _ref("models"), "fold": _ref("count")},
-        inputs=needs.strategies_inputs,
+        inputs=needs.parameters_inputs,
         parameters=needs.strategies_parameters,
     ),
     "parameters": Kind(

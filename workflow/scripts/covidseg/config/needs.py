@@ -107,9 +107,9 @@ def _models_shown(config: Configuration, artefact: ArtefactEntry) -> dict[str, s
 
 
 def parameters_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    """Return the descriptions of the models in the rows."""
-    models = dict.fromkeys(_models_shown(config, artefact).values())
-    return {"descriptions": [f"results/models/{model}/fold0/model.json" for model in models]}
+    """Return the descriptions of the models in the rows, of fold 0 if the entry names no fold."""
+    models, fold = dict.fromkeys(_models_shown(config, artefact).values()), artefact.get("fold", 0)
+    return {"descriptions": [f"results/models/{model}/fold{fold}/model.json" for model in models]}
 
 
 def parameters_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
@@ -183,12 +183,6 @@ def network_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[s
     """Return the size of a slice for a system that learns from slices; model.json has the size of a patch."""
     size = config.sections["weak"]["size"]
     return {"size": [size, size]} if artefact["experiment"] in config.localisers else {}
-
-
-def strategies_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
-    """Return the descriptions of the models in the rows."""
-    models = _models_shown(config, artefact).values()
-    return {"models": [f"results/models/{model}/fold{artefact['fold']}/model.json" for model in models]}
 
 
 def strategies_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:

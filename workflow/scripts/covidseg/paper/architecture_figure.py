@@ -9,11 +9,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch, Rectangle
 from matplotlib.path import Path
 
-from covidseg.errors import InputError
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.drawing import HEADINGS, HEIGHT, Arrow, Box, Drawing
 from covidseg.paper.figures import CHARACTERS_PER_INCH, caption, plt, save_figure
 from covidseg.paper.layers import read_model
+from covidseg.paper.parameters import read_parameters
 from covidseg.paper.segmentation_drawing import draw_segmentation
 from covidseg.paper.weak_drawing import draw_weak
 
@@ -36,8 +36,7 @@ MARGIN = 0.35
 def make(artefact: Artefact) -> None:
     """Write the figure: <base>.svg and <base>.png."""
     model, names = read_model(artefact.input("model"), artefact.parameters.get("size")), artefact.own("names")
-    if not model.description.get("parameters"):
-        raise InputError(f"{artefact.input('model')}: lacks parameters; train the model anew")
+    read_parameters(artefact.input("model"))  # refuses a model.json of an older version
     draw = draw_weak if "system" in model.description else draw_segmentation
     figure = draw_architecture(
         draw(model, names),

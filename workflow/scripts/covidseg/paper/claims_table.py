@@ -31,24 +31,24 @@ RULE = (
     "How a verdict is reached. Each comparison has a number: the mean of a score over patients, or the "
     "mean of one model minus that of another over the patients whom both segmented. The {confidence:.0%} "
     "bootstrap interval draws patients, each with all scans and folds. The claim says that the number "
-    "lies above a limit (0 for a difference), below it, or between two. It holds if the whole interval "
-    "lies there, does not hold if the whole interval lies beyond the limit, and cannot be told otherwise "
-    "or with fewer than {fewest} patients. An end of an interval close to the limit means a weak verdict. "
-    "A claim about several comparisons holds if it holds in all of them (about most: in more than half), "
-    "and does not hold as soon as that is out of reach. Its line shows the comparison that supports it "
-    "least; the CSV file has every comparison."
+    "lies above a limit (0 for a difference), below a limit, or between two limits. The claim holds if the "
+    "whole interval lies there, does not hold if the whole interval lies beyond a limit, and cannot be told "
+    "otherwise or with fewer than {fewest} patients. An end of an interval close to the limit means a weak "
+    "verdict. A claim about several comparisons holds if it holds in all of them (about most: in more than "
+    "half), and does not hold as soon as that is out of reach. Its line shows the comparison that supports "
+    "it least; the CSV file has every comparison."
 )
 SIZES = (
     "Only the side of a difference is judged; the published size stands beside ours. Where a paper says "
-    "by at most or up to, the pair of models is the one in which the paper finds the size, chosen before "
-    "our scores are known. (ours) marks a limit that the paper does not give."
+    '"at most" or "up to", the models compared are those in which the paper finds this size; they were '
+    "chosen before our scores were known. (ours) marks a limit that the paper does not give."
 )
 MULTIPLE = (
     "The intervals are not corrected for the number of claims, since the verdict on a claim must not "
     "depend on how many others its paper makes. So chance alone gives a verdict to about 1 in 20 claims "
-    "without a true difference. To hold in all of several comparisons needs no correction; to fail in one "
-    "of many comes the more easily by chance, the more there are. The tests beside the tables have Holm's "
-    "correction."
+    "without a true difference. A claim that must hold in all of several comparisons needs no "
+    "correction to hold, but the more comparisons it has, the more often it fails by chance. The tests "
+    "beside the tables have Holm's correction."
 )
 UNITS = (
     "Numbers are percent, and differences percentage points. Seconds per epoch and relations are relative "
@@ -91,7 +91,7 @@ def claims_page(artefact: Artefact, rows: pd.DataFrame) -> Page:
     remarks = [*artefact.parameters["remarks"], *artefact.remarks]
     notes = [first, rule, SIZES, MULTIPLE, UNITS, *remarks, MISPRINTS]
     tables = {
-        f"Section {section}: {tally(part)}": pd.DataFrame(
+        f"Section {section}, {tally(part)}": pd.DataFrame(
             [_line(claim) for _, claim in part.groupby("claim", sort=False)]
         )
         for section, part in rows.groupby("section", sort=False)
@@ -100,14 +100,15 @@ def claims_page(artefact: Artefact, rows: pd.DataFrame) -> Page:
 
 
 def tally(rows: pd.DataFrame) -> str:
-    """Return how many claims have each verdict, in words."""
+    """Return the number of claims, and how many of them have each verdict, in words."""
     verdicts = rows.drop_duplicates("claim").claim_verdict.str.removesuffix(PHANTOM)
     counts = Counter(verdicts)
-    return ", ".join(
+    listed = ", ".join(
         f"{counts[verdict]} {PLURALS.get(verdict, verdict) if counts[verdict] != 1 else verdict}"
         for verdict in VERDICTS
         if counts[verdict]
     )
+    return f"{len(verdicts)} claim{'s' if len(verdicts) != 1 else ''}: {listed}"
 
 
 def _line(claim: pd.DataFrame) -> dict[str, str]:

@@ -117,3 +117,25 @@ def stage(model: BuiltModel, name: str, place: Point, *, part: str, state: str) 
     found = model.convolutions(name)
     lines = (features(model.layers[name].shape), f"{len(found)} conv {by(found[0].kernel)}")
     return Box(place, lines, part, state)
+
+
+def add_encoder(
+    drawing: Drawing, model: BuiltModel, name: str, x: float, *, part: str, state: str, sees: tuple[str, str]
+) -> None:
+    """Add an encoder's input, its stages below, and the arrows between them with their strides.
+
+    Args:
+        drawing: the drawing to add to.
+        model: the network.
+        name: name of the encoder in the network.
+        x: x of the centre.
+        part, state: as in `Box`.
+        sees: the text of the input.
+    """
+    drawing.boxes.append(Box((x, INPUTS), sees))
+    drawing.down(x, INPUTS, 0)
+    for level in range(model.stages):
+        own, y = f"{name}.stages.{level}", level * ROW
+        drawing.boxes.append(stage(model, own, (x, y), part=part, state=state))
+        if level > 0:
+            drawing.down(x, y - ROW, y, by(model.convolutions(own)[0].stride))

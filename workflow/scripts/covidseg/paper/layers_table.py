@@ -107,12 +107,14 @@ def _notes(model: BuiltModel) -> list[str]:
     channels = model.layers[f"decoder.seg_layers.{model.stages - 2}"].shape[0]
     size = model.description["plan"]["patch"]
     total = sum(parameter.numel() for parameter in model.network.parameters())
+    _, bottom = _encoder_stage(model, model.stages - 1)
+    bottom = bottom and " Table I does not print the second one at the lowest resolution (bottom) either."
     return [
         f"The network as it is built, with {total:,} parameters. Feature size: channels x depth x height x "
         "width. A strided convolution has the kernel, instance norm (IN) and leaky ReLU (LReLU) of its "
         "stage; - conv: joined with the output of this layer of the encoder.",
         f"The output is {times((channels, *size))}: the background and each class have a channel, and a "
         "softmax over the channels stands for the sigmoid of the paper, whose output has one channel.",
-        "zhang2021 Table I prints neither numbers of convolutions nor a second convolution at the lowest "
-        "resolution (bottom); nnU-Net v1, which the paper follows, has two convolutions per stage.",
+        "zhang2021 Table I prints no numbers of convolutions; nnU-Net v1, which the paper follows, has two "
+        f"convolutions per stage.{bottom}",
     ]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from covidseg.config.entries import ArtefactEntry
-from covidseg.paper.measures import RANKED, measure_of
+from covidseg.paper.measures import SIGNS, measure_of
 from covidseg.paper.tables import NOT_RUN, NOT_TIMED, SERIES, TIME
 from covidseg.paper.titles import TITLES
 
@@ -210,7 +210,7 @@ def _marks(cells: pd.DataFrame, decimals: dict[str, int | None], best: str) -> l
     ]
     values = pd.to_numeric(pd.Series(texts, cells.index), errors="coerce")
     # Rank 1: the fewest seconds, the smallest error or the highest score. Other metrics get no mark.
-    values = values * [RANKED[measure_of(metric).better] for metric in cells.metric]
+    values = values * [SIGNS[measure_of(metric).better] for metric in cells.metric]
     keys = ["fold", "region", "split", "metric", *(["row"] if best == "method" else [])]
     column = values.groupby([cells[key] for key in keys])
     marks = column.rank(method="dense").map({1: "best"} if best == "method" else {1: "best", 2: "second"})

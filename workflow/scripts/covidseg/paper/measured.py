@@ -58,11 +58,16 @@ class Evidence:
 
     def of(self, cell: CellParameters) -> pd.DataFrame:
         """Return the rows of scores.csv whose mean is the cell, without undefined values."""
-        return self._of(Series(*cell["series"]), cell["metric"], cell["fold"])
+        return self._rows(Series(*cell["series"]), cell["metric"], cell["fold"]).dropna(subset="value")
+
+    def patients(self, side: Side) -> set[str]:
+        """Return the patients of the cells, also those whose value is undefined."""
+        rows = (self._rows(Series(*cell["series"]), cell["metric"], cell["fold"]) for cell in side)
+        return {patient for part in rows for patient in part.patient}
 
     @cache  # noqa: B019  (a cell is part of many comparisons)
-    def _of(self, series: Series, metric: str, fold: str) -> pd.DataFrame:
-        found = select(self.scores[series.experiment], series, metric).dropna(subset="value")
+    def _rows(self, series: Series, metric: str, fold: str) -> pd.DataFrame:
+        found = select(self.scores[series.experiment], series, metric)
         return found if fold == "avg" else found[found.fold == fold]
 
     def sample(self, cell: CellParameters) -> Sample:
@@ -93,10 +98,14 @@ def _by_patient(a: Side, b: Side, evidence: Evidence) -> Measured:
 
 
 def _interval(a: Side, b: Side, evidence: Evidence) -> Interval:
-    """Return the number with the interval that the tables print, where they print the number."""
+    """Return the number with the interval that the tables print, where they print the number.
+
+    Both sides are paired if they are of one split and of the same patients. Two data sets that label
+    different patients, as lungs and effusions of NSCLC, also share the name of a split.
+    """
     resampling = evidence.bootstrap
     splits = [HELD_OUT.get(split, split) for split in (Series(*cell["series"]).split for cell in a + b)]
-    paired = len(set(splits)) == 1
+    paired = len(set(splits)) == 1 and (not b or evidence.patients(a) == evidence.patients(b))
     single = (len(a), len(b)) == (1, 1) and paired
     if single and a[0]["metric"] not in WHOLE:
         return paired_interval(*(patient_means(evidence.of(cell)) for cell in a + b), resampling=resampling)

@@ -31,7 +31,7 @@ MEASURES = {
     "lesion_precision": Measure("Lesion precision"),
     "lesion_F1": Measure("Lesion F1"),
 }
-RANKED = {"lower": 1.0, "higher": -1.0, None: float("nan")}  # which values are better -> sign that ranks them
+SIGNS = {"lower": 1.0, "higher": -1.0, None: float("nan")}  # which values are better -> sign that ranks them
 
 
 def measure_of(metric: str) -> Measure:

@@ -1,17 +1,16 @@
 """The table of the networks' parameters: how many are trained, frozen, loaded and new (wang2021 4.5)."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from covidseg.config.series import Series
-from covidseg.errors import InputError
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.formats import write_pages
+from covidseg.paper.parameters import Parameters, read_parameters
 from covidseg.paper.tables import NOT_RUN
-from covidseg.training.description import Counts, Description
+from covidseg.training.description import Counts
 
 Row = dict[str, Any]  # as returned by `parameter_rows`
 PARTS = {
@@ -32,7 +31,7 @@ NOTE = (
 
 def make(artefact: Artefact) -> None:
     """Write the table: <base>.csv, <base>.md, <base>.tex and <base>.html."""
-    found = {path.parent.parent.name: read_counts(path) for path in artefact.inputs["descriptions"]}
+    found = {path.parent.parent.name: read_parameters(path) for path in artefact.inputs["descriptions"]}
     series = [Series(*fields) for fields in artefact.parameters["series"]]
     models = artefact.parameters["models"]
     rows = parameter_rows(series, {name: found[model] for name, model in models.items()})
@@ -42,21 +41,7 @@ def make(artefact: Artefact) -> None:
     write_pages(artefact.base, artefact.entry["title"], lambda markup: (notes, tables))
 
 
-def read_counts(path: Path) -> dict[str, Counts]:
-    """Return part of the network -> its numbers of parameters, from a model.json.
-
-    Raises:
-        InputError: the file has no such numbers, since an older version of covidseg wrote it.
-    """
-    counts = Description.read(path).parameters
-    if not counts:
-        raise InputError(
-            f"{path}: has no numbers of parameters; delete the file, and the model is trained anew"
-        )
-    return counts
-
-
-def parameter_rows(series: list[Series], counts: dict[str, dict[str, Counts]]) -> list[Row]:
+def parameter_rows(series: list[Series], counts: dict[str, Parameters]) -> list[Row]:
     """Return one row per experiment and part of its network, the whole network last.
 
     An experiment that is not run has one row, without numbers.
@@ -80,7 +65,7 @@ def parameter_rows(series: list[Series], counts: dict[str, dict[str, Counts]]) -
     return rows
 
 
-def _sum(parts: dict[str, Counts]) -> Counts:
+def _sum(parts: Parameters) -> Counts:
     return {
         "trained": sum(part["trained"] for part in parts.values()),
         "frozen": sum(part["frozen"] for part in parts.values()),

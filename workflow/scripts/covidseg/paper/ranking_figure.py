@@ -29,7 +29,7 @@ Colours = dict[str, tuple[float, float, float]]
 def make(artefact: Artefact) -> None:
     """Write the figure: <base>.svg and <base>.png."""
     series = [Series(*fields) for fields in artefact.parameters["series"]]
-    bootstrap = Bootstrap.of(artefact.parameters, artefact.inputs.get("pixels", []))
+    bootstrap = Bootstrap.of(artefact.parameters, artefact.inputs["pixels"])
     figure = draw_rankings(
         ranking_rows(series, artefact.entry, read_scores(artefact.input("scores")), bootstrap),
         artefact.entry,

@@ -19,7 +19,7 @@ def make(artefact: Artefact) -> None:
     published = read_published(
         artefact.input("published"), artefact.paper, entry["published"], entry.get("elsewhere")
     )
-    bootstrap = Bootstrap.of(parameters, artefact.inputs.get("pixels", []))
+    bootstrap = Bootstrap.of(parameters, artefact.inputs["pixels"])
     cells = table_cells(series, entry, scores, published)
     intervals = interval_rows(series, entry, scores, bootstrap)
     write_csv(f"{base}.csv", cells, digits=9)

@@ -10,6 +10,7 @@ from covidseg.paper.drawing import (
     WIDTH,
     Box,
     Drawing,
+    add_encoder,
     by,
     features,
     in_words,
@@ -80,17 +81,10 @@ class _Layout:
         return counts
 
     def add_encoder(self, part: str) -> None:
-        """Add the input, the stages, and the arrows between them with their strides."""
+        """Add an encoder, whose input is a patch."""
         x, state = self.columns[part], state_of(self.counts(part))
-        patch = features((1, *self.model.description["plan"]["patch"]))
-        self.drawing.boxes.append(Box((x, INPUTS), (patch, self.cases(part))))
-        self.drawing.down(x, INPUTS, 0)
-        for level in range(self.model.stages):
-            name, y = f"{part}.stages.{level}", level * ROW
-            self.drawing.boxes.append(stage(self.model, name, (x, y), part=part, state=state))
-            if level > 0:
-                stride = by(self.model.convolutions(name)[0].stride)
-                self.drawing.down(x, y - ROW, y, stride)
+        sees = features((1, *self.model.description["plan"]["patch"])), self.cases(part)
+        add_encoder(self.drawing, self.model, part, x, part=part, state=state, sees=sees)
 
     def cases(self, part: str) -> str:
         """Return the data sets whose training cases an encoder sees."""

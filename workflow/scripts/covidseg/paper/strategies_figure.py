@@ -1,32 +1,27 @@
 """A drawing of what each transfer strategy loads, freezes and starts anew (wang2021 3.3 to 3.5)."""
 
-import json
-from pathlib import Path
-
-from covidseg.errors import InputError
 from covidseg.paper.architecture_figure import draw_architecture
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.drawing import HEIGHT, INPUTS, ROW, Box, Drawing, Point, in_words, state_of
 from covidseg.paper.figures import save_figure
-from covidseg.training.description import Counts
+from covidseg.paper.parameters import Parameters, read_parameters
 
 BOX_WIDTH, GAP = 1.4, 0.1  # of a box; between two encoders
 CHARACTER, SPACE = 0.075, 0.4  # width of a character of a heading; between two strategies
 ENCODERS = ("general_encoder", "encoder")
 PARTS = {
-    "general_encoder": "second encoder",
+    "general_encoder": "general encoder",
     "encoder": "encoder",
     "fusion": "fusion",
     "decoder": "decoder",
     "head": "heads",
 }
-Parameters = dict[str, Counts]  # part of a network -> its numbers of parameters
 
 
 def make(artefact: Artefact) -> None:
     """Write the figure: <base>.svg and <base>.png."""
-    models = {path.parents[1].name: path for path in artefact.inputs["models"]}
-    shown = {row: read_parameters(models[name]) for row, name in artefact.parameters["models"].items()}
+    found = {path.parents[1].name: path for path in artefact.inputs["descriptions"]}
+    shown = {row: read_parameters(found[model]) for row, model in artefact.parameters["models"].items()}
     figure = draw_architecture(
         draw_strategies(shown),
         title=artefact.entry["title"],
@@ -35,14 +30,6 @@ def make(artefact: Artefact) -> None:
         remarks=artefact.remarks,
     )
     save_figure(figure, artefact.base)
-
-
-def read_parameters(path: Path) -> Parameters:
-    """Return the numbers of parameters in a model.json; raises InputError if the file has none."""
-    parameters: Parameters = json.loads(path.read_text(encoding="utf-8")).get("parameters", {})
-    if not parameters:
-        raise InputError(f"{path}: lacks parameters; train the model anew")
-    return parameters
 
 
 def draw_strategies(shown: dict[str, Parameters]) -> Drawing:

@@ -50,7 +50,7 @@ def volumes_page(cells: pd.DataFrame, intervals: pd.DataFrame, notes: list[str],
         markup: templates of the format.
     """
     first, *others = notes
-    first += f" {markup.legends['all']}, where one value is better than another."
+    first += f" Marks, where one value is better than another: {markup.legends['all']}."
     defined = cells.groupby("metric", sort=False)["n"].sum()
     empty = [heading(str(metric)) for metric in defined.index[defined == 0]]
     if empty:

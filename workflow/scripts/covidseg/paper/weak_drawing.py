@@ -8,6 +8,7 @@ from covidseg.paper.drawing import (
     WIDTH,
     Box,
     Drawing,
+    add_encoder,
     by,
     features,
     in_words,
@@ -41,7 +42,9 @@ def draw_weak(model: BuiltModel, names: dict[str, str]) -> Drawing:
     parts = [part for part, count in counts.items() if count]
     places = {part: n * COLUMN for n, part in enumerate(parts)}
     drawing = Drawing()
-    _add_encoder(drawing, model, places)
+    image = features((1, *model.layers[f"{PARTS['encoder']}.stages.0"].shape[1:]))
+    sees = image, f"slice of {model.description['lineage']['training_slices']}"
+    add_encoder(drawing, model, PARTS["encoder"], places["encoder"], part="encoder", state=STATE, sees=sees)
     for part in OUTPUTS:
         if part in places:
             _add_decoder(drawing, model, places, part)
@@ -51,19 +54,6 @@ def draw_weak(model: BuiltModel, names: dict[str, str]) -> Drawing:
         shares: Counts = {"trained": counts[part], "frozen": 0, "loaded": 0, "new": counts[part]}
         drawing.headings[places[part]] = (names.get(part, part), *in_words(shares))
     return drawing
-
-
-def _add_encoder(drawing: Drawing, model: BuiltModel, places: Places) -> None:
-    """Add the slice, the stages, and the arrows between them with their strides."""
-    x, image = places["encoder"], model.layers[f"{PARTS['encoder']}.stages.0"].shape[1:]
-    slices = model.description["lineage"]["training_slices"]
-    drawing.boxes.append(Box((x, INPUTS), (features((1, *image)), f"slice of {slices}")))
-    drawing.down(x, INPUTS, 0)
-    for level in range(model.stages):
-        name, y = f"{PARTS['encoder']}.stages.{level}", level * ROW
-        drawing.boxes.append(stage(model, name, (x, y), part="encoder", state=STATE))
-        if level > 0:
-            drawing.down(x, y - ROW, y, by(model.convolutions(name)[0].stride))
 
 
 def _add_decoder(drawing: Drawing, model: BuiltModel, places: Places, part: str) -> None:
