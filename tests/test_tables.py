@@ -366,6 +366,16 @@ FILLED = {  # published_errata.md, D: lost in the text of the table, but printed
 }
 
 
+def test_no_other_table_is_filled_from_elsewhere(config):
+    filled = {
+        (paper, name)
+        for paper, artefacts in config.artefacts.items()
+        for name, artefact in artefacts.items()
+        if "elsewhere" in artefact
+    }
+    assert filled == {("ma2021", name) for name in FILLED}
+
+
 @pytest.mark.parametrize("name", FILLED)
 def test_cells_that_the_paper_prints_elsewhere_are_filled_and_marked(config, name):
     artefact = config.artefacts["ma2021"][name]
