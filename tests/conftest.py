@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from filelock import FileLock
 from covidseg.archives import http
 from covidseg.cases.arrays import ArrayDescription, save_case
 from covidseg.config.loading import load_configuration
+from covidseg.errors import InputError
 from covidseg.files import write_csv
 from covidseg.training.description import ModelDescription
 from covidseg.volumes import Geometry, Volume
@@ -69,6 +71,14 @@ def config(papers_sheets):
     before = copy.deepcopy(config)
     yield config
     assert config == before, "a test has changed it"
+
+
+@contextmanager
+def refused_in_one_line(message):
+    """Expect an InputError of one line that matches a regular expression."""
+    with pytest.raises(InputError, match=message) as raised:
+        yield raised
+    assert "\n" not in str(raised.value)
 
 
 def make_volume(array, spacing=(3.0, 1.5, 1.0), origin=(-10.0, -20.0, 5.0)) -> Volume:

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.slow
 TESTED = (*PARTS, "README.md", "dvc.yaml", "pyproject.toml", "slurm", "tests")
 # The quick tests of everything that reads the sheets or the registries, and those that count jobs.
 READERS = (
-    "configuration", "dicom_hosts", "in_use", "licences", "workload", "provenance", "scoring", "splits", "strategies",
-    "weak_losses", "without",
+    "claims_sheet", "configuration", "dicom_hosts", "experiments", "in_use", "licences", "parameters", "provenance",
+    "scoring", "settings", "splits", "strategies", "tables", "weak_losses", "without", "workload",
 )  # fmt: skip
 COUNTING = (
     "test_dag.py::test_both_configurations_train_every_model_once_and_reach_every_artefact",

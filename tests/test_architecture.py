@@ -1,14 +1,11 @@
-"""The layers of a network as it is built: the table of them, and the drawing of the network."""
+"""Drawings of networks as they are built."""
 
 import json
-import re
 
 import matplotlib.pyplot as plt
 import pytest
-import torch
-import yaml
 
-from conftest import ROOT, SMALL_NETWORK
+from conftest import SMALL_NETWORK
 from covidseg.errors import InputError
 from covidseg.paper import architecture_figure, layers_table, strategies_figure
 from covidseg.paper.architecture_figure import COLOURS, HATCHES, draw_architecture
@@ -16,14 +13,12 @@ from covidseg.paper.artefact import Artefact
 from covidseg.paper.drawing import in_words, state_of
 from covidseg.paper.figures import save_figure
 from covidseg.paper.layers import build_model
-from covidseg.paper.layers_table import layer_rows
 from covidseg.paper.segmentation_drawing import draw_segmentation
 from covidseg.paper.strategies_figure import draw_strategies
 from covidseg.paper.weak_drawing import draw_weak
 from covidseg.training.description import ModelDescription
-from covidseg.training.network import build_network
+from descriptions import configuration, counts, described, of
 
-TABLE_I = ROOT.parent / "shared" / "papers" / "zhang2021_collaborative.txt"
 NAMES = {"general_encoder": "G", "encoder": "T", "fusion": "joined", "decoder": "D"}
 WEAK_NAMES = {"lesion_decoder": "G2", "encoder": "E", "normal_decoder": "G1", "critic": "D"}
 
@@ -34,93 +29,6 @@ def close_figures():
     plt.close("all")
 
 
-def configuration(name):
-    return yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
-
-
-def counts(*, loaded=0, new=0, frozen=0):
-    return {"trained": loaded + new - frozen, "frozen": frozen, "loaded": loaded, "new": new}
-
-
-def described(architecture, patch, *, parameters=None, relations="none", sources=()):
-    """What model.json says of a network, as far as tables and drawings read it."""
-    return {
-        "architecture": architecture,
-        "plan": {"patch": list(patch)},
-        "labels": {"1": "infection"},
-        "lineage": {
-            "options": {"relations": relations},
-            "training_cases": ["covid20/a", "covid20/b"],
-            "source_cases": list(sources),
-        },
-        "parameters": parameters or {},
-        "device": "CPU",
-        "versions": {},
-        "weights_sha256": "",
-    }
-
-
-def of(name, design="concatenation", **further):
-    sections = configuration(name)
-    return build_model(
-        described(
-            {**sections["network"], "design": design, "reduction": 16}, sections["plan"]["patch"], **further
-        )
-    )
-
-
-# --- The table of the layers --------------------------------------------------------------------------------
-def test_the_papers_network_has_the_lines_of_zhang2021_table_1():
-    """But for the lines that the paper leaves out: numbers of convolutions, the lowest resolution's second one."""
-    if not TABLE_I.is_file():
-        pytest.skip(f"no paper at {TABLE_I}")
-    printed = TABLE_I.read_text().split("feature size\tencoder (G / T)")[1].splitlines()[1:12]
-    ours = [
-        "\t".join(filter(None, re.sub("[0-9] x ", "", "\t".join(row)).split("\t")))
-        for row in layer_rows(of("paper")).to_numpy().tolist()
-    ]
-    assert ours[-1] == "320x7x5x6\tbottom\tconv(3x3x3)-IN-LReLU"
-    assert printed[0].replace("sigmoid", "softmax").replace("\t\t", "\t") == ours[0]
-    assert ours[1:-1] == [line.strip() for line in printed[1:]]
-
-
-def test_the_notes_name_the_line_bottom_where_the_table_has_it():
-    for name in ("paper", "config"):
-        *_, note = layers_table._notes(of(name))
-        lines = layer_rows(of(name)).to_numpy().ravel()
-        assert ("(bottom)" in note) == ("bottom" in lines) == (name == "paper")
-
-
-def test_the_phantoms_network_is_printed_with_its_own_numbers():
-    """By hand: three stages, the last one with a single, strided convolution."""
-    assert layer_rows(of("config", "unet")).to_numpy().tolist() == [
-        ["1x8x32x32", "input", "", "output", "conv(1x1x1)-softmax"],
-        ["8x8x32x32", "conv1", "2 x conv(1x3x3)-IN-LReLU", "conv4", "conv(1x3x3)-IN-LReLU"],
-        ["16x8x16x16", "down1", "strided conv(1,2,2)", "up4", "transposed conv(1,2,2) - conv1"],
-        ["16x8x16x16", "conv2", "conv(3x3x3)-IN-LReLU", "conv3", "conv(3x3x3)-IN-LReLU"],
-        ["32x4x8x8", "down2", "strided conv(2,2,2)", "up3", "transposed conv(2,2,2) - conv2"],
-    ]
-
-
-def test_the_heading_says_whether_both_encoders_are_meant():
-    headings = [list(dict.fromkeys(layer_rows(of("config", design)).columns.get_level_values(0))) for design in ("unet", "selective-fusion")]  # fmt: skip
-    assert [heading[1] for heading in headings] == ["Encoder", "Encoder (G / T)"]
-
-
-# --- Building without memory --------------------------------------------------------------------------------
-@pytest.mark.parametrize("design", ["unet", "concatenation", "selective-fusion"])
-def test_shapes_and_sizes_are_those_of_the_network_with_weights(design):
-    architecture = {**SMALL_NETWORK, "design": design, "reduction": 4}
-    model = build_model(described(architecture, [4, 16, 16]))
-    real = build_network(architecture, classes=2, seed=0)
-    assert all(parameter.is_meta for parameter in model.network.parameters())
-    assert model.parameters("encoder") == sum(p.numel() for p in real.encoder.parameters())
-    outputs = real(torch.zeros(1, 1, 4, 16, 16))
-    assert model.layers["decoder.seg_layers.0"].shape == tuple(outputs[0].shape[1:])
-    assert model.stages == 2
-
-
-# --- What is drawn ------------------------------------------------------------------------------------------
 def boxes(drawing, part):
     return [box for box in drawing.boxes if box.part == part]
 

@@ -27,7 +27,10 @@ def scores():
 def test_every_artefact_is_there(scores):
     for paper, artefacts in yaml.safe_load((ROOT / "config" / "artefacts.yaml").read_text()).items():
         for name, artefact in artefacts.items():
-            suffix = ".md" if ".md" in KINDS[artefact["kind"]].suffixes else ".png"
+            suffixes = KINDS[artefact["kind"]].suffixes
+            for suffix in suffixes:
+                assert (RESULTS / "paper" / paper / f"{name}{suffix}").stat().st_size > 0
+            suffix = ".md" if ".md" in suffixes else ".png"
             assert (RESULTS / "paper" / paper / f"{name}{suffix}").stat().st_size > 500
 
 

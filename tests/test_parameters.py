@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 
+import papers
 from conftest import ROOT
 from covidseg.config.kinds import KINDS
 from covidseg.config.loading import load_configuration
@@ -16,7 +17,7 @@ from covidseg.paper.artefact import Artefact
 from covidseg.paper.parameters_table import make, parameter_rows, parts_of_networks, whole_networks
 from covidseg.training.description import Description
 from covidseg.training.network import build_network
-from covidseg.training.strategies import STRATEGIES, load_strategy
+from covidseg.training.strategies import load_strategy
 from covidseg.training.weights import LoadedWeights
 
 # A network of three parts: the encoder loaded and frozen, the decoder loaded, the heads new.
@@ -174,7 +175,7 @@ def test_a_frozen_encoder_is_nearly_a_half_of_the_papers_network():
     assert encoder / sum(size.values()) == pytest.approx(0.456, abs=0.0005)
 
 
-def test_every_strategy_has_a_row_in_a_table_of_parameters(config):
+def test_every_strategy_of_the_papers_has_a_row_in_a_table_of_parameters(config):
     tables = [group["parameters"] for group in config.artefacts.values() if "parameters" in group]
     names = {one.experiment for table in tables for one in config.series(table)}
-    assert {config.experiments[name].strategy for name in names} == STRATEGIES.keys() - {"pretrain"}
+    assert {config.experiments[name].strategy for name in names} == {*papers.STRATEGIES} - {"pretrain"}

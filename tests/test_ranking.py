@@ -38,7 +38,7 @@ def scores():
     )  # fmt: skip
 
 
-def test_one_row_a_series_and_metric_with_the_share_of_every_rank(scores):
+def test_one_row_per_series_and_metric_with_the_share_of_every_rank(scores):
     ranks = ranking_rows(SERIES, ARTEFACT, scores, BOOTSTRAP)
     assert ranks.columns.tolist() == [
         *("row", "source", "region", "split", "metric", "n", "value", "rank", "mean_rank", "median_rank"),

@@ -35,7 +35,7 @@ ROWS = [
 
 
 def make_scores(tmp_path, values, metric="DSC"):
-    """Return scores by experiment: a list a fold of the cases' values."""
+    """Return scores by experiment: a list per fold of the cases' values."""
     timed = metric == "time"
     rows = [
         {
@@ -212,7 +212,7 @@ def test_numbers_keep_their_sign_and_their_zeros(tmp_path):
 
 
 def panel_scores(values):
-    """Return scores.csv of (experiment, region, split) -> a list a fold of the cases' values."""
+    """Return scores.csv of (experiment, region, split) -> a list per fold of the cases' values."""
     rows = [
         {
             "experiment": experiment, "fold": str(fold), "split": split, "case": f"case_{number}",
@@ -244,7 +244,7 @@ PANEL_SCORES = {
 }
 
 
-def test_one_column_a_panel_and_metric_and_one_row_a_method_and_fold():
+def test_one_column_per_panel_and_metric_and_one_row_per_method_and_fold():
     """By hand: folds 85 and 70, pooled 80; 30 and 70, pooled 50; 60."""
     scores = panel_scores(PANEL_SCORES)
     published = read_published(PUBLISHED, "ma2021", "IX")
@@ -364,6 +364,16 @@ FILLED = {  # published_errata.md, D: lost in the text of the table, but printed
     "table6": {("Task2-MSD", "DSC"): (25.2, 27.4, "IX"), ("Task2-MSD", "NSD"): (26.0, 28.5, "IX")},
     "table9": {("Task3-MSD", "DSC"): (62.3, 25.7, "VIII")},
 }
+
+
+def test_no_other_table_is_filled_from_elsewhere(config):
+    filled = {
+        (paper, name)
+        for paper, artefacts in config.artefacts.items()
+        for name, artefact in artefacts.items()
+        if "elsewhere" in artefact
+    }
+    assert filled == {("ma2021", name) for name in FILLED}
 
 
 @pytest.mark.parametrize("name", FILLED)

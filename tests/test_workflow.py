@@ -72,7 +72,7 @@ def test_artefacts_and_scores_are_there_and_complete(finished):
     lung, lesion, shares = 7, 7 + 5 + 1 + 3, 2
     # Of each fold: 4 test cases; two lungs and infection, and MosMed; the source's one case.
     one, union, joint = 4 * lesion, 4 * (2 * lung + lesion + shares) + lesion, (4 + 1) * lesion
-    # Six slices cut out of volumes and four of the archive's: DSC; AUPRC and the bound once a data set.
+    # Six slices cut out of volumes and four of the archive's: DSC; AUPRC and the bound once per data set.
     weak = 6 + 4 + 2 * 2
     assert len(rows) == 2 * (one + one + union + joint) + 2 * weak
     without = {row["metric"] for row in rows if not row["patient"]}
