@@ -14,14 +14,14 @@ def counts(*, loaded=0, new=0, frozen=0):
     return {"trained": loaded + new - frozen, "frozen": frozen, "loaded": loaded, "new": new}
 
 
-def described(architecture, patch, *, parameters=None, relations="none", sources=()):
+def described(architecture, patch, *, parameters=None, relations=None, sources=()):
     """What model.json says of a network, as far as tables and drawings read it."""
     return {
         "architecture": architecture,
         "plan": {"patch": list(patch)},
         "labels": {"1": "infection"},
         "lineage": {
-            "options": {"relations": relations},
+            "options": {"relations": relations} if relations else {},
             "training_cases": ["covid20/a", "covid20/b"],
             "source_cases": list(sources),
         },

@@ -165,7 +165,7 @@ def make_view(case, shape, seed):
     return View(case, 3, 9, (2.0, 4.0), 255 * generator.random(shape), truth, predictions, dsc)
 
 
-def test_a_row_a_case_and_a_column_a_method():
+def test_one_row_per_case_and_one_column_per_method():
     views = [make_view("case_a", (30, 20), 0), make_view("case_b", (40, 20), 1)]
     figure = draw_visual(views, VISUAL, config_name="toy", remarks=[])
     axes = figure.axes

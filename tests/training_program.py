@@ -1,6 +1,6 @@
 """Train one small model: run by the tests in a process of its own, to be stopped or killed.
 
-Usage: training_program.py <preprocessed folder> <output folder> [<epochs> [<seconds to linger a step>]]
+Usage: training_program.py <preprocessed folder> <output folder> [<epochs> [<seconds to linger per step>]]
 """
 
 import csv

@@ -63,7 +63,7 @@ class _Layout:
         layout.add_heads()
         if "general_encoder" in parts:
             layout.add_fusion()
-            if model.description["lineage"]["options"].get("relations", "none") != "none":
+            if "relations" in model.description["lineage"]["options"]:
                 layout.add_relations()
         else:
             layout.join_bottleneck()
