@@ -61,13 +61,13 @@ def test_hybrid_encoder_has_a_frozen_and_a_new_encoder_and_a_fusion():
 def test_collaborative_learning_shows_both_kinds_of_cases_and_its_two_losses():
     parts = ("general_encoder", "encoder", "decoder", "head")
     drawn = {}
-    for relations in ("none", "general", "both"):
+    for relations in (None, "general", "both"):
         parameters = dict.fromkeys(parts, counts(new=5)) | {"general_encoder": counts(loaded=25_080)}
         sources = ["msd/1", "msd/2", "nsclc/3"]
         model = of("config", parameters=parameters, relations=relations, sources=sources)
         drawn[relations] = draw_segmentation(model, NAMES)
     losses = {key: [arrow.text for arrow in one.arrows if arrow.loss] for key, one in drawn.items()}
-    assert losses == {"none": [], "general": ["$L_{rc}^G$"], "both": ["$L_{rc}^G$", "$L_{rc}^T$"]}
+    assert losses == {None: [], "general": ["$L_{rc}^G$"], "both": ["$L_{rc}^G$", "$L_{rc}^T$"]}
     texts = [box.lines for box in boxes(drawn["both"], "")]
     assert ("1 × 8×32×32", "covid20, msd, nsclc") in texts
     assert ("1 × 8×32×32", "covid20") in texts
