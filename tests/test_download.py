@@ -1,6 +1,7 @@
 """From a description of an origin to a verified archive under its name, against a real server."""
 
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -17,7 +18,16 @@ from covidseg.archives.origins import Origin, read_origin
 from covidseg.errors import InputError
 from faulty_host import status
 
-CONTENT = os.urandom(300_000)
+
+def zipped(size):
+    """Random bytes in a zip of this size."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("x", os.urandom(size - 100))
+    return buffer.getvalue()
+
+
+CONTENT = zipped(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 MD5 = hashlib.md5(CONTENT).hexdigest()
 NAME = "/x.zip"
@@ -113,7 +123,7 @@ def test_the_first_download_is_recorded_and_a_changed_file_is_refused(tmp_path, 
     path.unlink()
     assert fetch(tmp_path, host.address + NAME).read_bytes() == CONTENT
     path.unlink()
-    host.files[NAME] = b"another file"
+    host.files[NAME] = zipped(200)
     with pytest.raises(
         InputError, match=r"x\.zip: sha256 of .*, was .*: the host changed the file; .*lock\.json"
     ):
@@ -189,7 +199,7 @@ def test_what_needs_a_registration_is_asked_for_in_two_lines_and_verified(tmp_pa
     pack(manual, "a.txt", "c.txt")
     with pytest.raises(
         InputError,
-        match=r"manual/set/x\.zip: {case}\.txt is not there for 1 of 2 cases \(b \.\.\.\); it holds a\.txt, c\.txt",
+        match=r"manual/set/x\.zip: {case}\.txt is not there for 1 of 2 cases \(b \.\.\.\); it holds 2 files: a\.txt, c\.txt: pack it",
     ):
         fetch(tmp_path)
     manual.write_bytes(b"a page that asks for a password")
@@ -210,13 +220,14 @@ def test_slices_of_any_number_may_lie_in_folders_of_their_own(tmp_path):
     members = {"*image/{case}.jpg": None, "*mask/{case}.png": None}
     assert find_by_hand(tmp_path / "raw" / "set" / "x.zip", "https://example.org", members) == manual
     with pytest.raises(
-        InputError, match=r"x\.zip: no file matches \*lung/{case}\.png; it holds image/0/12\.jpg"
+        InputError,
+        match=r"x\.zip: no file matches \*lung/{case}\.png; it holds 2 files: (image/0/12\.jpg|mask/0/12\.png)",
     ):
         find_by_hand(tmp_path / "raw" / "set" / "x.zip", "https://example.org", {"*lung/{case}.png": None})
 
 
 def test_a_full_disk_names_the_file_and_a_later_start_completes(small_disk, tmp_path, host):
-    host.files[NAME] = os.urandom(700_000)
+    host.files[NAME] = zipped(700_000)
     blocker = small_disk / "blocker"
     blocker.write_bytes(bytes(600_000))
     with pytest.raises(InputError, match=r"x\.zip: needs 0\.00 GB more, the disk has 0\.00 GB; free some"):

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import logging
 import zipfile
 
 import numpy as np
@@ -106,11 +105,17 @@ def test_numbers_in_names_order_the_slices(tmp_path, names, ordered):
     assert list(image.slices) == ordered
 
 
-def test_a_gap_in_the_numbers_is_warned_of(tmp_path, caplog):
-    with caplog.at_level(logging.WARNING):
-        read(tmp_path, stack(("1", "2", "4", "5")))
-    (record,) = caplog.records
-    assert record.getMessage().endswith("slices.zip:r/a/ct/4.png: follows slice 2, elsewhere the step is 1")
+@pytest.mark.parametrize(
+    ("names", "warnings"),
+    [
+        (("1", "2", "4", "5"), ("slice 4 follows slice 2, elsewhere the step is 1",)),
+        (("-5", "-2.5", "2.5"), ("slice 2.5 follows slice -2.5, elsewhere the step is 2.5",)),
+        (("0.7", "1.4", "2.1"), ()),
+    ],
+)
+def test_a_gap_in_the_numbers_is_warned_of(tmp_path, names, warnings):
+    image, _, _ = read(tmp_path, stack(names))
+    assert image.warnings == warnings
 
 
 def test_digits_that_are_no_numbers_are_text():

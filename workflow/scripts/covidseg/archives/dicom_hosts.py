@@ -14,10 +14,12 @@ from pathlib import Path
 import pydicom
 import requests
 
-from covidseg.archives.archive import Archive, write_zip
+from covidseg.archives.archive import Archive
 from covidseg.archives.checksums import verify
 from covidseg.archives.dataset import Checksums
 from covidseg.archives.http import ask, discard, fetch
+from covidseg.archives.signatures import refuse_page
+from covidseg.archives.zips import write_zip
 from covidseg.errors import InputError
 from covidseg.files import atomic_path
 
@@ -99,6 +101,7 @@ def fetch_from_tcia(session: requests.Session, series: Series, target: Path) -> 
     part = target.with_name(f"{target.name}.part")
     fetch(session, address, part)
     try:
+        refuse_page(part, address)
         with Archive(part) as archive:
             members = {name: archive.read(name) for name in archive.names if name.endswith(".dcm")}
         _pack(target, members, series, address)

@@ -21,7 +21,7 @@ def read_picture(content: bytes, name: str) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(content))
         picture.load()
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{name}: truncated or no picture ({error})") from error
     return picture
 
