@@ -4,12 +4,16 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from covidseg.archives.names import why_left_out
+from covidseg.archives.names import CONTROL, why_left_out
 from covidseg.errors import InputError
+
+SURROGATE = re.compile("[\ud800-\udfff]")  # stands for a byte that is not UTF-8
+UNWRITABLE = "its name is not UTF-8 or has a control character"
 
 
 def list_folder(folder: Path) -> tuple[dict[str, os.DirEntry[str]], dict[str, str]]:
@@ -45,7 +49,7 @@ def _walk(
         name = prefix + entry.name
         reason = _why_unfit(entry, above)
         if reason:
-            yield name.encode(errors="backslashreplace").decode(), reason
+            yield ascii(name)[1:-1] if reason == UNWRITABLE else name, reason
         elif entry.is_dir():
             yield from _walk(Path(entry.path), f"{name}/", (*above, entry.stat()))
         else:
@@ -55,11 +59,10 @@ def _walk(
 def _why_unfit(entry: os.DirEntry[str], above: tuple[os.stat_result, ...]) -> str:
     if reason := why_left_out(entry.name):
         return reason
+    if CONTROL.search(entry.name) or SURROGATE.search(entry.name):
+        return UNWRITABLE
     try:
-        entry.name.encode()
         found = entry.stat()
-    except UnicodeEncodeError:
-        return "its name is not UTF-8"
     except OSError as error:
         if entry.is_symlink() and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             return f"broken link to {Path(entry.path).readlink()}"

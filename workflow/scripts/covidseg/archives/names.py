@@ -7,6 +7,7 @@ from pathlib import Path
 from covidseg.errors import InputError
 
 MADE_BY_FILE_MANAGERS = {".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX"}
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def plain_name(name: str, path: Path) -> str:
@@ -20,8 +21,10 @@ def plain_name(name: str, path: Path) -> str:
         path: path of the archive, for messages.
 
     Raises:
-        InputError: the name is an absolute path or contains "..".
+        InputError: the name is an absolute path, or contains ".." or a control character.
     """
+    if CONTROL.search(name):
+        raise InputError(f"{path}: entry {name!r} has a control character in its name; rename the file")
     name = name.replace("\\", "/")
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:", name):
