@@ -97,10 +97,11 @@ def describe_content(archive: Archive, pattern: str) -> str:
     for name in archive.names:
         if name.lower().endswith(PACKED):
             return f"it holds an archive, {name}: unpack it, and pack the files themselves"
-    near = difflib.get_close_matches(pattern, archive.names[:COMPARED], SHOWN) or archive.names[:SHOWN]
+    near = difflib.get_close_matches(pattern, archive.names[:COMPARED], SHOWN)
+    shown = list(dict.fromkeys([*near, *archive.names]))[:SHOWN]
     count = len(archive.names)
-    rest = " ..." if count > len(near) else ""
-    return f"it holds {count} file{'s' if count > 1 else ''}: {', '.join(near)}{rest}"
+    rest = " ..." if count > len(shown) else ""
+    return f"it holds {count} file{'s' if count > 1 else ''}: {', '.join(shown)}{rest}"
 
 
 def member_expression(pattern: str, case: str, *, stack: bool = False) -> str:

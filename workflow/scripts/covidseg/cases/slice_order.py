@@ -85,24 +85,28 @@ def _values(column: Column, files: Mapping[str, str]) -> dict[str, Decimal]:
     signed = _has_signs(column, files)
     parts = {slice_: POINT.split(number.digits) for slice_, number in column.items()}
     longest = max(map(len, parts.values()))
-    factors = {
-        slice_: Decimal(-1 if signed and number.sign == "-" else 1) for slice_, number in column.items()
-    }
     # Read as separate numbers, a missing one counts as 0.
     apart = {
-        slice_: tuple(factors[slice_] * Decimal(part) for part in [*found, *["0"] * (longest - len(found))])
+        slice_: [_value(part, column[slice_], signed=signed) for part in (found + longest * ["0"])[:longest]]
         for slice_, found in parts.items()
     }
     if longest > 2:
         place = next(i for i in range(longest) if len({values[i] for values in apart.values()}) > 1)
         return {slice_: values[place] for slice_, values in apart.items()}
-    decimals = {slice_: factors[slice_] * Decimal(".".join(found)) for slice_, found in parts.items()}
+    decimals = {
+        slice_: _value(".".join(found), column[slice_], signed=signed) for slice_, found in parts.items()
+    }
     if sorted(apart, key=apart.__getitem__) != sorted(decimals, key=decimals.__getitem__):
         raise InputError(
             f"{next(iter(files.values()))}: the point in the numbers of the slices can be a decimal point or "
             "a separator, and the order differs; give all numbers as many digits"
         )
     return decimals
+
+
+def _value(digits: str, number: Number, *, signed: bool) -> Decimal:
+    value = Decimal(digits)
+    return value.copy_negate() if signed and number.sign == "-" else value
 
 
 def _has_signs(column: Column, files: Mapping[str, str]) -> bool:
