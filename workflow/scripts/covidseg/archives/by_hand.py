@@ -29,6 +29,8 @@ def find_by_hand(path: Path, homepage: str, members: dict[str, list[str] | None]
             must contain), or the archive has another layout.
     """
     manual = path.parents[2] / "manual" / path.parent.name / path.name
+    if not manual.exists() and path.suffixes[-2:] == [".nii", ".gz"] and manual.with_suffix("").exists():
+        manual = manual.with_suffix("")
     layout = "; ".join(f"{pattern} ({_count(cases)})" for pattern, cases in members.items())
     if not manual.exists():
         raise InputError(

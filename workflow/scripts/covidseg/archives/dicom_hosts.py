@@ -105,6 +105,8 @@ def fetch_from_tcia(session: requests.Session, series: Series, target: Path) -> 
         with Archive(part) as archive:
             members = {name: archive.read(name) for name in archive.names if name.endswith(".dcm")}
         _pack(target, members, series, address)
+    except InputError as error:
+        raise InputError(str(error).replace(str(part), address)) from error
     finally:
         discard(part)
 
@@ -115,14 +117,17 @@ def _list_bucket(session: requests.Session, address: str, series: Series) -> dic
     The MD5 is the file's ETag. An ETag with "-" is not an MD5, because the file was uploaded in parts: then
     only the size is returned.
     """
-    found = ElementTree.fromstring(ask(session, address).content)
-    listed: dict[str, Checksums] = {
-        entry.findtext(f"{XML}Key", ""): {
-            "bytes": int(entry.findtext(f"{XML}Size", "")),
-            "md5": entry.findtext(f"{XML}ETag", "").strip('"'),
+    try:
+        found = ElementTree.fromstring(ask(session, address).content)
+        listed: dict[str, Checksums] = {
+            entry.findtext(f"{XML}Key", ""): {
+                "bytes": int(entry.findtext(f"{XML}Size", "")),
+                "md5": entry.findtext(f"{XML}ETag", "").strip('"'),
+            }
+            for entry in found.iter(f"{XML}Contents")
         }
-        for entry in found.iter(f"{XML}Contents")
-    }
+    except (ElementTree.ParseError, ValueError) as error:
+        raise InputError(f"{address}: the host has sent no list of files ({error})") from error
     if len(listed) != series.slices:
         raise InputError(f"{address}: lists {len(listed)} files of {series.case}, expected {series.slices}")
     return {

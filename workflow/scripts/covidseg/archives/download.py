@@ -100,10 +100,13 @@ def _fetch(address: str, record: str | None, part: Path, tables: Path) -> None:
 def _read_record(session: requests.Session, record: str, address: str) -> dict[str, object]:
     """Return the size and the MD5 of a file, from the JSON of the Zenodo record that lists the file."""
     name = address.rpartition("/")[2]
-    for file in ask(session, record).json().get("files", []):
-        if file["key"] == name:
-            algorithm, _, value = file["checksum"].partition(":")
-            return {"bytes": file["size"], algorithm: value}
+    try:
+        for file in ask(session, record).json().get("files", []):
+            if file["key"] == name:
+                algorithm, _, value = file["checksum"].partition(":")
+                return {"bytes": file["size"], algorithm: value}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{record}: the host has sent no Zenodo record ({type(error).__name__})") from error
     raise InputError(f"{record}: the record has no file {name}; correct the address in datasets.yaml")
 
 
