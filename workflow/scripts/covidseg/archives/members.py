@@ -4,7 +4,6 @@ import difflib
 import functools
 import logging
 import re
-from collections import defaultdict
 from pathlib import Path
 
 from covidseg.archives.archive import Archive
@@ -28,8 +27,7 @@ def find_members(
     in the same ones: many programs pack a folder around everything.
 
     Args:
-        archive: the archive. Files that match only below further folders, while others match without these
-            folders, are added to its `left_out`.
+        archive: the archive.
         pattern: see `member_expression`.
         case: name of the case in the archive; None for all cases.
         names: regular expression of the names of cases.
@@ -62,23 +60,16 @@ def find_members(
 def _folder_above(archive: Archive, pattern: str, expression: str) -> str:
     """Return the folders, with a slash at the end, that lie above all paths that match; mostly none."""
     matches = re.compile(f"(?P<folder>(?:[^/]+/)*?)(?:{expression})").fullmatch
-    below = defaultdict(list)
-    for name in archive.names:
-        if match := matches(name):
-            below[match["folder"]].append(name)
-    if "" in below:
-        for folder, names in below.items():
-            reason = f"lies in {folder} beyond {pattern}, where other cases do not"
-            archive.left_out |= dict.fromkeys(names, reason) if folder else {}
+    folders = sorted({match["folder"] for name in archive.names if (match := matches(name))})
+    if not folders or folders[0] == "":
         return ""
-    if len(below) > 1:
+    if len(folders) > 1:
         raise InputError(
-            f"{archive.path}: {pattern} is there in {len(below)} folders: "
-            f"{', '.join(list(below)[:SHOWN])}; put the right one into the pattern in datasets.yaml"
+            f"{archive.path}: {pattern} is there in {len(folders)} folders: {', '.join(folders[:SHOWN])}; "
+            "put the right one into the pattern in datasets.yaml"
         )
-    for folder in below:
-        _warn_of_folder(archive.path, folder, pattern)
-    return next(iter(below), "")
+    _warn_of_folder(archive.path, folders[0], pattern)
+    return folders[0]
 
 
 @functools.cache
