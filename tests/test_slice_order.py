@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from conftest import refused_in_one_line
 from covidseg.cases.slice_order import sort_slices
+from covidseg.errors import InputError
 
 
 def ordered(names, before="/"):
@@ -63,6 +64,8 @@ def test_names_in_the_order_of_the_body(names, before):
     [
         (["1", "1.0", "2"], r"no number tells this slice from the next"),
         (["-0", "0", "1"], r"-?0\.png: no number tells this slice from the next \(-?0\)"),
+        (["1.2.3", "1.2.3.0"], r"no number tells this slice from the next"),
+        (["5-3", "5+3"], r"no number tells this slice from the next"),
         (["5", "5 (1)"], r"no number tells this slice from the next"),
         (["a1", "b2"], r"no number tells this slice from the next"),
         (["low", "high"], r"high\.png: no number tells this slice from the next \(low\)"),
@@ -91,3 +94,17 @@ def test_positions_with_as_many_decimals_are_sorted_as_numbers(values, form):
     names = {form.format(value * 1.25): value for value in values if form != "{:.1f}" or value % 2 == 0}
     if len(names) > 1:
         assert ordered(names) == sorted(names, key=names.__getitem__)
+
+
+@given(
+    st.lists(st.text("0123456789-+.,_ zs\u2212", min_size=1, max_size=8), unique=True, min_size=1, max_size=5)
+)
+def test_any_names_have_an_order_or_are_refused_in_one_line(names):
+    try:
+        found = ordered(names)
+    except InputError as error:
+        found, refused = names, str(error)
+    else:
+        refused = ""
+    assert sorted(found) == sorted(names)
+    assert not refused or refused.startswith("x.zip:")

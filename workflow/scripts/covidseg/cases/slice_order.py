@@ -91,7 +91,8 @@ def _values(column: Column, files: Mapping[str, str]) -> dict[str, Decimal]:
         for slice_, found in parts.items()
     }
     if longest > 2:
-        place = next(i for i in range(longest) if len({values[i] for values in apart.values()}) > 1)
+        places = (i for i in range(longest) if len({values[i] for values in apart.values()}) > 1)
+        place = next(places, 0)
         return {slice_: values[place] for slice_, values in apart.items()}
     decimals = {
         slice_: _value(".".join(found), column[slice_], signed=signed) for slice_, found in parts.items()
