@@ -2,14 +2,14 @@
 
 import csv
 import io
-import re
 import tempfile
 from pathlib import Path
 
 import pydicom
 
-from covidseg.archives.archive import Archive, member_expression
-from covidseg.archives.dataset import Dataset, Members, Registry, VolumeKind
+from covidseg.archives.archive import Archive
+from covidseg.archives.dataset import Dataset, Registry, VolumeKind
+from covidseg.archives.members import describe_content, find_members
 from covidseg.cases.dicom import rasterise, read_series
 from covidseg.cases.stacks import read_stack
 from covidseg.errors import InputError
@@ -43,10 +43,12 @@ def _compare_with_registry(entry: Registry, raw: Path, labelled: set[str]) -> No
     path = raw / entry["archive"]
     with Archive(path) as archive:
         rows = list(csv.DictReader(archive.read(archive.names[0]).decode("utf-8-sig").splitlines()))
-    missing = {entry["case"], entry["mask"]} - (rows[0].keys() if rows else set())
+    columns = list(rows[0]) if rows else []
+    missing = {entry["case"], entry["mask"]} - set(columns)
     if missing:
         raise InputError(
-            f"{path}: no column {', '.join(sorted(missing))}; correct `registry` in datasets.yaml"
+            f"{path}: no column {', '.join(sorted(missing))}; correct `registry` in datasets.yaml "
+            f"(the columns are {', '.join(columns)})"
         )
     registered = {row[entry["case"]] for row in rows if row[entry["mask"]]}
     if registered != labelled:
@@ -80,20 +82,14 @@ def _cases_of(dataset: Dataset, kind: VolumeKind, raw: Path, names: list[str] | 
     if "{case}" in entry["archive"]:
         assert names is not None, "the names are known where each case has an archive of its own"
         return set(names)
-    expression = _expression(entry, "(?P<case>[^/]+)")
+    pattern, stack = entry["member"], entry["format"] == "slices"
     with Archive(raw / entry["archive"]) as archive:
-        found = {match["case"] for name in archive.names if (match := expression.fullmatch(name))}
-    if not found:
-        raise InputError(f"{archive.path}: no file matches {entry['member']!r}{_near(archive, expression)}")
+        found = {match["case"] for match in find_members(archive, pattern, stack=stack).values()}
+        if not found:
+            raise InputError(
+                f"{archive.path}: no file matches {pattern!r}; {describe_content(archive, pattern)}"
+            )
     return {dataset["case_name"].format(case=case) for case in found}
-
-
-def _near(archive: Archive, expression: re.Pattern[str]) -> str:
-    """Return a hint if a path differs from the pattern in upper and lower case only, else an empty text."""
-    for name in archive.names:
-        if re.fullmatch(expression.pattern, name, re.IGNORECASE):
-            return f"; {name} differs in upper and lower case: correct datasets.yaml"
-    return ""
 
 
 def _load(dataset: Dataset, kind: VolumeKind, raw: Path, case: str, image: Volume | None) -> Volume:
@@ -101,29 +97,31 @@ def _load(dataset: Dataset, kind: VolumeKind, raw: Path, case: str, image: Volum
     prefix, suffix = dataset["case_name"].split("{case}")
     own_name = case.removeprefix(prefix).removesuffix(suffix)
     path = raw / entry["archive"].format(case=case)
-    expression = _expression(entry, re.escape(own_name))
+    pattern, stack = entry["member"], entry["format"] == "slices"
     with Archive(path) as archive:
-        members = {name: archive.read(name) for name in archive.names if expression.fullmatch(name)}
-    if not members:
-        raise InputError(
-            f"{path}: no file matches {entry['member']!r} for case {case}{_near(archive, expression)}"
-        )
+        found = find_members(archive, pattern, own_name, stack=stack)
+        members = {member: archive.read(member) for member in found}
+        if not members:
+            held = describe_content(archive, pattern.replace("{case}", own_name))
+            raise InputError(f"{path}: no file matches {pattern!r} for case {case}; {held}")
     if entry["format"] == "dicom":
         return _dicom_series(members, f"{path}:{case}")
     if entry["format"] == "slices":
-        return read_stack(members, expression, spacing=entry.get("spacing"), image=image, name=str(path))
-    name, content = _only(members, path, case)
+        return read_stack(members, found, spacing=entry.get("spacing"), image=image, name=str(path))
+    member, content = _only(members, path, case)
     if entry["format"] == "nifti":
-        return parse_volume(content, f"{path}:{name}")
+        return parse_volume(content, f"{path}:{member}")
     assert image, "contours are labels, which are drawn on a scan"
-    return rasterise(pydicom.dcmread(io.BytesIO(content)), entry["roi"], image.geometry, f"{path}:{name}")
+    return rasterise(pydicom.dcmread(io.BytesIO(content)), entry["roi"], image.geometry, f"{path}:{member}")
 
 
 def _dicom_series(members: dict[str, bytes], name: str) -> Volume:
     with tempfile.TemporaryDirectory() as folder:
         files = []
         for number, (member, content) in enumerate(members.items()):
-            files.append(Path(folder, f"{number}_{Path(member).name}"))
+            # In a folder of its own, a file has the name that messages give it.
+            files.append(Path(folder, str(number), Path(member).name))
+            files[-1].parent.mkdir()
             files[-1].write_bytes(content)
         return read_series(files, name)
 
@@ -132,7 +130,3 @@ def _only(members: dict[str, bytes], path: Path, case: str) -> tuple[str, bytes]
     if len(members) > 1:
         raise InputError(f"{path}: case {case} has {len(members)} files: {', '.join(sorted(members))}")
     return next(iter(members.items()))
-
-
-def _expression(entry: Members, case: str) -> re.Pattern[str]:
-    return re.compile(member_expression(entry["member"], case, stack=entry["format"] == "slices"))
