@@ -9,7 +9,8 @@ import io
 import math
 import sys
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import TypedDict
 
@@ -69,12 +70,17 @@ class Geometry:
             found.append(f"shape {self.shape} and {other.shape}")
         if not np.allclose(self.spacing, other.spacing, rtol=1e-3):
             found.append(f"spacing {self.spacing} and {other.spacing} mm")
-        if not found:
-            corners = np.array([[0, 0, 0, 1], [*(n - 1 for n in self.shape[::-1]), 1]])
-            offset = np.abs(corners @ (self.affine - other.affine).T).max()
-            if offset > 0.1 * min(self.spacing):
-                found.append(f"position or direction, by {offset:.3g} mm")
+        if not found and (offset := self.offset(other)) > 0.1 * min(self.spacing):
+            found.append(f"position or direction, by {offset:.3g} mm")
         return found
+
+    def offset(self, other: "Geometry") -> float:
+        """Return how far (mm, along an axis of the patient) a corner of this grid lies from the other grid's.
+
+        Both grids must have the same shape.
+        """
+        corners = np.array([[*corner, 1] for corner in product(*((0, n - 1) for n in self.shape[::-1]))])
+        return float(np.abs(corners @ (self.affine - other.affine).T).max())
 
     def to_json(self) -> GeometryFields:
         """Return the geometry as plain lists, which `from_json` reads."""
@@ -92,7 +98,8 @@ class Volume:
     """Voxels (z, y, x) and their geometry; the axes point to the patient's left, back and head (LPS).
 
     Attributes:
-        stored: axis codes of the file that the volume was read from; empty if the file has no axis codes.
+        stored: axis codes of the file that the volume was read from, while other headers may contradict them;
+            empty if the file has no axis codes, and for a scan that its lungs have verified.
         slices: for a stack of pictures, the name of each slice -> the slice's file; else empty.
     """
 
@@ -100,6 +107,9 @@ class Volume:
     geometry: Geometry
     stored: str = ""
     slices: dict[str, str] = field(default_factory=dict, repr=False)
+    filled: tuple[int, ...] = ()  # slices (z) that the file lacks and that the reader has interpolated
+    corrections: tuple[str, ...] = ()  # what the reader has changed, in words
+    warnings: tuple[str, ...] = ()  # what looks odd and was left as it is, in words
 
 
 def read_volume(path: str | Path) -> Volume:
@@ -125,7 +135,8 @@ def parse_volume(content: bytes, name: str) -> Volume:
         zooms = nib.Nifti1Header(content[:HEADER_BYTES], check=False)["pixdim"][1:4]
         if not (np.isfinite(zooms).all() and (zooms > 0).all()):
             raise InputError(f"{name}: spacing {tuple(zooms.tolist())} mm; every axis must be above 0")
-        volume = to_lps(nib.Nifti1Image.from_bytes(content))
+        image = nib.Nifti1Image.from_bytes(content)
+        volume = replace(to_lps(image), stored="".join(aff2axcodes(image.affine)))
     except (
         OSError,
         EOFError,
@@ -160,11 +171,13 @@ def _decompress(content: bytes, name: str) -> bytes:
 
 
 def to_lps(image: nib.Nifti1Image) -> Volume:
-    """Return a nibabel image, array (x, y, z) and RAS affine, as a volume with LPS axes."""
-    stored = "".join(aff2axcodes(image.affine))
+    """Return a nibabel image, array (x, y, z) and RAS affine, as a volume with LPS axes.
+
+    The volume has an array and a geometry only; a reader adds the other fields with `dataclasses.replace`.
+    """
     image = image.as_reoriented(ornt_transform(io_orientation(image.affine), axcodes2ornt("LPS")))
     array = np.ascontiguousarray(np.asanyarray(image.dataobj).T)
-    return Volume(array, Geometry(array.shape, RAS_TO_LPS @ image.affine), stored)
+    return Volume(array, Geometry(array.shape, RAS_TO_LPS @ image.affine))
 
 
 def write_volume(path: str | Path, volume: Volume) -> None:

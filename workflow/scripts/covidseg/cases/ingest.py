@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from covidseg.archives.dataset import Dataset
+from covidseg.archives.dataset import Dataset, Members
+from covidseg.cases.alignment import align
 from covidseg.cases.case_folder import CaseFolder, CaseRow, volume_path
 from covidseg.cases.intensity import first_fitting, intensity_of
 from covidseg.cases.lesions import count_lesions
@@ -79,10 +80,9 @@ def ingest_case(
     if lungs and (turned := scan_under_masks(image, lungs)):
         image = turned
         corrections.append(MASKS_HEADER)
-    for name, mask in (("label", label), ("lungs", lungs)):
-        differences = image.geometry.differences(mask.geometry) if mask else []
-        if differences:
-            raise InputError(f"{where}: image and {name} differ in {'; '.join(differences)}")
+    label = _align(label, image, dataset["labels"], where, "label")
+    if lungs:
+        lungs = _align(lungs, image, dataset["lungs"], where, "lungs")
     mapped = remap(label.array, dataset["labels"]["map"], where)
     if lungs:
         sides = read_sides(remap(lungs.array, dataset["lungs"]["map"], where), where)
@@ -111,6 +111,10 @@ def ingest_case(
         sha256=digest(volume_path(images, case)),
     )
     return row, left_is_smaller
+
+
+def _align(mask: Volume, image: Volume, entry: Members, name: str, kind: str) -> Volume:
+    return align(mask, image, geometry=entry.get("geometry", "own"), name=name, kind=kind)
 
 
 def remap(label: np.ndarray, ids: dict[int, int], name: str) -> np.ndarray:

@@ -5,7 +5,7 @@ scan and label are stored in the same order. There the lungs decide: in the righ
 the lungs' label are darker. Besides, the lung labelled left must lie on the patient's left, towards larger x.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def scan_under_masks(image: Volume, lungs: Volume) -> Volume | None:
     turned, mask = np.flip(image.array, tuple(flipped)), lungs.array > 0
     if not mask.any() or turned[mask].mean() >= image.array[mask].mean():
         return None
-    return Volume(np.ascontiguousarray(turned), lungs.geometry, lungs.stored)
+    return replace(image, array=np.ascontiguousarray(turned), geometry=lungs.geometry, stored=lungs.stored)
 
 
 def read_sides(lungs: np.ndarray, name: str) -> Sides:
@@ -86,7 +86,7 @@ def settle_sides(
     if belief == "header":
         return image, _exchange(label, regions), EXCHANGED
     mirrored = np.ascontiguousarray(image.array[:, :, ::-1])
-    return Volume(mirrored, image.geometry), np.ascontiguousarray(label[:, :, ::-1]), MIRRORED
+    return replace(image, array=mirrored), np.ascontiguousarray(label[:, :, ::-1]), MIRRORED
 
 
 def _exchange(label: np.ndarray, regions: dict[int, str]) -> np.ndarray:
