@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conftest import make_volume, refused_in_one_line
-from covidseg.cases.alignment import align, opposite_axes
+from covidseg.cases.alignment import align
 from covidseg.volumes import Geometry
 
 
@@ -123,17 +123,3 @@ def test_a_mask_of_all_slices_is_compared_with_the_filled_scan_as_usual():
 def test_one_filled_slice_takes_the_lower_of_two_slices_as_near():
     laid = aligned(mask(4), replace(scan(5), filled=(2,)))
     assert laid.array[:, 0, 0].tolist() == [0, 1, 1, 2, 3]
-
-
-@pytest.mark.parametrize(
-    ("stored", "other", "axes"),
-    [
-        ("LPS", "LAS", [1]),
-        ("LPS", "RAI", [2, 1, 0]),
-        ("LPS", "PLS", []),
-        ("", "LAS", []),
-        ("PLS", "ALS", [1]),
-    ],
-)
-def test_the_axes_along_which_two_headers_contradict_each_other(stored, other, axes):
-    assert opposite_axes(stored, other) == axes

@@ -60,11 +60,18 @@ class Geometry:
         found = []
         if self.shape != other.shape:
             found.append(f"shape {self.shape} and {other.shape}")
-        if not np.allclose(self.spacing, other.spacing, rtol=1e-3):
+        if not self._same_spacing(other):
             found.append(f"spacing {self.spacing} and {other.spacing} mm")
         if not found and (offset := self.offset(other)) > 0.1 * min(self.spacing):
             found.append(f"position or direction, by {offset:.3g} mm")
         return found
+
+    def same_grid(self, other: "Geometry") -> bool:
+        """Return whether shape and spacing are the same, wherever the two grids lie."""
+        return self.shape == other.shape and self._same_spacing(other)
+
+    def _same_spacing(self, other: "Geometry") -> bool:
+        return np.allclose(self.spacing, other.spacing, rtol=1e-3)
 
     def offset(self, other: "Geometry") -> float:
         """Return how far (mm, along an axis of the patient) a corner of this grid lies from the other grid's.

@@ -4,11 +4,50 @@ from dataclasses import replace
 
 import numpy as np
 
+from covidseg.archives.dataset import Dataset, Members
+from covidseg.cases.label_ids import remap
+from covidseg.cases.orientation import label_under_lungs, opposite_axes, scan_under_masks
 from covidseg.errors import InputError
 from covidseg.volumes import Geometry, Volume
 
 LARGEST_TURN = 10.0  # degrees between the axes of a mask and of its scan, if the scan's geometry is taken
-OPPOSITES = ({"L", "R"}, {"P", "A"}, {"S", "I"})
+
+
+def put_on_one_grid(
+    dataset: Dataset, image: Volume, label: Volume, lungs: Volume | None, name: str
+) -> tuple[Volume, Volume, Volume | None]:
+    """Return scan, label and lungs on one grid, label and lungs with the project's ids.
+
+    Args:
+        dataset: entry of config/datasets.yaml.
+        image: the scan, LPS by its own header.
+        label: label map with the ids of the archive, LPS by its own header.
+        lungs: the same of both lungs; the same object as `label` if the label has them; None without lungs.
+        name: name of the case in messages.
+
+    Returns:
+        The three volumes. Corrections and warnings of the lungs are among those of the label.
+
+    Raises:
+        InputError: an id is unknown, or a label does not lie on the scan.
+    """
+    own_lungs = None if lungs is label else lungs
+    label = remap(label, dataset["labels"]["map"], name, "label")
+    if lungs:
+        lungs = remap(own_lungs, dataset["lungs"]["map"], name, "lungs") if own_lungs else label
+        image = scan_under_masks(image, lungs)
+        label = label_under_lungs(label, lungs, image, name)
+    label = align(label, image, geometry=_geometry(dataset["labels"]), name=name, kind="label")
+    if not own_lungs:
+        return image, label, label if lungs else None
+    assert lungs, "they have a file of their own"
+    lungs = align(lungs, image, geometry=_geometry(dataset["lungs"]), name=name, kind="lungs")
+    warnings, corrections = (*label.warnings, *lungs.warnings), (*label.corrections, *lungs.corrections)
+    return image, replace(label, warnings=warnings, corrections=corrections), lungs
+
+
+def _geometry(entry: Members) -> str:
+    return entry.get("geometry", "own")
 
 
 def align(mask: Volume, image: Volume, *, geometry: str, name: str, kind: str) -> Volume:
@@ -42,22 +81,10 @@ def align(mask: Volume, image: Volume, *, geometry: str, name: str, kind: str) -
     return replace(mask, geometry=image.geometry)
 
 
-def opposite_axes(stored: str, other: str) -> list[int]:
-    """Return the array axes (z, y, x) along which two files store their voxels in opposite order.
-
-    Args:
-        stored, other: axis codes of the two files; empty if a file has none, which contradicts nothing.
-    """
-    pairs = [{ours, theirs} for ours, theirs in zip(stored, other, strict=False)]
-    return [2 - axis for axis, opposite in enumerate(OPPOSITES) if opposite in pairs]
-
-
 def _bearable_offset(mask: Volume, image: Volume) -> str | None:
     """Return in words how far two grids are apart that differ in position alone; None if more differs."""
     ours, theirs = image.geometry, mask.geometry
-    if ours.shape != theirs.shape or not np.allclose(ours.spacing, theirs.spacing, rtol=1e-3):
-        return None
-    if opposite_axes(mask.stored, image.stored):
+    if not ours.same_grid(theirs) or opposite_axes(mask.stored, image.stored):
         return None
     degrees = _turn(ours, theirs)
     if degrees > LARGEST_TURN:
