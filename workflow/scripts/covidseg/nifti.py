@@ -20,7 +20,8 @@ from nibabel.wrapstruct import WrapStructError
 from covidseg.errors import InputError
 
 KINDS: dict[int, type[Nifti1Image]] = {348: Nifti1Image, 540: Nifti2Image}  # size of the header in bytes
-LARGEST_VOXELS = 1 << 30  # 4096 slices of 512 x 512; at most 8 GiB, for nibabel scales voxels as float64
+NUMBERS = (2, 4, 8, 16, 64, 256, 512, 768, 1024, 1280, 1536)  # codes in datatype: no complex, no colours
+LARGEST_VOXELS = 1 << 29  # 2048 slices of 512 x 512; at most 4 GiB, for nibabel scales voxels as float64
 SLACK_BYTES = 1 << 20  # allowed after the voxels: some programs fill up the last block
 UNITS_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # code in xyzt_units -> mm: none, metre, mm, micron
 SPACINGS_MM = (0.1, 20.0)  # of any CT of a chest
@@ -62,8 +63,7 @@ def open_nifti(content: bytes, name: str) -> tuple[Nifti1Image, tuple[str, ...],
         raise InputError(f"{name}: truncated or not a NIfTI file ({' '.join(str(error).split())})") from error
     corrections = []
     if scale != 1:
-        affine = np.diag([scale, scale, scale, 1]) @ image.affine
-        image = type(image)(image.dataobj, affine, image.header)
+        image = type(image)(image.dataobj, _in_mm(image.affine, scale), image.header)
         corrections.append(f"lengths in the header converted to mm, by a factor of {scale:g}")
     if len(image.shape) > 3:
         image = nib.squeeze_image(image)
@@ -83,22 +83,18 @@ def corner_offset(shape: tuple[int, ...], affine: np.ndarray, other: np.ndarray)
 
 def _decompress(content: bytes, name: str) -> bytes:
     """Unpack to the end, where the checksum is, but never more bytes than the header announces."""
-    with gzip.open(io.BytesIO(content)) as stream:
-        head = stream.read(max(KINDS))
-        header = _read_header(head)
-        _refuse_unfit(header, name)
-        size = _announced_bytes(header)
-        parts = [head, stream.read(max(size - len(head), 0))]
-        try:
-            parts.append(stream.read(SLACK_BYTES))
-            more = stream.read(1)
-        except gzip.BadGzipFile as error:
-            raise InputError(
-                f"{name}: after the voxels, the packed data are damaged or other bytes follow ({error})"
-            ) from error
-        if more:
-            raise InputError(f"{name}: unpacks to more than the {size} bytes that its header says")
-    return b"".join(parts)
+    try:
+        with gzip.open(io.BytesIO(content)) as stream:
+            head = stream.read(max(KINDS))
+            header = _read_header(head)
+            _refuse_unfit(header, name)
+            size = _announced_bytes(header)
+            unpacked = b"".join([head, stream.read(max(size + SLACK_BYTES - len(head), 0))])
+            if stream.read(1):
+                raise InputError(f"{name}: unpacks to more than the {size} bytes that its header says")
+    except gzip.BadGzipFile as error:
+        raise InputError(f"{name}: the packed data are damaged, or other bytes follow ({error})") from error
+    return unpacked
 
 
 def _read_header(content: bytes) -> Nifti1Header:
@@ -117,26 +113,38 @@ def _refuse_unfit(header: Nifti1Header, name: str) -> None:
             f"{name}: magic is {bytes(header['magic'])!r}, expected b'n+1' or b'n+2'; save a pair of .hdr "
             "and .img, or an Analyze file, as one .nii"
         )
-    shape = header.get_data_shape()
+    shape = _shape(header)
     solid = shape[:3] + tuple(n for n in shape[3:] if n != 1)
     if len(solid) != 3 or min(shape) < 1:
         raise InputError(f"{name}: has {len(shape)} dimensions {shape}, expected 3, each of at least 1 voxel")
-    try:
-        known = header.get_data_dtype().kind in "iuf"
-    except HeaderDataError:
-        known = False
-    if not known:
-        code = int(header["datatype"])
-        label = f" ({data_type_codes.label[code]})" if code in data_type_codes.code else ""
-        raise InputError(f"{name}: datatype {code}{label}, expected integers or real numbers, one per voxel")
+    code = int(header["datatype"])
+    if code not in NUMBERS:
+        raise InputError(
+            f"{name}: datatype {_datatype(code)}, expected integers or real numbers, one per voxel"
+        )
     if math.prod(shape) > LARGEST_VOXELS:
         raise InputError(
             f"{name}: {math.prod(shape)} voxels by its header, dim {shape}; expected at most {LARGEST_VOXELS}"
         )
+    if not 0 <= header["vox_offset"] <= LARGEST_VOXELS:
+        raise InputError(
+            f"{name}: vox_offset is {header['vox_offset']}, expected the place of the first voxel"
+        )
+
+
+def _datatype(code: int) -> str:
+    try:
+        return f"{code} ({data_type_codes.label[code]})"
+    except KeyError:
+        return f"{code} (unknown)"
+
+
+def _shape(header: Nifti1Header) -> tuple[int, ...]:
+    return tuple(int(n) for n in header.get_data_shape())
 
 
 def _announced_bytes(header: Nifti1Header) -> int:
-    return header.get_data_offset() + math.prod(header.get_data_shape()) * header.get_data_dtype().itemsize
+    return header.get_data_offset() + math.prod(_shape(header)) * header.get_data_dtype().itemsize
 
 
 def _units(header: Nifti1Header) -> tuple[float, list[str]]:
@@ -155,7 +163,10 @@ def _verify_affine(header: Nifti1Header, scale: float, name: str) -> list[str]:
     if header["pixdim"][0] != -1:
         header["pixdim"][0] = 1  # the sign of the third axis in the qform; other values count as 1
     field = "sform" if header["sform_code"] else "qform" if header["qform_code"] else "pixdim"
-    affine = np.diag([scale, scale, scale, 1]) @ header.get_best_affine()
+    try:
+        affine = _in_mm(header.get_best_affine(), scale)
+    except (ValueError, HeaderDataError) as error:
+        raise InputError(f"{name}: {field} is invalid ({error})") from error
     _refuse_unfit_affine(affine, field, name)
     if field == "pixdim":
         return ["sform and qform are absent: the directions are assumed (LAS) and so is the position"]
@@ -192,7 +203,7 @@ def _contradictions(header: Nifti1Header, affine: np.ndarray, scale: float) -> l
             return []
         return [f"pixdim says {_mm(zooms)} and sform {_mm(spacing)}; sform counts"]
     try:
-        qform = np.diag([scale, scale, scale, 1]) @ header.get_qform()
+        qform = _in_mm(header.get_qform(), scale)
     except (ValueError, HeaderDataError) as error:
         return [f"qform is invalid ({error}); sform counts"]
     offset = corner_offset(header.get_data_shape()[:3], affine, qform)
@@ -212,6 +223,10 @@ def _verify_scaling(header: Nifti1Header, name: str) -> list[str]:
     if not math.isfinite(inter):
         raise InputError(f"{name}: scl_inter is {inter} beside a scl_slope of {slope:g}, expected a number")
     return []
+
+
+def _in_mm(affine: np.ndarray, scale: float) -> np.ndarray:
+    return np.vstack([affine[:3] * scale, affine[3:]])
 
 
 def _mm(spacing: np.ndarray) -> str:
