@@ -2,25 +2,27 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from covidseg.archives.dataset import Dataset
+from covidseg.cases.alignment import put_on_one_grid
 from covidseg.cases.case_folder import CaseFolder, CaseRow, volume_path
-from covidseg.cases.intensity import first_fitting, intensity_of
+from covidseg.cases.intensity import first_fitting, fit_intensity, intensity_of
 from covidseg.cases.lesions import count_lesions
 from covidseg.cases.orientation import (
     EXCHANGED,
+    LABELS_HEADER,
     MASKS_HEADER,
     MIRRORED,
+    absent_lungs,
     read_sides,
-    scan_under_masks,
     settle_sides,
 )
 from covidseg.cases.readers import list_cases, load_case
 from covidseg.cases.splits import patient_of
-from covidseg.errors import InputError
 from covidseg.files import atomic_directory, digest, write_csv
 from covidseg.parallel import in_parallel
 from covidseg.regions import LESIONS
@@ -28,7 +30,6 @@ from covidseg.volumes import Volume, write_volume
 
 log = logging.getLogger(__name__)
 
-ROUNDING = 0.05  # how far a label's value may lie from a whole number
 ENOUGH_CASES = 5  # fewer cases are too few to judge by the lungs' sizes
 
 
@@ -60,7 +61,9 @@ def ingest(dataset: Dataset, *, raw: Path, names: list[str] | None, output: Case
     _warn_of_empty_labels(dataset, rows)
     _warn_of_corrections(output.path.name, rows)
     if "sides" in dataset:
-        smaller = dict(zip(cases, left_is_smaller, strict=True))
+        smaller = {
+            case: smaller for case, smaller in zip(cases, left_is_smaller, strict=True) if smaller is not None
+        }
         _warn_of_large_left_lungs(output.path.name, dataset["sides"], smaller)
     write_csv(output.table, [row.to_csv() for row in rows])
 
@@ -75,26 +78,16 @@ def ingest_case(
     """
     image, label, lungs = load_case(dataset, raw, case)
     where = f"{raw / dataset['labels']['archive'].format(case=case)}: case {case}"
-    corrections, left_is_smaller = [], None
-    if lungs and (turned := scan_under_masks(image, lungs)):
-        image = turned
-        corrections.append(MASKS_HEADER)
-    for name, mask in (("label", label), ("lungs", lungs)):
-        differences = image.geometry.differences(mask.geometry) if mask else []
-        if differences:
-            raise InputError(f"{where}: image and {name} differ in {'; '.join(differences)}")
-    mapped = remap(label.array, dataset["labels"]["map"], where)
+    image, label, lungs = put_on_one_grid(dataset, image, label, lungs, where)
+    left_is_smaller = None
     if lungs:
-        sides = read_sides(remap(lungs.array, dataset["lungs"]["map"], where), where)
-        left_is_smaller = sides.left_is_smaller
-        if not sides.agree:
-            belief = dataset["sides"][first_fitting(dataset["sides"], case)]
-            image, mapped, correction = settle_sides(image, mapped, dataset["regions"], belief, where)
-            corrections.append(correction)
-            left_is_smaller ^= correction == EXCHANGED
-    _check_intensity(image.array, dataset, case, where)
+        image, label, left_is_smaller = _verify_sides(dataset, case, image, label, lungs.array, where)
+    image = fit_intensity(image, intensity_of(dataset, case), where)
+    mapped = label.array
     write_volume(volume_path(images, case), image)
-    write_volume(volume_path(labels, case), Volume(mapped, image.geometry))
+    write_volume(volume_path(labels, case), label)
+    for warning in (*image.warnings, *label.warnings):
+        log.warning("%s: %s", where, warning)
     ids = {region: i for i, region in dataset["regions"].items()}
     counts = {region: count_lesions(mapped, ids[region]) for region in LESIONS if region in ids}
     row = CaseRow(
@@ -107,50 +100,25 @@ def ingest_case(
         voxels={region: int(np.count_nonzero(mapped == i)) for region, i in ids.items()},
         slices={region: slices for region, (slices, _) in counts.items()},
         lesions={region: lesions for region, (_, lesions) in counts.items()},
-        corrections=tuple(corrections),
+        corrections=(*image.corrections, *label.corrections),
         sha256=digest(volume_path(images, case)),
     )
     return row, left_is_smaller
 
 
-def remap(label: np.ndarray, ids: dict[int, int], name: str) -> np.ndarray:
-    """Return the label (z, y, x) as uint8 with the project's ids.
-
-    A value within ROUNDING of an id counts as that id: masks that are stored with a scale have such values.
-
-    Args:
-        ids: label id in the archive -> label id in the project.
-        name: name of the case in messages.
-
-    Raises:
-        InputError: the label has an id that is not in `ids`.
-    """
-    mapped, rounded = np.zeros(label.shape, np.uint8), 0
-    for plane, target, place in zip(label, mapped, range(len(label)), strict=True):
-        for found in np.unique(plane):
-            nearest = round(float(found))
-            if nearest not in ids or abs(found - nearest) > ROUNDING:
-                raise InputError(f"{name}: label id {found:g} in slice {place}; the map has {sorted(ids)}")
-            target[plane == found] = ids[nearest]
-            rounded += int(found != nearest and np.count_nonzero(plane == found))
-    if rounded:
-        log.warning(
-            "%s: %d voxels of the label are not whole numbers, but within %g", name, rounded, ROUNDING
-        )
-    return mapped
-
-
-def _check_intensity(image: np.ndarray, dataset: Dataset, case: str, name: str) -> None:
-    low, high = image.min(), image.max()
-    fits, expected = {
-        "windowed": (low >= 0 and high <= 255, "0 to 255 (windowed)"),
-        "grey": (low < high, "more than one grey level"),
-        "hounsfield": (low < -200, "Hounsfield units with air below -200"),
-    }[intensity_of(dataset, case)]
-    if not fits:
-        raise InputError(
-            f"{name}: voxels from {low:g} to {high:g}, expected {expected}; see intensity in datasets.yaml"
-        )
+def _verify_sides(
+    dataset: Dataset, case: str, image: Volume, label: Volume, lungs: np.ndarray, name: str
+) -> tuple[Volume, Volume, bool | None]:
+    """Return scan and label with the left lung on the left, and whether the left lung is the smaller one."""
+    if absent := absent_lungs(lungs):
+        warning = f"no voxel is labelled {' or '.join(absent)}, so left and right are unverified"
+        return image, replace(label, warnings=(*label.warnings, warning)), None
+    sides = read_sides(lungs)
+    if sides.agree:
+        return image, label, sides.left_is_smaller
+    belief = dataset["sides"][first_fitting(dataset["sides"], case)]
+    image, label = settle_sides(image, label, dataset["regions"], belief, name)
+    return image, label, sides.left_is_smaller != (EXCHANGED in label.corrections)
 
 
 def _warn_of_empty_labels(dataset: Dataset, rows: Sequence[CaseRow]) -> None:
@@ -163,7 +131,7 @@ def _warn_of_empty_labels(dataset: Dataset, rows: Sequence[CaseRow]) -> None:
 
 
 def _warn_of_corrections(name: str, rows: Sequence[CaseRow]) -> None:
-    for correction in (MASKS_HEADER, MIRRORED, EXCHANGED):
+    for correction in (MASKS_HEADER, LABELS_HEADER, MIRRORED, EXCHANGED):
         count = sum(correction in row.corrections for row in rows)
         if count:
             log.warning(
