@@ -50,11 +50,13 @@ def damage_told(name: str, expected: str) -> Iterator[None]:
 def parse_dicom(content: bytes) -> Dataset:
     """Read a DICOM file, also one without the preamble of 128 bytes; raises the errors in `BROKEN`."""
     try:
-        return pydicom.dcmread(io.BytesIO(content))
+        found = pydicom.dcmread(io.BytesIO(content))
     except InvalidDicomError:
         found = pydicom.dcmread(io.BytesIO(content), force=True)
         if "SOPClassUID" not in found:
             raise
+    if not len(found):
+        raise EOFError("it ends within an element")
     if not found.file_meta:  # pydicom has recognised the encoding by the first element
         implicit, little_endian = found.original_encoding
         explicit = ExplicitVRLittleEndian if little_endian else ExplicitVRBigEndian

@@ -100,7 +100,7 @@ def _refuse_wrong_size(found: int, expected: int, content: Dataset, name: str) -
     """Refuse pixels that do not fit rows and columns. Some programs add a few bytes at the end."""
     if found < expected:
         raise InputError(f"{name}: truncated or not a CT slice ({found} of {expected} bytes of pixels)")
-    if found - expected >= content.Columns * content.BitsAllocated // 8 + 1:
+    if found - expected >= max(2, content.Columns * content.BitsAllocated // 8):
         raise InputError(
             f"{name}: {found} bytes of pixels, expected {expected} by its Rows, Columns, BitsAllocated "
             "and number of frames"
@@ -124,7 +124,7 @@ def _decode_with_itk(content: Dataset, name: str) -> np.ndarray:
             return sitk.GetArrayFromImage(sitk.ReadImage(path, imageIO="GDCMImageIO"))
         except RuntimeError as error:
             raise InputError(
-                f"{name}: pixels are damaged or cannot be read; encoded as {syntax.name}"
+                f"{name}: pixels encoded as {syntax.name} are damaged, or of an unknown encoding"
             ) from error
 
 
