@@ -47,9 +47,16 @@ def test_any_orientation_comes_out_upright_and_in_place(rows, columns, flipped):
     files = series(scan)
     normal = np.cross(rows, columns)
     for place, name in enumerate(files):
-        edit(files, name, ImageOrientationPatient=[*rows, *columns], ImagePositionPatient=(5.0 * place * normal).tolist())
+        edit(
+            files,
+            name,
+            ImageOrientationPatient=[*rows, *columns],
+            ImagePositionPatient=(5.0 * place * normal).tolist(),
+        )
     read = read_series(files, "P1")
-    image = sitk.JoinSeries([sitk.GetImageFromArray(parse(content).pixel_array) for content in files.values()])
+    image = sitk.JoinSeries(
+        [sitk.GetImageFromArray(parse(content).pixel_array) for content in files.values()]
+    )
     image.SetSpacing((0.7, 0.8, 5.0))
     image.SetDirection(np.array([rows, columns, normal], float).T.ravel().tolist())
     for index in [(0, 0, 0), (4, 5, 3), (1, 3, 2)]:
@@ -99,7 +106,9 @@ def test_files_of_other_kinds_are_left_out_by_name(scan, files, storage, name):
 
 def test_an_image_of_another_modality_in_the_series_is_refused(files):
     edit(files, "1-003.dcm", Modality="PT")
-    with refused_in_one_line(r"^P1:1-003\.dcm: image of modality PT in a CT series, expected CT images only$"):
+    with refused_in_one_line(
+        r"^P1:1-003\.dcm: image of modality PT in a CT series, expected CT images only$"
+    ):
         read_series(files, "P1")
 
 

@@ -58,8 +58,8 @@ def test_monochrome1_changes_no_value(scan, files):
     edit(files, PhotometricInterpretation="MONOCHROME1")
     read = read_series(files, "P1")
     np.testing.assert_array_equal(read.array, scan.array)
-    (warning,) = read.warnings
-    assert warning.startswith("MONOCHROME1") and warning.endswith("(3 of 3 slices)")
+    told = "MONOCHROME1, which concerns the display only: values taken as they are stored (3 of 3 slices)"
+    assert read.warnings == (told,)
 
 
 def test_another_rescale_type_is_a_warning(files):
@@ -90,7 +90,9 @@ def test_values_at_the_ends_of_16_bits(files, dtype, stored, intercept, hu):
 def test_values_above_16_bits_are_refused(files, stored):
     """64536 is -1000 under the wrong PixelRepresentation."""
     store(files, np.array([[0, 1024, stored]], "<u2"))
-    message = rf"^P1:1-001\.dcm: values up to {stored - 1024} HU, expected at most 32767; PixelRepresentation \(0\)"
+    message = (
+        rf"^P1:1-001\.dcm: values up to {stored - 1024} HU, expected at most 32767; PixelRepresentation \(0\)"
+    )
     with refused_in_one_line(message):
         read_series(files, "P1")
 
@@ -144,9 +146,15 @@ def test_stored_values_are_read_as_by_itk(tmp_path_factory, stored, signed, bits
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"PhotometricInterpretation": "PALETTE COLOR"}, "1 samples per pixel, PALETTE COLOR; expected 1, MONOCHROME2"),
+        (
+            {"PhotometricInterpretation": "PALETTE COLOR"},
+            "1 samples per pixel, PALETTE COLOR; expected 1, MONOCHROME2",
+        ),
         ({"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}, "3 samples per pixel, RGB; expected 1"),
-        ({"BitsAllocated": 12}, "BitsAllocated, BitsStored, HighBit and PixelRepresentation are 12, 16, 15, 0"),
+        (
+            {"BitsAllocated": 12},
+            "BitsAllocated, BitsStored, HighBit and PixelRepresentation are 12, 16, 15, 0",
+        ),
         ({"BitsStored": 12}, ".*are 16, 12, 15, 0; expected for example 16, 12, 11 and 0"),
         ({"PixelRepresentation": 2}, ".*are 16, 16, 15, 2; expected"),
         ({"Rows": 5}, "60 bytes of pixels, expected 50 by its Rows, Columns"),
@@ -235,7 +243,9 @@ def test_pixels_that_are_not_what_the_transfer_syntax_says_are_refused(tmp_path,
     content = parse(files["1-003.dcm"])
     content.file_meta.TransferSyntaxUID = JPEG2000Lossless
     files["1-003.dcm"] = to_bytes(content)
-    with refused_in_one_line(r"^P1:1-003\.dcm: pixels encoded as JPEG 2000 .* are damaged, or of an unknown encoding"):
+    with refused_in_one_line(
+        r"^P1:1-003\.dcm: pixels encoded as JPEG 2000 .* are damaged, or of an unknown encoding"
+    ):
         read_series(files, "P1")
 
 
@@ -260,5 +270,7 @@ def test_a_small_file_that_would_fill_the_memory_is_refused(tmp_path, files):
     content = parse(compress(files["1-003.dcm"], RLELossless, tmp_path))
     content.Rows = content.Columns = 65535
     files["1-003.dcm"] = to_bytes(content)
-    with refused_in_one_line(r"^P1:1-003\.dcm: 8589672450 bytes of pixels by its header, expected at most 1073741824"):
+    with refused_in_one_line(
+        r"^P1:1-003\.dcm: 8589672450 bytes of pixels by its header, expected at most 1073741824"
+    ):
         read_series(files, "P1")

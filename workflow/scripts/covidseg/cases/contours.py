@@ -15,6 +15,7 @@ from covidseg.volumes import Volume
 
 COPY = 0.5  # fraction of the pixels on a contour's edge by which a copy may differ; a hole differs by all
 STICKING_OUT = 0.05  # fraction of a hole that may lie outside, where both contours share an edge
+ROUNDING = 1e-4  # slices, of coordinates in the file
 COARSE = 1.5  # slices from plane to plane, above which the contours were drawn on a coarser grid
 CLOSED, EXCLUSIVE = "CLOSED_PLANAR", "CLOSEDPLANAR_XOR"
 
@@ -63,11 +64,12 @@ def rasterise(content: bytes, roi: str, image: Volume, name: str) -> Volume:
         _refuse_other_kinds(found, name)
         items = _find_region(found, roi, image, name)
         contours = [_read_contour(item, image, f"{name}: a contour of {roi}") for item in items]
-    mask, planes, empty = np.zeros(image.geometry.shape, np.uint8), [], 0
-    for plane, group in _planes(contours, image):
+    closed = [contour for contour in contours if len(contour.points) > 2]
+    mask, planes, empty = np.zeros(image.geometry.shape, np.uint8), [], len(contours) - len(closed)
+    for plane, group in _planes(closed, image):
         areas = [polygon2mask(mask.shape[1:], contour.points[:, 1:]) for contour in group]
         empty += sum(not area.any() for area in areas)
-        mask[nearest_slice(plane)] |= _combine(areas, [contour.exclusive for contour in group])
+        mask[nearest_slice(plane, len(mask))] |= _combine(areas, [contour.exclusive for contour in group])
         planes.append(plane)
     corrections = _fill_missing_slices(mask, image, planes, roi)
     warnings = _describe_planes(np.array(planes), image, roi)
@@ -76,9 +78,9 @@ def rasterise(content: bytes, roi: str, image: Volume, name: str) -> Volume:
     return Volume(mask, image.geometry, corrections=tuple(corrections), warnings=tuple(warnings))
 
 
-def nearest_slice(plane: float) -> int:
-    """Return the slice (z) nearest to a plane; of two as near ones, the upper one, in spite of rounding."""
-    return int(np.floor(plane + 0.5 + 1e-4))
+def nearest_slice(plane: float, slices: int) -> int:
+    """Return the slice nearest to a plane (index z); of two as near ones, the upper one, despite rounding."""
+    return min(int(np.floor(plane + 0.5 + ROUNDING)), slices - 1)
 
 
 def _refuse_other_kinds(found: Dataset, name: str) -> None:
@@ -131,7 +133,11 @@ def _refuse_unfit_place(points: np.ndarray, indices: np.ndarray, image: Volume, 
     """Refuse contours outside the scan or oblique to its slices."""
     spacing = np.array(image.geometry.spacing)
     last = np.array(image.geometry.shape) - 1
-    margin = [0.5 + 1e-4, 1.0, 1.0]  # half a slice; in the plane, a contour may run around the last pixels
+    margin = [
+        0.5 + ROUNDING,
+        1.0,
+        1.0,
+    ]  # half a slice; in the plane, a contour may run around the last pixels
     if (indices < -np.array(margin)).any() or (indices > last + margin).any():
         odd = points[int(np.maximum(-indices, indices - last).max(1).argmax())]
         corners = np.array([[0, 0, 0, 1], [*last[::-1], 1]]) @ image.geometry.affine.T
@@ -159,22 +165,27 @@ def _planes(contours: list[Contour], image: Volume) -> Iterable[tuple[float, lis
 
 
 def _combine(areas: list[np.ndarray], exclusive: list[bool]) -> np.ndarray:
-    """Combine the areas (y, x) inside the contours of one plane, the largest first."""
-    order = sorted(range(len(areas)), key=lambda index: -np.count_nonzero(areas[index]))
+    """Combine the areas (y, x) inside the contours of one plane, the largest first.
+
+    A contour in an odd number of larger contours is the edge of a hole. A copy does what its original did.
+    """
     mask = np.zeros_like(areas[0])
-    done: list[np.ndarray] = []
-    for index in order:
+    originals: list[tuple[np.ndarray, bool]] = []
+    for index in sorted(range(len(areas)), key=lambda index: -np.count_nonzero(areas[index])):
         area = areas[index]
-        if any(_is_copy(area, other) for other in done):
-            continue
-        done.append(area)
+        copied = [is_hole for other, is_hole in originals if _is_copy(area, other)]
+        is_hole = copied[0] if copied else sum(_lies_in(area, other) for other, _ in originals) % 2 == 1
+        if not copied:
+            originals.append((area, is_hole))
         if exclusive[index]:
-            mask = mask ^ area
-        elif np.count_nonzero(area & ~mask) <= STICKING_OUT * np.count_nonzero(area):
-            mask = mask & ~area
+            mask = mask if copied else mask ^ area
         else:
-            mask = mask | area
+            mask = mask & ~area if is_hole else mask | area
     return mask
+
+
+def _lies_in(area: np.ndarray, larger: np.ndarray) -> bool:
+    return bool(np.count_nonzero(area & ~larger) <= STICKING_OUT * np.count_nonzero(area))
 
 
 def _is_copy(area: np.ndarray, larger: np.ndarray) -> bool:
@@ -190,7 +201,7 @@ def _is_copy(area: np.ndarray, larger: np.ndarray) -> bool:
 
 def _fill_missing_slices(mask: np.ndarray, image: Volume, planes: list[float], roi: str) -> list[str]:
     """Copy the nearest slice (of two, the lower one) to each filled slice of the scan without a contour."""
-    drawn = {nearest_slice(plane) for plane in planes}
+    drawn = {nearest_slice(plane, len(mask)) for plane in planes}
     there = np.setdiff1d(np.arange(len(mask)), image.filled)
     bare = [index for index in image.filled if index not in drawn]
     for index in bare:
@@ -203,7 +214,7 @@ def _fill_missing_slices(mask: np.ndarray, image: Volume, planes: list[float], r
 def _describe_planes(planes: np.ndarray, image: Volume, roi: str) -> list[str]:
     """Say where the planes of the contours (indices of slices, upward) do not fit the slices."""
     spacing = image.geometry.spacing[0]
-    nearest = np.array([nearest_slice(plane) for plane in planes])
+    nearest = np.array([nearest_slice(plane, image.geometry.shape[0]) for plane in planes])
     warnings = []
     if (off := float(np.abs(planes - nearest).max(initial=0) * spacing)) > tolerance(spacing):
         warnings.append(f"contours of {roi} lie up to {off:.3g} mm off the slices")
