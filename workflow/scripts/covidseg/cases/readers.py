@@ -1,16 +1,13 @@
 """Read the cases of a data set from its archives, which config/datasets.yaml describes."""
 
 import csv
-import io
-import tempfile
 from pathlib import Path
-
-import pydicom
 
 from covidseg.archives.archive import Archive
 from covidseg.archives.dataset import Dataset, Registry, VolumeKind
 from covidseg.archives.members import describe_content, find_members
-from covidseg.cases.dicom import rasterise, read_series
+from covidseg.cases.contours import rasterise
+from covidseg.cases.dicom import read_series
 from covidseg.cases.stacks import read_stack
 from covidseg.errors import InputError
 from covidseg.volumes import Volume, parse_volume
@@ -105,25 +102,14 @@ def _load(dataset: Dataset, kind: VolumeKind, raw: Path, case: str, image: Volum
             held = describe_content(archive, pattern.replace("{case}", own_name))
             raise InputError(f"{path}: no file matches {pattern!r} for case {case}; {held}")
     if entry["format"] == "dicom":
-        return _dicom_series(members, f"{path}:{case}")
+        return read_series(members, str(path), missing_slices=dataset.get("missing_slices", "fill"))
     if entry["format"] == "slices":
         return read_stack(members, found, spacing=entry.get("spacing"), image=image, name=str(path))
     member, content = _only(members, path, case)
     if entry["format"] == "nifti":
         return parse_volume(content, f"{path}:{member}")
     assert image, "contours are labels, which are drawn on a scan"
-    return rasterise(pydicom.dcmread(io.BytesIO(content)), entry["roi"], image.geometry, f"{path}:{member}")
-
-
-def _dicom_series(members: dict[str, bytes], name: str) -> Volume:
-    with tempfile.TemporaryDirectory() as folder:
-        files = []
-        for number, (member, content) in enumerate(members.items()):
-            # In a folder of its own, a file has the name that messages give it.
-            files.append(Path(folder, str(number), Path(member).name))
-            files[-1].parent.mkdir()
-            files[-1].write_bytes(content)
-        return read_series(files, name)
+    return rasterise(content, entry["roi"], image, f"{path}:{member}")
 
 
 def _only(members: dict[str, bytes], path: Path, case: str) -> tuple[str, bytes]:
