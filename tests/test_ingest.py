@@ -60,9 +60,8 @@ def run(tmp_path, images, labels, dataset=DATASET, left_out=None, **orientation)
 
 def take(tmp_path, dataset=DATASET, *, names=None, left_out=(), listed=False):
     """Ingest what lies in the folder raw."""
-    output = CaseFolder(tmp_path / "cases")
-    where = {"raw": tmp_path / "raw", "names": names, "output": output}
-    ingest(dataset, **where, left_out=dict(left_out), listed=listed, workers=2)
+    output, told = CaseFolder(tmp_path / "cases"), {"left_out": dict(left_out), "listed": listed}
+    ingest(dataset, raw=tmp_path / "raw", names=names, output=output, workers=2, **told)
     return output.path
 
 

@@ -1,6 +1,7 @@
 """Turn archives into cases of one form: LPS NIfTI, image and label on one grid, the project's label ids."""
 
 import logging
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -31,10 +32,10 @@ def ingest(
     *,
     raw: Path,
     names: list[str] | None,
-    left_out: dict[str, str],
-    listed: bool,
     output: CaseFolder,
     workers: int,
+    left_out: Mapping[str, str] | None = None,
+    listed: bool = False,
 ) -> None:
     """Ingest a data set: scans, label maps and the table of the cases.
 
@@ -44,16 +45,16 @@ def ingest(
         dataset: entry of config/datasets.yaml.
         raw: folder of the downloaded archives, with one subfolder per data set.
         names: names of the cases, if each case has its own archive; None if the archives give the names.
-        left_out: case that a user leaves out (key `leave_out`) -> reason.
-        listed: whether the configuration knows all cases, and has checked `left_out`.
         output: folder of the data set; all of it appears together at the end.
         workers: number of cases read at the same time.
+        left_out: case that a user leaves out (key `leave_out`) -> reason.
+        listed: whether the configuration knows all cases, and has checked `left_out`.
 
     Raises:
         InputError: an archive or a case is wrong; the message names the file and the reason, with one line
             per faulty case if there are several. Or `left_out` has a case that is not there.
     """
-    name = output.path.name
+    name, left_out = output.path.name, left_out or {}
     listing = list_cases(dataset, raw, names, left_out=left_out)
     if not listed:
         refuse_unknown(left_out, listing.there, f"{name}.leave_out in datasets.yaml")
