@@ -79,10 +79,12 @@ def _compare_with_registry(entry: Registry, raw: Path, labelled: set[str], left_
     path = raw / entry["archive"]
     with Archive(path) as archive:
         rows = list(csv.DictReader(archive.read(archive.names[0]).decode("utf-8-sig").splitlines()))
-    missing = {entry["case"], entry["mask"]} - (rows[0].keys() if rows else set())
+    columns = list(rows[0]) if rows else []
+    missing = {entry["case"], entry["mask"]} - set(columns)
     if missing:
         raise InputError(
-            f"{path}: no column {', '.join(sorted(missing))}; correct `registry` in datasets.yaml"
+            f"{path}: no column {', '.join(sorted(missing))}; correct `registry` in datasets.yaml "
+            f"(the columns are {', '.join(columns)})"
         )
     registered = {row[entry["case"]] for row in rows if row[entry["mask"]]}
     different = sorted(case for case in registered ^ labelled if case not in left_out)
@@ -135,11 +137,12 @@ def _cases_of(
         return set(names), {}
     expression = _expression(entry, "(?P<case>[^/]+)")
     with Archive(raw / entry["archive"]) as archive:
-        found = {match["case"] for name in archive.names if (match := expression.fullmatch(name))}
+        found = {name: match["case"] for name in archive.names if (match := expression.fullmatch(name))}
     if not found:
         raise InputError(f"{archive.path}: no file matches {entry['member']!r}{_near(archive, expression)}")
-    cases = {dataset["case_name"].format(case=case) for case in found}
-    return cases, archive.left_out | _deeper_files(archive.names, expression, entry)
+    passed = [name for name in archive.names if name not in found]
+    cases = {dataset["case_name"].format(case=case) for case in found.values()}
+    return cases, _deeper_files(passed, expression, entry) | archive.left_out
 
 
 def _deeper_files(names: list[str], expression: re.Pattern[str], entry: Members) -> dict[str, str]:
@@ -148,11 +151,7 @@ def _deeper_files(names: list[str], expression: re.Pattern[str], entry: Members)
     Of a stack or a series, the folder is returned instead of every file.
     """
     reason = f"has a folder more than {entry['member']!r}"
-    deeper = [
-        name
-        for name in names
-        if not expression.fullmatch(name) and any(map(expression.fullmatch, _with_fewer_folders(name)))
-    ]
+    deeper = [name for name in names if any(map(expression.fullmatch, _with_fewer_folders(name)))]
     if entry["format"] in ("dicom", "slices"):
         deeper = [name.rpartition("/")[0] for name in deeper]
     return dict.fromkeys(deeper, reason)
