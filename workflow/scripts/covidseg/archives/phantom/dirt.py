@@ -7,6 +7,7 @@ stay clean. The peculiarities are in three tables, from the patient to the archi
 
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
+from functools import partial
 
 import nibabel as nib
 
@@ -36,7 +37,7 @@ FILES: list[tuple[str, Callable[[nib.Nifti1Image], nib.Nifti1Image]]] = [
     ("Lung_GTV.zip/Lung_GTV/16/label.nii.gz", odd_files.four_dimensions),
     ("Thoracic_OAR.zip/Thoracic_OAR/17/label.nii.gz", odd_files.origin_lost),
     ("PleThora-*/LUNG1-002/*", odd_files.origin_lost),
-    ("PleThora-*/LUNG1-013/*", odd_files.without_slices(14)),
+    ("PleThora-*/LUNG1-013/*", partial(odd_files.without_slices, lost=[14])),
     ("PleThora-Effusions-*/LUNG1-028/*", odd_files.not_whole_numbers),
     ("study_0258_mask.nii.gz/*", odd_files.stored_as_las),
     ("study_0260_mask.nii.gz/*", odd_files.origin_within_tolerance),
@@ -47,14 +48,14 @@ ARCHIVES: list[tuple[str, Callable[[Iterator[Member]], Iterator[Member]]]] = [
     ("Task06_Lung.tar", odd_archives.unlabelled_scan),
     ("Task06_Lung.tar", odd_archives.hidden_twins),
     ("Task06_Lung.tar", odd_archives.dot_before_paths),
-    ("Lung_GTV.zip", odd_archives.uncompressed("Lung_GTV/13/")),
+    ("Lung_GTV.zip", partial(odd_archives.uncompressed, folder="Lung_GTV/13")),
     ("Lung_GTV.zip", odd_archives.hidden_twins),
-    ("Thoracic_OAR.zip", odd_archives.one_folder_more("Task3_Thoracic_OAR")),
+    ("Thoracic_OAR.zip", partial(odd_archives.one_folder_more, folder="Task3_Thoracic_OAR")),
     ("LUNG1-008.zip", odd_series.uneven_positions),
-    ("LUNG1-013.zip", odd_series.without_slices(14)),  # the masks lack the slice too
-    ("LUNG1-024.zip", odd_series.without_slices(9, 18, 19)),  # the masks have all slices
+    ("LUNG1-013.zip", partial(odd_series.without_slices, lost=[14])),  # the masks lack the slice too
+    ("LUNG1-024.zip", partial(odd_series.without_slices, lost=[9, 18, 19])),  # the masks have all slices
     ("LUNG1-028.zip", odd_series.doubled_slice),
-    ("PleThora-Effusions-*", odd_archives.second_reviewer),
+    ("PleThora-*", odd_archives.further_reviewer),
     ("study_0258_mask.nii.gz", odd_archives.scale_not_a_number),
     ("WeaklyLesionLocalisation-*", odd_archives.masks_without_lesion),
     ("WeaklyLesionLocalisation-*", odd_archives.unrelated_pictures),

@@ -2,7 +2,7 @@
 
 import gzip
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import nibabel as nib
@@ -30,14 +30,10 @@ def dot_before_paths(members: Iterator[Member]) -> Iterator[Member]:
         yield f"./{name}", content
 
 
-def one_folder_more(folder: str) -> Callable[[Iterator[Member]], Iterator[Member]]:
+def one_folder_more(members: Iterator[Member], *, folder: str) -> Iterator[Member]:
     """Put everything into one more folder."""
-
-    def put(members: Iterator[Member]) -> Iterator[Member]:
-        for name, content in members:
-            yield f"{folder}/{name}", content
-
-    return put
+    for name, content in members:
+        yield f"{folder}/{name}", content
 
 
 def unlabelled_scan(members: Iterator[Member]) -> Iterator[Member]:
@@ -50,17 +46,13 @@ def unlabelled_scan(members: Iterator[Member]) -> Iterator[Member]:
     yield "Task06_Lung/imagesTs/lung_002.nii.gz", first
 
 
-def uncompressed(start: str) -> Callable[[Iterator[Member]], Iterator[Member]]:
-    """Store the .nii.gz files whose paths start with `start` as .nii files."""
-
-    def unpack(members: Iterator[Member]) -> Iterator[Member]:
-        for name, content in members:
-            if name.startswith(start):
-                yield name.removesuffix(".gz"), gzip.decompress(content)
-            else:
-                yield name, content
-
-    return unpack
+def uncompressed(members: Iterator[Member], *, folder: str) -> Iterator[Member]:
+    """Store the .nii.gz files of one folder as .nii files."""
+    for name, content in members:
+        if name.startswith(f"{folder}/"):
+            yield name.removesuffix(".gz"), gzip.decompress(content)
+        else:
+            yield name, content
 
 
 def scale_not_a_number(members: Iterator[Member]) -> Iterator[Member]:
@@ -71,13 +63,13 @@ def scale_not_a_number(members: Iterator[Member]) -> Iterator[Member]:
         yield name, gzip.compress(bytes(changed), compresslevel=1, mtime=0)
 
 
-def second_reviewer(members: Iterator[Member]) -> Iterator[Member]:
-    """Add a second reviewer's mask of every effusion: the first reviewer's, one voxel further to a side."""
+def further_reviewer(members: Iterator[Member]) -> Iterator[Member]:
+    """Add a second reviewer's mask beside each first one: the same mask, one voxel further to a side."""
     for name, content in members:
         yield name, content
         image = nib.Nifti1Image.from_bytes(gzip.decompress(content))
         moved = nib.Nifti1Image(np.roll(np.asanyarray(image.dataobj), 1, axis=0), image.affine)
-        other = name.replace("first_reviewer", "second_reviewer")
+        other = name.replace("first_reviewer", "second_reviewer").replace("primary", "secondary")
         yield other, gzip.compress(moved.to_bytes(), compresslevel=1, mtime=0)
 
 

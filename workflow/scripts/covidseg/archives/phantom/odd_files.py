@@ -87,13 +87,9 @@ def _at(image: nib.Nifti1Image, origin: np.ndarray) -> nib.Nifti1Image:
     return nib.Nifti1Image(_voxels(image), affine)
 
 
-def without_slices(*lost: int) -> Change:
+def without_slices(image: nib.Nifti1Image, *, lost: Sequence[int]) -> nib.Nifti1Image:
     """Leave out slices, numbered from 0 at the lowest one. The header states the usual slice spacing."""
-
-    def leave_out(image: nib.Nifti1Image) -> nib.Nifti1Image:
-        return nib.Nifti1Image(np.delete(_voxels(image), lost, axis=2), image.affine)
-
-    return leave_out
+    return nib.Nifti1Image(np.delete(_voxels(image), lost, axis=2), image.affine)
 
 
 def _voxels(image: nib.Nifti1Image) -> np.ndarray:

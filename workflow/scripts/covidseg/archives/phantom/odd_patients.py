@@ -11,6 +11,7 @@ from covidseg.volumes import Geometry, Volume
 
 RIGHT = 2  # label id of the right lung
 DEPTH = 0.75  # of a slim patient's chest, from front to back, relative to the drawn patient's
+AIR_ROWS = 8  # rows at the top of every scan that show nothing but air
 COLLAPSE = 200  # HU by which collapsed lung is denser
 
 
@@ -30,7 +31,8 @@ def _cropped(volume: Volume, first: int, stop: int) -> Volume:
 def slim(case: Case) -> Case:
     """Compress the chest towards the lowest row, so that the mirrored lungs would lie in the air above it."""
     last = case.image.array.shape[1] - 1
-    source = np.rint(last - np.arange(last, -1, -1) / DEPTH).clip(0).astype(int)
+    source = np.rint(last - np.arange(last, -1, -1) / DEPTH).astype(int)
+    source = np.where(source < 0, source % AIR_ROWS, source)
     return _each_volume(case, lambda volume: Volume(volume.array[:, source], volume.geometry))
 
 

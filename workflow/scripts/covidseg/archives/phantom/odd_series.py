@@ -1,7 +1,7 @@
 """Unusual DICOM series. Each function returns the changed files (name, content) of one series."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 
 import pydicom
 from pydicom.uid import generate_uid
@@ -11,16 +11,12 @@ from covidseg.archives.phantom.odd_archives import Member
 UNEVEN = 0.02  # mm by which every other slice lies too high
 
 
-def without_slices(*lost: int) -> Callable[[Iterator[Member]], Iterator[Member]]:
-    """Leave out slices, numbered from 0 at the lowest one: the published series are incomplete."""
-
-    def leave_out(members: Iterator[Member]) -> Iterator[Member]:
-        files = list(members)
-        for place, member in enumerate(reversed(files)):
-            if place not in lost:
-                yield member
-
-    return leave_out
+def without_slices(members: Iterator[Member], *, lost: Sequence[int]) -> Iterator[Member]:
+    """Leave out slices, numbered from 0 at the lowest one. The last file has the lowest slice."""
+    files = list(members)
+    for height, member in zip(reversed(range(len(files))), files, strict=True):
+        if height not in lost:
+            yield member
 
 
 def doubled_slice(members: Iterator[Member]) -> Iterator[Member]:
