@@ -26,7 +26,6 @@ from covidseg.archives.phantom.cohort import make_case, ranks
 from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.ingest import ingest
 from covidseg.cases.orientation import EXCHANGED, MASKS_HEADER
-from covidseg.cases.readers import list_cases
 from covidseg.volumes import read_volume
 from covidseg.weak.slices import read_slices
 
@@ -76,6 +75,7 @@ ODD = [
     Odd("nsclc", "LUNG1-013", ("without_slices",), (FILLED,), (MISSING,), (14,), True),
     Odd("nsclc", "LUNG1-024", ("without_slices",), (), (MISSING,), (9, 18, 19)),
     Odd("nsclc", "LUNG1-028", ("doubled_slice", "not_whole_numbers"), (r".*double.*",)),
+    Odd("nsclc-lung", "LUNG1-002", ("origin_lost",), warnings=(r"label took the geometry .* mm away",)),
     Odd("nsclc-lung", "LUNG1-013", ("without_slices",), (FILLED,), (MISSING,), (14,), True),
     Odd("nsclc-lung", "LUNG1-016", ("slim",)),
     Odd("nsclc-lung", "LUNG1-018", ("badly_aerated",)),
@@ -152,10 +152,19 @@ def ingested(config, raw, tmp_path_factory):
     @cache
     def of(name):
         dataset, cases, folder = config.datasets[name], cases_of(host_of(name)), CaseFolder(output / name)
-        assert list_cases(dataset, raw(host_of(name)), cases) == cases
-        ingest(dataset, raw=raw(host_of(name)), names=cases, output=folder, workers=1)
+        ingest(
+            dataset,
+            raw=raw(host_of(name)),
+            names=config.archived_apart(name) and cases,
+            left_out={},
+            listed=True,
+            output=folder,
+            workers=1,
+        )
         with open(folder.table, newline="") as file:
-            return folder, {row["case"]: row for row in csv.DictReader(file)}
+            rows = {row["case"]: row for row in csv.DictReader(file)}
+        assert list(rows) == cases
+        return folder, rows
 
     return of
 
