@@ -41,8 +41,8 @@ def _header_reversed(image: nib.Nifti1Image, directions: str) -> nib.Nifti1Image
 def beyond_the_window(image: nib.Nifti1Image) -> nib.Nifti1Image:
     """Store a windowed scan with decimals, which leave 0..255 a little."""
     voxels = _voxels(image).astype(np.float32)
-    lowest, highest = voxels == voxels.min(), voxels == voxels.max()
-    voxels[lowest], voxels[highest] = -0.001, 255.25
+    voxels[voxels == 255] = 255.25
+    voxels[np.ix_([0, -1], [0, -1], [0, -1])] = -0.001  # the corners
     return nib.Nifti1Image(voxels, image.affine)
 
 
