@@ -32,8 +32,9 @@ from covidseg.weak.slices import read_slices
 SEED = 5
 HOSTS = {"structseg-lung": "structseg", "nsclc-lung": "nsclc"}  # data sets that read another one's archives
 TURNED, IDS = re.escape(MASKS_HEADER), re.escape(EXCHANGED)
-FILLED = r"label laid on the \d+ slices of the series; 1 filled slices? took the nearest slice of the label"
-MISSING = r"{} of \d+ slices are missing.*"
+FILLED = r"filled: {} slices? at .* mm"
+LAID = r"label laid on the \d+ slices of the series.*"
+MOVED = r"{} took the geometry of the scan, which is .* mm away"
 
 
 @dataclass(frozen=True)
@@ -60,27 +61,27 @@ class Odd:
 
 ODD = [
     Odd("covid20", "coronacases_005", ("origin_within_tolerance",)),
-    Odd("covid20", "coronacases_003", ("origin_lost",), warnings=(r"lungs took the geometry .* mm away",)),
+    Odd("covid20", "coronacases_003", ("origin_lost",), warnings=(MOVED.format("lungs"),)),
     Odd("covid20", "radiopaedia_14_85914_0", ("odd_matrix", "header_says_front_to_back"), (TURNED,)),
-    Odd("covid20", "radiopaedia_27_86410_0", ("beyond_the_window",), (TURNED,), (r".*-0\.001.*",)),
+    Odd("covid20", "radiopaedia_27_86410_0", ("beyond_the_window",), (TURNED,), (r"\d+ voxels from -0\.001 to 255\.25 were clipped to 0 to 255",)),
     Odd("covid20", "radiopaedia_40_86625_0", ("as_float64",), (TURNED,)),
     Odd("covid20", "radiopaedia_7_85703_0", ("header_says_upside_down",), (TURNED,)),
     Odd("msd", "lung_022", ("origin_within_tolerance",)),
     Odd("structseg", "train_13", ("uncompressed",)),
     Odd("structseg", "train_15", ("as_int64",)),
     Odd("structseg", "train_16", ("four_dimensions",)),
-    Odd("structseg-lung", "train_17", ("origin_lost",), (IDS,), (r"label took the geometry .* mm away",)),
-    Odd("nsclc", "LUNG1-002", ("origin_lost",), warnings=(r"label took the geometry .* mm away",)),
+    Odd("structseg-lung", "train_17", ("origin_lost",), (IDS,), (MOVED.format("label"),)),
+    Odd("nsclc", "LUNG1-002", ("origin_lost",), warnings=(MOVED.format("label"),)),
     Odd("nsclc", "LUNG1-008", ("uneven_positions",)),
-    Odd("nsclc", "LUNG1-013", ("without_slices",), (FILLED,), (MISSING,), (14,), True),
-    Odd("nsclc", "LUNG1-024", ("without_slices",), (), (MISSING,), (9, 18, 19)),
-    Odd("nsclc", "LUNG1-028", ("doubled_slice", "not_whole_numbers"), (r".*double.*",)),
-    Odd("nsclc-lung", "LUNG1-002", ("origin_lost",), warnings=(r"label took the geometry .* mm away",)),
-    Odd("nsclc-lung", "LUNG1-013", ("without_slices",), (FILLED,), (MISSING,), (14,), True),
+    Odd("nsclc", "LUNG1-013", ("without_slices",), (FILLED.format(1), LAID), (), (14,), True),
+    Odd("nsclc", "LUNG1-024", ("without_slices",), (FILLED.format(3),), (), (9, 18, 19)),
+    Odd("nsclc", "LUNG1-028", ("doubled_slice", "not_whole_numbers"), (), (r".*cop.*", r"\d+ voxels of the label are no whole numbers and were rounded, by up to 0\.04")),
+    Odd("nsclc-lung", "LUNG1-002", ("origin_lost",), warnings=(MOVED.format("label"),)),
+    Odd("nsclc-lung", "LUNG1-013", ("without_slices",), (FILLED.format(1), LAID), (), (14,), True),
     Odd("nsclc-lung", "LUNG1-016", ("slim",)),
     Odd("nsclc-lung", "LUNG1-018", ("badly_aerated",)),
-    Odd("nsclc-lung", "LUNG1-024", ("without_slices",), (), (MISSING,), (9, 18, 19)),
-    Odd("nsclc-lung", "LUNG1-026", ("one_lung",), (), (r".*no voxel is labelled right lung.*",)),
+    Odd("nsclc-lung", "LUNG1-024", ("without_slices",), (FILLED.format(3),), (), (9, 18, 19)),
+    Odd("nsclc-lung", "LUNG1-026", ("one_lung",), (), (r"no voxel is labelled right lung.*",)),
     Odd("mosmed", "study_0258", ("stored_as_las", "scale_not_a_number")),
     Odd("mosmed", "study_0259", ("one_voxel_lesion",)),
     Odd("mosmed", "study_0260", ("origin_within_tolerance",)),
