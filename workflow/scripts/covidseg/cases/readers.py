@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from covidseg.archives.archive import Archive, member_expression
+from covidseg.archives.archive import Archive
 from covidseg.archives.dataset import Dataset, Members, Registry, VolumeKind
+from covidseg.archives.members import ONE_FOLDER, describe_content, find_members, member_expression
 from covidseg.cases.contours import rasterise
 from covidseg.cases.dicom import read_series
 from covidseg.cases.stacks import read_stack
@@ -135,26 +136,29 @@ def _cases_of(
     if "{case}" in entry["archive"]:
         assert names is not None, "the names are known where each case has an archive of its own"
         return set(names), {}
-    expression = _expression(entry, "(?P<case>[^/]+)")
+    pattern, stack = entry["member"], entry["format"] == "slices"
     with Archive(raw / entry["archive"]) as archive:
-        found = {name: match["case"] for name in archive.names if (match := expression.fullmatch(name))}
-    if not found:
-        raise InputError(f"{archive.path}: no file matches {entry['member']!r}{_near(archive, expression)}")
-    passed = [name for name in archive.names if name not in found]
-    cases = {dataset["case_name"].format(case=case) for case in found.values()}
-    return cases, _deeper_files(passed, expression, entry) | archive.left_out
+        found = find_members(archive, pattern, stack=stack)
+        if not found:
+            raise InputError(
+                f"{archive.path}: no file matches {pattern!r}; {describe_content(archive, pattern)}"
+            )
+    cases = {dataset["case_name"].format(case=match["case"]) for match in found.values()}
+    others = [name for name in archive.names if name not in found.keys() | archive.left_out]
+    return cases, _deeper_files(others, entry) | archive.left_out
 
 
-def _deeper_files(names: list[str], expression: re.Pattern[str], entry: Members) -> dict[str, str]:
+def _deeper_files(names: list[str], entry: Members) -> dict[str, str]:
     """Return path -> reason, of the files that would match a pattern without some of their folders.
 
     Of a stack or a series, the folder is returned instead of every file.
     """
-    reason = f"has a folder more than {entry['member']!r}"
+    stack = entry["format"] == "slices"
+    expression = re.compile(member_expression(entry["member"], f"(?P<case>{ONE_FOLDER})", stack=stack))
     deeper = [name for name in names if any(map(expression.fullmatch, _with_fewer_folders(name)))]
     if entry["format"] in ("dicom", "slices"):
         deeper = [name.rpartition("/")[0] for name in deeper]
-    return dict.fromkeys(deeper, reason)
+    return dict.fromkeys(deeper, f"has a folder more than {entry['member']!r}")
 
 
 def _with_fewer_folders(name: str) -> list[str]:
@@ -169,40 +173,28 @@ def _with_fewer_folders(name: str) -> list[str]:
     return ["/".join([*some, file]) for some in kept]
 
 
-def _near(archive: Archive, expression: re.Pattern[str]) -> str:
-    """Return a hint if a path differs from the pattern in upper and lower case only, else an empty text."""
-    for name in archive.names:
-        if re.fullmatch(expression.pattern, name, re.IGNORECASE):
-            return f"; {name} differs in upper and lower case: correct datasets.yaml"
-    return ""
-
-
 def _load(dataset: Dataset, kind: VolumeKind, raw: Path, case: str, image: Volume | None) -> Volume:
     entry = dataset[kind]
     path = raw / entry["archive"].format(case=case)
-    expression = _expression(entry, re.escape(_own_name(dataset, case)))
+    pattern, stack, own_name = entry["member"], entry["format"] == "slices", _own_name(dataset, case)
     with Archive(path) as archive:
-        members = {name: archive.read(name) for name in archive.names if expression.fullmatch(name)}
-    if not members:
-        raise InputError(
-            f"{path}: no file matches {entry['member']!r} for case {case}{_near(archive, expression)}"
-        )
+        found = find_members(archive, pattern, own_name, stack=stack)
+        members = {member: archive.read(member) for member in found}
+        if not members:
+            held = describe_content(archive, pattern.replace("{case}", own_name))
+            raise InputError(f"{path}: no file matches {pattern!r} for case {case}; {held}")
     if entry["format"] == "dicom":
         return read_series(members, str(path), missing_slices=dataset.get("missing_slices", "fill"))
     if entry["format"] == "slices":
-        return read_stack(members, expression, spacing=entry.get("spacing"), image=image, name=str(path))
-    name, content = _only(members, path, case)
+        return read_stack(members, found, spacing=entry.get("spacing"), image=image, name=str(path))
+    member, content = _only(members, path, case)
     if entry["format"] == "nifti":
-        return parse_volume(content, f"{path}:{name}")
+        return parse_volume(content, f"{path}:{member}")
     assert image, "contours are labels, which are drawn on a scan"
-    return rasterise(content, entry["roi"], image, f"{path}:{name}")
+    return rasterise(content, entry["roi"], image, f"{path}:{member}")
 
 
 def _only(members: dict[str, bytes], path: Path, case: str) -> tuple[str, bytes]:
     if len(members) > 1:
         raise InputError(f"{path}: case {case} has {len(members)} files: {', '.join(sorted(members))}")
     return next(iter(members.items()))
-
-
-def _expression(entry: Members, case: str) -> re.Pattern[str]:
-    return re.compile(member_expression(entry["member"], case, stack=entry["format"] == "slices"))

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from covidseg.archives.archive import write_zip
 from covidseg.archives.phantom.cohort import Case, make_case, ranks
 from covidseg.archives.phantom.dicom import series_files
 from covidseg.archives.phantom.dirt import examined, packed
 from covidseg.archives.phantom.odd_archives import Member
+from covidseg.archives.zips import write_zip
 from covidseg.errors import InputError
 from covidseg.volumes import Volume, nifti_bytes
 
