@@ -4,6 +4,7 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from covidseg.archives.dataset import Dataset
 from covidseg.cases.case_folder import CaseRow
@@ -43,8 +44,9 @@ def describe_faults(dataset: str, faults: Mapping[str, str], *, some_are_fit: bo
 def tell_listing(dataset: str, listing: Listing) -> None:
     """Log how many cases were found and taken, and what was left out; warn if anything was."""
     if listing.ordinary:
-        found = list_reasons(listing.ordinary)
-        log.info("%s: %d files belong to no case: %s", dataset, len(listing.ordinary), found)
+        found = list_reasons(dict(islice(listing.ordinary.items(), SHOWN)))
+        more = ", ..." if len(listing.ordinary) > SHOWN else ""
+        log.info("%s: %d files belong to no case: %s%s", dataset, len(listing.ordinary), found, more)
     cases, left_out, passed = listing.cases, listing.left_out, listing.passed
     parts = [f"{len(cases) + len(left_out)} cases found, {len(cases)} taken"]
     parts += [f"left out: {list_reasons(left_out)}"] if left_out else []
@@ -66,19 +68,24 @@ def warn_of_rows(name: str, dataset: Dataset, rows: Sequence[CaseRow]) -> None:
             "%s: %d slices were missing, and are interpolated, in %d of %d cases: %s",
             name, count, len(filled), len(rows), ", ".join(row.case for row in filled),
         )  # fmt: skip
-    for kind, cases in _by_kind(rows).items():
+    for kind, sentences in _by_kind(rows).items():
+        cases = list(sentences)
         shown = ", ".join(cases[:SHOWN]) + (", ..." if len(cases) > SHOWN else "")
+        text = kind if len(set(sentences.values())) > 1 else sentences[cases[0]]
         log.warning(
-            "%s: %s in %d of %d cases, listed in cases.csv: %s", name, kind, len(cases), len(rows), shown
+            "%s: %s in %d of %d cases, listed in cases.csv: %s", name, text, len(cases), len(rows), shown
         )
 
 
-def _by_kind(rows: Sequence[CaseRow]) -> dict[str, list[str]]:
-    """Return correction or warning -> cases; sentences that differ in numbers alone count as one kind."""
-    kinds: dict[str, list[str]] = defaultdict(list)
+def _by_kind(rows: Sequence[CaseRow]) -> dict[str, dict[str, str]]:
+    """Return kind -> case -> correction or warning.
+
+    Sentences that differ in numbers alone are of one kind, which has ".." in place of the numbers.
+    """
+    kinds: dict[str, dict[str, str]] = defaultdict(dict)
     for row in rows:
-        for kind in {re.sub(r"\d+(\.\d+)?", "..", text): None for text in row.corrections + row.warnings}:
-            kinds[kind].append(row.case)
+        for text in row.corrections + row.warnings:
+            kinds[re.sub(r"\d+(\.\d+)?", "..", text)][row.case] = text
     return kinds
 
 
