@@ -15,6 +15,7 @@ from covidseg.cases.readers import Listing
 log = logging.getLogger(__name__)
 
 ENOUGH_CASES = 5  # fewer cases are too few to judge by the lungs' sizes
+NUMBERS = re.compile(r"-?\d+(\.\d+)?(, -?\d+(\.\d+)?)*")  # a number, or a list of numbers
 SHOWN = 5  # number of cases that a warning names, if cases.csv names all
 
 
@@ -85,7 +86,7 @@ def _by_kind(rows: Sequence[CaseRow]) -> dict[str, dict[str, str]]:
     kinds: dict[str, dict[str, str]] = defaultdict(dict)
     for row in rows:
         for text in row.corrections + row.warnings:
-            kinds[re.sub(r"\d+(\.\d+)?", "..", text)][row.case] = text
+            kinds[NUMBERS.sub("..", text)][row.case] = text
     return kinds
 
 
