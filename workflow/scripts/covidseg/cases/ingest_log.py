@@ -69,20 +69,17 @@ def warn_of_rows(name: str, dataset: Dataset, rows: Sequence[CaseRow]) -> None:
             "%s: %d slices were missing, and are interpolated, in %d of %d cases: %s",
             name, count, len(filled), len(rows), ", ".join(row.case for row in filled),
         )  # fmt: skip
-    for kind, sentences in _by_kind(rows).items():
-        cases = list(sentences)
-        shown = ", ".join(cases[:SHOWN]) + (", ..." if len(cases) > SHOWN else "")
-        text = kind if len(set(sentences.values())) > 1 else sentences[cases[0]]
+    for kind, told in _by_kind(rows).items():
+        same = set(told.values())
+        what = same.pop() if len(same) == 1 else kind
+        shown = ", ".join(list(told)[:SHOWN]) + (", ..." if len(told) > SHOWN else "")
         log.warning(
-            "%s: %s in %d of %d cases, listed in cases.csv: %s", name, text, len(cases), len(rows), shown
+            "%s: %s in %d of %d cases, listed in cases.csv: %s", name, what, len(told), len(rows), shown
         )
 
 
 def _by_kind(rows: Sequence[CaseRow]) -> dict[str, dict[str, str]]:
-    """Return kind -> case -> correction or warning.
-
-    Sentences that differ in numbers alone are of one kind, which has ".." in place of the numbers.
-    """
+    """Return kind of correction or warning -> case -> sentence; one kind differs in numbers alone."""
     kinds: dict[str, dict[str, str]] = defaultdict(dict)
     for row in rows:
         for text in row.corrections + row.warnings:
