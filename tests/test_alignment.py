@@ -79,6 +79,14 @@ def test_directions_that_a_program_has_dropped_are_the_scan_s_up_to_ten_degrees(
         aligned(turned(mask(), 11), scan(), "image")
 
 
+def test_rounding_of_the_axes_is_no_turn():
+    """float32 in a header: the axes differ in the seventh digit."""
+    rounded = turned(mask(origin=(0.0, 0.0, 0.0)), 1e-4)
+    (warning,) = aligned(rounded, scan(), "image").warnings
+    assert warning.endswith(" mm away")
+    assert "degrees" not in warning
+
+
 def test_a_turn_about_the_diagonal_of_the_grid_is_noticed():
     """The first and the last voxel stay where they are."""
     cube = make_volume(np.zeros((5, 5, 5), np.uint8), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
@@ -103,7 +111,7 @@ def test_a_mask_of_the_slices_that_were_there_is_laid_on_them(spacing, origin):
     assert laid.array[:, 0, 0].tolist() == [0, 1, 1, 2, 2, 3, 4]
     np.testing.assert_array_equal(laid.geometry.affine, image.geometry.affine)
     assert laid.corrections == (
-        "label laid on the 5 slices of the series; 2 filled slices took the nearest slice of the label",
+        "label laid on the 5 slices of the series, and repeated on the 2 filled ones from the nearest slice",
     )
 
 

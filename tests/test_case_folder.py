@@ -1,6 +1,7 @@
 """The folder of an ingested data set, and the rows of its table."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 from covidseg.cases.case_folder import CaseFolder, CaseRow, cases_in, read_case_rows
@@ -53,6 +54,15 @@ def test_a_row_s_cells():
         "warnings": "label 0.3 mm away",
         "sha256": "0f",
     }
+
+
+def test_a_sentence_with_a_semicolon_stays_one_sentence():
+    row = replace(ROW, warnings=("two planes; those nearest were united", "label 0.3 mm away"))
+    cells = {column: str(cell) for column, cell in row.to_csv().items()}
+    assert CaseRow.from_csv(cells).warnings == (
+        "two planes, those nearest were united",
+        "label 0.3 mm away",
+    )
 
 
 def test_rows_are_read_as_they_were_written(tmp_path):

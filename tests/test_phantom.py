@@ -97,20 +97,23 @@ def test_decathlon_tar_has_its_header_and_the_forks_of_macos(tmp_path):
     path = archive(tmp_path, "msd", "Task06_Lung.tar", ["lung_001", "lung_003"])
     with tarfile.open(path) as content:
         names = content.getnames()
-        header = json.load(content.extractfile("Task06_Lung/dataset.json"))
+        header = json.load(content.extractfile("./Task06_Lung/dataset.json"))
     assert header["numTraining"] == 2
     assert header["labels"] == {"0": "background", "1": "cancer"}
     for case in ("lung_001", "lung_003"):
         for folder in ("imagesTr", "labelsTr"):
-            assert f"Task06_Lung/{folder}/{case}.nii.gz" in names
-            assert f"Task06_Lung/{folder}/._{case}.nii.gz" in names
+            assert f"./Task06_Lung/{folder}/{case}.nii.gz" in names
+            assert f"./Task06_Lung/{folder}/._{case}.nii.gz" in names
 
 
 def test_structseg_folders_are_numbered(tmp_path):
     path = archive(tmp_path, "structseg", "Lung_GTV.zip", ["train_1", "train_12"])
     with zipfile.ZipFile(path) as content:
         assert sorted(content.namelist()) == [
-            f"Lung_GTV/{number}/{name}.nii.gz" for number in ("1", "12") for name in ("data", "label")
+            f"Lung_GTV/{number}/{hidden}{name}.nii.gz"
+            for number in ("1", "12")
+            for hidden in ("._", "")
+            for name in ("data", "label")
         ]
 
 
@@ -128,7 +131,7 @@ def test_nsclc_is_dicom_with_plethora_masks_stored_otherwise(tmp_path):
     ):
         masks = archive(tmp_path, "nsclc", f"PleThora-{name}-June-2020.zip", ["LUNG1-001"])
         with zipfile.ZipFile(masks) as content:
-            (member,) = content.namelist()
+            member = content.namelist()[0]
             assert member == f"{name}/LUNG1-001/LUNG1-001_{folder}.nii.gz"
             image = nib.Nifti1Image.from_bytes(gzip.decompress(content.read(member)))
         assert nib.aff2axcodes(image.affine) == ("L", "A", "S")

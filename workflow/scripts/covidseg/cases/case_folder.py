@@ -108,8 +108,8 @@ class CaseRow:
                 for count in COUNTS
                 for region, number in getattr(self, count).items()
             },
-            "corrections": SEPARATOR.join(self.corrections),
-            "warnings": SEPARATOR.join(self.warnings),
+            "corrections": _join_sentences(self.corrections),
+            "warnings": _join_sentences(self.warnings),
             "sha256": self.sha256,
         }
 
@@ -136,6 +136,10 @@ class CaseRow:
             warnings=_parse_sentences(cells["warnings"]),
             sha256=cells["sha256"],
         )
+
+
+def _join_sentences(sentences: tuple[str, ...]) -> str:
+    return SEPARATOR.join(sentence.replace(SEPARATOR, ", ") for sentence in sentences)
 
 
 def _parse_sentences(cell: str) -> tuple[str, ...]:

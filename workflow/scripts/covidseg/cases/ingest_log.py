@@ -4,6 +4,7 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from covidseg.archives.dataset import Dataset
 from covidseg.cases.case_folder import CaseRow
@@ -14,6 +15,7 @@ from covidseg.cases.readers import Listing
 log = logging.getLogger(__name__)
 
 ENOUGH_CASES = 5  # fewer cases are too few to judge by the lungs' sizes
+NUMBERS = re.compile(r"-?\d+(\.\d+)?(, -?\d+(\.\d+)?)*")  # a number, or a list of numbers
 SHOWN = 5  # number of cases that a warning names, if cases.csv names all
 
 
@@ -43,8 +45,9 @@ def describe_faults(dataset: str, faults: Mapping[str, str], *, some_are_fit: bo
 def tell_listing(dataset: str, listing: Listing) -> None:
     """Log how many cases were found and taken, and what was left out; warn if anything was."""
     if listing.ordinary:
-        found = list_reasons(listing.ordinary)
-        log.info("%s: %d files belong to no case: %s", dataset, len(listing.ordinary), found)
+        found = list_reasons(dict(islice(listing.ordinary.items(), SHOWN)))
+        more = ", ..." if len(listing.ordinary) > SHOWN else ""
+        log.info("%s: %d files belong to no case: %s%s", dataset, len(listing.ordinary), found, more)
     cases, left_out, passed = listing.cases, listing.left_out, listing.passed
     parts = [f"{len(cases) + len(left_out)} cases found, {len(cases)} taken"]
     parts += [f"left out: {list_reasons(left_out)}"] if left_out else []
@@ -80,7 +83,7 @@ def _by_kind(rows: Sequence[CaseRow]) -> dict[str, dict[str, str]]:
     kinds: dict[str, dict[str, str]] = defaultdict(dict)
     for row in rows:
         for text in row.corrections + row.warnings:
-            kinds[re.sub(r"\d+(\.\d+)?", "..", text)][row.case] = text
+            kinds[NUMBERS.sub("..", text)][row.case] = text
     return kinds
 
 

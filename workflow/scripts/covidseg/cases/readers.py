@@ -9,7 +9,7 @@ from pathlib import Path
 
 from covidseg.archives.archive import Archive
 from covidseg.archives.dataset import Dataset, Members, Registry, VolumeKind
-from covidseg.archives.members import describe_content, find_members, member_expression
+from covidseg.archives.members import ONE_FOLDER, describe_content, find_members, member_expression
 from covidseg.cases.contours import rasterise
 from covidseg.cases.dicom import read_series
 from covidseg.cases.stacks import read_stack
@@ -138,27 +138,27 @@ def _cases_of(
         return set(names), {}
     pattern, stack = entry["member"], entry["format"] == "slices"
     with Archive(raw / entry["archive"]) as archive:
-        found = {name: match["case"] for name, match in find_members(archive, pattern, stack=stack).items()}
+        found = find_members(archive, pattern, stack=stack)
         if not found:
             raise InputError(
                 f"{archive.path}: no file matches {pattern!r}; {describe_content(archive, pattern)}"
             )
-    expression = re.compile(member_expression(pattern, "(?P<case>[^/]+)", stack=stack))
-    passed = [name for name in archive.names if name not in found]
-    cases = {dataset["case_name"].format(case=case) for case in found.values()}
-    return cases, _deeper_files(passed, expression, entry) | archive.left_out
+    cases = {dataset["case_name"].format(case=match["case"]) for match in found.values()}
+    others = [name for name in archive.names if name not in found.keys() | archive.left_out]
+    return cases, _deeper_files(others, entry) | archive.left_out
 
 
-def _deeper_files(names: list[str], expression: re.Pattern[str], entry: Members) -> dict[str, str]:
+def _deeper_files(names: list[str], entry: Members) -> dict[str, str]:
     """Return path -> reason, of the files that would match a pattern without some of their folders.
 
     Of a stack or a series, the folder is returned instead of every file.
     """
-    reason = f"has a folder more than {entry['member']!r}"
+    stack = entry["format"] == "slices"
+    expression = re.compile(member_expression(entry["member"], f"(?P<case>{ONE_FOLDER})", stack=stack))
     deeper = [name for name in names if any(map(expression.fullmatch, _with_fewer_folders(name)))]
     if entry["format"] in ("dicom", "slices"):
         deeper = [name.rpartition("/")[0] for name in deeper]
-    return dict.fromkeys(deeper, reason)
+    return dict.fromkeys(deeper, f"has a folder more than {entry['member']!r}")
 
 
 def _with_fewer_folders(name: str) -> list[str]:
@@ -176,8 +176,7 @@ def _with_fewer_folders(name: str) -> list[str]:
 def _load(dataset: Dataset, kind: VolumeKind, raw: Path, case: str, image: Volume | None) -> Volume:
     entry = dataset[kind]
     path = raw / entry["archive"].format(case=case)
-    pattern, stack = entry["member"], entry["format"] == "slices"
-    own_name = _own_name(dataset, case)
+    pattern, stack, own_name = entry["member"], entry["format"] == "slices", _own_name(dataset, case)
     with Archive(path) as archive:
         found = find_members(archive, pattern, own_name, stack=stack)
         members = {member: archive.read(member) for member in found}

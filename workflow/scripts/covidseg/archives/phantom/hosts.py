@@ -12,12 +12,13 @@ from PIL import Image
 
 from covidseg.archives.phantom.cohort import Case, make_case, ranks
 from covidseg.archives.phantom.dicom import series_files
+from covidseg.archives.phantom.dirt import examined, packed
+from covidseg.archives.phantom.odd_archives import Member
 from covidseg.archives.zips import write_zip
 from covidseg.errors import InputError
 from covidseg.volumes import Volume, nifti_bytes
 
 MARKED_PIXELS = 12  # a slice with more pixels of lesion than this counts as a slice with lesion
-Member = tuple[str, bytes]
 
 
 def write_archive(
@@ -51,9 +52,9 @@ def write_archive(
     place = ranks(tuple(cohort), seed)
 
     def draw(case: str) -> Case:
-        return make_case(dataset, case, seed=seed, rank=place[case])
+        return examined(dataset, case, make_case(dataset, case, seed=seed, rank=place[case]))
 
-    members = packers[dataset](archive, cases, draw)
+    members = packed(archive, packers[dataset](archive, cases, draw))
     if archive.endswith((".nii.gz", ".csv")):
         path.write_bytes(next(members)[1])
     elif archive.endswith(".tar"):
@@ -76,25 +77,7 @@ def _covid20(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Ite
         raise InputError(f"phantom:covid20/{archive}: the host has only {sorted(content)}")
     for name in cases:
         case = draw(name)
-        volume, orientation = content[archive](case, name), case.orientation
-        if archive == "COVID-19-CT-Seg_20cases.zip" and name.startswith("radiopaedia"):
-            wrong = "PS" if name == "radiopaedia_7_85703_0" else "P"
-            volume, orientation = _under_wrong_header(volume, orientation, wrong)
-        yield f"{name}.nii.gz", nifti_bytes(volume, orientation=orientation)
-
-
-def _under_wrong_header(image: Volume, orientation: str, axes: str) -> tuple[Volume, str]:
-    """Return a volume and axis codes that `nifti_bytes` writes with a wrong header.
-
-    In the real data set, the voxels of a Radiopaedia scan are stored in the same order as the voxels of its
-    mask, but the header of the scan contradicts the header of the mask. This function flips the array along
-    `axes` (some of L, P and S), and exchanges the axis codes for the opposite codes. The file then has its
-    voxels in the right order, and a header that states the opposite direction for these axes.
-    """
-    turned = np.flip(image.array, tuple(2 - "LPS".index(axis) for axis in axes))
-    pairs = [("L", "R"), ("P", "A"), ("S", "I")]
-    opposite = {code: other for pair in pairs for code, other in (pair, pair[::-1]) if pair[0] in axes}
-    return Volume(turned, image.geometry), "".join(opposite.get(code, code) for code in orientation)
+        yield f"{name}.nii.gz", nifti_bytes(content[archive](case, name), orientation=case.orientation)
 
 
 def _windowed(image: Volume) -> Volume:
@@ -109,7 +92,7 @@ def _joint(case: Case) -> Volume:
 
 
 def _decathlon(archive: str, cases: list[str], draw: Callable[[str], Case]) -> Iterator[Member]:
-    """Yield the files of Task06_Lung.tar: dataset.json, imagesTr, labelsTr and the ._ files of macOS."""
+    """Yield the files of Task06_Lung.tar: dataset.json, imagesTr and labelsTr."""
     root = archive.removesuffix(".tar")
     listing = [{"image": f"./imagesTr/{name}.nii.gz", "label": f"./labelsTr/{name}.nii.gz"} for name in cases]
     header = {
@@ -118,15 +101,13 @@ def _decathlon(archive: str, cases: list[str], draw: Callable[[str], Case]) -> I
         "labels": {"0": "background", "1": "cancer"},
         "numTraining": len(cases),
         "training": listing,
-        "numTest": 0,
-        "test": [],
+        "numTest": 1,
+        "test": ["./imagesTs/lung_002.nii.gz"],
     }
     yield f"{root}/dataset.json", json.dumps(header, indent=1).encode()
-    apple_double = bytes.fromhex("00051607") + bytes(208)
     for name in cases:
         case = draw(name)
         for folder, image in (("imagesTr", case.image), ("labelsTr", case.lesion)):
-            yield f"{root}/{folder}/._{name}.nii.gz", apple_double
             yield f"{root}/{folder}/{name}.nii.gz", nifti_bytes(image, orientation=case.orientation)
 
 
@@ -143,8 +124,9 @@ def _structseg(archive: str, cases: list[str], draw: Callable[[str], Case]) -> I
 
 
 def _organs_at_risk(case: Case) -> Volume:
-    """Return a label map: 1 right lung, 2 left lung, 3 dense tissue in place of the unused other organs."""
-    dense = (case.image.array > 20) * np.uint8(3)
+    """Return a label map: 1 right lung, 2 left lung, 3 to 6 dense tissue in place of the other organs."""
+    organs = 3 + 4 * np.arange(case.image.array.shape[2]) // case.image.array.shape[2]
+    dense = np.where(case.image.array > 20, organs, 0)
     return Volume(np.choose(case.lungs.array, [dense, 2, 1]).astype(np.uint8), case.lungs.geometry)
 
 
