@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from covidseg.config.strict_yaml import read_yaml
 from covidseg.errors import InputError
 
 
 def read_schema(path: Path) -> dict[str, Any]:
     """Return a JSON schema that is written as YAML."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return read_yaml(path)
 
 
 def check_schema(content: object, name: str, schema: dict[str, Any]) -> None:
