@@ -142,8 +142,8 @@ def read_text(path: str | Path, remedy: str = "", *, largest: int = LARGEST_TEXT
     """Return the text of a UTF-8 file, without its byte order mark.
 
     Raises:
-        InputError: the file is missing, unreadable, no file, too large, or not in UTF-8; the message ends with
-            the remedy.
+        InputError: the file is missing, unreadable, no file, too large, or not in UTF-8; the message ends
+            with the remedy.
     """
     end = f"; {remedy}" if remedy else ""
     try:
@@ -217,7 +217,7 @@ def read_rows(path: str | Path, columns: Sequence[str], remedy: str = AGAIN) -> 
 
 
 def read_table(
-    path: str | Path, columns: Sequence[str], remedy: str = AGAIN, **options: Any
+    path: str | Path, columns: Sequence[str], remedy: str = AGAIN, **options: object
 ) -> "pd.DataFrame":
     """Return a CSV file as a pandas table.
 
@@ -234,7 +234,7 @@ def read_table(
     import pandas as pd
 
     try:
-        table = pd.read_csv(io.StringIO(read_text(path, remedy)), **options)
+        table = pd.read_csv(io.StringIO(read_text(path, remedy)), **options)  # type: ignore[call-overload]
     except ValueError as error:  # among them EmptyDataError and ParserError
         raise InputError(f"{path}: {' '.join(str(error).split())}; {remedy}") from error
     if missing := [name for name in columns if name not in table]:

@@ -6,14 +6,45 @@ from pathlib import Path
 from urllib.request import url2pathname
 
 from covidseg.archives.dataset import Dataset
-from covidseg.archives.origins import Origin
+from covidseg.archives.origins import Origin, archive_paths
+from covidseg.archives.phantom import HOSTS
 from covidseg.cases.splits import patient_of, published_folds
+from covidseg.config.checks import check_known
 from covidseg.config.configuration import Configuration
 from covidseg.errors import InputError
 from covidseg.files import read_rows
 
 REST = "*"  # the pattern of all cases that fit no earlier pattern
 SERIES = ("case", "series", "bucket", "folder", "slices")  # columns of a table of series
+
+
+def check_tolerances(config: Configuration, name: str) -> None:
+    """Raise InputError if a region that is scored has no tolerance; the message starts with `name`."""
+    tolerances = config.sections["evaluation"]["tolerance_mm"]
+    for experiment in config.experiments.values():
+        for region, _ in experiment.places(config.datasets):
+            if region not in tolerances:
+                raise InputError(
+                    f"{name}: evaluation.tolerance_mm: no {region}, which {experiment.name} is scored by; "
+                    f"there are {', '.join(tolerances)}"
+                )
+
+
+def check_phantoms(config: Configuration, name: str) -> None:
+    """Raise InputError if section `phantom` asks for what there is no phantom of.
+
+    The message starts with `name`.
+    """
+    cases = config.sections["phantom"]["cases"] if config.sections["phantom"] else {}
+    for dataset, wanted in cases.items():
+        where = f"{name}: phantom.cases.{dataset}"
+        for archive in archive_paths(config.datasets[dataset]):
+            check_known([archive.partition("/")[0]], HOSTS, where, "host of phantoms")
+        if listed := config.listed_cases(dataset):
+            if isinstance(wanted, list):
+                check_known(wanted, listed, where, "case")
+            elif wanted > len(listed):
+                raise InputError(f"{where}: {wanted}; the data set has {len(listed)} cases")
 
 
 def check_cases(config: Configuration, used: list[str]) -> None:
@@ -33,12 +64,14 @@ def check_cases(config: Configuration, used: list[str]) -> None:
     for name in used:
         dataset = config.datasets[name]
         listed = config.listed_cases(name) or []
-        for key in ("sides", "intensity") if listed else ():
-            _check_patterns(dataset.get(key, {}), listed, f"{path}: {name}.{key}")
+        if listed:
+            _check_patterns(dataset.get("sides", {}), listed, f"{path}: {name}.sides")
+            _check_patterns(dataset["intensity"], listed, f"{path}: {name}.intensity")
         _check_patients(dataset, config.case_names(name) or listed, f"{path}: {name}")
+    path = config.folder / "experiments.yaml"
     for experiment in config.experiments.values():
         for name in experiment.train:
-            _check_folds(config, name, experiment.folds, f"{config.folder}/experiments.yaml: {experiment.name}")
+            _check_folds(config, name, experiment.folds, f"{path}: {experiment.name}")
 
 
 def _check_patterns(patterns: dict[str, str], cases: list[str], where: str) -> None:
@@ -61,7 +94,7 @@ def _check_patients(dataset: Dataset, cases: list[str], where: str) -> None:
 
 
 def _check_folds(config: Configuration, name: str, folds: int, where: str) -> None:
-    """Raise InputError if a data set has too few folds for an experiment, or a fold without training cases."""
+    """Raise InputError if a data set has too few folds, or a fold without training cases."""
     split = config.datasets[name]["split"]
     if split == "test":
         raise InputError(f"{where}.train: {name}, whose split is test; it has no training cases")
@@ -74,8 +107,8 @@ def _check_folds(config: Configuration, name: str, folds: int, where: str) -> No
     for number, part in enumerate(parts[:folds]):
         if not part["train"]:
             raise InputError(
-                f"{where}.train: {name} has no training cases in fold {number}; check its cases in phantom.cases "
-                "or datasets.yaml"
+                f"{where}.train: {name} has no training cases in fold {number}; check its cases in "
+                "phantom.cases or datasets.yaml"
             )
 
 
@@ -105,9 +138,7 @@ def check_origins(config: Configuration, archives: list[str]) -> None:
 
 
 def _check_file(origin: Origin, where: str) -> None:
-    places = [
-        url2pathname(address.partition(":")[2].removeprefix("//")) for address in origin.addresses
-    ]
+    places = [url2pathname(address.partition(":")[2].removeprefix("//")) for address in origin.addresses]
     if not any(Path(place).exists() for place in places):
         raise InputError(f"{where}: {', '.join(places)} is not there; correct the address")
 

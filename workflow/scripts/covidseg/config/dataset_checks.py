@@ -68,7 +68,8 @@ def _check_volumes(dataset: Dataset, where: str) -> None:
         re.compile(dataset["patient"])
     except re.error as error:
         raise InputError(
-            f"{where}.patient: {dataset['patient']!r} is no regular expression ({error}); .* is the whole name"
+            f"{where}.patient: {dataset['patient']!r} is no regular expression ({error}); .* is the whole "
+            "name"
         ) from error
     if "lungs" in dataset:
         _check_label(dataset["lungs"], f"{where}.lungs")

@@ -8,13 +8,14 @@ from covidseg.archives.origins import check_datasets
 from covidseg.cases.splits import PublishedFolds
 from covidseg.config import in_use
 from covidseg.config.artefacts import check_artefacts
-from covidseg.config.case_checks import check_cases, check_origins
+from covidseg.config.case_checks import check_cases, check_origins, check_phantoms, check_tolerances
 from covidseg.config.checks import check_former
 from covidseg.config.claims import check_claims
 from covidseg.config.configuration import Configuration
 from covidseg.config.dataset_checks import check_entries
 from covidseg.config.experiments import Experiment, expand_experiments
 from covidseg.config.kinds import with_kinds
+from covidseg.config.published import check_published
 from covidseg.config.schemas import check_schema, read_schema
 from covidseg.config.sections import check_lungs, check_sections, extend
 from covidseg.config.sheets import ExperimentSheet, Sections
@@ -43,7 +44,7 @@ def load_configuration(sections: dict[str, Any], name: str, folder: Path) -> Con
 
 
 def _load(sections: Sections, name: str, folder: Path) -> Configuration:
-    sheets = {}
+    sheets: dict[str, Any] = {}
     for sheet in ("datasets", "experiments", "artefacts", "claims"):
         path, schema = folder / f"{sheet}.yaml", read_schema(folder / "schemas" / f"{sheet}.schema.yaml")
         sheets[sheet] = read_yaml(path)
@@ -77,6 +78,9 @@ def _load(sections: Sections, name: str, folder: Path) -> Configuration:
         splits=splits,
         folder=folder,
     )
+    check_tolerances(config, name)
+    check_published(sheets["artefacts"], folder)
+    check_phantoms(config, name)
     check_cases(config, in_use.datasets(config))
     check_origins(config, in_use.archives(config))
     return config

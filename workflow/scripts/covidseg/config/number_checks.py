@@ -17,8 +17,8 @@ def check_numbers(sections: Sections, name: str) -> None:
     """Check the numbers that a JSON schema cannot compare.
 
     Raises:
-        InputError: numbers do not fit each other; the message starts with `name` and has the key, the value and
-            what is expected.
+        InputError: numbers do not fit each other; the message starts with `name` and has the key, the value
+            and what is expected.
     """
     _check_stages(sections, name)
     _check_patch(sections, name)

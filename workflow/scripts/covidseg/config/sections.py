@@ -14,6 +14,7 @@ from covidseg.config.strict_yaml import read_yaml
 from covidseg.config.without import missing_datasets
 from covidseg.errors import InputError
 
+
 def extend(sections: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Return the sections, completed by the configuration that their key `extends` names.
 

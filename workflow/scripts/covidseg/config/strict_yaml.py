@@ -1,4 +1,4 @@
-"""Read YAML by stricter rules than YAML 1.1: what YAML would read otherwise than its author means is refused."""
+"""Read YAML and refuse what YAML 1.1 reads otherwise than an author means, such as 012 and a key twice."""
 
 import re
 from pathlib import Path
@@ -16,8 +16,8 @@ REMEDY = "correct the file"
 # Part of a message of PyYAML -> what to do. PyYAML often finds an error one line too late.
 ADVICE = {
     "found character '\\t'": "indent with spaces, not with tabs",
-    "mapping values are not allowed": "is a colon missing in this line or the line above, or a text with a colon "
-    "not in quotes?",
+    "mapping values are not allowed": "a colon is missing in this line or the line above, or quotes around a "
+    "text with a colon",
     "could not find expected ':'": "write a colon and a space after the key",
     "undefined alias": "define it before with &",
     "unexpected end of stream": "close the quotes or brackets",
@@ -32,10 +32,11 @@ LONGEST_NUMBER = 40  # digits
 class Loader(yaml.SafeLoader):
     """PyYAML's safe loader, without dates: 2020-01-01 stays a text."""
 
-    yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != TIMESTAMP]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != TIMESTAMP]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
