@@ -165,7 +165,7 @@ def test_a_case_of_an_earlier_version_is_refused_in_one_line(cases, tmp_path):
     content = {"geometry": make_volume(scan()).geometry.to_json(), "spacing_mm": [3, 1.5, 1], "sha256": []}
     (tmp_path / "old" / "a" / "case.json").write_text(json.dumps(content))
     with pytest.raises(
-        InputError, match=r"old/a/case\.json: .* another version; delete .*old and .*'crop'"
+        InputError, match=r"old/a/case\.json: .*another version .*'crop'.*; delete .*old and run again"
     ) as error:
         ArrayDescription.read(tmp_path / "old" / "a")
     assert "\n" not in str(error.value)

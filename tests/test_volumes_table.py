@@ -48,8 +48,8 @@ VALUES = {
 def write_scores(folder, panels=(("infection", "test"),)):
     rows = [
         {
-            "experiment": experiment, "fold": "0", "case": case, "patient": case, "region": region,
-            "split": split, "metric": metric, "value": value,
+            "experiment": experiment, "fold": "0", "dataset": "d", "case": case, "patient": case,
+            "region": region, "split": split, "metric": metric, "value": value,
         }
         for region, split in panels
         for metric, by_experiment in VALUES.items()
