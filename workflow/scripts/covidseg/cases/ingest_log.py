@@ -61,8 +61,9 @@ def warn_of_rows(name: str, dataset: Dataset, rows: Sequence[CaseRow]) -> None:
         empty = [row.case for row in rows if row.voxels[region] == 0]
         if empty:
             log.warning(
-                "%d of %d cases have an empty label %s: %s", len(empty), len(rows), region, ", ".join(empty)
-            )
+                "%s: %d of %d cases have an empty label %s: %s",
+                name, len(empty), len(rows), region, ", ".join(empty),
+            )  # fmt: skip
     if filled := [row for row in rows if row.missing_slices]:
         count = sum(row.missing_slices for row in filled)
         log.warning(
