@@ -18,7 +18,19 @@ from typing import Any
 
 from covidseg.errors import InputError
 
-FAMILIES = ("nifti", "masks", "dicom", "contours", "archives", "pictures", "sheets", "dry_run", "tables", "models", "leftovers")
+FAMILIES = (
+    "nifti",
+    "masks",
+    "dicom",
+    "contours",
+    "archives",
+    "pictures",
+    "sheets",
+    "dry_run",
+    "tables",
+    "models",
+    "leftovers",
+)
 MEMORY_BYTES = 2 << 30  # address space that an input may take beyond what the interpreter has
 SECONDS = 20  # that an input may take
 LONGEST_LINE = 1000  # characters of a refusal, without the folder of the test
@@ -79,7 +91,9 @@ def judge(one: Input, folder: Path) -> str:
         verdict = _accept_refusal(one, str(error).replace(str(folder), ""))
     except Exception as error:
         verdict = f"{type(error).__name__}: {error}"
-    stray = sorted(path.name for path in [*folder.iterdir(), *temporary.iterdir()] if path not in (work, temporary))
+    stray = sorted(
+        path.name for path in [*folder.iterdir(), *temporary.iterdir()] if path not in (work, temporary)
+    )
     return f"left behind or written elsewhere: {', '.join(stray)}" if stray else verdict
 
 

@@ -27,7 +27,12 @@ ENTRY = {
     "licence": "own",
     "archives": {"images.zip": {"address": None}, "labels.zip": {"address": None}},
     "images": {"archive": "own/images.zip", "member": "{case}.nii.gz", "format": "nifti"},
-    "labels": {"archive": "own/labels.zip", "member": "{case}.nii.gz", "format": "nifti", "map": {0: 0, 1: 1}},
+    "labels": {
+        "archive": "own/labels.zip",
+        "member": "{case}.nii.gz",
+        "format": "nifti",
+        "map": {0: 0, 1: 1},
+    },
     "case_name": "{case}",
     "patient": ".*",
     "regions": {1: "infection"},
@@ -99,7 +104,9 @@ def ingested(folder: Path, dataset: dict[str, Any], names: list[str] | None = No
         raise
     found = Ingested(output, log.getvalue())
     for part in (output.images, output.labels):
-        assert sorted(path.name for path in part.iterdir()) == [f"{case}.nii.gz" for case in sorted(found.rows)]
+        assert sorted(path.name for path in part.iterdir()) == [
+            f"{case}.nii.gz" for case in sorted(found.rows)
+        ]
     return found
 
 
@@ -119,11 +126,15 @@ def logged() -> Iterator[io.StringIO]:
 
 def nifti(volume: Volume, kind: type) -> bytes:
     """Return a NIfTI file with voxels of a type."""
-    return nib.Nifti1Image(volume.array.T.astype(kind), RAS_TO_LPS @ volume.geometry.affine, dtype=kind).to_bytes()
+    return nib.Nifti1Image(
+        volume.array.T.astype(kind), RAS_TO_LPS @ volume.geometry.affine, dtype=kind
+    ).to_bytes()
 
 
 def volumes(
-    images: Mapping[str, bytes | Volume], labels: Mapping[str, bytes | Volume], changes: Mapping[str, Any] | None = None
+    images: Mapping[str, bytes | Volume],
+    labels: Mapping[str, bytes | Volume],
+    changes: Mapping[str, Any] | None = None,
 ) -> Callable[[Path], Ingested]:
     """Return a function that packs NIfTI files (path in the archive -> content) and ingests them."""
 

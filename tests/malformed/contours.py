@@ -44,7 +44,11 @@ def mask(*boxes: tuple[int, slice, slice], without: tuple[tuple[int, slice, slic
     return values
 
 
-BOX, HOLE, NEXT = (1, slice(3, 9), slice(2, 12)), (1, slice(4, 6), slice(5, 8)), (1, slice(3, 9), slice(14, 17))
+BOX, HOLE, NEXT = (
+    (1, slice(3, 9), slice(2, 12)),
+    (1, slice(4, 6), slice(5, 8)),
+    (1, slice(3, 9), slice(14, 17)),
+)
 
 
 def structures(*contours: Points, name: str = "GTV-1") -> FileDataset:
@@ -69,7 +73,11 @@ def add_region(found: FileDataset, number: int, name: str, contours: list[Points
     drawn.ReferencedROINumber, drawn.ContourSequence = number, []
     for points in contours:
         one = Dataset()
-        one.ContourGeometricType, one.NumberOfContourPoints, one.ContourData = "CLOSED_PLANAR", len(points) // 3, points
+        one.ContourGeometricType, one.NumberOfContourPoints, one.ContourData = (
+            "CLOSED_PLANAR",
+            len(points) // 3,
+            points,
+        )
         drawn.ContourSequence.append(one)
     found.StructureSetROISequence.append(region)
     found.ROIContourSequence.append(drawn)
@@ -82,7 +90,10 @@ def read(content: bytes | FileDataset, members: dict[str, bytes] | None = None) 
         images = members or {"a.nii.gz": nifti_bytes(SCAN)}
         kind = {"member": "{case}/*.dcm", "format": "dicom"} if members else {}
         pack(folder / "raw" / "own" / "images.zip", images)
-        pack(folder / "raw" / "own" / "labels.zip", {"a.dcm": content if isinstance(content, bytes) else bytes_of(content)})
+        pack(
+            folder / "raw" / "own" / "labels.zip",
+            {"a.dcm": content if isinstance(content, bytes) else bytes_of(content)},
+        )
         labels = {"member": "{case}.dcm", "format": "rtstruct", "roi": "GTV-1"}
         return load_case(entry(images=kind, labels=labels), folder / "raw", "a")[1]
 
@@ -120,7 +131,28 @@ def inputs() -> Iterator[Input]:
 
 
 def drawn() -> Iterator[Input]:
-    keyhole = [*OUTER[:3], 4.5, 3.5, 2, 4.5, 5.5, 2, 7.5, 5.5, 2, 7.5, 3.5, 2, 4.5, 3.5, 2, *OUTER[:3], *OUTER[9:], *OUTER[6:9], *OUTER[3:6]]
+    keyhole = [
+        *OUTER[:3],
+        4.5,
+        3.5,
+        2,
+        4.5,
+        5.5,
+        2,
+        7.5,
+        5.5,
+        2,
+        7.5,
+        3.5,
+        2,
+        4.5,
+        3.5,
+        2,
+        *OUTER[:3],
+        *OUTER[9:],
+        *OUTER[6:9],
+        *OUTER[3:6],
+    ]
     lower, upper = (rectangle((1.5, 11.5), (2.5, 8.5), z) for z in (1.6, 2.4))
     crossing = rectangle((9.5, 13.5), (2.5, 8.5), 2.0)
     wider = (1, slice(3, 9), slice(2, 14))
@@ -144,23 +176,60 @@ def drawn() -> Iterator[Input]:
         ("a contour that leaves the slice at its side", [rectangle((-5.0, 3.5), (2.5, 8.5), 2.0)], mask((1, slice(3, 9), slice(0, 4)))),
     ):  # fmt: skip
         yield right(name, read(structures(*contours)), partial(is_mask, expected=expected))
-    yield right("on a series of DICOM slices", read(structures(OUTER), SERIES), partial(is_mask, expected=mask(BOX)))
-    yield right("a space after the region's name", read(structures(OUTER, name="GTV-1 ")), partial(is_mask, expected=mask(BOX)))
+    yield right(
+        "on a series of DICOM slices", read(structures(OUTER), SERIES), partial(is_mask, expected=mask(BOX))
+    )
+    yield right(
+        "a space after the region's name",
+        read(structures(OUTER, name="GTV-1 ")),
+        partial(is_mask, expected=mask(BOX)),
+    )
 
 
 def regions() -> Iterator[Input]:
     for name in ("gtv-1", "GTV1", "Tumour"):
-        yield refused(f"the region is named {name}", read(structures(OUTER, name=name)), FILE, "GTV-1", name, "Lung")
-    yield refused("two regions of one name", edited(lambda found: add_region(found, 3, "GTV-1", [BESIDE])), FILE, "GTV-1", "2")
-    yield refused("a region without contours", edited(lambda found: setattr(found.ROIContourSequence[1], "ContourSequence", [])), FILE, "GTV-1", "contour")
-    yield refused("a region that no contours refer to", edited(lambda found: found.ROIContourSequence.pop()), FILE, "GTV-1", "contour")
+        yield refused(
+            f"the region is named {name}", read(structures(OUTER, name=name)), FILE, "GTV-1", name, "Lung"
+        )
+    yield refused(
+        "two regions of one name",
+        edited(lambda found: add_region(found, 3, "GTV-1", [BESIDE])),
+        FILE,
+        "GTV-1",
+        "2",
+    )
+    yield refused(
+        "a region without contours",
+        edited(lambda found: setattr(found.ROIContourSequence[1], "ContourSequence", [])),
+        FILE,
+        "GTV-1",
+        "contour",
+    )
+    yield refused(
+        "a region that no contours refer to",
+        edited(lambda found: found.ROIContourSequence.pop()),
+        FILE,
+        "GTV-1",
+        "contour",
+    )
     for key in ("StructureSetROISequence", "ROIContourSequence"):
         yield refused(f"without {key}", edited(lambda found, key=key: delattr(found, key)), FILE, key)
-    yield refused("no region at all", edited(lambda found: setattr(found, "StructureSetROISequence", [])), FILE, "GTV-1")
+    yield refused(
+        "no region at all", edited(lambda found: setattr(found, "StructureSetROISequence", [])), FILE, "GTV-1"
+    )
     absent = lambda found: delattr(found.ROIContourSequence[1], "ContourSequence")  # noqa: E731
     yield refused("without ContourSequence", edited(absent), FILE, "GTV-1", "contour")
-    yield refused("a region without number", edited(lambda found: delattr(found.StructureSetROISequence[1], "ROINumber")), FILE, "ROINumber")
-    yield right("another region without name", edited(lambda found: delattr(found.StructureSetROISequence[0], "ROIName")), partial(is_mask, expected=mask(BOX)))
+    yield refused(
+        "a region without number",
+        edited(lambda found: delattr(found.StructureSetROISequence[1], "ROINumber")),
+        FILE,
+        "ROINumber",
+    )
+    yield right(
+        "another region without name",
+        edited(lambda found: delattr(found.StructureSetROISequence[0], "ROIName")),
+        partial(is_mask, expected=mask(BOX)),
+    )
 
 
 def first(found: FileDataset) -> Dataset:
@@ -169,7 +238,13 @@ def first(found: FileDataset) -> Dataset:
 
 def misplaced() -> Iterator[Input]:
     for z in (-30.0, 8.0, 99.0):
-        yield refused(f"a contour at z = {z:g} mm", read(structures(OUTER, rectangle((1, 5), (1, 5), z))), FILE, "GTV-1", f"{z:g} mm")
+        yield refused(
+            f"a contour at z = {z:g} mm",
+            read(structures(OUTER, rectangle((1, 5), (1, 5), z))),
+            FILE,
+            "GTV-1",
+            f"{z:g} mm",
+        )
     upright = [5.0, 2.0, 0.0, 5.0, 8.0, 0.0, 5.0, 8.0, 6.0, 5.0, 2.0, 6.0]
     yield refused("a sagittal contour", read(structures(upright)), FILE, "GTV-1", "plane")
     slanted = [*OUTER[:2], 2.0, *OUTER[3:5], 4.0, *OUTER[6:8], 4.0, *OUTER[9:11], 2.0]
@@ -184,21 +259,39 @@ def misplaced() -> Iterator[Input]:
             region.ReferencedFrameOfReferenceUID = "1.2.9"
 
     yield refused("another frame of reference", edited(elsewhere, members=SERIES), FILE, "1.2.9", "rame")
-    yield refused("everything beside the scan", read(structures(rectangle((100, 110), (100, 110), 2.0))), FILE, "GTV-1")
+    yield refused(
+        "everything beside the scan", read(structures(rectangle((100, 110), (100, 110), 2.0))), FILE, "GTV-1"
+    )
 
 
 def broken() -> Iterator[Input]:
     for count in (1, 2):
-        yield refused(f"a contour of {count} points", read(structures(OUTER[: 3 * count])), FILE, "GTV-1", "point")
+        yield refused(
+            f"a contour of {count} points", read(structures(OUTER[: 3 * count])), FILE, "GTV-1", "point"
+        )
     yield refused("11 numbers", read(structures(OUTER[:-1])), FILE, "GTV-1", "11")
-    yield refused("no numbers", edited(lambda found: setattr(first(found), "ContourData", None)), FILE, "GTV-1")
-    yield refused("without ContourData", edited(lambda found: delattr(first(found), "ContourData")), FILE, "ContourData")
+    yield refused(
+        "no numbers", edited(lambda found: setattr(first(found), "ContourData", None)), FILE, "GTV-1"
+    )
+    yield refused(
+        "without ContourData", edited(lambda found: delattr(first(found), "ContourData")), FILE, "ContourData"
+    )
     plain = bytes_of(structures(OUTER))
-    texts = {"NaN": plain.replace(b"11.5", b"nan "), "a word": plain.replace(b"11.5", b"left"), "infinite": plain.replace(b"11.5", b"inf ")}
+    texts = {
+        "NaN": plain.replace(b"11.5", b"nan "),
+        "a word": plain.replace(b"11.5", b"left"),
+        "infinite": plain.replace(b"11.5", b"inf "),
+    }
     for name, content in texts.items():
         yield refused(f"a coordinate that is {name}", read(content), FILE, "GTV-1")
     slice_ = next(iter(SERIES.values()))
-    contents = {"empty": b"", "a text": b"no contours\n", "HTML": b"<html></html>" * 40, "a CT slice": slice_, "zeros": bytes(2000)}
+    contents = {
+        "empty": b"",
+        "a text": b"no contours\n",
+        "HTML": b"<html></html>" * 40,
+        "a CT slice": slice_,
+        "zeros": bytes(2000),
+    }
     for kept in (100, 200, len(plain) // 2, len(plain) - 20):
         contents[f"cut after {kept} bytes"] = plain[:kept]
     for name, content in contents.items():

@@ -10,6 +10,7 @@ from malformed.server import snakemake
 from malformed.sheets import Change, edit, replace, toy
 from toy_workflow import PARTS, jobs_of
 
+
 def checkout(folder: Path) -> Path:
     """Make a copy of the toy, in which only the configuration is a copy of its own."""
     for part in PARTS:
@@ -42,7 +43,9 @@ def inputs() -> Iterator[Input]:
     forkserver.ensure_running()
     yield right("as it is", plan(), is_planned)
     yield right("config.yaml: a byte order mark", plan(lambda text: "\ufeff" + text), is_planned)
-    yield right("config.yaml: line ends of Windows", plan(lambda text: text.replace("\n", "\r\n")), is_planned)
+    yield right(
+        "config.yaml: line ends of Windows", plan(lambda text: text.replace("\n", "\r\n")), is_planned
+    )
     for name, change, *says in (
         ("a tab", replace("  cases:", "\tcases:"), "line"), ("a missing colon", replace("seed:", "seed"), "line"),
         ("a key twice", lambda text: text + "seed: 5\n", "'seed'", "twice"), ("a key twice in a section", replace("  momentum:", "  momentum: 0.5\n  momentum:"), "'momentum'", "twice"),

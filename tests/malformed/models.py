@@ -80,7 +80,12 @@ def weights() -> Iterator[Input]:
     yield right("an additional file", model(lambda folder: (folder / "notes.txt").touch()), is_model)
     wrong = "model.safetensors"
     yield refused("no weights", model(lambda folder: (folder / wrong).unlink()), wrong)
-    yield refused("a byte of the weights changed", model(lambda folder: (folder / wrong).write_bytes((folder / wrong).read_bytes()[:-1] + b"\x55")), wrong, "model.json")
+    yield refused(
+        "a byte of the weights changed",
+        model(lambda folder: (folder / wrong).write_bytes((folder / wrong).read_bytes()[:-1] + b"\x55")),
+        wrong,
+        "model.json",
+    )
     for name, change, *says in (
         ("a tensor less", lambda found: found.pop(FIRST), FIRST), ("a tensor more", lambda found: found.update(extra=torch.zeros(1)), "extra"),
         ("a tensor of another shape", lambda found: found.update({FIRST: torch.zeros(3, 3)}), FIRST, "(3, 3)"), ("no tensor", lambda found: found.clear(), ""),
@@ -91,17 +96,45 @@ def weights() -> Iterator[Input]:
 
 
 def descriptions() -> Iterator[Input]:
-    yield right("model.json: of an older version", model(described(lambda found: found.pop("parameters"))), is_model)
-    yield right("model.json: a byte order mark", model(lambda folder: prefix(folder / "model.json", b"\xef\xbb\xbf")), is_model)
-    yield right("model.json: an unknown entry", model(described(lambda found: found.update(note="mine"))), is_model)
-    for key in ("plan", "normalisation", "labels", "schedule", "lineage", "fingerprint", "architecture", "weights_sha256", "versions"):
-        yield refused(f"model.json: without {key}", model(described(lambda found, key=key: found.pop(key))), "model.json", key)
+    yield right(
+        "model.json: of an older version", model(described(lambda found: found.pop("parameters"))), is_model
+    )
+    yield right(
+        "model.json: a byte order mark",
+        model(lambda folder: prefix(folder / "model.json", b"\xef\xbb\xbf")),
+        is_model,
+    )
+    yield right(
+        "model.json: an unknown entry", model(described(lambda found: found.update(note="mine"))), is_model
+    )
+    for key in (
+        "plan",
+        "normalisation",
+        "labels",
+        "schedule",
+        "lineage",
+        "fingerprint",
+        "architecture",
+        "weights_sha256",
+        "versions",
+    ):
+        yield refused(
+            f"model.json: without {key}",
+            model(described(lambda found, key=key: found.pop(key))),
+            "model.json",
+            key,
+        )
     for key, value in (
         ("labels", []), ("labels", "lesion"), ("labels", None), ("architecture", {}), ("architecture", "unet"), ("architecture", [1]), ("weights_sha256", None),
         ("weights_sha256", "0" * 64), ("format", 99), ("format", "one"), ("plan", None), ("plan", {"spacing": [1, 1], "patch": [4, 16, 16]}),
         ("normalisation", {"window_hu": ["low", "high"]}),
     ):  # fmt: skip
-        yield refused(f"model.json: {key} {value!r:.30}", model(described(lambda found, key=key, value=value: found.update({key: value}))), "model", "json")
+        yield refused(
+            f"model.json: {key} {value!r:.30}",
+            model(described(lambda found, key=key, value=value: found.update({key: value}))),
+            "model",
+            "json",
+        )
     for key, value in (
         ("features", [4, 8, 16]), ("features", []), ("features", [4, -8]), ("features", [4, 10**9]), ("features", "48"), ("kernels", [[1, 3], [3, 3]]), ("strides", [[1, 1, 1], [0, 2, 2]]),
         ("design", "vnet"), ("design", None), ("convolutions", {"encoder": [1, 1]}), ("heads", 0), ("heads", "two"),
@@ -112,9 +145,19 @@ def descriptions() -> Iterator[Input]:
         ("empty", b""), ("cut", b'{"format": 1, "pl'), ("a list", b"[]"), ("a word", b'"model"'), ("nothing", b"null"), ("HTML", b"<html></html>"), ("UTF-16", "{}".encode("utf-16")),
         ("not UTF-8", b'{"device": "J\xfcrgen"}'), ("nested 100 000 times", b"[" * 100_000), ("a number of 5000 digits", b'{"format": ' + b"9" * 5000 + b"}"), ("zeros", bytes(100)),
     ):  # fmt: skip
-        yield refused(f"model.json: {name}", model(lambda folder, content=content: (folder / "model.json").write_bytes(content)), "model.json")
-    yield refused("model.json: not there", model(lambda folder: (folder / "model.json").unlink()), "model.json")
-    yield refused("model.json: a folder", model(lambda folder: [(folder / "model.json").unlink(), (folder / "model.json").mkdir()]), "model.json")
+        yield refused(
+            f"model.json: {name}",
+            model(lambda folder, content=content: (folder / "model.json").write_bytes(content)),
+            "model.json",
+        )
+    yield refused(
+        "model.json: not there", model(lambda folder: (folder / "model.json").unlink()), "model.json"
+    )
+    yield refused(
+        "model.json: a folder",
+        model(lambda folder: [(folder / "model.json").unlink(), (folder / "model.json").mkdir()]),
+        "model.json",
+    )
 
 
 def prefix(path: Path, content: bytes) -> None:
@@ -144,7 +187,11 @@ def containers() -> Iterator[Input]:
     one = {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}
     yield right("safetensors: one tensor", read(packed({"a": one})), is_zeros)
     yield right("safetensors: with metadata", read(packed({"__metadata__": {"k": "v"}, "a": one})), is_zeros)
-    yield right("safetensors: spaces after the header", read(packed(json.dumps({"a": one}).encode() + b"    ")), is_zeros)
+    yield right(
+        "safetensors: spaces after the header",
+        read(packed(json.dumps({"a": one}).encode() + b"    ")),
+        is_zeros,
+    )
     yield right("safetensors: no tensor", read(packed({}, b"")), partial(is_zeros, names=()))
     buffer = io.BytesIO()
     torch.save({"a": torch.zeros(4)}, buffer)
@@ -156,7 +203,11 @@ def containers() -> Iterator[Input]:
         ("header of no JSON", packed(b"{'a': 1}")), ("header that is a list", packed([])), ("header not UTF-8", packed(b'{"\xff": 1}')), ("header nested", packed(b"[" * 50_000)), ("header twice the key", packed(b'{"a":' + json.dumps(one).encode() + b',"a":' + json.dumps(one).encode() + b"}")),
         ("metadata that is a number", packed({"__metadata__": {"k": 1}, "a": one})),
     ):  # fmt: skip
-        yield refused(f"safetensors: {name}", read(content), "x.safetensors") if name != "header twice the key" else right(f"safetensors: {name}", read(content), is_zeros)
+        yield (
+            refused(f"safetensors: {name}", read(content), "x.safetensors")
+            if name != "header twice the key"
+            else right(f"safetensors: {name}", read(content), is_zeros)
+        )
     for key, value in (
         ("dtype", "F33"), ("dtype", 5), ("shape", [5]), ("shape", [-4]), ("shape", [1 << 62, 4]), ("shape", "4"), ("shape", [4.0]), ("data_offsets", [0, 17]), ("data_offsets", [16, 0]),
         ("data_offsets", [-16, 0]), ("data_offsets", [0]), ("data_offsets", [1 << 63, 1 << 63]), ("data_offsets", [4, 16]),
@@ -167,7 +218,9 @@ def containers() -> Iterator[Input]:
 
 def states() -> Iterator[Input]:
     saved = {"weight.a": torch.arange(4.0), "random": torch.zeros(8, dtype=torch.uint8)}
-    progress = Progress(epoch=3, iteration=5, sums={"loss": 1.5}, rows=[{"epoch": 1.0}], snapshots={"x": torch.ones(2)})
+    progress = Progress(
+        epoch=3, iteration=5, sums={"loss": 1.5}, rows=[{"epoch": 1.0}], snapshots={"x": torch.ones(2)}
+    )
 
     def state(change: Change, fingerprint: str = "f") -> Callable[[Path], Any]:
         def run(folder: Path) -> Any:
@@ -180,7 +233,12 @@ def states() -> Iterator[Input]:
 
     def is_state(found: Any) -> None:
         assert np.array_equal(found[0]["weight.a"], saved["weight.a"])
-        assert (found[1].epoch, found[1].iteration, found[1].sums, list(found[1].snapshots)) == (3, 5, {"loss": 1.5}, ["x"])
+        assert (found[1].epoch, found[1].iteration, found[1].sums, list(found[1].snapshots)) == (
+            3,
+            5,
+            {"loss": 1.5},
+            ["x"],
+        )
 
     def is_anew(found: Any) -> None:
         assert found is None

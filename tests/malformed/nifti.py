@@ -84,7 +84,9 @@ def odd_but_right() -> Iterator[Input]:
     for kind in (np.int32, np.int64, np.uint64, np.float32, np.float64):
         voxels = SCAN if kind != np.uint64 else Volume(SCAN.array + 2000, SCAN.geometry)
         shift = 2000 if kind == np.uint64 else 0
-        image = nib.Nifti1Image(voxels.array.T.astype(kind), np.diag([-1.0, -1, 1, 1]) @ SCAN.geometry.affine, dtype=kind)
+        image = nib.Nifti1Image(
+            voxels.array.T.astype(kind), np.diag([-1.0, -1, 1, 1]) @ SCAN.geometry.affine, dtype=kind
+        )
         yield right(f"voxels of {kind.__name__}", read(image.to_bytes()), partial(is_scan, offset=shift))
     swapped = nib.Nifti1Image.from_bytes(PLAIN)
     big = nib.Nifti1Image(np.asarray(swapped.dataobj), swapped.affine, swapped.header.as_byteswapped(">"))
@@ -104,8 +106,14 @@ def odd_but_right() -> Iterator[Input]:
     yield right("only the sform", read(patch(("qform_code", 0))), is_scan)
     yield right("only the qform", read(patch(("sform_code", 0))), is_scan)
     yield right("scaling 0, which means none", read(patch(("scl_slope", 0))), is_scan)
-    yield right("scaling NaN, which means none", read(patch(("scl_slope", np.nan), ("scl_inter", np.nan))), is_scan)
-    yield right("scaling 2 and -24", read(patch(("scl_slope", 2), ("scl_inter", -24))), partial(is_scan, factor=2, offset=-24))
+    yield right(
+        "scaling NaN, which means none", read(patch(("scl_slope", np.nan), ("scl_inter", np.nan))), is_scan
+    )
+    yield right(
+        "scaling 2 and -24",
+        read(patch(("scl_slope", 2), ("scl_inter", -24))),
+        partial(is_scan, factor=2, offset=-24),
+    )
     yield right("units unknown", read(patch(("xyzt_units", 0))), is_scan)
     yield right("units of time beside mm", read(patch(("xyzt_units", 2 + 8))), is_scan)
     metres = np.diag([-0.001, -0.001, 0.001, 1.0]) @ SCAN.geometry.affine
@@ -120,15 +128,31 @@ def odd_but_right() -> Iterator[Input]:
 def broken_headers() -> Iterator[Input]:
     for axis in (1, 3):
         for value in (0.0, -1.0, np.nan, np.inf):
-            yield refused(f"spacing {value} on axis {axis}", read(patch((f"pixdim[{axis}]", value))), "scan.nii.gz: ", "spacing")
-    for value, why in ((0, "dim"), (2, "dimension"), (5, "dim"), (8, "dim"), (-1, "dim"), (1283, "dim")):
+            yield refused(
+                f"spacing {value} on axis {axis}",
+                read(patch((f"pixdim[{axis}]", value))),
+                "scan.nii.gz: ",
+                "spacing",
+            )
+    for value in (0, 2, 5, 8, -1, 1283):
         yield refused(f"number of dimensions {value}", read(patch(("dim[0]", value))), "scan.nii.gz: ")
     for field, value in (("dim[1]", 0), ("dim[1]", -8), ("dim[3]", 30000), ("dim[4]", 3), ("dim[3]", -4)):
         changes = [(field, value)] + ([("dim[0]", 4)] if field == "dim[4]" else [])
         yield refused(f"{field} = {value}", read(patch(*changes)), "scan.nii.gz: ")
-    for code, name in ((128, "RGB"), (2304, "RGBA"), (32, "complex64"), (1, "binary"), (3, "unknown"), (0, "none")):
+    for code, name in (
+        (128, "RGB"),
+        (2304, "RGBA"),
+        (32, "complex64"),
+        (1, "binary"),
+        (3, "unknown"),
+        (0, "none"),
+    ):
         bits = {128: 24, 2304: 32, 32: 64, 1: 1}.get(code, 16)
-        yield refused(f"voxels of type {code} ({name})", read(patch(("datatype", code), ("bitpix", bits))), "scan.nii.gz: ")
+        yield refused(
+            f"voxels of type {code} ({name})",
+            read(patch(("datatype", code), ("bitpix", bits))),
+            "scan.nii.gz: ",
+        )
     yield right("bits of a voxel contradict its type", read(patch(("bitpix", 64))), is_scan)
     for value in (np.nan, np.inf, -352.0, 1e9, 10.0):
         yield refused(f"voxels begin at byte {value}", read(patch(("vox_offset", value))), "scan.nii.gz: ")
@@ -141,15 +165,38 @@ def broken_headers() -> Iterator[Input]:
 
 def contradictions() -> Iterator[Input]:
     for value in (0.0, np.nan, np.inf):
-        yield refused(f"sform with {value} in its first row", read(patch(("srow_x[0]", value))), "scan.nii.gz: ", "sform")
+        yield refused(
+            f"sform with {value} in its first row",
+            read(patch(("srow_x[0]", value))),
+            "scan.nii.gz: ",
+            "sform",
+        )
     yield refused("sform with a row of zeros", read(patch(("srow_z[2]", 0.0))), "scan.nii.gz: ", "sform")
     yield refused("position NaN", read(patch(("srow_x[3]", np.nan))), "scan.nii.gz: ", "sform")
-    yield refused("sheared by 30 degrees", read(patch(("qform_code", 0), ("srow_z[1]", 0.87))), "scan.nii.gz: ")
+    yield refused(
+        "sheared by 30 degrees", read(patch(("qform_code", 0), ("srow_z[1]", 0.87))), "scan.nii.gz: "
+    )
     for value in (0.001, 200.0):
         affine = np.diag([-value, -value, value, 1.0])
-        yield refused(f"spacing of {value} mm on every axis", read(stored_as(np.int16, affine)), "scan.nii.gz: ", f"{value:g}", "mm")
-    yield refused("spacings of header and sform differ", read(patch(("pixdim[3]", 5.0), ("qform_code", 0))), "scan.nii.gz: ")
-    yield refused("sform and qform turned against each other", read(patch(("quatern_b", 1.0))), "scan.nii.gz: ", "qform", "sform")
+        yield refused(
+            f"spacing of {value} mm on every axis",
+            read(stored_as(np.int16, affine)),
+            "scan.nii.gz: ",
+            f"{value:g}",
+            "mm",
+        )
+    yield refused(
+        "spacings of header and sform differ",
+        read(patch(("pixdim[3]", 5.0), ("qform_code", 0))),
+        "scan.nii.gz: ",
+    )
+    yield refused(
+        "sform and qform turned against each other",
+        read(patch(("quatern_b", 1.0))),
+        "scan.nii.gz: ",
+        "qform",
+        "sform",
+    )
     yield right("neither sform nor qform", read(patch(("qform_code", 0), ("sform_code", 0))), is_without_form)
 
 
@@ -180,11 +227,21 @@ def broken_files() -> Iterator[Input]:
         yield refused(f"file: {name}", read(content), "scan.nii.gz: ")
     for kept in (1, 4, 200, 348, 352, len(PLAIN) - 2):
         yield refused(f"cut after {kept} bytes", read(PLAIN[:kept]), "scan.nii.gz: ", "truncated")
-        yield refused(f"cut after {kept} bytes, then compressed", read(whole(PLAIN[:kept])), "scan.nii.gz: ", "truncated")
+        yield refused(
+            f"cut after {kept} bytes, then compressed",
+            read(whole(PLAIN[:kept])),
+            "scan.nii.gz: ",
+            "truncated",
+        )
     for value in (np.nan, np.inf, -np.inf):
         voxels = SCAN.array.astype(np.float32)
         voxels[1, 2, 3] = value
-        yield refused(f"one voxel {value}", read(nifti_bytes(Volume(voxels, SCAN.geometry))), "scan.nii.gz: 1 voxel", "NaN")
+        yield refused(
+            f"one voxel {value}",
+            read(nifti_bytes(Volume(voxels, SCAN.geometry))),
+            "scan.nii.gz: 1 voxel",
+            "NaN",
+        )
 
 
 def flipped(content: bytes) -> bytes:

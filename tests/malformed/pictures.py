@@ -84,7 +84,9 @@ def numbers() -> Iterator[Input]:
         (("99999999999999999999", "100000000000000000000"), (0, 1)),
     ):  # fmt: skip
         yield right(f"slices {', '.join(names)}", read(stack(*names)), partial(is_stack, order=order))
-    yield refused("slices without numbers", read(stack("low", "middle", "high")), "slices.zip:a/ct/", "number")
+    yield refused(
+        "slices without numbers", read(stack("low", "middle", "high")), "slices.zip:a/ct/", "number"
+    )
     yield refused("slices 1 and 01", read(stack("1", "01", "2")), "slices.zip:a/ct/", "1.png", "number")
     yield refused("no slice", read({"readme.txt": b"x"}), "slices.zip", "{case}/ct/*.png", "readme.txt")
 
@@ -95,14 +97,31 @@ def levels() -> Iterator[Input]:
 
     wide = CT.astype(np.uint16) * 250
     yield right("grey levels of 16 bits", of(wide), partial(is_stack, order=(0, 0), picture=wide))
-    yield right("JPEG named .png", of(np.full((3, 4), 7, np.uint8), kind="jpeg"), partial(is_stack, order=(7, 7), picture=np.full((3, 4), 7)))
+    yield right(
+        "JPEG named .png",
+        of(np.full((3, 4), 7, np.uint8), kind="jpeg"),
+        partial(is_stack, order=(7, 7), picture=np.full((3, 4), 7)),
+    )
     for mode in ("RGB", "P"):
-        yield right(f"grey levels stored as {mode}", of(Image.fromarray(CT).convert(mode)), partial(is_stack, order=(0, 0)))
+        yield right(
+            f"grey levels stored as {mode}",
+            of(Image.fromarray(CT).convert(mode)),
+            partial(is_stack, order=(0, 0)),
+        )
     bits = np.where(CT > 100, 255, 0)
-    yield right("one bit", of(Image.fromarray(bits.astype(np.uint8)).convert("1")), partial(is_stack, order=(0, 0), picture=bits))
+    yield right(
+        "one bit",
+        of(Image.fromarray(bits.astype(np.uint8)).convert("1")),
+        partial(is_stack, order=(0, 0), picture=bits),
+    )
     yield right("interlaced", of(Image.fromarray(CT), interlace=1), partial(is_stack, order=(0, 0)))
     coloured = np.stack([CT, CT, CT + 1], -1)
-    for mode, picture in (("RGB", coloured), ("RGBA", np.stack([CT, CT, CT, CT], -1)), ("LA", None), ("CMYK", None)):
+    for mode, picture in (
+        ("RGB", coloured),
+        ("RGBA", np.stack([CT, CT, CT, CT], -1)),
+        ("LA", None),
+        ("CMYK", None),
+    ):
         shown = Image.fromarray(CT).convert(mode) if picture is None else Image.fromarray(picture, mode)
         how = {"kind": "tiff"} if mode == "CMYK" else {}
         yield refused(f"colours or transparency: {mode}", of(shown, **how), "slices.zip:a/ct/1.png", mode)
@@ -112,7 +131,12 @@ def unfit() -> Iterator[Input]:
     two = stack("1", "2")
     other = {"larger": png(np.zeros((3, 5), np.uint8)), "deeper": png(CT.astype(np.uint16))}
     for name, content in other.items():
-        yield refused(f"a picture {name} than the others", read(two | {"a/ct/2.png": content}), "slices.zip:a/ct/2.png", "3")
+        yield refused(
+            f"a picture {name} than the others",
+            read(two | {"a/ct/2.png": content}),
+            "slices.zip:a/ct/2.png",
+            "3",
+        )
     masks = two | {f"a/mask/{n}.png": png(np.zeros((3, 5), np.uint8)) for n in (1, 2)}
     yield refused("masks of another size", partial(ingested_stack, masks), "slices.zip", "a", "shape", "5")
     whole = png(np.random.default_rng(0).integers(0, 255, (60, 60), dtype=np.uint8))
@@ -124,19 +148,41 @@ def unfit() -> Iterator[Input]:
     }  # fmt: skip
     for name, content in broken.items():
         yield refused(f"picture: {name}", read(two | {"a/ct/2.png": content}), "slices.zip:a/ct/2.png")
-    for kind, missing in (("mask", "image"), ("ct", "mask")):
-        yield refused(f"a picture only in {kind}", read(two | {f"a/{kind}/3.png": two[f"a/{kind}/1.png"]}), f"slices.zip:a/{kind}/3.png", "mask" if kind == "ct" else "image")
+    for kind in ("mask", "ct"):
+        yield refused(
+            f"a picture only in {kind}",
+            read(two | {f"a/{kind}/3.png": two[f"a/{kind}/1.png"]}),
+            f"slices.zip:a/{kind}/3.png",
+            "mask" if kind == "ct" else "image",
+        )
     several = Image.fromarray(CT)
     frames = png(several, "gif", save_all=True, append_images=[several.rotate(180)])
     yield refused("an animation", read(two | {"a/ct/2.png": frames}), "slices.zip:a/ct/2.png")
     grey = two | {"a/mask/2.png": png(MASK // 2)}
-    yield refused("a grey level that the map lacks", partial(ingested_stack, grey), "slices.zip", "a", "127", "[0, 255]")
+    yield refused(
+        "a grey level that the map lacks", partial(ingested_stack, grey), "slices.zip", "a", "127", "[0, 255]"
+    )
 
 
 def weak() -> Iterator[Input]:
     """Slices with image-level labels."""
-    dataset: Any = {"slices": {"archive": "own/slices.zip", "normal": "n/{case}.png", "lesion": "l/{case}.png", "masks": "m/{case}.png"}}
-    by_mask: Any = {"slices": {"archive": "own/slices.zip", "images": "image/{case}.jpg", "masks": "mask/{case}.png", "lungs": [1, 2], "lesions": [2]}}
+    dataset: Any = {
+        "slices": {
+            "archive": "own/slices.zip",
+            "normal": "n/{case}.png",
+            "lesion": "l/{case}.png",
+            "masks": "m/{case}.png",
+        }
+    }
+    by_mask: Any = {
+        "slices": {
+            "archive": "own/slices.zip",
+            "images": "image/{case}.jpg",
+            "masks": "mask/{case}.png",
+            "lungs": [1, 2],
+            "lesions": [2],
+        }
+    }
     counts: Any = {"train_normal": None, "train_lesion": None, "test_lesion": 1}
 
     def of(members: Members, dataset: Any = dataset) -> Callable[[Path], dict[str, Slices]]:
@@ -147,26 +193,59 @@ def weak() -> Iterator[Input]:
         return run
 
     square, spot = png(np.full((4, 4), 90, np.uint8)), png(np.pad(np.full((1, 1), 255, np.uint8), (0, 3)))
-    whole = {f"{kind}/{n}.png": square for kind in "nl" for n in (1, 2)} | {f"m/{n}.png": spot for n in (1, 2)}
+    whole = {f"{kind}/{n}.png": square for kind in "nl" for n in (1, 2)} | {
+        f"m/{n}.png": spot for n in (1, 2)
+    }
 
     def are(found: dict[str, Slices]) -> None:
-        assert {name: len(part.names) for name, part in found.items()} == {"train_normal": 2, "train_lesion": 1, "test_lesion": 1}
+        assert {name: len(part.names) for name, part in found.items()} == {
+            "train_normal": 2,
+            "train_lesion": 1,
+            "test_lesion": 1,
+        }
         assert found["test_lesion"].masks is not None
         assert found["test_lesion"].masks.sum() == 1
 
     yield right("weak: slices of two folders", of(whole), are)
-    yield right("weak: grey levels stored as RGBA", of(whole | {"n/1.png": png(Image.open(io.BytesIO(square)).convert("RGBA"))}), are)
-    yield refused("weak: a lesion without mask", of({name: one for name, one in whole.items() if name != "m/2.png"}), "slices.zip", "2", "mask")
-    yield refused("weak: no normal slice", of({name: one for name, one in whole.items() if name[0] != "n"}), "slices.zip", "normal")
+    yield right(
+        "weak: grey levels stored as RGBA",
+        of(whole | {"n/1.png": png(Image.open(io.BytesIO(square)).convert("RGBA"))}),
+        are,
+    )
+    yield refused(
+        "weak: a lesion without mask",
+        of({name: one for name, one in whole.items() if name != "m/2.png"}),
+        "slices.zip",
+        "2",
+        "mask",
+    )
+    yield refused(
+        "weak: no normal slice",
+        of({name: one for name, one in whole.items() if name[0] != "n"}),
+        "slices.zip",
+        "normal",
+    )
     empty = {f"m/{n}.png": png(np.zeros((4, 4), np.uint8)) for n in (1, 2)}
     yield refused("weak: all masks empty", of(whole | empty), "slices.zip", "test_lesion")
     yield refused("weak: a cut picture", of(whole | {"l/2.png": square[:30]}), "slices.zip:l/2.png")
     ids = {n: png(np.full((4, 4), value, np.uint8)) for n, value in ((1, 1), (2, 2), (3, 2))}
-    apart = {f"image/{n}.jpg": png(np.full((4, 4), 90, np.uint8), "jpeg") for n in ids} | {f"mask/{n}.png": one for n, one in ids.items()}
+    apart = {f"image/{n}.jpg": png(np.full((4, 4), 90, np.uint8), "jpeg") for n in ids} | {
+        f"mask/{n}.png": one for n, one in ids.items()
+    }
 
     def by_ids(found: dict[str, Slices]) -> None:
-        assert {name: len(part.names) for name, part in found.items()} == {"train_normal": 1, "train_lesion": 1, "test_lesion": 1}
+        assert {name: len(part.names) for name, part in found.items()} == {
+            "train_normal": 1,
+            "train_lesion": 1,
+            "test_lesion": 1,
+        }
 
     yield right("weak: slices told apart by masks", of(apart, by_mask), by_ids)
-    yield right("weak: an image without mask", of(apart | {"image/4.jpg": apart["image/1.jpg"]}, by_mask), by_ids)
-    yield refused("weak: names in capitals", of({name.upper(): one for name, one in apart.items()}, by_mask), "slices.zip")
+    yield right(
+        "weak: an image without mask", of(apart | {"image/4.jpg": apart["image/1.jpg"]}, by_mask), by_ids
+    )
+    yield refused(
+        "weak: names in capitals",
+        of({name.upper(): one for name, one in apart.items()}, by_mask),
+        "slices.zip",
+    )

@@ -9,9 +9,27 @@ from pathlib import Path
 from covidseg.errors import InputError
 
 CONTEXT = get_context("forkserver")
-CONTEXT.set_forkserver_preload(["snakemake.cli", "snakemake.workflow", "snakemake.dag", "pandas", "jsonschema", "yaml", __name__])
-ONE_LINE = re.compile(r'(?:WorkflowError(?: in file [^\n]*)?:\n)?([^\n]+)\n(?:  File "[^"]*", line \d+, in <module>\n)?')
-CHATTER = ("Using workflow specific profile", "Building DAG of jobs", "Assuming unrestricted shared")
+PRELOADED = (
+    "api",
+    "cli",
+    "dag",
+    "deployment.conda",
+    "executors.local",
+    "report.html_reporter",
+    "scheduling",
+    "spawn_jobs",
+    "workflow",
+)
+OTHERS = ("boto3", "jinja2", "jsonschema", "nbformat", "pandas", "smart_open", "yaml", __name__)
+CONTEXT.set_forkserver_preload([*(f"snakemake.{name}" for name in PRELOADED), *OTHERS])
+# What Snakemake prints of an error, and what it prints at the start and at the end of every run.
+ERROR = re.compile(
+    r'WorkflowError(?: in file [^\n]*)?:\n([^\n]+)\n(?:  File "[^"]*(?:Snakefile|\.smk)", line \d+, in [^\n]+\n)*'
+)
+CHATTER = re.compile(
+    r"SNAKEMAKE|=+$|  [A-Z][\w ]*(\(s\))?: |Conda environments|Using workflow specific profile|Building DAG|Assuming unrestricted|host: |Using shell|Provided cores|Rules claiming|"
+    r"Job stats|[a-z_]+ +\d+$|job +count|-+ +-+$|Select jobs|Execute|Shutting down|Complete log|Provided resources|$"
+)
 
 
 def snakemake(folder: Path, *arguments: str) -> str:
@@ -25,12 +43,14 @@ def snakemake(folder: Path, *arguments: str) -> str:
     process = CONTEXT.Process(target=_snakemake, args=(folder, arguments, output))
     process.start()
     process.join()
-    text = "".join(line for line in output.read_text().splitlines(keepends=True) if not line.startswith(CHATTER))
+    text = output.read_text()
     output.unlink()
     if process.exitcode:
-        match = ONE_LINE.fullmatch(text.strip() + "\n")
-        assert match, f"not one line: {text}"
-        raise InputError(match[1])
+        told = "".join(line for line in text.splitlines(keepends=True) if not CHATTER.match(line))
+        match = ERROR.fullmatch(told)
+        if not match and told.count("\n") != 1:
+            raise AssertionError(f"not one line: {told}")
+        raise InputError(match[1] if match else told.strip())
     return text
 
 

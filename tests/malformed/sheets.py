@@ -88,19 +88,36 @@ def texts() -> Iterator[Input]:
     ):
         yield right(f"datasets.yaml: {name}", load("datasets.yaml", change), is_toy)
     deep = "x: " + "[" * 20_000 + "]" * 20_000
-    laughs = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{b}: &{b} [{','.join(['*' + a] * 9)}]\n" for a, b in zip("abcdefghi", "bcdefghij", strict=True))
+    laughs = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{b}: &{b} [{','.join(['*' + a] * 9)}]\n" for a, b in zip("abcdefghi", "bcdefghij", strict=True)
+    )
     for sheet in SHEETS:
         lines = (toy() / "config" / f"{sheet}.yaml").read_text().splitlines()
-        middle = next(place for place, line in enumerate(lines) if place > 2 and line.startswith("  ") and line.rstrip().endswith(":"))
+        middle = next(
+            place
+            for place, line in enumerate(lines)
+            if place > 2 and line.startswith("  ") and line.rstrip().endswith(":")
+        )
         for name, wrong, says in (
             ("a tab", "\t" + lines[middle].strip(), "line"),
             ("a missing colon", lines[middle].rstrip(":"), "line"),
             ("indented by one", " " + lines[middle], "line"),
         ):
             text = "\n".join([*lines[:middle], wrong, *lines[middle + 1 :]]) + "\n"
-            yield refused(f"{sheet}.yaml: {name}", load(f"{sheet}.yaml", lambda _, text=text: text), f"{sheet}.yaml: ", says)
+            yield refused(
+                f"{sheet}.yaml: {name}",
+                load(f"{sheet}.yaml", lambda _, text=text: text),
+                f"{sheet}.yaml: ",
+                says,
+            )
         top = lines[0].rstrip(":")
-        yield refused(f"{sheet}.yaml: {top} twice", load(f"{sheet}.yaml", lambda text, top=top: f"{text}\n{top}: {{}}\n"), f"{sheet}.yaml: ", repr(top), "twice")
+        yield refused(
+            f"{sheet}.yaml: {top} twice",
+            load(f"{sheet}.yaml", lambda text, top=top: f"{text}\n{top}: {{}}\n"),
+            f"{sheet}.yaml: ",
+            repr(top),
+            "twice",
+        )
     for name, content, says in (
         ("empty", "", "empty"), ("only a comment", "# nothing\n", "empty"), ("a list", "- msd\n", ""), ("a word", "msd\n", ""),
         ("HTML", "<html><body>a: b: c</body></html>", ""), ("a conflict of git", "<<<<<<< HEAD\nmsd: 1\n=======\nmsd: 2\n>>>>>>> b\n", "line"),
@@ -111,11 +128,21 @@ def texts() -> Iterator[Input]:
         ("a number of 5000 digits", f"msd: {'9' * 5000}\n", ""), ("a key that is a list", "[a, b]: 1\n", "line"), ("a key that is nothing", ": 1\n", "line"),
         ("a key that is yes", "yes: 1\n", ""),
     ):  # fmt: skip
-        yield refused(f"datasets.yaml: {name}", load("datasets.yaml", lambda _, content=content: content), "datasets.yaml: ", says)
+        yield refused(
+            f"datasets.yaml: {name}",
+            load("datasets.yaml", lambda _, content=content: content),
+            "datasets.yaml: ",
+            says,
+        )
 
 
 def data_sets() -> Iterator[Input]:
-    contours = {"archive": "msd/Task06_Lung.tar", "member": "{case}.dcm", "format": "rtstruct", "map": {0: 0, 1: 1}}
+    contours = {
+        "archive": "msd/Task06_Lung.tar",
+        "member": "{case}.dcm",
+        "format": "rtstruct",
+        "map": {0: 0, 1: 1},
+    }
     for key, value, *says in (
         ("msd/labels", contours, "msd.labels", "rtstruct", "roi"),
         ("msd/labels/roi", "GTV-1", "msd.labels", "roi"),
@@ -141,7 +168,12 @@ def data_sets() -> Iterator[Input]:
         ("cc-ccii/slices/lesions", [300], "cc-ccii.slices.lesions", "300"), ("msd/leave_out", ["lung_001"], "msd.leave_out"), ("msd/leave_out", {"lung_001": ""}, "msd.leave_out"),
         ("msd/missing_slices", "guess", "msd.missing_slices", "guess", "fill"), ("msd/labels/geometry", "scan", "msd.labels.geometry", "scan", "own"),
     ):  # fmt: skip
-        yield refused(f"datasets.yaml: {key}: {value!r:.90}", load("datasets.yaml", edit(key, value)), "datasets.yaml: ", *says)
+        yield refused(
+            f"datasets.yaml: {key}: {value!r:.90}",
+            load("datasets.yaml", edit(key, value)),
+            "datasets.yaml: ",
+            *says,
+        )
 
 
 def experiments() -> Iterator[Input]:
@@ -154,18 +186,33 @@ def experiments() -> Iterator[Input]:
         ("experiments/scratch", {}, "scratch"), ("experiments", {}, "experiments"), ("sources", ..., "sources"), ("sources/msd/datasets", [], "msd.datasets"),
         ("weak/models/classifier/system", "gan", "classifier", "gan"), ("weak/localisers/cam/model", "nobody", "cam", "nobody"),
     ):  # fmt: skip
-        yield refused(f"experiments.yaml: {key}: {value!r:.60}", load("experiments.yaml", edit(key, value)), "experiments.yaml: ", *says)
+        yield refused(
+            f"experiments.yaml: {key}: {value!r:.60}",
+            load("experiments.yaml", edit(key, value)),
+            "experiments.yaml: ",
+            *says,
+        )
     for key, value, *says in (
         ("wang2021/table1/kind", "tabel", "table1.kind", "tabel"), ("wang2021/table1/panels", [], "table1.panels"), ("wang2021/table1/rows", {}, "table1.rows"),
         ("wang2021/table1/published", "Table 99", "table1.published", "Table 99"), ("nobody2021", {}, "nobody2021"), ("wang2021/table1", ..., "table1"),
     ):  # fmt: skip
         if value is not ...:
-            yield refused(f"artefacts.yaml: {key}: {value!r}", load("artefacts.yaml", edit(key, value)), "artefacts.yaml: ", *says)
+            yield refused(
+                f"artefacts.yaml: {key}: {value!r}",
+                load("artefacts.yaml", edit(key, value)),
+                "artefacts.yaml: ",
+                *says,
+            )
     for key, value, *says in (
         ("wang2021/msd-gain/comparisons", [], "msd-gain.comparisons"), ("wang2021/msd-gain/comparisons", [{"a": "nobody", "b": "scratch", "above": 0}], "msd-gain", "nobody"),
         ("wang2021/msd-gain/comparisons", [{"a": "scratch", "b": "scratch", "above": "nought"}], "msd-gain", "nought"), ("wang2021/msd-gain/claim", 5, "msd-gain.claim", "5"),
     ):  # fmt: skip
-        yield refused(f"claims.yaml: {key}: {value!r:.60}", load("claims.yaml", edit(key, value)), "claims.yaml: ", *says)
+        yield refused(
+            f"claims.yaml: {key}: {value!r:.60}",
+            load("claims.yaml", edit(key, value)),
+            "claims.yaml: ",
+            *says,
+        )
 
 
 def other_files() -> Iterator[Input]:

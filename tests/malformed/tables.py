@@ -34,7 +34,9 @@ def inputs() -> Iterator[Input]:
     yield from first_downloads()
 
 
-def every_table(table: str, read: Callable[[Content], Callable[[Path], Any]], name: str, check: Callable[[Any], None]) -> Iterator[Input]:
+def every_table(
+    table: str, read: Callable[[Content], Callable[[Path], Any]], name: str, check: Callable[[Any], None]
+) -> Iterator[Input]:
     """Yield what can be odd in every table, whose first line has the columns."""
     head, row, *_ = table.splitlines()
     for odd, content in (
@@ -68,12 +70,21 @@ def registries() -> Iterator[Input]:
 
     yield from every_table("study,age,mask\na,50,m.nii\nb,60,\n", read, "registry.csv", check)
     yield right("registry.csv: a case twice", read("study,mask\na,m.nii\na,m.nii\n"), check)
-    yield refused("registry.csv: another column", read("study_id,mask\na,m.nii\n"), "registry.csv", "study", "registry")
-    yield refused("registry.csv: a case that is not there", read("study,mask\na,m\nc,m\n"), "registry.csv", "c", "cases")
+    yield refused(
+        "registry.csv: another column", read("study_id,mask\na,m.nii\n"), "registry.csv", "study", "registry"
+    )
+    yield refused(
+        "registry.csv: a case that is not there", read("study,mask\na,m\nc,m\n"), "registry.csv", "c", "cases"
+    )
 
 
 def checksums() -> Iterator[Input]:
-    datasets: Any = {"own": {"archives": {"{case}.zip": {"address": "https://host/{case}.zip", "checksums": "own.csv"}}, "homepage": "h"}}
+    datasets: Any = {
+        "own": {
+            "archives": {"{case}.zip": {"address": "https://host/{case}.zip", "checksums": "own.csv"}},
+            "homepage": "h",
+        }
+    }
 
     def read(content: Content) -> Callable[[Path], Origin]:
         return lambda folder: read_origin(datasets, "own", "a.zip", write(folder / "own.csv", content).parent)
@@ -83,10 +94,19 @@ def checksums() -> Iterator[Input]:
         assert found.addresses == ["https://host/a.zip"]
 
     yield from every_table(f"archive,sha256\na.zip,{'f' * 64}\nb.zip,{'0' * 64}\n", read, "own.csv", check)
-    yield refused("own.csv: no row of the archive", read(f"archive,sha256\nb.zip,{'f' * 64}\n"), "own.csv", "a.zip")
-    yield refused("own.csv: a checksum too short", read("archive,sha256\na.zip,fff\n"), "own.csv", "a.zip", "fff")
+    yield refused(
+        "own.csv: no row of the archive", read(f"archive,sha256\nb.zip,{'f' * 64}\n"), "own.csv", "a.zip"
+    )
+    yield refused(
+        "own.csv: a checksum too short", read("archive,sha256\na.zip,fff\n"), "own.csv", "a.zip", "fff"
+    )
     yield refused("own.csv: an unknown checksum", read("archive,sha512\na.zip,fff\n"), "own.csv", "sha512")
-    yield refused("own.csv: not there", lambda folder: read_origin(datasets, "own", "a.zip", folder), "own.csv", "not there")
+    yield refused(
+        "own.csv: not there",
+        lambda folder: read_origin(datasets, "own", "a.zip", folder),
+        "own.csv",
+        "not there",
+    )
 
 
 def series() -> Iterator[Input]:
@@ -96,11 +116,29 @@ def series() -> Iterator[Input]:
     def check(found: Series) -> None:
         assert found == Series("a", "1.2.3", "bucket", "f", 12), found
 
-    yield from every_table("case,series,bucket,folder,slices\na,1.2.3,bucket,f,12\nb,1.2.4,bucket,g,13\n", read, "series.csv", check)
+    yield from every_table(
+        "case,series,bucket,folder,slices\na,1.2.3,bucket,f,12\nb,1.2.4,bucket,g,13\n",
+        read,
+        "series.csv",
+        check,
+    )
     for slices in ("", "many", "-3", "0", "12.5", "1e3"):
-        yield refused(f"series.csv: {slices!r} slices", read(f"case,series,bucket,folder,slices\na,1.2.3,b,f,{slices}\n"), "series.csv", "a", "slices")
-    yield refused("series.csv: no row of the case", read("case,series,bucket,folder,slices\nb,1.2.3,b,f,12\n"), "series.csv", "a")
-    yield refused("series.csv: not there", lambda folder: read_series_row(folder / "series.csv", "a"), "series.csv")
+        yield refused(
+            f"series.csv: {slices!r} slices",
+            read(f"case,series,bucket,folder,slices\na,1.2.3,b,f,{slices}\n"),
+            "series.csv",
+            "a",
+            "slices",
+        )
+    yield refused(
+        "series.csv: no row of the case",
+        read("case,series,bucket,folder,slices\nb,1.2.3,b,f,12\n"),
+        "series.csv",
+        "a",
+    )
+    yield refused(
+        "series.csv: not there", lambda folder: read_series_row(folder / "series.csv", "a"), "series.csv"
+    )
 
 
 def case_table(**cells: str) -> str:
@@ -117,14 +155,21 @@ def cases() -> Iterator[Input]:
 
     def check(found: list[CaseRow]) -> None:
         (row,) = found
-        assert (row.case, row.shape, row.spacing_mm, row.voxels) == ("a", (4, 6, 8), (3.0, 1.5, 1.0), {"infection": 1})
+        assert (row.case, row.shape, row.spacing_mm, row.voxels) == (
+            "a",
+            (4, 6, 8),
+            (3.0, 1.5, 1.0),
+            {"infection": 1},
+        )
 
     yield from every_table(case_table(), read, "cases.csv", check)
     for column, value in (
         ("shape", "4x6"), ("shape", "4x6x8.5"), ("shape", ""), ("spacing_mm", "3x1,5x1"), ("spacing_mm", "3*1.5*1"), ("hu_min", "low"), ("hu_max", ""),
         ("voxels_infection", "1.5"), ("voxels_infection", ""), ("missing_slices", "none"),
     ):  # fmt: skip
-        yield refused(f"cases.csv: {column} {value!r}", read(case_table(**{column: f'"{value}"'})), "cases.csv", column)
+        yield refused(
+            f"cases.csv: {column} {value!r}", read(case_table(**{column: f'"{value}"'})), "cases.csv", column
+        )
     yield refused("cases.csv: not there", lambda folder: read_case_rows(folder / "cases.csv"), "cases.csv")
 
 
@@ -144,7 +189,13 @@ def scores() -> Iterator[Input]:
 
     yield right("scores of two models", read(f"{head}\n{row}\n", f"{head}\n{row}\n"), check)
     yield right("scores of a model without cases", read(f"{head}\n{row}\n{row}\n", f"{head}\n"), check)
-    for name, content in (("empty", ""), ("other columns", f"case,DSC\n{row}\n"), ("not UTF-8", b"\xff\xfe"), ("HTML", "<html></html>"), ("a row that is cut", f"{head}\n{row[:9]}\n")):
+    for name, content in (
+        ("empty", ""),
+        ("other columns", f"case,DSC\n{row}\n"),
+        ("not UTF-8", b"\xff\xfe"),
+        ("HTML", "<html></html>"),
+        ("a row that is cut", f"{head}\n{row[:9]}\n"),
+    ):
         yield refused(f"scores: {name}", read(f"{head}\n{row}\n", content), "1.csv")
 
 
@@ -168,10 +219,20 @@ def first_downloads() -> Iterator[Input]:
     row = found | {"origin": "https://host/x.zip", "date": "2020-04-20"}
     yield right("downloads.lock.json: not there", read(None), check)
     yield right("downloads.lock.json: as it is", read(json.dumps({"own/x.zip": row})), check)
-    yield right("downloads.lock.json: of another archive", read(json.dumps({"own/y.zip": row})), partial(check, others=("own/y.zip",)))
+    yield right(
+        "downloads.lock.json: of another archive",
+        read(json.dumps({"own/y.zip": row})),
+        partial(check, others=("own/y.zip",)),
+    )
     for name, content in (
         ("empty", ""), ("cut", json.dumps({"own/x.zip": row})[:-9]), ("a list", "[]"), ("a conflict of git", '<<<<<<< HEAD\n{"own/x.zip": 1}\n=======\n{}\n>>>>>>> b\n'),
         ("a row without checksum", json.dumps({"own/x.zip": {"bytes": 7}})), ("a row that is a number", json.dumps({"own/x.zip": 7})), ("UTF-16", "{}".encode("utf-16")),
     ):  # fmt: skip
         yield refused(f"downloads.lock.json: {name}", read(content), "downloads.lock.json")
-    yield refused("downloads.lock.json: another checksum", read(json.dumps({"own/x.zip": row | {"sha256": "0"}})), "x.zip", "sha256", "downloads.lock.json")
+    yield refused(
+        "downloads.lock.json: another checksum",
+        read(json.dumps({"own/x.zip": row | {"sha256": "0"}})),
+        "x.zip",
+        "sha256",
+        "downloads.lock.json",
+    )
