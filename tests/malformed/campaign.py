@@ -113,9 +113,17 @@ def _accept_refusal(one: Input, line: str) -> str:
     missing = [text for text in one.says if text not in line]
     if missing:
         return f"refused without {missing}: {line}"
-    if "\n" in line or len(line) > LONGEST_LINE or TEMPORARY.search(line):
+    if not is_plain(line):
         return f"refused, but not in one plain line: {line!r}"
     return REFUSED
+
+
+def is_plain(message: str) -> bool:
+    """Return whether a message is one line, or a line for each of several faulty cases below a first line."""
+    first, *lines = message.splitlines()
+    faulty = re.search(r": (\d+) cases are wrong", first)
+    within = all(len(line) < LONGEST_LINE and not TEMPORARY.search(line) for line in (first, *lines))
+    return within and len(lines) == (int(faulty[1]) if faulty else 0)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent / "workflow" / "scripts")]
 
 from covidseg.errors import InputError  # noqa: E402
 from malformed import archives, contours, dicom, models, nifti  # noqa: E402
-from malformed.campaign import LONGEST_LINE, TEMPORARY, bounded, temporary_files_in  # noqa: E402
+from malformed.campaign import bounded, is_plain, temporary_files_in  # noqa: E402
 
 HANGING = 60  # seconds without a new try after which a process is ended
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -208,8 +208,7 @@ def attempt(target: Target, content: bytes, folder: Path) -> str:
             target.read(content, folder)
     except InputError as error:
         line = str(error).replace(str(folder), "")
-        plain = "\n" not in line and len(line) < LONGEST_LINE and not TEMPORARY.search(line)
-        return "refused" if plain else f"not in one plain line: {line!r}"
+        return "refused" if is_plain(line) else f"not in one plain line: {line!r}"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return "read"

@@ -78,7 +78,7 @@ def numbers() -> Iterator[Input]:
     for names, order in (
         (("1", "2", "10"), (0, 1, 2)), (("10", "9", "8"), (2, 1, 0)), (("003", "02", "1"), (2, 1, 0)), (("only",), (0,)),
         (("-12.5", "-2.5", "7.5"), (0, 1, 2)), (("7.5", "-2.5", "-12.5"), (2, 1, 0)), (("-10", "-5", "0", "5"), (0, 1, 2, 3)),
-        (("z-10", "z-5", "z0"), (0, 1, 2)), (("+5", "0", "-5"), (2, 1, 0)), (("1.25", "1.5", "1.75"), (0, 1, 2)),
+        (("z-10", "z-5", "z0"), (0, 1, 2)), (("+5", "0", "-5"), (2, 1, 0)), (("1.25", "1.50", "1.75"), (0, 1, 2)),
         (("p1_s1", "p1_s2", "p1_s12"), (0, 1, 2)), (("s3_of_3", "s1_of_3", "s2_of_3"), (1, 2, 0)),
         (("IM-0001-0010", "IM-0001-0009"), (1, 0)), (("2020-04-20_2", "2020-04-20_1"), (1, 0)), (("0", "1"), (0, 1)),
         (("99999999999999999999", "100000000000000000000"), (0, 1)),
@@ -88,6 +88,9 @@ def numbers() -> Iterator[Input]:
         "slices without numbers", read(stack("low", "middle", "high")), "slices.zip:a/ct/", "number"
     )
     yield refused("slices 1 and 01", read(stack("1", "01", "2")), "slices.zip:a/ct/", "1.png", "number")
+    yield refused(
+        "slices 1.5 and 1.25", read(stack("1.25", "1.5", "1.75")), "slices.zip:a/ct/1.25.png", "decimal point"
+    )
     yield refused("no slice", read({"readme.txt": b"x"}), "slices.zip", "{case}/ct/*.png", "readme.txt")
 
 
@@ -223,7 +226,7 @@ def weak() -> Iterator[Input]:
         "weak: no normal slice",
         of({name: one for name, one in whole.items() if name[0] != "n"}),
         "slices.zip",
-        "normal",
+        "n/{case}.png",
     )
     empty = {f"m/{n}.png": png(np.zeros((4, 4), np.uint8)) for n in (1, 2)}
     yield refused("weak: all masks empty", of(whole | empty), "slices.zip", "test_lesion")

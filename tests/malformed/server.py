@@ -24,11 +24,13 @@ OTHERS = ("boto3", "jinja2", "jsonschema", "nbformat", "pandas", "smart_open", "
 CONTEXT.set_forkserver_preload([*(f"snakemake.{name}" for name in PRELOADED), *OTHERS])
 # What Snakemake prints of an error, and what it prints at the start and at the end of every run.
 ERROR = re.compile(
-    r'WorkflowError(?: in file [^\n]*)?:\n([^\n]+)\n(?:  File "[^"]*(?:Snakefile|\.smk)", line \d+, in [^\n]+\n)*'
+    r"(?:WorkflowError|MissingRuleException)(?: in file [^\n]*)?:\n([^\n]+)\n"
+    r'(?:  File "[^"]*(?:Snakefile|\.smk|internals\.py)", line \d+, in [^\n]+\n)*'
 )
 CHATTER = re.compile(
-    r"SNAKEMAKE|=+$|  [A-Z][\w ]*(\(s\))?: |Conda environments|Using workflow specific profile|Building DAG|Assuming unrestricted|host: |Using shell|Provided cores|Rules claiming|"
-    r"Job stats|[a-z_]+ +\d+$|job +count|-+ +-+$|Select jobs|Execute|Shutting down|Complete log|Provided resources|$"
+    r"SNAKEMAKE|=+$|  [A-Z][\w ]*(\(s\))?: |Config file |Conda environments|Using workflow|Building DAG|Assuming|host: |"
+    r"Using shell|Provided (cores|resources)|Rules claiming|Job stats|[a-z_]+ +\d+$|job +count|-+ +-+$|Select jobs|"
+    r"Execute|Shutting down|Complete log|$"
 )
 
 
