@@ -11,12 +11,14 @@ ROW = CaseRow(
     patient="p",
     shape=(30, 512, 500),
     spacing_mm=(5.0, 0.70123, 0.7),
+    missing_slices=2,
     hu_min=-1024,
     hu_max=3071,
     voxels={"infection": 12, "left_lung": 0},
     slices={"infection": 3},
     lesions={"infection": 2},
     corrections=("scan turned", "labels exchanged"),
+    warnings=("label 0.3 mm away",),
     sha256="0f",
 )
 
@@ -40,6 +42,7 @@ def test_a_row_s_cells():
         "patient": "p",
         "shape": "30x512x500",
         "spacing_mm": "5x0.70123x0.7",
+        "missing_slices": 2,
         "hu_min": -1024,
         "hu_max": 3071,
         "voxels_infection": 12,
@@ -47,6 +50,7 @@ def test_a_row_s_cells():
         "slices_infection": 3,
         "lesions_infection": 2,
         "corrections": "scan turned; labels exchanged",
+        "warnings": "label 0.3 mm away",
         "sha256": "0f",
     }
 
@@ -57,12 +61,14 @@ def test_rows_are_read_as_they_were_written(tmp_path):
         patient="q",
         shape=(1, 2, 3),
         spacing_mm=(1.0, 2.0, 3.0),
+        missing_slices=0,
         hu_min=0.0,
         hu_max=0.5,
         voxels={"infection": 0, "left_lung": 7},
         slices={"infection": 0},
         lesions={"infection": 0},
         corrections=(),
+        warnings=(),
         sha256="1e",
     )
     write_csv(tmp_path / "cases.csv", [ROW.to_csv(), plain.to_csv()])

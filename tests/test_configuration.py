@@ -8,6 +8,7 @@ import yaml
 from conftest import ROOT, refused_in_one_line
 from covidseg.cases.splits import first_cases
 from covidseg.config.loading import load_configuration
+from covidseg.config.remarks import find_remarks
 from covidseg.errors import InputError
 
 SHEETS = ("datasets", "experiments", "artefacts", "claims")
@@ -325,9 +326,9 @@ def test_a_phantom_archive_holds_the_cases_of_all_its_data_sets(config, sections
 
 def test_tables_tell_of_the_patient_who_trains_and_tests(config, sections):
     """And not where the data set is another, or the split is by patient."""
-    (remark,) = config.remarks(config.artefacts["ma2021"]["table9"])
+    (remark,) = find_remarks(config, config.artefacts["ma2021"]["table9"])
     assert "patient radiopaedia_10_85902 is in training and test of folds 2 and 4" in remark
-    assert config.remarks(config.artefacts["wang2021"]["table1"]) == [remark]
-    assert config.remarks(config.artefacts["ma2021"]["table6"]) == []
+    assert find_remarks(config, config.artefacts["wang2021"]["table1"]) == [remark]
+    assert find_remarks(config, config.artefacts["ma2021"]["table6"]) == []
     sections["splits"] = "patient"
-    assert load(sections).remarks(config.artefacts["ma2021"]["table9"]) == []
+    assert find_remarks(load(sections), config.artefacts["ma2021"]["table9"]) == []

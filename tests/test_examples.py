@@ -9,7 +9,7 @@ from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from conftest import make_volume
 from covidseg.cases.case_folder import CaseFolder
 from covidseg.errors import InputError
-from covidseg.paper.datasets_table import as_csv, as_text, describe_cases
+from covidseg.paper.datasets_table import as_csv, as_text, describe_cases, ingest_notes
 from covidseg.paper.examples_figure import choose_case, draw_examples, lesion_volumes, read_example
 from covidseg.paper.figures import save_figure
 from covidseg.paper.sizes_figure import Sized, draw_sizes, spread_cases
@@ -158,7 +158,8 @@ def test_the_table_of_the_data_sets_by_hand():
     cases = pd.DataFrame(
         {
             "case": ["a", "b"], "patient": ["p", "p"], "shape": ["40x9x9", "60x9x9"],
-            "spacing_mm": ["5x2x1", "5x2x2"], "voxels_left_lung": [60, 10], "voxels_right_lung": [30, 20],
+            "spacing_mm": ["5x2x1", "5x2x2"], "missing_slices": [0, 3],
+            "corrections": [np.nan, "scan turned"], "warnings": [np.nan, np.nan], "voxels_left_lung": [60, 10], "voxels_right_lung": [30, 20],
             "voxels_infection": [10, 30], "slices_infection": [4, 7], "lesions_infection": [1, 2],
         }
     )  # fmt: skip
@@ -170,6 +171,11 @@ def test_the_table_of_the_data_sets_by_hand():
     assert found["lesion_ml"] == pytest.approx((0.1, 0.35, 0.6))
     assert found["lesion_percent_of_lungs"] == pytest.approx((10, 30, 50))
     assert (found["lesion_slices"], found["lesions"]) == (11, 3)
+    assert (found["missing_slices"], found["cases_with_missing_slices"]) == (3, 1)
+    assert ingest_notes({("COVID", "covid20-union"): found, ("MSD", "msd"): {}}) == [
+        "COVID (covid20-union): missing slices were interpolated in 1 cases, headers or labels were corrected in 1 "
+        "cases; see results/cases/covid20-union/cases.csv."
+    ]
     lungs = describe_cases(cases, {"regions": {1: "left_lung", 2: "right_lung"}})
     assert "lesion_ml" not in lungs
     described = {("COVID", "covid20-union"): found, ("COVID", "covid20-lung"): lungs}

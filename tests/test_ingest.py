@@ -52,12 +52,17 @@ def write(raw, name, volumes, orientation="LPS"):
             archive.writestr(f"{case}.nii.gz", nifti_bytes(volume, orientation=orientation))
 
 
-def run(tmp_path, images, labels, dataset=DATASET, **orientation):
+def run(tmp_path, images, labels, dataset=DATASET, left_out=None, **orientation):
     write(tmp_path / "raw", "images.zip", images)
     write(tmp_path / "raw", "labels.zip", labels, **orientation)
-    output = tmp_path / "cases"
-    ingest(dataset, raw=tmp_path / "raw", names=None, output=CaseFolder(output), workers=2)
-    return output
+    return take(tmp_path, dataset, left_out=left_out or {})
+
+
+def take(tmp_path, dataset=DATASET, *, names=None, left_out=(), listed=False):
+    """Ingest what lies in the folder raw."""
+    output, told = CaseFolder(tmp_path / "cases"), {"left_out": dict(left_out), "listed": listed}
+    ingest(dataset, raw=tmp_path / "raw", names=names, output=output, workers=2, **told)
+    return output.path
 
 
 def refused(tmp_path, match, *args, **kwargs):
@@ -80,8 +85,8 @@ def test_labels_are_remapped_and_the_sheet_describes_the_case(tmp_path):
     assert stored.sum() == 5
     row = rows_of(output)["p1_a"]
     assert list(row) == [
-        "case", "patient", "shape", "spacing_mm", "hu_min", "hu_max", "voxels_lesion", "voxels_infection",
-        "slices_lesion", "slices_infection", "lesions_lesion", "lesions_infection", "corrections", "sha256",
+        "case", "patient", "shape", "spacing_mm", "missing_slices", "hu_min", "hu_max", "voxels_lesion", "voxels_infection",
+        "slices_lesion", "slices_infection", "lesions_lesion", "lesions_infection", "corrections", "warnings", "sha256",
     ]  # fmt: skip
     assert (row["patient"], row["shape"], row["spacing_mm"]) == ("p1", "4x5x6", "3x1.5x1")
     assert (int(row["voxels_lesion"]), int(row["voxels_infection"])) == (1, 2)
@@ -116,12 +121,12 @@ def test_an_empty_label_is_allowed_counted_and_warned_of(tmp_path, caplog):
 
 def test_different_shapes_are_refused(tmp_path):
     other = make_volume(np.zeros((4, 5, 7), np.uint8))
-    match = r"labels\.zip: case a: image and label differ in shape \(4, 5, 6\) and \(4, 5, 7\)"
+    match = r"labels\.zip:a\.nii\.gz: image and label differ in shape \(4, 5, 6\) and \(4, 5, 7\)"
     refused(tmp_path, match, {"a": scan()}, {"a": other})
 
 
 def test_different_spacings_are_refused(tmp_path):
-    match = r"case a: .*spacing \(3\.0, 1\.5, 1\.0\) and \(2\.0, 1\.5, 1\.0\) mm"
+    match = r"a\.nii\.gz: .*spacing \(3\.0, 1\.5, 1\.0\) and \(2\.0, 1\.5, 1\.0\) mm"
     refused(tmp_path, match, {"a": scan()}, {"a": label(spacing=(2.0, 1.5, 1.0))})
 
 
@@ -132,7 +137,7 @@ def test_different_positions_are_refused(tmp_path):
 
 
 def test_a_label_id_outside_the_map_is_refused(tmp_path):
-    match = r"case a: label id 3 in slice 2; the map has \[0, 1, 7, 9\]"
+    match = r"labels\.zip:a\.nii\.gz: label id 3 in slice 2; the map has \[0, 1, 7, 9\]"
     refused(tmp_path, match, {"a": scan()}, {"a": label(((2, 0, 0), 3))})
 
 
@@ -165,7 +170,12 @@ def test_voxels_that_are_not_finite_are_refused(tmp_path):
 
 
 def test_a_label_without_image_is_refused(tmp_path):
-    refused(tmp_path, r"images\.zip: no image of b", {"a": scan()}, {"a": label(), "b": label()})
+    refused(
+        tmp_path,
+        r"images\.zip:b\.nii\.gz: not there, but b has a label; or go on without the case: leave_out: \{b: reason\} of cases in",
+        {"a": scan()},
+        {"a": label(), "b": label()},
+    )
 
 
 def test_archives_without_a_fitting_member_are_refused(tmp_path):
@@ -194,7 +204,8 @@ def test_the_registry_must_list_the_labelled_cases(tmp_path, table, match):
 
 def test_a_scan_in_other_units_than_stated_is_refused(tmp_path):
     grey = make_volume(np.full((4, 5, 6), 100, np.int16))
-    refused(tmp_path, "voxels from 100 to 100, expected Hounsfield", {"a": grey}, {"a": label()})
+    match = r"images\.zip:a\.nii\.gz: voxels from 100 to 100, expected Hounsfield"
+    refused(tmp_path, match, {"a": grey}, {"a": label()})
     refused(tmp_path, "expected 0 to 255", {"w1": scan()}, {"w1": label()})
 
 
@@ -203,7 +214,7 @@ def test_a_truncated_member_is_refused_by_name(tmp_path):
     with zipfile.ZipFile(tmp_path / "raw" / "own" / "images.zip", "w") as archive:
         archive.writestr("a.nii.gz", nifti_bytes(scan())[:-30])
     with pytest.raises(InputError, match=r"images\.zip:a\.nii\.gz: truncated or not a NIfTI"):
-        ingest(DATASET, raw=tmp_path / "raw", names=None, output=CaseFolder(tmp_path / "cases"), workers=1)
+        take(tmp_path)
     assert list((tmp_path / "cases").iterdir()) == []
 
 
@@ -244,8 +255,8 @@ def test_each_host_s_phantom_archives_give_the_drawn_cases(config, tmp_path, nam
         for case in cases:
             archive = dataset[kind]["archive"].format(case=case)
             write_archive(raw / archive, host, archive.split("/")[1], cases=cases, cohort=cases, seed=seed)
-    assert list_cases(dataset, raw, cases) == sorted(cases)
-    ingest(dataset, raw=raw, names=cases, output=CaseFolder(tmp_path / "cases"), workers=1)
+    assert list_cases(dataset, raw, cases, left_out={}).cases == sorted(cases)
+    take(tmp_path, dataset, names=cases)
     place = ranks(tuple(cases), seed)
     for case in cases:
         drawn = make_case(host, case, seed=seed, rank=place[case])

@@ -131,9 +131,7 @@ def test_scan_and_labels_are_mirrored_where_the_labels_are_believed(tmp_path, ca
 
 
 def test_a_contradiction_that_nobody_settles_is_refused(tmp_path):
-    match = (
-        r"labels\.zip: case c1: the lung labelled left lies on the patient's right; look at .*datasets\.yaml"
-    )
+    match = r"labels\.zip:c1\.nii\.gz: the lung labelled left lies on the patient's right; look at .*datasets\.yaml"
     with pytest.raises(InputError, match=match):
         run(tmp_path, {"c1": files(exchanged=True)})
     assert list((tmp_path / "cases").iterdir()) == []

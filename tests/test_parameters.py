@@ -11,6 +11,7 @@ import papers
 from conftest import ROOT
 from covidseg.config.kinds import KINDS
 from covidseg.config.loading import load_configuration
+from covidseg.config.remarks import find_remarks
 from covidseg.config.series import Series
 from covidseg.errors import InputError
 from covidseg.paper.artefact import Artefact
@@ -144,11 +145,11 @@ def test_the_papers_tables_read_the_model_of_every_row(config, papers_sheets):
     assert {"results/models/scratch/fold0/model.json", "results/models/hybrid-multi/fold0/model.json"} <= {
         *paths
     }
-    assert config.remarks(table) == [], "who trains and tests matters to scores alone"
+    assert find_remarks(config, table) == [], "who trains and tests matters to scores alone"
     sections = yaml.safe_load((ROOT / "config" / "config.yaml").read_text()) | {"without": ["structseg"]}
     without = load_configuration(sections, "config/config.yaml", papers_sheets)
     assert len(kind.inputs(without, table)["descriptions"]) == 1 + 3 * 3 + 1
-    assert without.remarks(table)[0].startswith(
+    assert find_remarks(without, table)[0].startswith(
         "Not run, as configuration phantom is without structseg: Continual Learning (StructSeg); Body"
     )
     evaluated = table | {"rows": {"Task2-MSD": "task2-msd"}}

@@ -228,3 +228,18 @@ def test_another_scheme_of_splits_ingests_nothing(toy):
         jobs = due(toy)
     assert {"download", "ingest", "preprocess", "slices"}.isdisjoint(jobs)
     assert jobs["split"] == dag_sizes.TOY["split"]
+
+
+def test_a_case_left_out_is_ingested_no_more_and_nothing_is_fetched_anew(toy):
+    with edited(toy, "config/datasets.yaml", put("msd.leave_out", {"lung_001": "half a scan"})):
+        jobs, trained = due(toy), trained_again(toy)
+    assert "download" not in jobs
+    assert (jobs["ingest"], jobs["preprocess"], jobs["split"]) == (1, 1, 1)
+    assert trained == ["body-finetune-msd", "pretrain-msd", "task3-msd"]
+
+
+def test_what_no_phantom_has_can_be_left_out_without_a_rerun(toy):
+    with edited(toy, "config/datasets.yaml", put("nsclc.leave_out", {"LUNG1-005": "6 mm gaps"})):
+        assert due(toy) == {}
+    with edited(toy, "config/datasets.yaml", put("msd.leave_out", {"lung_096": "no phantom"})):
+        assert due(toy) == {}

@@ -263,6 +263,17 @@ def test_a_restart_after_a_crash_repeats_no_case(model, training_folders, tmp_pa
         ).read_bytes()
 
 
+def test_a_case_that_is_left_out_since_the_crash_is_in_no_prediction(
+    model, training_folders, tmp_path, monkeypatch
+):
+    paths = tmp_path / "out", tmp_path / "partial"
+    monkeypatch.setattr(prediction, "replace_directory", lambda source, target: None)  # killed at the end
+    run(model, training_folders, *paths)
+    monkeypatch.undo()
+    run(model, training_folders[1:], *paths)
+    assert sorted(file.name for file in (paths[0] / "blobs").iterdir()) == ["case_1.nii.gz", "case_2.nii.gz"]
+
+
 def test_another_model_does_not_go_on_with_the_first_one_s_cases(model, training_folders, tmp_path):
     partial = tmp_path / "partial"
     leftover = partial / "0123" / "blobs" / "case_0.nii.gz"

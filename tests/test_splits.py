@@ -28,13 +28,14 @@ def sheet(tmp_path, names, patients=None):
     return write_case_table(path, [{"case": name, "patient": patients[name]} for name in names])
 
 
-def split(tmp_path, kind, names, phantom=None, seed=0, scheme="published", patients=None):
+def split(tmp_path, kind, names, phantom=None, seed=0, scheme="published", patients=None, left_out=None):
     return make_split(
         kind,
         cases=sheet(tmp_path, names, patients),
         published=PUBLISHED.get(kind),
         scheme=scheme,
         phantom=phantom,
+        left_out=left_out or {},
         seed=seed,
     )
 

@@ -10,6 +10,7 @@ import yaml
 
 from conftest import ROOT
 from covidseg.config.loading import load_configuration
+from covidseg.config.remarks import find_remarks
 from covidseg.config.series import Series
 from covidseg.evaluation.summary import read_scores
 from covidseg.paper.formats import HTML, LATEX, MARKDOWN, score_page, write_pages
@@ -420,14 +421,16 @@ def test_a_patch_that_the_network_cannot_take_is_told_only_where_it_is_so(config
         for key, artefacts in paper.artefacts.items()
         for name, artefact in artefacts.items()
         if any("patches of 50x160x192 voxels; the network's strides do not divide 50" in remark
-               and "patches of 56x160x192" in remark for remark in paper.remarks(artefact))
+               and "patches of 56x160x192" in remark for remark in find_remarks(paper, artefact))
     ]  # fmt: skip
     assert told == [f"{key} table{number}" for key in ("wang2021", "wang2020") for number in (1, 2, 3)]
-    remarks = [config.remarks(artefact) for artefact in config.artefacts["wang2021"].values()]
+    remarks = [find_remarks(config, artefact) for artefact in config.artefacts["wang2021"].values()]
     assert "patches" not in str(remarks)
 
 
 def test_slices_say_who_counts_as_a_patient(config):
     for name, artefact in config.artefacts["yang2021"].items():
-        told = any("published slices do not tell the patient" in text for text in config.remarks(artefact))
+        told = any(
+            "published slices do not tell the patient" in text for text in find_remarks(config, artefact)
+        )
         assert told == (name in ("numbers", "ranking"))

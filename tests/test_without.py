@@ -10,6 +10,7 @@ import yaml
 from conftest import ROOT, refused_in_one_line
 from covidseg.config.in_use import shown_artefacts
 from covidseg.config.loading import load_configuration
+from covidseg.config.remarks import find_remarks
 from covidseg.config.sections import extend
 from covidseg.config.series import Series
 from covidseg.config.without import missing_datasets, reduce_experiments
@@ -137,7 +138,7 @@ def test_evaluation_on_a_missing_data_set_is_dropped_and_trains_nothing_anew(con
     series = without.series(without.artefacts["ma2021"]["table9"])
     assert {one.split for one in series if not one.runs} == {"mosmed"}
     assert {one.left_out for one in series if not one.runs} == {"mosmed"}
-    remark, _ = without.remarks(without.artefacts["ma2021"]["table9"])
+    remark, _ = find_remarks(without, without.artefacts["ma2021"]["table9"])
     assert remark.startswith(
         "Not run, as configuration phantom is without mosmed: Task1-Separate, infection at mosmed; Task1-Union, infec"
     )
@@ -148,7 +149,7 @@ def test_the_source_s_own_cases_are_those_that_are_there():
     without = load(without=["msd"])
     collaborative = without.experiments["collaborative-rc-g-multi2"]
     assert collaborative.source_datasets == ("nsclc",)
-    assert without.remarks(without.artefacts["zhang2021"]["figure4"]) == [
+    assert find_remarks(without, without.artefacts["zhang2021"]["figure4"]) == [
         "Learned without msd, unlike the published: collaborative-rc-g-rc-t-multi2."
     ]
 
@@ -227,7 +228,7 @@ def test_figures_show_what_is_there_and_tell_of_the_rest(public):
     columns = shown["wang2021"]["figure2"]["columns"]
     assert list(columns) == ["Train from scratch", "MSD", "NSCLC", "Multi-lesion"]
     assert list(public.predictions(shown["wang2021"]["figure2"])) == list(columns)
-    assert public.remarks(whole["wang2021"]["figure2"]) == [
+    assert find_remarks(public, whole["wang2021"]["figure2"]) == [
         "Not run, as configuration public is without structseg: StructSeg.",
         "Learned without structseg, unlike the published: Multi-lesion.",
     ]
@@ -237,7 +238,7 @@ def test_figures_show_what_is_there_and_tell_of_the_rest(public):
         "MosMed",
         "COVID-19-CT-Seg",
     ]
-    assert public.remarks(whole["ma2021"]["figure1"]) == [
+    assert find_remarks(public, whole["ma2021"]["figure1"]) == [
         "Not run, as configuration public is without structseg: StructSeg (structseg-lung); StructSeg (structseg)."
     ]
     assert list(shown["ma2021"]["figure5"]["columns"]) == [
@@ -249,7 +250,7 @@ def test_a_column_of_two_models_keeps_the_one_that_is_run():
     without = load(without=["structseg-lung"])
     shown = shown_artefacts(without)["ma2021"]["figure5"]
     assert list(without.predictions(shown)["Task2-StructSeg"]) == ["infection"]
-    assert without.remarks(without.artefacts["ma2021"]["figure5"]) == [
+    assert find_remarks(without, without.artefacts["ma2021"]["figure5"]) == [
         "Not run, as configuration phantom is without structseg-lung: "
         + "; ".join(
             f"Task{task}-StructSeg, {side} lung at test" for task in (2, 3) for side in ("left", "right")
@@ -358,7 +359,7 @@ def test_a_row_not_run_in_panels():
 @pytest.mark.parametrize("suffix", ["md", "tex", "html"])
 def test_printed_tables_say_not_run_and_why(scores, cells, public, tmp_path, suffix):
     intervals = interval_rows(SERIES, ARTEFACT, scores, BOOTSTRAP)
-    remarks = public.remarks(public.artefacts["wang2021"]["table1"])
+    remarks = find_remarks(public, public.artefacts["wang2021"]["table1"])
     page = partial(
         score_page,
         ARTEFACT,

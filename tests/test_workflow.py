@@ -14,6 +14,7 @@ import pytest
 
 import dag_sizes
 from covidseg.archives.phantom.cohort import make_case
+from covidseg.config.kinds import KINDS
 from covidseg.files import digest
 from covidseg.volumes import write_volume
 from toy_workflow import (
@@ -344,3 +345,40 @@ def test_an_interrupted_run_goes_on_where_it_was(toy):
     assert "resumed at epoch" in log.read_text()
     assert (toy / target).exists()
     assert not (toy / "results" / "state" / "scratch" / "fold1").exists()
+
+
+def test_a_case_is_left_out_everywhere_and_named_with_the_reason(toy):
+    """Of the five cases of MSD, four train; and the reason in other words reruns only what prints it."""
+
+    def leave_out(reason):
+        change = {"lung_001": reason}
+        change_yaml(toy / "config/datasets.yaml", lambda sheet: sheet["msd"].update(leave_out=change))
+
+    leave_out("half a scan")
+    output = snakemake(toy)
+    note = "Left out of the published split of msd: lung_001 (half a scan)."
+    assert f"WARNING {note}" in output
+    assert "WARNING msd: 5 cases found, 4 taken; left out: lung_001 (half a scan)" in output
+    results = toy / "results"
+    assert not list(results.glob("*/msd/**/lung_001*"))
+    splits = json.loads((results / "splits.json").read_text())
+    assert [len(splits["msd"][0][part]) for part in ("train", "test")] == [3, 1]
+    model = json.loads((results / "models/pretrain-msd/fold0/model.json").read_text())
+    assert model["lineage"]["training_cases"] == [f"msd/{case}" for case in splits["msd"][0]["train"]]
+    paper = results / "paper"
+    for page in ("wang2021/table1.md", "wang2021/claims.md", "ma2021/datasets.md", "ma2021/table9.html"):
+        assert note in (paper / page).read_text(), page
+    assert f"<!-- {note} -->" in (paper / "wang2021/violin.svg").read_text()
+    for page in ("yang2021/numbers.md", "wang2021/parameters.md"):
+        assert "Left out of" not in (paper / page).read_text(), page
+    snakemake(toy, "export_nnunet")
+    assert note in (results / "nnunet_raw/Dataset504_Msd/dataset.json").read_text().replace(
+        "Medical Segmentation Decathlon, Task06 Lung", "msd"
+    )
+
+    leave_out("half of the scan is missing")
+    jobs = jobs_of(snakemake(toy, "-n"))
+    assert set(jobs) <= {"all", *(kind.rule for kind in KINDS.values())}
+    assert {"table", "violin", "claims", "describe"} <= set(jobs)
+    snakemake(toy)
+    assert "(half of the scan is missing)" in (paper / "wang2021/table1.md").read_text()

@@ -110,6 +110,11 @@ def phantom_names(wildcards):
     return config["phantom"] and CONFIG.case_names(wildcards.dataset)
 
 
+def left_out(wildcards):
+    """Return the cases that a data set is without; the reasons are no parameter, for they are only printed."""
+    return sorted(CONFIG.left_out(wildcards.dataset))
+
+
 def split_kind(wildcards):
     return CONFIG.datasets[wildcards.dataset]["split"]
 
@@ -141,7 +146,7 @@ def parameters_of(wildcards):
 
 def remarks_of(wildcards):
     """Return the remarks on everything that an artefact should show, even on what it leaves out here."""
-    return CONFIG.remarks(CONFIG.artefacts[wildcards.paper][wildcards.artefact])
+    return find_remarks(CONFIG, CONFIG.artefacts[wildcards.paper][wildcards.artefact])
 
 
 def outputs_of(kind):
@@ -161,4 +166,6 @@ def exported(wildcards):
 
 
 def exported_entry(wildcards):
-    return in_use.pick(CONFIG.datasets[exported(wildcards)], *in_use.EXPORTED)
+    name = exported(wildcards)
+    entry = in_use.pick(CONFIG.datasets[name], *in_use.EXPORTED)
+    return entry | {"leave_out": CONFIG.left_out(name)}

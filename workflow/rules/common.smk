@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 from covidseg.config import in_use
 from covidseg.config.loading import load_configuration
 from covidseg.config.kinds import KINDS
+from covidseg.config.remarks import find_remarks
 from covidseg.errors import InputError
 from covidseg.runs.code import code_of
 

@@ -60,6 +60,8 @@ rule ingest:
         code=code("ingest"),
         dataset=keys(*in_use.INGESTED),
         names=lambda wildcards: CONFIG.archived_apart(wildcards.dataset),
+        left_out=left_out,
+        listed=lambda wildcards: CONFIG.case_names(wildcards.dataset) is not None,
     message:
         MESSAGE
     script:
@@ -108,6 +110,7 @@ rule split:
         published=published_folds,
         scheme=config["splits"],
         phantom=phantom_names,
+        left_out=left_out,
         seed=config["seed"],
     message:
         MESSAGE

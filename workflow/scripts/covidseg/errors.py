@@ -2,7 +2,10 @@
 
 
 class InputError(Exception):
-    """Bad input or a bad setting. The message is one line: which file or key, which value, what to do."""
+    """Bad input or a bad setting. The message is one line: which file or key, which value, what to do.
+
+    Only the message about several faulty cases has more lines: one line per case.
+    """
 
 
 class Interrupted(Exception):

@@ -1,8 +1,10 @@
 """Work on several cases at the same time, with the threads of one job."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
+
+from covidseg.errors import InputError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -21,3 +23,25 @@ def in_parallel(function: Callable[[Item], Result], items: Iterable[Item], worke
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def try_in_parallel(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int
+) -> tuple[dict[Item, Result], dict[Item, str]]:
+    """Apply `function` to each item as `in_parallel` does, but go on after an InputError.
+
+    Returns:
+        Item -> result, and item -> message of the InputError, both in the order of the items.
+    """
+    faults: dict[Item, str] = {}
+
+    def attempt(item: Item) -> Result | None:
+        try:
+            return function(item)
+        except InputError as error:
+            faults[item] = str(error)  # the error itself would keep its traceback's arrays in memory
+            return None
+
+    outcomes = zip(items, in_parallel(attempt, items, workers), strict=True)
+    results = {item: cast("Result", found) for item, found in outcomes if item not in faults}
+    return results, {item: faults[item] for item in items if item in faults}

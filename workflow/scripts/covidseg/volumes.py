@@ -100,6 +100,9 @@ class Volume:
     geometry: Geometry
     stored: str = ""
     slices: dict[str, str] = field(default_factory=dict, repr=False)
+    filled: tuple[int, ...] = ()  # slices (z) that the file lacks and that the reader has interpolated
+    corrections: tuple[str, ...] = ()  # what the reader has changed, in words
+    warnings: tuple[str, ...] = ()  # what looks odd and was left as it is, in words
 
 
 def read_volume(path: str | Path) -> Volume:

@@ -24,9 +24,13 @@ BROKEN = (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error, l
 class Archive:
     """An open archive: `names` lists the files in the archive, and `read` returns the content of a file.
 
-    Folders and the resource forks of macOS (files named ._*) are left out. An archive is refused as a whole
+    An archive is refused as a whole
     if one entry points outside the archive (an absolute path, "..", a link or a device), is there twice, or
     unpacks to an absurd size. Such an archive did not come from the host.
+
+    Attributes:
+        path: path of the archive.
+        left_out: name -> reason, of the files that are not read.
 
     Raises:
         InputError: the archive is missing, truncated, damaged or refused; the message names the archive.
@@ -38,9 +42,9 @@ class Archive:
             self._archive, readers = self._open()
         except BROKEN as error:
             raise InputError(f"{path}: truncated or not an archive ({error})") from error
-        self._readers = {
-            name: read for name, read in readers.items() if not PurePosixPath(name).name.startswith("._")
-        }
+        forks = [name for name in readers if PurePosixPath(name).name.startswith("._")]
+        self.left_out = dict.fromkeys(forks, "resource fork of macOS")
+        self._readers = {name: read for name, read in readers.items() if name not in self.left_out}
 
     @property
     def names(self) -> list[str]:

@@ -89,6 +89,7 @@ class Dataset(TypedDict, total=False):
         gigabytes: approximate size of all archives.
         record: address of the JSON of a Zenodo record.
         cases: names of the cases, if neither an archive nor a published split lists them.
+        leave_out: case that is not read -> reason, which tables print.
         archives: file name at the host -> where the archive comes from.
         registry: the table that lists the cases.
         images, labels, lungs: scans, label maps, and label maps of both lungs.
@@ -108,6 +109,7 @@ class Dataset(TypedDict, total=False):
     gigabytes: float
     record: str
     cases: list[str]
+    leave_out: dict[str, str]
     archives: dict[str, ArchiveEntry]
     registry: Registry
     images: Members

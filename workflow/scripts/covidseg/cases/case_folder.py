@@ -7,6 +7,7 @@ from typing import Self
 
 CASES = Path("results/cases")  # one folder per data set
 SUFFIX = ".nii.gz"
+SEPARATOR = "; "  # between the sentences in a cell
 COUNTS = ("voxels", "slices", "lesions")  # columns <count>_<region> of the table of the cases
 
 
@@ -68,11 +69,13 @@ class CaseRow:
         patient: the patient's name; one patient may have several cases.
         shape: voxels (z, y, x).
         spacing_mm: millimetres per voxel (z, y, x).
+        missing_slices: number of slices that the scan's files lack and that `ingest` has interpolated.
         hu_min, hu_max: lowest and highest voxel, in the scan's own units (HU or grey levels).
         voxels: region -> number of its voxels in the label map.
         slices: region of LESIONS -> number of slices that show the region.
         lesions: region of LESIONS -> number of lesions, see `count_lesions`.
         corrections: what `ingest` has corrected, in words.
+        warnings: what looks odd and was left as it is, in words.
         sha256: checksum of the scan's file.
     """
 
@@ -80,12 +83,14 @@ class CaseRow:
     patient: str
     shape: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
+    missing_slices: int
     hu_min: float
     hu_max: float
     voxels: dict[str, int]
     slices: dict[str, int]
     lesions: dict[str, int]
     corrections: tuple[str, ...]
+    warnings: tuple[str, ...]
     sha256: str
 
     def to_csv(self) -> dict[str, object]:
@@ -95,6 +100,7 @@ class CaseRow:
             "patient": self.patient,
             "shape": "x".join(str(n) for n in self.shape),
             "spacing_mm": "x".join(f"{mm:g}" for mm in self.spacing_mm),
+            "missing_slices": self.missing_slices,
             "hu_min": self.hu_min,
             "hu_max": self.hu_max,
             **{
@@ -102,7 +108,8 @@ class CaseRow:
                 for count in COUNTS
                 for region, number in getattr(self, count).items()
             },
-            "corrections": "; ".join(self.corrections),
+            "corrections": SEPARATOR.join(self.corrections),
+            "warnings": SEPARATOR.join(self.warnings),
             "sha256": self.sha256,
         }
 
@@ -114,6 +121,7 @@ class CaseRow:
             patient=cells["patient"],
             shape=parse_shape(cells["shape"]),
             spacing_mm=parse_spacing(cells["spacing_mm"]),
+            missing_slices=int(cells["missing_slices"]),
             hu_min=float(cells["hu_min"]),
             hu_max=float(cells["hu_max"]),
             **{
@@ -124,9 +132,14 @@ class CaseRow:
                 }
                 for count in COUNTS
             },
-            corrections=tuple(filter(None, cells["corrections"].split("; "))),
+            corrections=_parse_sentences(cells["corrections"]),
+            warnings=_parse_sentences(cells["warnings"]),
             sha256=cells["sha256"],
         )
+
+
+def _parse_sentences(cell: str) -> tuple[str, ...]:
+    return tuple(filter(None, cell.split(SEPARATOR)))
 
 
 def read_case_rows(table: Path) -> list[CaseRow]:

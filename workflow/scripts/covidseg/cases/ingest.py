@@ -1,39 +1,45 @@
 """Turn archives into cases of one form: LPS NIfTI, image and label on one grid, the project's label ids."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from covidseg.archives.dataset import Dataset
 from covidseg.cases.case_folder import CaseFolder, CaseRow, volume_path
+from covidseg.cases.ingest_log import describe_faults, tell_listing, warn_of_large_left_lungs, warn_of_rows
 from covidseg.cases.intensity import first_fitting, intensity_of
+from covidseg.cases.left_out import list_reasons, refuse_unknown
 from covidseg.cases.lesions import count_lesions
-from covidseg.cases.orientation import (
-    EXCHANGED,
-    MASKS_HEADER,
-    MIRRORED,
-    read_sides,
-    scan_under_masks,
-    settle_sides,
-)
-from covidseg.cases.readers import list_cases, load_case
+from covidseg.cases.orientation import EXCHANGED, MASKS_HEADER, read_sides, scan_under_masks, settle_sides
+from covidseg.cases.readers import list_cases, load_case, member_name
 from covidseg.cases.splits import patient_of
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, digest, write_csv
-from covidseg.parallel import in_parallel
+from covidseg.parallel import try_in_parallel
 from covidseg.regions import LESIONS
 from covidseg.volumes import Volume, write_volume
 
 log = logging.getLogger(__name__)
 
 ROUNDING = 0.05  # how far a label's value may lie from a whole number
-ENOUGH_CASES = 5  # fewer cases are too few to judge by the lungs' sizes
 
 
-def ingest(dataset: Dataset, *, raw: Path, names: list[str] | None, output: CaseFolder, workers: int) -> None:
+def ingest(
+    dataset: Dataset,
+    *,
+    raw: Path,
+    names: list[str] | None,
+    output: CaseFolder,
+    workers: int,
+    left_out: Mapping[str, str] | None = None,
+    listed: bool = False,
+) -> None:
     """Ingest a data set: scans, label maps and the table of the cases.
+
+    All cases are tried, even if one of them is faulty, because a user may have waited hours for the archives.
 
     Args:
         dataset: entry of config/datasets.yaml.
@@ -41,11 +47,19 @@ def ingest(dataset: Dataset, *, raw: Path, names: list[str] | None, output: Case
         names: names of the cases, if each case has its own archive; None if the archives give the names.
         output: folder of the data set; all of it appears together at the end.
         workers: number of cases read at the same time.
+        left_out: case that a user leaves out (key `leave_out`) -> reason.
+        listed: whether the configuration knows all cases, and has checked `left_out`.
 
     Raises:
-        InputError: an archive or a case is wrong; the message names the file and the reason.
+        InputError: an archive or a case is wrong; the message names the file and the reason, with one line
+            per faulty case if there are several. Or `left_out` has a case that is not there.
     """
-    cases = list_cases(dataset, raw, names)
+    name, left_out = output.path.name, left_out or {}
+    listing = list_cases(dataset, raw, names, left_out=left_out)
+    if not listed:
+        refuse_unknown(left_out, listing.there, f"{name}.leave_out in datasets.yaml")
+    if not (listing.cases or listing.faults):
+        raise InputError(f"{name}: no case is left; left out: {list_reasons(listing.left_out)}")
 
     with atomic_directory(output.images) as images, atomic_directory(output.labels) as labels:
 
@@ -53,16 +67,19 @@ def ingest(dataset: Dataset, *, raw: Path, names: list[str] | None, output: Case
             row, left_is_smaller = ingest_case(dataset, raw, case, images=images, labels=labels)
             cells = row.to_csv()
             done = f"{cells['shape']} voxels of {cells['spacing_mm']} mm"
-            log.info("ingested %s: %s", case, "; ".join([done, *row.corrections]))
+            log.info("ingested %s: %s", case, "; ".join([done, *row.corrections, *row.warnings]))
             return row, left_is_smaller
 
-        rows, left_is_smaller = zip(*in_parallel(one, cases, workers), strict=True)
-    _warn_of_empty_labels(dataset, rows)
-    _warn_of_corrections(output.path.name, rows)
+        found, faults = try_in_parallel(one, listing.cases, workers)
+        if faults := listing.faults | faults:
+            raise InputError(describe_faults(name, faults, some_are_fit=bool(found)))
+    rows = [row for row, _ in found.values()]
+    warn_of_rows(name, dataset, rows)
     if "sides" in dataset:
-        smaller = dict(zip(cases, left_is_smaller, strict=True))
-        _warn_of_large_left_lungs(output.path.name, dataset["sides"], smaller)
+        smaller = {case: smaller for case, (_, smaller) in found.items() if smaller is not None}
+        warn_of_large_left_lungs(name, dataset["sides"], smaller)
     write_csv(output.table, [row.to_csv() for row in rows])
+    tell_listing(name, listing)
 
 
 def ingest_case(
@@ -74,7 +91,7 @@ def ingest_case(
         The case's row of cases.csv, and whether the left lung is the smaller one (None without lung labels).
     """
     image, label, lungs = load_case(dataset, raw, case)
-    where = f"{raw / dataset['labels']['archive'].format(case=case)}: case {case}"
+    where = member_name(dataset, "labels", raw, case)
     corrections, left_is_smaller = [], None
     if lungs and (turned := scan_under_masks(image, lungs)):
         image = turned
@@ -92,9 +109,10 @@ def ingest_case(
             image, mapped, correction = settle_sides(image, mapped, dataset["regions"], belief, where)
             corrections.append(correction)
             left_is_smaller ^= correction == EXCHANGED
-    _check_intensity(image.array, dataset, case, where)
+    _check_intensity(image.array, dataset, case, member_name(dataset, "images", raw, case))
     write_volume(volume_path(images, case), image)
     write_volume(volume_path(labels, case), Volume(mapped, image.geometry))
+    read = [image, label, lungs] if lungs and dataset["lungs"] != dataset["labels"] else [image, label]
     ids = {region: i for i, region in dataset["regions"].items()}
     counts = {region: count_lesions(mapped, ids[region]) for region in LESIONS if region in ids}
     row = CaseRow(
@@ -102,12 +120,14 @@ def ingest_case(
         patient=patient_of(dataset, case),
         shape=image.geometry.shape,
         spacing_mm=image.geometry.spacing,
+        missing_slices=len(image.filled),
         hu_min=image.array.min().item(),
         hu_max=image.array.max().item(),
         voxels={region: int(np.count_nonzero(mapped == i)) for region, i in ids.items()},
         slices={region: slices for region, (slices, _) in counts.items()},
         lesions={region: lesions for region, (_, lesions) in counts.items()},
-        corrections=tuple(corrections),
+        corrections=(*chain.from_iterable(volume.corrections for volume in read), *corrections),
+        warnings=tuple(chain.from_iterable(volume.warnings for volume in read)),
         sha256=digest(volume_path(images, case)),
     )
     return row, left_is_smaller
@@ -151,39 +171,3 @@ def _check_intensity(image: np.ndarray, dataset: Dataset, case: str, name: str) 
         raise InputError(
             f"{name}: voxels from {low:g} to {high:g}, expected {expected}; see intensity in datasets.yaml"
         )
-
-
-def _warn_of_empty_labels(dataset: Dataset, rows: Sequence[CaseRow]) -> None:
-    for region in dataset["regions"].values():
-        empty = [row.case for row in rows if row.voxels[region] == 0]
-        if empty:
-            log.warning(
-                "%d of %d cases have an empty label %s: %s", len(empty), len(rows), region, ", ".join(empty)
-            )
-
-
-def _warn_of_corrections(name: str, rows: Sequence[CaseRow]) -> None:
-    for correction in (MASKS_HEADER, MIRRORED, EXCHANGED):
-        count = sum(correction in row.corrections for row in rows)
-        if count:
-            log.warning(
-                "%s: %s in %d of %d cases, listed in cases.csv",
-                name,
-                correction,
-                count,
-                len(rows),
-            )
-
-
-def _warn_of_large_left_lungs(name: str, patterns: dict[str, str], left_is_smaller: dict[str, bool]) -> None:
-    """Warn of cases whose header and labels agree but may both be wrong, by the sizes of the lungs."""
-    for pattern in patterns:
-        group = [
-            smaller for case, smaller in left_is_smaller.items() if first_fitting(patterns, case) == pattern
-        ]
-        if len(group) >= ENOUGH_CASES and sum(group) < len(group) / 2:
-            log.warning(
-                "%s: the left lung is the larger one in %d of %d cases %s, which the heart makes unlikely: "
-                "header and labels may both be mirrored; look at a scan, and see sides in datasets.yaml",
-                name, len(group) - sum(group), len(group), pattern,
-            )  # fmt: skip

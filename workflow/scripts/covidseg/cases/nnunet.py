@@ -14,6 +14,7 @@ import numpy as np
 from covidseg.archives.dataset import Dataset
 from covidseg.cases.case_folder import SUFFIX, CaseFolder, volume_path
 from covidseg.cases.intensity import Window, intensity_of
+from covidseg.cases.left_out import describe_cases_left_out
 from covidseg.cases.splits import Folds, describe_leaks, find_leaks, patient_of
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, write_json
@@ -112,6 +113,9 @@ def describe(dataset: Dataset, folds: Folds, window: Window, config_name: str) -
     if "windowed" in dataset["intensity"].values():
         sentences.append("Scans published as 0 to 255 of this window are mapped back to HU.")
     patients = {case: patient_of(dataset, case) for fold in folds for part in fold.values() for case in part}
+    if left_out := dataset.get("leave_out"):
+        published = dataset["split"] not in ("random", "test")
+        sentences.append(describe_cases_left_out(dataset["title"], left_out, published=published))
     if leaks := find_leaks(folds, patients):
         sentences.append(describe_leaks(leaks))
     return {

@@ -4,6 +4,9 @@ import csv
 import io
 import re
 import tempfile
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import pydicom
@@ -15,44 +18,80 @@ from covidseg.cases.stacks import read_stack
 from covidseg.errors import InputError
 from covidseg.volumes import Volume, parse_volume
 
+NO_LABEL = "no label"
+ORDINARY = ("resource fork of macOS", "made by a file manager", "hidden")  # reasons to leave a file out
 
-def list_cases(dataset: Dataset, raw: Path, names: list[str] | None) -> list[str]:
-    """Return the sorted names of the cases that have labels. Each of these cases must have an image.
+
+@dataclass(frozen=True)
+class Listing:
+    """What the archives of a data set hold.
+
+    Attributes:
+        cases: sorted names of the cases that have an image and a label.
+        left_out: case, or path in an archive -> reason, of everything that looks like a case and is none.
+        unread: path in an archive -> reason, of files that are never a case, such as hidden files.
+        faults: case -> what is wrong, of cases that have a label but no image.
+        there: all names of cases in the archives.
+    """
+
+    cases: list[str]
+    left_out: dict[str, str]
+    unread: dict[str, str]
+    faults: dict[str, str]
+    there: set[str]
+
+
+def list_cases(
+    dataset: Dataset, raw: Path, names: list[str] | None, *, left_out: Mapping[str, str]
+) -> Listing:
+    """List the cases in the archives of a data set.
 
     Args:
         dataset: entry of the data set in config/datasets.yaml.
         raw: folder of the downloaded archives, with one subfolder per data set.
         names: names of the cases, if the data set has one archive per case. None if the cases share an
             archive: its paths then contain the names.
+        left_out: case that a user leaves out -> reason.
 
     Raises:
-        InputError: a case has labels but no image, there is no case, or the registry lists other cases.
+        InputError: there is no case, or the registry lists other cases.
     """
-    labelled = _cases_of(dataset, "labels", raw, names)
-    missing = sorted(labelled - _cases_of(dataset, "images", raw, names))
-    if missing:
-        raise InputError(
-            f"{raw / dataset['images']['archive']}: no image of {', '.join(missing)}, which have labels"
-        )
+    labelled, beside_labels = _cases_of(dataset, "labels", raw, names)
+    pictured, beside_images = _cases_of(dataset, "images", raw, names)
     if "registry" in dataset:
-        _compare_with_registry(dataset["registry"], raw, labelled)
-    return sorted(labelled)
+        _compare_with_registry(dataset["registry"], raw, labelled, left_out)
+    passed = beside_labels | beside_images
+    surprising = {name: reason for name, reason in passed.items() if reason not in ORDINARY}
+    without_label = dict.fromkeys(sorted(pictured - labelled), NO_LABEL)
+    return Listing(
+        cases=sorted((labelled & pictured) - left_out.keys()),
+        left_out=surprising | without_label | dict(left_out),
+        unread={name: reason for name, reason in passed.items() if name not in surprising},
+        faults={
+            case: f"{member_name(dataset, 'images', raw, case)}: not there, but {case} has a label"
+            for case in sorted(labelled - pictured - left_out.keys())
+        },
+        there=labelled | pictured,
+    )
 
 
-def _compare_with_registry(entry: Registry, raw: Path, labelled: set[str]) -> None:
+def _compare_with_registry(entry: Registry, raw: Path, labelled: set[str], left_out: Container[str]) -> None:
     path = raw / entry["archive"]
     with Archive(path) as archive:
         rows = list(csv.DictReader(archive.read(archive.names[0]).decode("utf-8-sig").splitlines()))
-    missing = {entry["case"], entry["mask"]} - (rows[0].keys() if rows else set())
+    columns = list(rows[0]) if rows else []
+    missing = {entry["case"], entry["mask"]} - set(columns)
     if missing:
         raise InputError(
-            f"{path}: no column {', '.join(sorted(missing))}; correct `registry` in datasets.yaml"
+            f"{path}: no column {', '.join(sorted(missing))}; correct `registry` in datasets.yaml "
+            f"(the columns are {', '.join(columns)})"
         )
     registered = {row[entry["case"]] for row in rows if row[entry["mask"]]}
-    if registered != labelled:
+    different = sorted(case for case in registered ^ labelled if case not in left_out)
+    if different:
         raise InputError(
             f"{path}: {len(registered)} cases have masks by the registry, {len(labelled)} are there; "
-            f"different: {', '.join(sorted(registered ^ labelled)[:5])}; correct `cases` in datasets.yaml"
+            f"different: {', '.join(different[:5])}; correct `cases` in datasets.yaml"
         )
 
 
@@ -75,17 +114,59 @@ def load_case(dataset: Dataset, raw: Path, case: str) -> tuple[Volume, Volume, V
     return image, label, _load(dataset, "lungs", raw, case, image)
 
 
-def _cases_of(dataset: Dataset, kind: VolumeKind, raw: Path, names: list[str] | None) -> set[str]:
+def member_name(dataset: Dataset, kind: VolumeKind, raw: Path, case: str) -> str:
+    """Return the name of a case's files for messages: <archive>:<path in the archive by the pattern>."""
+    entry = dataset[kind]
+    member = entry["member"].replace("{case}", _own_name(dataset, case))
+    return f"{raw / entry['archive'].format(case=case)}:{member}"
+
+
+def _own_name(dataset: Dataset, case: str) -> str:
+    """Return the name that the archive gives to a case."""
+    prefix, suffix = dataset["case_name"].split("{case}")
+    return case.removeprefix(prefix).removesuffix(suffix)
+
+
+def _cases_of(
+    dataset: Dataset, kind: VolumeKind, raw: Path, names: list[str] | None
+) -> tuple[set[str], dict[str, str]]:
+    """Return the names of the cases, and path -> reason, of the files that the archive leaves out."""
     entry = dataset[kind]
     if "{case}" in entry["archive"]:
         assert names is not None, "the names are known where each case has an archive of its own"
-        return set(names)
+        return set(names), {}
     expression = _expression(entry, "(?P<case>[^/]+)")
     with Archive(raw / entry["archive"]) as archive:
-        found = {match["case"] for name in archive.names if (match := expression.fullmatch(name))}
+        found = {name: match["case"] for name in archive.names if (match := expression.fullmatch(name))}
     if not found:
         raise InputError(f"{archive.path}: no file matches {entry['member']!r}{_near(archive, expression)}")
-    return {dataset["case_name"].format(case=case) for case in found}
+    passed = [name for name in archive.names if name not in found]
+    cases = {dataset["case_name"].format(case=case) for case in found.values()}
+    return cases, _deeper_files(passed, expression, entry) | archive.left_out
+
+
+def _deeper_files(names: list[str], expression: re.Pattern[str], entry: Members) -> dict[str, str]:
+    """Return path -> reason, of the files that would match a pattern without some of their folders.
+
+    Of a stack or a series, the folder is returned instead of every file.
+    """
+    reason = f"has a folder more than {entry['member']!r}"
+    deeper = [name for name in names if any(map(expression.fullmatch, _with_fewer_folders(name)))]
+    if entry["format"] in ("dicom", "slices"):
+        deeper = [name.rpartition("/")[0] for name in deeper]
+    return dict.fromkeys(deeper, reason)
+
+
+def _with_fewer_folders(name: str) -> list[str]:
+    """Return a path without any one or two of its folders."""
+    *folders, file = name.split("/")
+    kept = [
+        some
+        for fewer in (1, 2)
+        if fewer <= len(folders)
+        for some in combinations(folders, len(folders) - fewer)
+    ]
+    return ["/".join([*some, file]) for some in kept]
 
 
 def _near(archive: Archive, expression: re.Pattern[str]) -> str:
@@ -98,10 +179,8 @@ def _near(archive: Archive, expression: re.Pattern[str]) -> str:
 
 def _load(dataset: Dataset, kind: VolumeKind, raw: Path, case: str, image: Volume | None) -> Volume:
     entry = dataset[kind]
-    prefix, suffix = dataset["case_name"].split("{case}")
-    own_name = case.removeprefix(prefix).removesuffix(suffix)
     path = raw / entry["archive"].format(case=case)
-    expression = _expression(entry, re.escape(own_name))
+    expression = _expression(entry, re.escape(_own_name(dataset, case)))
     with Archive(path) as archive:
         members = {name: archive.read(name) for name in archive.names if expression.fullmatch(name)}
     if not members:

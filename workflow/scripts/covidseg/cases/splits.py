@@ -11,6 +11,7 @@ import numpy as np
 
 from covidseg.archives.dataset import Dataset
 from covidseg.cases.case_folder import read_case_rows
+from covidseg.cases.left_out import describe_cases_left_out
 from covidseg.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ def make_split(
     published: PublishedFolds | None,
     scheme: str,
     phantom: list[str] | None,
+    left_out: dict[str, str],
     seed: int,
 ) -> Folds:
     """Return the folds of a data set. Each fold has the sorted names of its training and of its test cases.
@@ -37,28 +39,35 @@ def make_split(
         scheme: "published" keeps the published folds, and warns of a patient who has both training and test
             cases in a fold. "patient" leaves the test cases of such a patient out.
         phantom: names of the phantom's cases, some of the published cases; None for real data.
+        left_out: case that datasets.yaml leaves out (key `leave_out`) -> reason; not in cases.csv.
         seed: seed of the random split.
 
     Raises:
-        InputError: a case of the published split is missing, or a random split has only one patient.
+        InputError: a case of the published split is missing, nothing is left of a part of a fold, or a random
+            split has only one patient.
     """
     patients = {row.case: row.patient for row in read_case_rows(cases)}
+    if left_out:
+        log.warning(describe_cases_left_out(cases.parent.name, left_out, published=published is not None))
     if kind == "test":
         return [{"train": [], "test": sorted(patients)}]
     if kind == "random":
         return [random_split(patients, seed)]
     assert published is not None, f"{kind} is the name of a published split"
-    folds = _published(published, list(patients), phantom, f"{cases}: split {kind}")
+    wanted = {case for fold in published for case in fold["train"] + fold["val"]}
+    if phantom is not None:
+        wanted &= {*phantom, *left_out}
+    folds = _published(published, wanted, left_out, present=list(patients), where=f"{cases}: split {kind}")
     leaks = find_leaks(folds, patients)
     if scheme == "patient":
         for leak in leaks:
             log.info("%s: the latter left out", leak)
-        left_out = [
+        leaking = [
             {case for leak in leaks if leak.fold == fold for case in leak.test} for fold in range(len(folds))
         ]
         return [
             fold | {"test": [case for case in fold["test"] if case not in without]}
-            for fold, without in zip(folds, left_out, strict=True)
+            for fold, without in zip(folds, leaking, strict=True)
         ]
     if leaks:
         log.warning("%s: %s", cases.parent.name, describe_leaks(leaks))
@@ -175,14 +184,35 @@ def random_split(patients: dict[str, str], seed: int) -> dict[str, list[str]]:
     return parts
 
 
-def _published(folds: PublishedFolds, present: list[str], phantom: list[str] | None, where: str) -> Folds:
-    wanted = {case for fold in folds for case in fold["train"] + fold["val"]}
-    if phantom is not None:
-        wanted &= set(phantom)
-    missing = sorted(wanted - set(present))
+def _published(
+    folds: PublishedFolds, wanted: set[str], left_out: dict[str, str], *, present: list[str], where: str
+) -> Folds:
+    kept = wanted - left_out.keys()
+    missing = sorted(kept - set(present))
     if missing:
-        raise InputError(f"{where} names {len(missing)} cases that are missing: {', '.join(missing)}")
-    return published_folds(folds, wanted)
+        raise InputError(
+            f"{where} names {len(missing)} cases that are missing: {', '.join(missing)}; add them, or leave "
+            "them out (leave_out in datasets.yaml)"
+        )
+    left = published_folds(folds, kept)
+    refuse_empty_folds(published_folds(folds, wanted), left, f"{where}: leave_out in datasets.yaml")
+    return left
+
+
+def refuse_empty_folds(folds: Folds, left: Folds, where: str) -> None:
+    """Raise InputError if nothing is left of the training or of the test cases of a fold.
+
+    Args:
+        folds: the folds before cases are left out.
+        left: the folds after that.
+        where: file and key that leave cases out, for messages.
+    """
+    for number, (fold, rest) in enumerate(zip(folds, left, strict=True)):
+        for part in ("train", "test"):
+            if fold[part] and not rest[part]:
+                raise InputError(
+                    f"{where}: no {part} case is left in fold {number}, of {len(fold[part])}; keep some"
+                )
 
 
 def training_cases(splits: dict[str, Folds], datasets: list[str], fold: int) -> list[tuple[str, str]]:

@@ -1,8 +1,12 @@
 """Checks of the keys and names in the configuration: each must be known."""
 
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+from covidseg.archives.dataset import Datasets
+from covidseg.cases.left_out import reasons, refuse_unknown
+from covidseg.cases.splits import PublishedFolds, published_folds, refuse_empty_folds
 from covidseg.errors import InputError
 from covidseg.training.sections import Options
 
@@ -54,3 +58,28 @@ def check_known(names: Iterable[object], known: Collection[object], where: str, 
     for name in names:
         if name not in known:
             raise InputError(f"{where}: unknown {kind} {name!r}; allowed: {', '.join(map(str, known))}")
+
+
+def check_left_out(datasets: Datasets, splits: dict[str, PublishedFolds], path: Path) -> None:
+    """Check what is left out against the names that are known before a data set is ingested.
+
+    Args:
+        datasets: content of datasets.yaml.
+        splits: content of splits.json.
+        path: path of datasets.yaml, for messages.
+
+    Raises:
+        InputError: `leave_out` names an unknown case, or nothing is left of a part of a fold.
+    """
+    for name, dataset in datasets.items():
+        where, cases = f"{path}: {name}.leave_out", set(reasons(dataset))
+        published = splits.get(dataset.get("split", ""), [])
+        split = {case for fold in published for case in fold["train"] + fold["val"]}
+        if not cases:
+            continue
+        if known := set(dataset.get("cases", split)):
+            refuse_unknown(cases, known, where)
+            if known <= cases:
+                raise InputError(f"{where}: all {len(known)} cases are left out; keep some, or use `without`")
+        whole = published_folds(published, split)
+        refuse_empty_folds(whole, published_folds(published, split - cases), where)

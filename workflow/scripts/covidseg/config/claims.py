@@ -200,11 +200,18 @@ def claim_remarks(claims: list[ClaimParameters], config_name: str) -> list[str]:
         claims: as returned by `claim_parameters`.
         config_name: name of the configuration.
     """
+    pairs = zip(_compared(claims), claimed_series(claims), strict=True)
+    return describe_left_out([(cell["title"], one.runs, one.left_out) for cell, one in pairs], config_name)
+
+
+def claimed_series(claims: list[ClaimParameters]) -> list[Series]:
+    """Return the scores that claims compare."""
+    return [Series(*cell["series"]) for cell in _compared(claims)]
+
+
+def _compared(claims: list[ClaimParameters]) -> list[CellParameters]:
     comparisons = [one for claim in claims for one in claim["comparisons"]]
-    cells = [cell for one in comparisons for cell in one["a"] + one["b"]]
-    series = [Series(*cell["series"]) for cell in cells]
-    shown = [(cell["title"], one.runs, one.left_out) for cell, one in zip(cells, series, strict=True)]
-    return describe_left_out(shown, config_name)
+    return [cell for one in comparisons for cell in one["a"] + one["b"]]
 
 
 def claim_inputs(config: Configuration, paper: str) -> dict[str, list[str]]:

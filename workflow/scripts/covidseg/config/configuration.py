@@ -5,33 +5,16 @@ from pathlib import Path
 
 from covidseg.archives.dataset import Datasets
 from covidseg.archives.origins import KINDS, Origin, archive_paths, patterns, read_origin
-from covidseg.cases.splits import (
-    Leak,
-    PublishedFolds,
-    describe_leaks,
-    find_leaks,
-    first_cases,
-    patient_of,
-    published_folds,
-)
-from covidseg.config.artefacts import TRAINING, named, panels, patch_remarks, shown_rows
+from covidseg.cases.left_out import reasons
+from covidseg.cases.splits import PublishedFolds, first_cases
+from covidseg.config.artefacts import TRAINING, named, panels, shown_rows
 from covidseg.config.entries import ArtefactEntry, Claims, Shown
 from covidseg.config.experiments import Experiment
 from covidseg.config.series import Series
 from covidseg.config.sheets import Sections
 from covidseg.config.weak_models import Localiser, WeakModel
-from covidseg.config.without import (
-    describe_left_out,
-    left_out,
-    rows_needing,
-    titles_needing,
-)
+from covidseg.config.without import left_out
 from covidseg.weak.sections import Variant
-
-SLICES_REMARK = (
-    "Slices of the volumes count by patient. The published slices do not tell the patient: the slices of a "
-    "scan count as one patient where their names tell the scan, and every other slice counts as one patient."
-)
 
 
 @dataclass(frozen=True)
@@ -75,8 +58,25 @@ class Configuration:
         return weak["variants"][weak["variant"]]
 
     def case_names(self, dataset: str) -> list[str] | None:
-        """Return the names of a data set's cases; None if they are not known before ingesting."""
-        published = self._published_split(dataset)
+        """Return the names of a data set's cases; None if they are not known before ingesting.
+
+        The cases that datasets.yaml leaves out are not among them.
+        """
+        names, left_out = self._names(dataset), self.left_out(dataset)
+        return names and [case for case in names if case not in left_out]
+
+    def left_out(self, dataset: str) -> dict[str, str]:
+        """Return case -> reason, of the cases that datasets.yaml leaves out of a data set (key `leave_out`).
+
+        A phantom has some of the real cases; what is left out of the others is not returned.
+        """
+        names = self._names(dataset)
+        found = reasons(self.datasets[dataset])
+        return {case: reason for case, reason in found.items() if names is None or case in names}
+
+    def _names(self, dataset: str) -> list[str] | None:
+        """Return the names of a data set's cases as `case_names` does, and of those left out too."""
+        published = self.published_split(dataset)
         if not (wanted := self._phantoms().get(dataset)):
             if "cases" in self.datasets[dataset]:
                 return self.datasets[dataset]["cases"]
@@ -87,7 +87,8 @@ class Configuration:
             return wanted
         return first_cases(published, wanted) if published else [f"scan_{i + 1:03d}" for i in range(wanted)]
 
-    def _published_split(self, dataset: str) -> PublishedFolds | None:
+    def published_split(self, dataset: str) -> PublishedFolds | None:
+        """Return the published folds of a data set, complete; None if its split is none of splits.json."""
         return self.splits.get(self.datasets[dataset].get("split", ""))
 
     def _phantoms(self) -> dict[str, int | list[str]]:
@@ -102,26 +103,30 @@ class Configuration:
 
     def archives(self, dataset: str) -> list[str]:
         """Return the archives of a data set's scans and labels, as paths below data/raw."""
+        return self._archives(dataset, self.case_names(dataset))
+
+    def _archives(self, dataset: str, names: list[str] | None) -> list[str]:
         paths = archive_paths(self.datasets[dataset])
-        return sorted(
-            {path.format(case=case) for path in paths for case in (self.case_names(dataset) or [""])}
-        )
+        return sorted({path.format(case=case) for path in paths for case in (names or [""])})
 
     def phantom_cases(self, host: str, archive: str) -> dict[str, list[str]]:
         """Return the `cases` in a phantom archive, and the `cohort`: all cases of the archive's host.
 
-        Several data sets may use one archive, for example two with different labels of the same scans.
+        Several data sets may use one archive, for example two with different labels of the same scans. An
+        archive has the cases that datasets.yaml leaves out too, as it would at its host.
         """
         users = [name for name in self._phantoms() if self._uses_host(name, host)]
-        cases = {name: self.case_names(name) or [] for name in users}
-        holders = [name for name in users if f"{host}/{archive}" in self.archives(name)] or users
+        cases = {name: self._names(name) or [] for name in users}
+        holders = [
+            name for name in users if f"{host}/{archive}" in self._archives(name, cases[name])
+        ] or users
         return {
             "cases": list(dict.fromkeys(case for name in holders for case in cases[name])),
             "cohort": list(dict.fromkeys(case for name in users for case in cases[name])),
         }
 
     def _uses_host(self, dataset: str, host: str) -> bool:
-        return any(archive.startswith(f"{host}/") for archive in self.archives(dataset))
+        return any(path.startswith(f"{host}/") for path in archive_paths(self.datasets[dataset]))
 
     def is_phantom(self, dataset: str) -> bool:
         """Return whether a data set's archives are generated instead of fetched."""
@@ -144,29 +149,6 @@ class Configuration:
         names = self.case_names(dataset) or []
         return [case.removeprefix(prefix).removesuffix(suffix) for case in names] or None
 
-    def remarks(self, artefact: ArtefactEntry) -> list[str]:
-        """Return the sentences below a table or figure: what is not run, leaks of patients, and the like."""
-        series = self.series(artefact)
-        shown = titles_needing(artefact, self.missing) if "datasets" in artefact else rows_needing(series)
-        scored = series if "panels" in artefact else []
-        localised = any(one.experiment in self.localisers for one in scored)
-        return [
-            *describe_left_out(shown, self.sections["name"]),
-            *self._leak_remarks(scored),
-            *patch_remarks(artefact, self.sections),
-            *([SLICES_REMARK] if localised else []),
-        ]
-
-    def _leak_remarks(self, series: list[Series]) -> list[str]:
-        trained = {name for one in series if one.runs for name in self.all_experiments[one.experiment].train}
-        leaks: set[Leak] = set()
-        for name in trained if self.sections["splits"] == "published" else ():
-            if published := self._published_split(name):
-                names = self.case_names(name) or []
-                patients = {case: patient_of(self.datasets[name], case) for case in names}
-                leaks |= set(find_leaks(published_folds(published, set(patients)), patients))
-        return [describe_leaks(sorted(leaks, key=str))] if leaks else []
-
     def series(self, artefact: ArtefactEntry) -> list[Series]:
         """Return which scores a table or figure shows, with the paper's names and in its order."""
         return [
@@ -174,12 +156,12 @@ class Configuration:
             for row, experiments in named(shown_rows(artefact), self.all_experiments).items()
             for experiment in experiments
             for panel in panels(artefact)
-            if panel in self._places(experiment)
+            if panel in self.places(experiment)
         ]
 
     def _series(self, row: str, experiment: Experiment, panel: tuple[str, str]) -> Series:
         run = (self.experiments | self.localisers).get(experiment.name)
-        tested = self.missing.keys() & {self._places(experiment)[panel]}
+        tested = self.missing.keys() & {self.places(experiment)[panel]}
         needed = {
             self.missing[name] for name in left_out(experiment, self.all_experiments, self.missing) | tested
         }
@@ -189,11 +171,11 @@ class Configuration:
             *panel,
             experiment.name,
             folds=experiment.folds,
-            runs=run is not None and panel in self._places(run),
+            runs=run is not None and panel in self.places(run),
             left_out=", ".join(sorted(needed)),
         )
 
-    def _places(self, experiment: Experiment) -> dict[tuple[str, str], str]:
+    def places(self, experiment: Experiment) -> dict[tuple[str, str], str]:
         """Return (region, split) -> the data set that the experiment is scored on; "" for TRAINING."""
         places = experiment.places(self.datasets)
         return {TRAINING: ""} | {panel: dataset for panel, (dataset, _) in places.items()}

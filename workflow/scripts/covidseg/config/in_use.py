@@ -25,7 +25,7 @@ INGESTED = (
     *("images", "labels", "lungs", "registry", "case_name", "patient"),
     *("regions", "sides", "intensity"),
 )
-EXPORTED = ("title", "homepage", "licence", "patient", "regions", "intensity")
+EXPORTED = ("title", "homepage", "licence", "patient", "regions", "intensity", "split")
 LICENCE = ("title", "licence", "citation", "homepage", "gigabytes")
 
 

@@ -9,7 +9,7 @@ import yaml
 from covidseg.archives.dataset import Datasets
 from covidseg.archives.origins import check_datasets
 from covidseg.config.artefacts import check_artefacts
-from covidseg.config.checks import check_former
+from covidseg.config.checks import check_former, check_left_out
 from covidseg.config.claims import check_claims
 from covidseg.config.configuration import Configuration
 from covidseg.config.experiments import Experiment, expand_experiments
@@ -48,6 +48,7 @@ def _load(sections: Sections, name: str, folder: Path) -> Configuration:
     datasets, splits = sheets["datasets"], json.loads((folder / "splits.json").read_text(encoding="utf-8"))
     check_sections(sections, name, datasets)
     check_datasets(datasets, splits, folder / "datasets.yaml")
+    check_left_out(datasets, splits, folder / "datasets.yaml")
     missing = missing_datasets(sections["without"], datasets)
     experiments, _, localisers = _read_experiments(sheets["experiments"], datasets, sections, folder)
     all_experiments = experiments | localisers

@@ -6,10 +6,11 @@ from typing import Any
 
 from covidseg.cases.case_folder import CaseFolder
 from covidseg.config.artefacts import named
-from covidseg.config.claims import claim_inputs, claim_parameters, claim_remarks
+from covidseg.config.claims import claim_inputs, claim_parameters, claim_remarks, claimed_series
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.experiments import Experiment
+from covidseg.config.remarks import remarks_on_claims
 
 Inputs = dict[str, str | list[str]]
 
@@ -68,6 +69,7 @@ def claims_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[st
     """Return what a table needs, and the paper's claims."""
     claims = claim_parameters(config, artefact["claims"])
     remarks = claim_remarks(claims, config.sections["name"])
+    remarks += remarks_on_claims(config, claimed_series(claims))
     return {"claims": claims, "remarks": remarks, **table_parameters(config, artefact)}
 
 

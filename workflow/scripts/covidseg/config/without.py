@@ -84,8 +84,13 @@ def left_out(
         all_experiments: name -> experiment, for all experiments, before anything is left out.
         missing: missing data set -> name in `without`, as returned by `missing_datasets`.
     """
-    pretrained = all_experiments[experiment.pretraining].train if experiment.pretraining else ()
-    return missing.keys() & {*experiment.train, *experiment.source_datasets, *pretrained}
+    return missing.keys() & learned_from(experiment, all_experiments)
+
+
+def learned_from(experiment: Experiment, experiments: dict[str, Experiment]) -> set[str]:
+    """Return the data sets that an experiment and its pre-training learn from."""
+    pretrained = experiments[experiment.pretraining].train if experiment.pretraining else ()
+    return {*experiment.train, *experiment.source_datasets, *pretrained}
 
 
 def reduce_artefact(

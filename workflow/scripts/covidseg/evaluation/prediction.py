@@ -54,6 +54,7 @@ def predict_cases(
     z, y, x = description.plan["spacing"]
     gathered = partial / description.weights_sha256
     gathered.mkdir(parents=True, exist_ok=True)
+    _discard_others(gathered, folders)
     for number, folder in enumerate(folders, start=1):
         name = f"{folder.parent.name}/{folder.name}"
         path = volume_path(gathered / folder.parent.name, folder.name)
@@ -73,3 +74,10 @@ def predict_cases(
         write_volume(path, Volume(labels, geometry))
         log.info("%d of %d: %s, %d voxels labelled", number, len(folders), name, np.count_nonzero(labels))
     replace_directory(gathered, output)
+
+
+def _discard_others(gathered: Path, folders: list[Path]) -> None:
+    """Delete the segmentations of cases that an interrupted job had, and that are left out by now."""
+    wanted = {volume_path(gathered / folder.parent.name, folder.name) for folder in folders}
+    for path in set(gathered.glob("*/*")) - wanted:
+        path.unlink()

@@ -14,6 +14,11 @@ COUNTED = (
     "Lesions and slices with lesions are totals; a lesion is a part of the label that is connected in three "
     "dimensions. The paper does not say what it counts as one infection."
 )
+INGESTED = {  # key of Described, a number of cases -> what `ingest` has done there or noticed
+    "cases_with_missing_slices": "missing slices were interpolated",
+    "cases_with_corrections": "headers or labels were corrected",
+    "cases_with_warnings": "something looks odd",
+}
 Spread = tuple[float, float, float]  # minimum, median and maximum
 Described = dict[str, Spread | int | str]  # as returned by `describe_cases`
 Printed = dict[str, dict[str, str | int]]  # data set -> key of Described -> value as the paper prints it
@@ -31,7 +36,10 @@ def make(artefact: Artefact) -> None:
     printed = artefact.entry.get("printed", {})
     write_csv(f"{artefact.base}.csv", as_csv(described, artefact.parameters["missing"], printed), digits=9)
     note = f"Configuration: {artefact.config_name}. Numbers: median (least to most) [published]. {COUNTED}"
-    page = ([note, *artefact.remarks], {"Cases, grids and lesions": as_text(described, printed)})
+    page = (
+        [note, *ingest_notes(described), *artefact.remarks],
+        {"Cases, grids and lesions": as_text(described, printed)},
+    )
     write_pages(artefact.base, artefact.entry["title"], lambda markup: page)
 
 
@@ -58,6 +66,10 @@ def describe_cases(cases: pd.DataFrame, dataset: Dataset) -> Described:
         "slices": _spread(slices),
         "slice_spacing_mm": _spread(spacing[0]),
         "pixel_spacing_mm": _spread(spacing[2]),
+        "missing_slices": int(cases.missing_slices.sum()),
+        "cases_with_missing_slices": int((cases.missing_slices > 0).sum()),
+        "cases_with_corrections": int(cases.corrections.notna().sum()),
+        "cases_with_warnings": int(cases.warnings.notna().sum()),
     }
     lesions = [region for region in regions if region in LESIONS]
     if lesions:
@@ -69,6 +81,22 @@ def describe_cases(cases: pd.DataFrame, dataset: Dataset) -> Described:
             lungs = cases[[f"voxels_{region}" for region in regions]].sum(axis=1)
             found["lesion_percent_of_lungs"] = _spread(100 * voxels / lungs)
     return found
+
+
+def ingest_notes(described: dict[tuple[str, str], Described]) -> list[str]:
+    """Return a sentence per data set of which `ingest` has changed a case, or found a case odd.
+
+    Args:
+        described: as for `as_csv`.
+    """
+    notes = []
+    for (title, name), found in described.items():
+        parts = [
+            f"{sentence} in {found[count]} cases" for count, sentence in INGESTED.items() if found.get(count)
+        ]
+        if parts:
+            notes.append(f"{title} ({name}): {', '.join(parts)}; see results/cases/{name}/cases.csv.")
+    return notes
 
 
 def _spread(values: pd.Series) -> Spread:
