@@ -7,12 +7,13 @@ import zipfile
 import numpy as np
 import pytest
 
-from conftest import make_volume
+from conftest import make_volume, refused_in_one_line
 from covidseg.archives.origins import ARCHIVED
 from covidseg.archives.phantom.cohort import make_case, ranks
 from covidseg.archives.phantom.hosts import write_archive
 from covidseg.cases.case_folder import CaseFolder
-from covidseg.cases.ingest import ingest, remap
+from covidseg.cases.ingest import ingest
+from covidseg.cases.label_ids import remap
 from covidseg.cases.orientation import EXCHANGED, MASKS_HEADER
 from covidseg.cases.readers import list_cases
 from covidseg.errors import InputError
@@ -141,17 +142,60 @@ def test_a_label_id_outside_the_map_is_refused(tmp_path):
     refused(tmp_path, match, {"a": scan()}, {"a": label(((2, 0, 0), 3))})
 
 
-def test_a_fractional_label_is_refused():
-    with pytest.raises(InputError, match=r"label id 0\.5"):
-        remap(np.full((1, 2, 2), 0.5), {0: 0, 1: 1}, "x")
+def remapped(values, ids):
+    return remap(make_volume(np.array(values)), ids, "case a", "label")
 
 
-def test_values_that_are_ids_but_for_rounding_count_as_them_and_are_told_of(caplog):
-    label = np.array([[[0, 1.0000001, 0.98], [-0.004, 1, 0.03]]])
-    np.testing.assert_array_equal(remap(label, {0: 0, 1: 1}, "case a"), [[[0, 1, 1], [0, 1, 0]]])
-    assert "case a: 4 voxels of the label are not whole numbers, but within 0.05" in caplog.text
-    with pytest.raises(InputError, match=r"case a: label id 0\.9 in slice 0; the map has \[0, 1\]"):
-        remap(np.full((1, 1, 1), 0.9), {0: 0, 1: 1}, "case a")
+def test_values_that_are_ids_but_for_rounding_count_as_them_and_are_told_of():
+    found = remapped([[[0, 1.0000001, 1.98], [-0.004, 1, 0.03]]], {0: 0, 1: 1, 2: 7})
+    np.testing.assert_array_equal(found.array, [[[0, 1, 7], [0, 1, 0]]])
+    assert found.array.dtype == np.uint8
+    assert found.warnings == ("4 voxels of the label are no whole numbers and were rounded, by up to 0.03",)
+    with refused_in_one_line(r"^case a: label id 0\.9 in slice 0; the map has \[0, 1, 2\]$"):
+        remapped([[[0.9]]], {0: 0, 1: 1, 2: 7})
+
+
+def test_masks_of_one_region_are_rounded_at_half():
+    """As in PleThora's masks of effusions: the foreground is 0.9999 or 0.94, the background up to 0.06."""
+    found = remapped([[[0.9999, 0.06, 0.94]], [[0.4999, 0.5001, 0]]], {0: 0, 1: 1})
+    np.testing.assert_array_equal(found.array, [[[1, 0, 1]], [[0, 1, 0]]])
+    assert found.warnings == ("5 voxels of the label are no whole numbers and were rounded, by up to 0.5",)
+
+
+@pytest.mark.parametrize("value", [0.5, -0.06, 1.06, 2, -1, 255])
+def test_values_that_are_neither_background_nor_region_are_refused(value):
+    with refused_in_one_line(rf"^case a: label id {value:g} in slice 1; the map has \[0, 1\]$"):
+        remapped([[[0, 1.0]], [[1, value]]], {0: 0, 1: 1})
+
+
+def test_ids_that_are_no_neighbours_are_not_rounded_at_half():
+    np.testing.assert_array_equal(remapped([[[0, 255, 254.96]]], {0: 0, 255: 1}).array, [[[0, 1, 1]]])
+    with refused_in_one_line(r"label id 128 in slice 0; the map has \[0, 255\]"):
+        remapped([[[0, 128]]], {0: 0, 255: 1})
+
+
+def test_a_windowed_scan_that_leaves_its_range_a_little_is_clipped(tmp_path, caplog):
+    values = np.linspace(0, 255, 120).reshape(4, 5, 6).astype(np.float32)
+    values[0, 0, :3] = -0.001, 255.5, -1
+    with caplog.at_level(logging.WARNING):
+        output = run(tmp_path, {"w1": make_volume(values)}, {"w1": label(((2, 0, 0), 1))})
+    stored = read_volume(output / "images" / "w1.nii.gz").array
+    np.testing.assert_array_equal(stored, np.clip(values, 0, 255))
+    assert "case w1: 3 voxels from -1 to 255.5 were clipped to 0 to 255" in caplog.text
+    values[0, 0, 0] = -1.01
+    match = "voxels from -1.01 to 255.5, expected 0 to 255"
+    refused(tmp_path / "more", match, {"w1": make_volume(values)}, {"w1": label()})
+
+
+def test_a_mask_elsewhere_takes_its_scan_s_geometry_where_the_data_set_says_so(tmp_path, caplog):
+    dataset = DATASET | {"labels": DATASET["labels"] | {"geometry": "image"}}
+    marked = label(((2, 3, 4), 1), origin=(0.0, 0.0, 0.0))
+    with caplog.at_level(logging.WARNING):
+        output = run(tmp_path, {"a": scan()}, {"a": marked}, dataset)
+    image, stored = (read_volume(output / kind / "a.nii.gz") for kind in ("images", "labels"))
+    assert image.geometry.differences(stored.geometry) == []
+    np.testing.assert_array_equal(stored.array, marked.array)
+    assert "case a: label took the geometry of the scan, which is 20 mm away" in caplog.text
 
 
 def test_members_in_another_case_are_named(tmp_path):

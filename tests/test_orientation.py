@@ -2,17 +2,28 @@
 
 import logging
 import zipfile
+from dataclasses import replace
 
+import nibabel as nib
 import numpy as np
 import pytest
 
-from conftest import make_volume
+from conftest import make_volume, refused_in_one_line
 from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.ingest import ingest
 from covidseg.cases.intensity import first_fitting
-from covidseg.cases.orientation import EXCHANGED, MASKS_HEADER, MIRRORED, read_sides, scan_under_masks
+from covidseg.cases.orientation import (
+    EXCHANGED,
+    LABELS_HEADER,
+    MASKS_HEADER,
+    MIRRORED,
+    label_under_lungs,
+    opposite_axes,
+    read_sides,
+    scan_under_masks,
+)
 from covidseg.errors import InputError
-from covidseg.volumes import Volume, nifti_bytes, parse_volume, read_volume
+from covidseg.volumes import Volume, nifti_bytes, parse_volume, read_volume, to_lps
 
 SHAPE = (6, 10, 12)
 LEFT, RIGHT = np.s_[1:5, 2:6, 7:10], np.s_[1:5, 2:7, 1:4]  # x grows to the left; the left lung is the smaller
@@ -50,41 +61,157 @@ def under_other_header(volume, orientation, wrong, axes):
     return stored(Volume(np.flip(volume.array, axes), volume.geometry), wrong)
 
 
+@pytest.mark.parametrize(
+    ("code", "other", "axes"),
+    [
+        ("LPS", "LAS", (1,)),
+        ("LPS", "RAI", (2, 1, 0)),
+        ("LPS", "PLS", ()),
+        ("", "LAS", ()),
+        ("PLS", "ALS", (1,)),
+    ],
+)
+def test_the_axes_along_which_two_headers_contradict_each_other(code, other, axes):
+    assert opposite_axes(code, other) == axes
+
+
 @pytest.mark.parametrize(("wrong", "axes"), [("LAS", [1]), ("LAI", [1, 0]), ("RAI", [0, 1, 2])])
-def test_the_scan_takes_the_masks_header_where_its_lungs_are_darker_so(wrong, axes):
+def test_the_scan_takes_the_masks_header_where_the_lungs_have_an_edge_then(wrong, axes):
     image, lungs, _ = thorax()
     turned = scan_under_masks(under_other_header(image, "LPS", wrong, axes), stored(lungs, "LPS"))
     np.testing.assert_array_equal(turned.array, image.array)
     assert turned.geometry.differences(lungs.geometry) == []
+    assert (turned.corrections, turned.warnings, turned.stored) == ((MASKS_HEADER,), (), "")
 
 
 @pytest.mark.parametrize("orientation", ["LPS", "LAS", "RAI", "PLS"])
 def test_masks_stored_in_another_order_are_no_contradiction(orientation):
     image, lungs, _ = thorax()
-    assert scan_under_masks(stored(image, "LPS"), stored(lungs, orientation)) is None
-    assert scan_under_masks(stored(image, orientation), stored(lungs, "LPS")) is None
+    for ours, theirs in (("LPS", orientation), (orientation, "LPS")):
+        kept = scan_under_masks(stored(image, ours), stored(lungs, theirs))
+        np.testing.assert_array_equal(kept.array, image.array)
+        assert (kept.corrections, kept.warnings) == ((), ())
 
 
 def test_a_dicom_series_has_no_order_to_compare():
     image, lungs, _ = thorax()
-    assert scan_under_masks(image, stored(lungs, "LAS")) is None
+    assert to_lps(nib.Nifti1Image(image.array.T, np.diag([-1.0, -1.0, 1.0, 1.0]))).stored == ""
+    assert scan_under_masks(image, stored(lungs, "LAS")) is image
+
+
+@pytest.mark.parametrize(
+    "scale", [(1, 0), (255 / 1500, 1250 * 255 / 1500), (0.01, 7)], ids=["HU", "windowed", "grey"]
+)
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_the_edge_decides_in_any_units(scale, mirrored):
+    image, lungs, _ = thorax()
+    image = replace(image, array=image.array * scale[0] + scale[1], stored="LAS")
+    scan = replace(image, array=np.flip(image.array, 1)) if mirrored else image
+    found = scan_under_masks(scan, replace(lungs, stored="LPS"))
+    np.testing.assert_array_equal(found.array, image.array)
+    assert found.corrections == ((MASKS_HEADER,) if mirrored else ())
+
+
+def slim_chest():
+    """A chest at the back of the scan: the mirrored lungs lie in the air in front of it, which is darker."""
+    image, lungs, _ = thorax(np.s_[1:5, 6:9, 7:10], np.s_[1:5, 6:9, 1:4])
+    image.array[:, :5] = -1000
+    return image, lungs
+
+
+def test_a_slim_patient_is_not_turned_front_to_back():
+    image, lungs = slim_chest()
+    inside = lungs.array > 0
+    assert image.array[:, ::-1][inside].mean() < image.array[inside].mean(), "darker, as on LUNG1-001"
+    kept = scan_under_masks(replace(image, stored="LPS"), replace(lungs, stored="LAS"))
+    np.testing.assert_array_equal(kept.array, image.array)
+    assert (kept.corrections, kept.warnings) == ((), ())
+
+
+@pytest.mark.parametrize("values", ["stripes", "bright lungs", "no lungs", "lungs everywhere"])
+def test_a_scan_whose_edge_does_not_decide_stays_with_a_warning(values):
+    image, lungs, _ = thorax()
+    scan = {
+        "stripes": np.broadcast_to(np.where(np.arange(12) % 2, -900, 300).astype(np.int16), SHAPE),
+        "bright lungs": np.where(lungs.array, 900, 30).astype(np.int16),
+    }.get(values, image.array)
+    masks = {"no lungs": np.zeros(SHAPE, np.uint8), "lungs everywhere": np.ones(SHAPE, np.uint8)}
+    lungs = replace(lungs, array=masks.get(values, lungs.array), stored="LAS")
+    kept = scan_under_masks(replace(image, array=scan, stored="LPS"), lungs)
+    np.testing.assert_array_equal(kept.array, scan)
+    assert kept.corrections == ()
+    assert kept.warnings == (
+        "scan (LPS) and lungs (LAS) have opposite directions by header, and the voxels do not decide",
+    )
+
+
+def test_a_scan_of_another_spacing_is_not_turned_but_refused(tmp_path):
+    """5 mm would become 1 mm."""
+    image, lungs, label = thorax()
+    thick = make_volume(np.flip(image.array, 1), spacing=(5.0, 1.5, 1.0))
+    masks = [nifti_bytes(mask, orientation="LPS") for mask in (lungs, label)]
+    with refused_in_one_line(r"differ in spacing \(5\.0, 1\.5, 1\.0\) and \(3\.0, 1\.5, 1\.0\) mm"):
+        run(tmp_path, {"a1": [nifti_bytes(thick, orientation="LAS"), *masks]})
+
+
+def contradicting(label_stored, label):
+    """The label of a scan with the wrong header LAS, whose lungs have LPS."""
+    image, lungs, _ = thorax()
+    scan = scan_under_masks(under_other_header(image, "LPS", "LAS", [1]), stored(lungs, "LPS"))
+    assert scan.corrections == (MASKS_HEADER,)
+    return label_under_lungs(replace(label, stored=label_stored), stored(lungs, "LPS"), scan, "case a")
+
+
+def infection():
+    array = np.zeros(SHAPE, np.uint8)
+    array[2, 2, 8] = 1  # in the left lung; mirrored front to back, outside
+    return make_volume(array)
+
+
+def test_a_label_with_the_wrong_header_of_its_scan_is_turned_along():
+    as_read = replace(infection(), array=np.flip(infection().array, 1))
+    turned = contradicting("LAS", as_read)
+    np.testing.assert_array_equal(turned.array, infection().array)
+    assert turned.corrections == (LABELS_HEADER,)
+
+
+@pytest.mark.parametrize("header", ["LPS", "LAS"])
+def test_a_label_with_a_right_header_stays(header):
+    kept = contradicting(header, infection())
+    np.testing.assert_array_equal(kept.array, infection().array)
+    assert kept.corrections == ()
+
+
+def test_a_label_in_the_lungs_either_way_is_refused_where_the_scan_s_header_was_wrong():
+    both = infection()
+    both.array[2, 7, 8] = 1
+    with refused_in_one_line(r"^case a: label \(LAS\) and lungs \(LPS\) .* 50% or 50% of .*same header$"):
+        contradicting("LAS", both)
+    empty = replace(both, array=np.zeros(SHAPE, np.uint8))
+    assert contradicting("LAS", empty).corrections == ()
 
 
 def test_sides_are_read_in_patient_space():
     for exchanged in (False, True):
         _, lungs, _ = thorax(exchanged=exchanged)
-        sides = read_sides(lungs.array, "case")
+        sides = read_sides(lungs.array)
         assert sides.agree != exchanged
         assert sides.left_is_smaller != exchanged
 
 
-@pytest.mark.parametrize(("label", "side"), [(1, "left"), (2, "right")])
-def test_a_missing_lung_is_refused(label, side):
-    _, lungs, _ = thorax()
-    with pytest.raises(
-        InputError, match=f"a: no voxel is labelled {side} lung, so the sides cannot be verified"
-    ):
-        read_sides(np.where(lungs.array == label, 0, lungs.array), "a")
+@pytest.mark.parametrize(
+    ("kept", "absent"), [({1}, "right lung"), ({2}, "left lung"), (set(), "left lung or right lung")]
+)
+def test_a_case_without_a_lung_is_ingested_with_a_warning(tmp_path, caplog, kept, absent):
+    """After a pneumonectomy, for example; the other case of the data set is verified as usual."""
+    image, lungs, label = thorax(exchanged=True)
+    one = replace(lungs, array=np.where(np.isin(lungs.array, list(kept)), lungs.array, 0).astype(np.uint8))
+    with caplog.at_level(logging.WARNING):
+        output = run(tmp_path, {"a1": [nifti_bytes(volume) for volume in (image, one, label)], "a2": files()})
+    assert f"no voxel is labelled {absent}, so left and right are unverified" in caplog.text
+    found_image, found_label = read(output, "a1")
+    np.testing.assert_array_equal(found_image, image.array)
+    np.testing.assert_array_equal(found_label, label.array)
 
 
 def run(tmp_path, cases, dataset=DATASET):
@@ -126,7 +253,7 @@ def test_scan_and_labels_are_mirrored_where_the_labels_are_believed(tmp_path, ca
     found_image, found_label = read(output, "b1")
     np.testing.assert_array_equal(found_image, image.array[:, :, ::-1])
     np.testing.assert_array_equal(found_label > 0, (lungs.array > 0)[:, :, ::-1])
-    assert read_sides(np.where(found_label == 3, 1, found_label), "b1").agree
+    assert read_sides(np.where(found_label == 3, 1, found_label)).agree
     assert f"cases: {MIRRORED} in 1 of 1 cases" in caplog.text
 
 

@@ -70,7 +70,7 @@ def test_other_content_is_refused():
 def test_spacings_that_are_no_lengths_are_refused(volume, axis, spacing):
     content = bytearray(gzip.decompress(nifti_bytes(volume)))
     struct.pack_into("<f", content, 80 + 4 * axis, spacing)
-    with pytest.raises(InputError, match=r"scan\.nii: spacing .*must be above 0"):
+    with pytest.raises(InputError, match=r"scan\.nii: pixdim gives a spacing of .*must be above 0"):
         parse_volume(bytes(content), "scan.nii")
 
 
@@ -108,7 +108,9 @@ def test_a_file_that_unpacks_to_more_than_its_header_says_is_refused(volume):
 def test_a_header_of_absurd_size_is_refused(volume):
     content = bytearray(gzip.decompress(nifti_bytes(volume)))
     content[42:48] = np.array([30_000, 30_000, 30_000], "<i2").tobytes()
-    with pytest.raises(InputError, match=r"x\.nii\.gz: \d{14} bytes of voxels by its header"):
+    with pytest.raises(
+        InputError, match=r"x\.nii\.gz: 27000000000000 voxels by its header, dim \(30000, 30000, 30000\)"
+    ):
         parse_volume(gzip.compress(bytes(content)), "x.nii.gz")
 
 

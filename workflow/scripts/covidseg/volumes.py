@@ -6,10 +6,8 @@ spacing of 0 into 1, and raises no error if the disk is full.
 
 import gzip
 import io
-import math
 import sys
-import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -23,17 +21,12 @@ import nibabel as nib
 if _absent:
     del sys.modules["pydicom"]
 
-from nibabel.filebasedimages import ImageFileError
 from nibabel.orientations import aff2axcodes, axcodes2ornt, io_orientation, ornt_transform
-from nibabel.spatialimages import HeaderDataError
-from nibabel.wrapstruct import WrapStructError
 
 from covidseg.errors import InputError
 from covidseg.files import atomic_path
+from covidseg.nifti import corner_offset, open_nifti
 
-HEADER_BYTES = 348
-LARGEST_BYTES = 8 << 30  # of voxels: ten times a scan of a whole body
-SLACK_BYTES = 1 << 20  # allowed after the voxels: some programs fill up the last block
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -67,14 +60,25 @@ class Geometry:
         found = []
         if self.shape != other.shape:
             found.append(f"shape {self.shape} and {other.shape}")
-        if not np.allclose(self.spacing, other.spacing, rtol=1e-3):
+        if not self._same_spacing(other):
             found.append(f"spacing {self.spacing} and {other.spacing} mm")
-        if not found:
-            corners = np.array([[0, 0, 0, 1], [*(n - 1 for n in self.shape[::-1]), 1]])
-            offset = np.abs(corners @ (self.affine - other.affine).T).max()
-            if offset > 0.1 * min(self.spacing):
-                found.append(f"position or direction, by {offset:.3g} mm")
+        if not found and (offset := self.offset(other)) > 0.1 * min(self.spacing):
+            found.append(f"position or direction, by {offset:.3g} mm")
         return found
+
+    def same_grid(self, other: "Geometry") -> bool:
+        """Return whether shape and spacing are the same, wherever the two grids lie."""
+        return self.shape == other.shape and self._same_spacing(other)
+
+    def _same_spacing(self, other: "Geometry") -> bool:
+        return np.allclose(self.spacing, other.spacing, rtol=1e-3)
+
+    def offset(self, other: "Geometry") -> float:
+        """Return how far (mm, along an axis of the patient) a corner of this grid lies from the other grid's.
+
+        Both grids must have the same shape.
+        """
+        return corner_offset(self.shape[::-1], self.affine, other.affine)
 
     def to_json(self) -> GeometryFields:
         """Return the geometry as plain lists, which `from_json` reads."""
@@ -92,7 +96,8 @@ class Volume:
     """Voxels (z, y, x) and their geometry; the axes point to the patient's left, back and head (LPS).
 
     Attributes:
-        stored: axis codes of the file that the volume was read from; empty if the file has no axis codes.
+        stored: axis codes of the file that the volume was read from, while other headers may contradict them;
+            empty if the file has no axis codes, and for a scan that its lungs have verified.
         slices: for a stack of pictures, the name of each slice -> the slice's file; else empty.
     """
 
@@ -118,62 +123,63 @@ def parse_volume(content: bytes, name: str) -> Volume:
         name: name of the file in messages.
 
     Raises:
-        InputError: the file is truncated, is no NIfTI file or is not three-dimensional, a spacing is zero or
-            undefined, or voxels are not finite.
+        InputError: the header is unfit (see `open_nifti`), or voxels are not finite.
     """
-    try:
-        if content[:2] == b"\x1f\x8b":
-            content = _decompress(content, name)
-        # Read the raw header: nibabel itself would turn a spacing of 0 into 1.
-        zooms = nib.Nifti1Header(content[:HEADER_BYTES], check=False)["pixdim"][1:4]
-        if not (np.isfinite(zooms).all() and (zooms > 0).all()):
-            raise InputError(f"{name}: spacing {tuple(zooms.tolist())} mm; every axis must be above 0")
-        volume = to_lps(nib.Nifti1Image.from_bytes(content))
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        zlib.error,
-        ImageFileError,
-        HeaderDataError,
-        WrapStructError,
-    ) as error:
-        raise InputError(f"{name}: truncated or not a NIfTI file ({' '.join(str(error).split())})") from error
-    if volume.array.ndim != 3:
-        raise InputError(f"{name}: has {volume.array.ndim} dimensions {volume.array.shape[::-1]}, expected 3")
-    if not np.isfinite(volume.array).all():
-        raise InputError(f"{name}: {np.count_nonzero(~np.isfinite(volume.array))} voxels are NaN or infinite")
-    return volume
-
-
-def _decompress(content: bytes, name: str) -> bytes:
-    """Unpack to the end, where the checksum is, but never more bytes than the header announces."""
-    with gzip.open(io.BytesIO(content)) as stream:
-        head = stream.read(HEADER_BYTES)
-        header = nib.Nifti1Header(head, check=False)
-        size = header.get_data_offset() + math.prod(header.get_data_shape()) * int(header["bitpix"]) // 8
-        if size > LARGEST_BYTES:
-            raise InputError(
-                f"{name}: {size} bytes of voxels by its header; expected at most {LARGEST_BYTES}"
-            )
-        content = head + stream.read(size - len(head) + SLACK_BYTES)
-        if stream.read(1):
-            raise InputError(f"{name}: unpacks to more than the {size} bytes that its header says")
-    return content
+    image, corrections, warnings = open_nifti(content, name)
+    volume = to_lps(image)
+    array = volume.array
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InputError(f"{name}: {np.count_nonzero(~np.isfinite(array))} voxels are NaN or infinite")
+    stored = "".join(aff2axcodes(image.affine))
+    return replace(volume, stored=stored, corrections=corrections, warnings=warnings)
 
 
 def to_lps(image: nib.Nifti1Image) -> Volume:
-    """Return a nibabel image, array (x, y, z) and RAS affine, as a volume with LPS axes."""
-    stored = "".join(aff2axcodes(image.affine))
+    """Return a nibabel image, array (x, y, z) and RAS affine, as a volume with LPS axes.
+
+    The volume has an array and a geometry only; a reader adds the other fields with `dataclasses.replace`.
+    """
     image = image.as_reoriented(ornt_transform(io_orientation(image.affine), axcodes2ornt("LPS")))
     array = np.ascontiguousarray(np.asanyarray(image.dataobj).T)
-    return Volume(array, Geometry(array.shape, RAS_TO_LPS @ image.affine), stored)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return Volume(array, Geometry(array.shape, RAS_TO_LPS @ image.affine))
 
 
 def write_volume(path: str | Path, volume: Volume) -> None:
-    """Write a .nii.gz file, atomically; a full disk raises an error and leaves no partial file behind."""
+    """Write a .nii.gz file, atomically; a full disk raises an error and leaves no partial file behind.
+
+    Raises:
+        InputError: the voxels are no numbers that the file can hold, see `to_storage`.
+    """
+    stored = replace(volume, array=to_storage(volume.array, str(path)))
     with atomic_path(path) as temporary:
-        temporary.write_bytes(nifti_bytes(volume))
+        temporary.write_bytes(nifti_bytes(stored))
+
+
+def to_storage(array: np.ndarray, name: str) -> np.ndarray:
+    """Return voxels in the type in which a file stores them; no value changes, but for rounding to float32.
+
+    Integers of 8 and 16 bits stay as they are. Other whole numbers become int16, if all of them fit, and
+    everything else float32. Truth values become uint8.
+
+    Raises:
+        InputError: a voxel is no real number, or is too large for float32.
+    """
+    kind = array.dtype.kind
+    if kind == "b":
+        return array.astype(np.uint8)
+    if kind not in "iuf":
+        raise InputError(f"{name}: voxels of type {array.dtype}, expected integers or real numbers")
+    if kind in "iu" and array.itemsize <= 2:
+        return array
+    low, high = (array.min(), array.max()) if array.size else (0, 0)
+    limits = np.iinfo(np.int16)
+    if limits.min <= low and high <= limits.max and (kind != "f" or np.array_equal(array, np.rint(array))):
+        return array.astype(np.int16)
+    if max(abs(float(low)), abs(float(high))) > np.finfo(np.float32).max:
+        raise InputError(f"{name}: voxels from {low:g} to {high:g}, too large for a file")
+    return array.astype(np.float32)
 
 
 def nifti_bytes(volume: Volume, *, orientation: str = "LPS") -> bytes:

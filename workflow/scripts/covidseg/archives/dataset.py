@@ -37,6 +37,8 @@ class Members(TypedDict, total=False):
         spacing: spacing (z, y, x) in mm of scans that are pictures (format slices).
         roi: name of the region of interest, for contours (format rtstruct).
         map: label id in the archive -> label id of the project, for label maps.
+        geometry: own (the default: a label map must lie where its scan lies) or image (by its header, the
+            label map may lie elsewhere, and takes the geometry of its scan).
     """
 
     archive: str
@@ -45,6 +47,7 @@ class Members(TypedDict, total=False):
     spacing: list[float]
     roi: str
     map: dict[int, int]
+    geometry: Literal["own", "image"]
 
 
 class Pictures(TypedDict, total=False):

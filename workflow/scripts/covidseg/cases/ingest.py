@@ -2,18 +2,19 @@
 
 import logging
 from collections.abc import Mapping
-from itertools import chain
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from covidseg.archives.dataset import Dataset
+from covidseg.cases.alignment import put_on_one_grid
 from covidseg.cases.case_folder import CaseFolder, CaseRow, volume_path
 from covidseg.cases.ingest_log import describe_faults, tell_listing, warn_of_large_left_lungs, warn_of_rows
-from covidseg.cases.intensity import first_fitting, intensity_of
+from covidseg.cases.intensity import first_fitting, fit_intensity, intensity_of
 from covidseg.cases.left_out import list_reasons, refuse_unknown
 from covidseg.cases.lesions import count_lesions
-from covidseg.cases.orientation import EXCHANGED, MASKS_HEADER, read_sides, scan_under_masks, settle_sides
+from covidseg.cases.orientation import EXCHANGED, absent_lungs, read_sides, settle_sides
 from covidseg.cases.readers import list_cases, load_case, member_name
 from covidseg.cases.splits import patient_of
 from covidseg.errors import InputError
@@ -23,8 +24,6 @@ from covidseg.regions import LESIONS
 from covidseg.volumes import Volume, write_volume
 
 log = logging.getLogger(__name__)
-
-ROUNDING = 0.05  # how far a label's value may lie from a whole number
 
 
 def ingest(
@@ -92,27 +91,14 @@ def ingest_case(
     """
     image, label, lungs = load_case(dataset, raw, case)
     where = member_name(dataset, "labels", raw, case)
-    corrections, left_is_smaller = [], None
-    if lungs and (turned := scan_under_masks(image, lungs)):
-        image = turned
-        corrections.append(MASKS_HEADER)
-    for name, mask in (("label", label), ("lungs", lungs)):
-        differences = image.geometry.differences(mask.geometry) if mask else []
-        if differences:
-            raise InputError(f"{where}: image and {name} differ in {'; '.join(differences)}")
-    mapped = remap(label.array, dataset["labels"]["map"], where)
+    image, label, lungs = put_on_one_grid(dataset, image, label, lungs, where)
+    left_is_smaller = None
     if lungs:
-        sides = read_sides(remap(lungs.array, dataset["lungs"]["map"], where), where)
-        left_is_smaller = sides.left_is_smaller
-        if not sides.agree:
-            belief = dataset["sides"][first_fitting(dataset["sides"], case)]
-            image, mapped, correction = settle_sides(image, mapped, dataset["regions"], belief, where)
-            corrections.append(correction)
-            left_is_smaller ^= correction == EXCHANGED
-    _check_intensity(image.array, dataset, case, member_name(dataset, "images", raw, case))
+        image, label, left_is_smaller = _verify_sides(dataset, case, image, label, lungs.array, where)
+    image = fit_intensity(image, intensity_of(dataset, case), member_name(dataset, "images", raw, case))
+    mapped = label.array
     write_volume(volume_path(images, case), image)
-    write_volume(volume_path(labels, case), Volume(mapped, image.geometry))
-    read = [image, label, lungs] if lungs and dataset["lungs"] != dataset["labels"] else [image, label]
+    write_volume(volume_path(labels, case), label)
     ids = {region: i for i, region in dataset["regions"].items()}
     counts = {region: count_lesions(mapped, ids[region]) for region in LESIONS if region in ids}
     row = CaseRow(
@@ -126,48 +112,23 @@ def ingest_case(
         voxels={region: int(np.count_nonzero(mapped == i)) for region, i in ids.items()},
         slices={region: slices for region, (slices, _) in counts.items()},
         lesions={region: lesions for region, (_, lesions) in counts.items()},
-        corrections=(*chain.from_iterable(volume.corrections for volume in read), *corrections),
-        warnings=tuple(chain.from_iterable(volume.warnings for volume in read)),
+        corrections=(*image.corrections, *label.corrections),
+        warnings=(*image.warnings, *label.warnings),
         sha256=digest(volume_path(images, case)),
     )
     return row, left_is_smaller
 
 
-def remap(label: np.ndarray, ids: dict[int, int], name: str) -> np.ndarray:
-    """Return the label (z, y, x) as uint8 with the project's ids.
-
-    A value within ROUNDING of an id counts as that id: masks that are stored with a scale have such values.
-
-    Args:
-        ids: label id in the archive -> label id in the project.
-        name: name of the case in messages.
-
-    Raises:
-        InputError: the label has an id that is not in `ids`.
-    """
-    mapped, rounded = np.zeros(label.shape, np.uint8), 0
-    for plane, target, place in zip(label, mapped, range(len(label)), strict=True):
-        for found in np.unique(plane):
-            nearest = round(float(found))
-            if nearest not in ids or abs(found - nearest) > ROUNDING:
-                raise InputError(f"{name}: label id {found:g} in slice {place}; the map has {sorted(ids)}")
-            target[plane == found] = ids[nearest]
-            rounded += int(found != nearest and np.count_nonzero(plane == found))
-    if rounded:
-        log.warning(
-            "%s: %d voxels of the label are not whole numbers, but within %g", name, rounded, ROUNDING
-        )
-    return mapped
-
-
-def _check_intensity(image: np.ndarray, dataset: Dataset, case: str, name: str) -> None:
-    low, high = image.min(), image.max()
-    fits, expected = {
-        "windowed": (low >= 0 and high <= 255, "0 to 255 (windowed)"),
-        "grey": (low < high, "more than one grey level"),
-        "hounsfield": (low < -200, "Hounsfield units with air below -200"),
-    }[intensity_of(dataset, case)]
-    if not fits:
-        raise InputError(
-            f"{name}: voxels from {low:g} to {high:g}, expected {expected}; see intensity in datasets.yaml"
-        )
+def _verify_sides(
+    dataset: Dataset, case: str, image: Volume, label: Volume, lungs: np.ndarray, name: str
+) -> tuple[Volume, Volume, bool | None]:
+    """Return scan and label with the left lung on the left, and whether the left lung is the smaller one."""
+    if absent := absent_lungs(lungs):
+        warning = f"no voxel is labelled {' or '.join(absent)}, so left and right are unverified"
+        return image, replace(label, warnings=(*label.warnings, warning)), None
+    sides = read_sides(lungs)
+    if sides.agree:
+        return image, label, sides.left_is_smaller
+    belief = dataset["sides"][first_fitting(dataset["sides"], case)]
+    image, label = settle_sides(image, label, dataset["regions"], belief, name)
+    return image, label, sides.left_is_smaller != (EXCHANGED in label.corrections)

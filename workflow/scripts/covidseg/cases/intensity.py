@@ -1,5 +1,6 @@
 """What a scan's voxels mean, and the window that the networks see."""
 
+from dataclasses import replace
 from fnmatch import fnmatch
 
 import numpy as np
@@ -7,7 +8,9 @@ import torch
 
 from covidseg.archives.dataset import Dataset
 from covidseg.errors import InputError
+from covidseg.volumes import Volume
 
+OUTSIDE = 1  # grey levels beyond 0 and 255 that a program may have left by rounding or interpolation
 Window = tuple[float, float]  # (low, high): the voxel values that become 0 and 255
 
 
@@ -28,6 +31,37 @@ def intensity_of(dataset: Dataset, case: str) -> str:
     without a known relation to HU.
     """
     return dataset["intensity"][first_fitting(dataset["intensity"], case)]
+
+
+def fit_intensity(image: Volume, intensity: str, name: str) -> Volume:
+    """Return a scan whose voxels are what its data set says of them.
+
+    Args:
+        image: the scan.
+        intensity: hounsfield, windowed or grey, see `intensity_of`.
+        name: name of the case in messages.
+
+    Returns:
+        The scan. In a windowed scan, values at most OUTSIDE below 0 or above 255 are clipped, with a warning.
+
+    Raises:
+        InputError: the voxels are something else.
+    """
+    low, high = image.array.min(), image.array.max()
+    fits, expected = {
+        "windowed": (low >= -OUTSIDE and high <= 255 + OUTSIDE, "0 to 255 (windowed)"),
+        "grey": (low < high, "more than one grey level"),
+        "hounsfield": (low < -200, "Hounsfield units with air below -200"),
+    }[intensity]
+    if not fits:
+        raise InputError(
+            f"{name}: voxels from {low:g} to {high:g}, expected {expected}; see intensity in datasets.yaml"
+        )
+    if intensity != "windowed" or (low >= 0 and high <= 255):
+        return image
+    count = np.count_nonzero((image.array < 0) | (image.array > 255))
+    warning = f"{count} voxels from {low:g} to {high:g} were clipped to 0 to 255"
+    return replace(image, array=np.clip(image.array, 0, 255), warnings=(*image.warnings, warning))
 
 
 def window_of(dataset: Dataset, case: str, image: np.ndarray, window: Window) -> Window | None:
