@@ -1,197 +1,290 @@
-"""CT series and contours: sorted, complete, in Hounsfield units, at the right place."""
+"""CT series: sorted, complete, in Hounsfield units, chosen among other files."""
 
 import io
+import tarfile
 
 import numpy as np
-import pydicom
 import pytest
 import SimpleITK as sitk
-from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRBigEndian, JPEG2000Lossless, JPEGLosslessSV1, RLELossless
+from pydicom.uid import MediaStorageDirectoryStorage, RTStructureSetStorage, SecondaryCaptureImageStorage
 
-from conftest import make_volume
-from covidseg.archives.phantom.dicom import series_files
-from covidseg.cases.dicom import rasterise, read_series
+from conftest import refused_in_one_line
+from covidseg.cases.dicom import read_series
+from covidseg.cases.readers import load_case
 from covidseg.errors import InputError
+from dicom_edits import edit, enhanced, parse, random_scan, series, to_bytes
 
-SPACING = (5.0, 0.8, 0.7)
+ARCHIVE = "LUNG1-001_dicom.tar.xz"
 
 
 @pytest.fixture
 def scan():
-    values = np.random.default_rng(0).integers(-1024, 1500, (7, 6, 5), dtype=np.int16)
-    return make_volume(values, spacing=SPACING)
+    return random_scan()
 
 
 @pytest.fixture
-def files(scan, tmp_path):
+def files(scan):
     """The scan's slices, from head to foot."""
-    paths = []
-    for name, content in series_files(scan, patient="P1"):
-        paths.append(tmp_path / name)
-        paths[-1].write_bytes(content)
-    return paths
-
-
-def edit(path, **changes):
-    content = pydicom.dcmread(path)
-    for name, value in changes.items():
-        setattr(content, name, value)
-    content.save_as(path)
-
-
-def compress(path, syntax):
-    """Encode a slice's pixels: RLE by pydicom, the others by ITK, which writes a file of its own."""
-    content = pydicom.dcmread(path)
-    if syntax == RLELossless:
-        content.compress(syntax, generate_instance_uid=False)
-    else:
-        writer = sitk.ImageFileWriter()
-        writer.SetImageIO("GDCMImageIO")
-        writer.SetFileName(str(path.with_suffix(".tmp.dcm")))
-        writer.UseCompressionOn()
-        writer.SetCompressor("JPEG2000" if syntax == JPEG2000Lossless else "JPEG")
-        writer.Execute(sitk.GetImageFromArray(content.pixel_array))
-        encoded = pydicom.dcmread(path.with_suffix(".tmp.dcm"))
-        content.file_meta.TransferSyntaxUID = encoded.file_meta.TransferSyntaxUID
-        content.PixelData = encoded.PixelData
-        content["PixelData"].is_undefined_length = True
-    content.save_as(path)
+    return series(scan)
 
 
 def test_slices_are_sorted_and_rescaled(scan, files):
-    read = read_series(files[3:] + files[:3], "P1")
+    read = read_series(dict(reversed(files.items())), "P1")
     np.testing.assert_array_equal(read.array, scan.array)
     assert read.array.dtype == np.int16
     assert read.geometry.differences(scan.geometry) == []
+    assert (read.stored, read.filled, read.corrections, read.warnings) == ("", (), (), ())
+    assert read.frame_of_reference == parse(files["1-001.dcm"]).FrameOfReferenceUID
 
 
-def test_slope_and_intercept_are_applied(scan, files):
-    for path in files:
-        edit(path, RescaleSlope=2, RescaleIntercept=-2048)
-    np.testing.assert_array_equal(read_series(files, "P1").array, 2 * scan.array)
+@pytest.mark.parametrize(
+    ("rows", "columns", "flipped"),
+    [([1, 0, 0], [0, 0, -1], [0]), ([0, 1, 0], [0, 0, -1], [0]), ([-1, 0, 0], [0, -1, 0], [1, 2])],
+)
+def test_any_orientation_comes_out_upright_and_in_place(rows, columns, flipped):
+    """ITK is the oracle: every voxel lies where ITK says."""
+    scan = random_scan((4, 6, 5))
+    files = series(scan)
+    normal = np.cross(rows, columns)
+    for place, name in enumerate(files):
+        edit(
+            files,
+            name,
+            ImageOrientationPatient=[*rows, *columns],
+            ImagePositionPatient=(5.0 * place * normal).tolist(),
+        )
+    read = read_series(files, "P1")
+    image = sitk.JoinSeries(
+        [sitk.GetImageFromArray(parse(content).pixel_array) for content in files.values()]
+    )
+    image.SetSpacing((0.7, 0.8, 5.0))
+    image.SetDirection(np.array([rows, columns, normal], float).T.ravel().tolist())
+    for index in [(0, 0, 0), (4, 5, 3), (1, 3, 2)]:
+        point = image.TransformIndexToPhysicalPoint(index)
+        x, y, z = np.rint(np.linalg.inv(read.geometry.affine) @ [*point, 1])[:3].astype(int)
+        assert read.array[z, y, x] == image[index] - 1024
 
 
-def test_a_missing_slice_is_refused_with_its_place(files):
-    with pytest.raises(InputError, match=r"^P1: 1 slices missing between 15 and 25 mm"):
-        read_series([path for path in files if path.name != "1-004.dcm"], "P1")
-
-
-def test_two_missing_slices_are_counted(files):
-    with pytest.raises(InputError, match="2 slices missing"):
-        read_series([path for path in files if path.name not in ("1-004.dcm", "1-005.dcm")], "P1")
-
-
-def test_non_uniform_spacing_is_refused(files):
-    position = list(pydicom.dcmread(files[3]).ImagePositionPatient)
-    edit(files[3], ImagePositionPatient=[*position[:2], position[2] + 1.5])
-    with pytest.raises(InputError, match="not uniform"):
+def test_two_series_are_refused_with_the_files_of_each(files):
+    edit(files, "1-001.dcm", SeriesInstanceUID="1.2.3", SeriesDescription="Thorax\n5 mm")
+    message = (
+        r"^P1: expected one DICOM series, found 2: 1\.2\.3 \(1 files such as P1:1-001\.dcm, Thorax 5 mm\); "
+        r"[\d.]+ \(6 files such as P1:1-002\.dcm, no description\); choose one by `member` in datasets\.yaml$"
+    )
+    with refused_in_one_line(message):
         read_series(files, "P1")
 
 
-def test_a_doubled_slice_is_refused(files, tmp_path):
-    copy = tmp_path / "copy.dcm"
-    copy.write_bytes(files[3].read_bytes())
-    with pytest.raises(InputError, match="same position"):
-        read_series([*files, copy], "P1")
+def test_a_localiser_is_left_out_by_name(scan, files):
+    files["scout.dcm"] = files["1-004.dcm"]
+    edit(
+        files, "scout.dcm", ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"],
+        ImageOrientationPatient=[1, 0, 0, 0, 0, -1],
+    )  # fmt: skip
+    read = read_series(files, "P1")
+    np.testing.assert_array_equal(read.array, scan.array)
+    assert read.warnings == ("left out: 1 localiser (P1:scout.dcm)",)
 
 
-def test_two_series_are_refused(files):
-    edit(files[0], SeriesInstanceUID="1.2.3")
-    with pytest.raises(InputError, match="expected one DICOM series, found 2"):
+@pytest.mark.parametrize(
+    ("storage", "name"),
+    [
+        (MediaStorageDirectoryStorage, "Media Storage Directory Storage"),
+        (RTStructureSetStorage, "RT Structure Set Storage"),
+        (SecondaryCaptureImageStorage, "Secondary Capture Image Storage"),
+    ],
+)
+def test_files_of_other_kinds_are_left_out_by_name(scan, files, storage, name):
+    other = parse(files["1-001.dcm"])
+    other.SOPClassUID, other.SeriesInstanceUID = storage, "1.2.3"
+    del other.PixelData, other.ImagePositionPatient
+    files["other"] = to_bytes(other)
+    read = read_series(files, "P1")
+    np.testing.assert_array_equal(read.array, scan.array)
+    assert read.warnings == (f"left out: 1 {name} (P1:other)",)
+
+
+def test_an_image_of_another_modality_in_the_series_is_refused(files):
+    edit(files, "1-003.dcm", Modality="PT")
+    with refused_in_one_line(
+        r"^P1:1-003\.dcm: image of modality PT in a CT series, expected CT images only$"
+    ):
         read_series(files, "P1")
 
 
-@pytest.mark.parametrize("kept", [0, 100, 400, -20])
+def test_files_without_any_ct_are_refused_by_kind(files):
+    edit(files, Modality="MR")
+    with refused_in_one_line("^P1: no CT image; there are: 7 image of modality MR$"):
+        read_series(files, "P1")
+
+
+@pytest.mark.parametrize("kept", [0, 100, 131, 132, 133, 400, -20])
 def test_a_truncated_slice_is_refused_by_name(files, kept):
-    files[2].write_bytes(files[2].read_bytes()[:kept])
-    with pytest.raises(InputError, match=r"^P1: 1-003\.dcm is truncated or not a CT slice"):
+    files["1-003.dcm"] = files["1-003.dcm"][:kept]
+    with refused_in_one_line(r"^P1:1-003\.dcm: (truncated or not a CT slice|no SeriesInstanceUID$)"):
         read_series(files, "P1")
+
+
+def test_a_text_among_the_slices_is_refused_by_name(files):
+    files["readme.txt"] = b"These are the slices of patient 1.\n" * 20
+    with refused_in_one_line(r"^P1:readme\.txt: truncated or not a CT slice"):
+        read_series(files, "P1")
+
+
+@pytest.mark.parametrize("removed", ["preamble", "preamble and meta group"])
+def test_slices_without_a_preamble_are_read(scan, files, removed):
+    for name, content in files.items():
+        meta = parse(content).file_meta.FileMetaInformationGroupLength
+        files[name] = content[132:] if removed == "preamble" else content[132 + 12 + meta :]
+    np.testing.assert_array_equal(read_series(files, "P1").array, scan.array)
 
 
 def test_one_slice_is_no_volume(files):
-    with pytest.raises(InputError, match="at least 2"):
-        read_series(files[:1], "P1")
+    with refused_in_one_line(r"^P1:1-001\.dcm: 1 DICOM slice, expected at least 2"):
+        read_series({"1-001.dcm": files["1-001.dcm"]}, "P1")
 
 
-def structure_set(contours: dict[str, list[list[float]]]) -> Dataset:
-    content = Dataset()
-    content.StructureSetROISequence, content.ROIContourSequence = [], []
-    for number, (name, items) in enumerate(contours.items(), start=1):
-        roi, contour = Dataset(), Dataset()
-        roi.ROIName, roi.ROINumber = name, number
-        contour.ReferencedROINumber, contour.ContourSequence = number, []
-        for points in items:
-            item = Dataset()
-            item.ContourData = points
-            contour.ContourSequence.append(item)
-        content.StructureSetROISequence.append(roi)
-        content.ROIContourSequence.append(contour)
-    buffer = io.BytesIO()
-    pydicom.dcmwrite(buffer, content, implicit_vr=True, little_endian=True)
-    buffer.seek(0)
-    return pydicom.dcmread(buffer, force=True)
+def test_no_file_is_no_volume():
+    with refused_in_one_line("^P1: no CT image; there are: no file"):
+        read_series({}, "P1")
 
 
-def rectangle(x, y, z):
-    return [x[0], y[0], z, x[1], y[0], z, x[1], y[1], z, x[0], y[1], z]
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5, 6], [4, 0, 6, 1, 5, 3, 2]])
+def test_enhanced_ct_is_read_in_any_order_of_frames(scan, files, order):
+    names = [list(files)[index] for index in order]
+    read = read_series({"all.dcm": to_bytes(enhanced(files, names))}, "P1")
+    np.testing.assert_array_equal(read.array, scan.array)
+    assert read.geometry.differences(scan.geometry) == []
 
 
-def test_contours_become_voxels_and_holes_stay_holes():
-    grid = make_volume(np.zeros((3, 20, 20)), spacing=(2.0, 1.0, 1.0), origin=(0, 0, 0)).geometry
-    outer, inner = rectangle((1.5, 11.5), (2.5, 8.5), 2.0), rectangle((4.5, 7.5), (3.5, 5.5), 2.0)
-    mask = rasterise(structure_set({"Lung": [], "GTV-1": [outer, inner]}), "GTV-1", grid, "rt").array
-    expected = np.zeros((3, 20, 20), np.uint8)
-    expected[1, 3:9, 2:12] = 1
-    expected[1, 4:6, 5:8] = 0
-    np.testing.assert_array_equal(mask, expected)
+def test_enhanced_ct_has_a_slope_per_frame(scan, files):
+    content = enhanced(files, list(files))
+    top = content.PerFrameFunctionalGroupsSequence[0].PixelValueTransformationSequence[0]
+    top.RescaleSlope, top.RescaleIntercept = 2, -2048
+    read = read_series({"all.dcm": to_bytes(content)}, "P1")
+    np.testing.assert_array_equal(read.array[:-1], scan.array[:-1])
+    np.testing.assert_array_equal(read.array[-1], 2 * scan.array[-1])
 
 
-def test_unknown_region_is_refused_with_those_there():
-    grid = make_volume(np.zeros((3, 5, 5))).geometry
-    with pytest.raises(InputError, match=r"rt: no region 'GTV-2'; there are \['GTV-1', 'Lung'\]"):
-        rasterise(structure_set({"Lung": [], "GTV-1": []}), "GTV-2", grid, "rt")
+def test_enhanced_ct_lacks_a_frame(scan, files):
+    content = enhanced(files, [name for name in files if name != "1-004.dcm"])
+    read = read_series({"all.dcm": to_bytes(content)}, "P1")
+    assert read.filled == (3,)
+    assert read.array.shape == scan.array.shape
 
 
-def test_a_contour_outside_the_scan_is_refused():
-    grid = make_volume(np.zeros((3, 5, 5)), origin=(0, 0, 0)).geometry
-    with pytest.raises(InputError, match="z = 99 mm lies outside the CT"):
-        rasterise(structure_set({"GTV-1": [rectangle((0, 3), (0, 3), 99)]}), "GTV-1", grid, "rt")
+def test_enhanced_ct_names_the_frame_at_fault(files):
+    content = enhanced(files, list(files))
+    del content.PerFrameFunctionalGroupsSequence[2].PlanePositionSequence
+    with refused_in_one_line(r"^P1:all\.dcm, frame 3: no ImagePositionPatient$"):
+        read_series({"all.dcm": to_bytes(content)}, "P1")
 
 
-@pytest.fixture
-def large(tmp_path):
-    """Large enough for a wavelet: 64 x 64 pixels. The volume, and its files."""
-    values = np.random.default_rng(1).integers(-1024, 1500, (3, 64, 64), dtype=np.int16)
-    volume, paths = make_volume(values, spacing=SPACING), []
-    for name, content in series_files(volume, patient="P1"):
-        paths.append(tmp_path / name)
-        paths[-1].write_bytes(content)
-    return volume, paths
+def test_enhanced_ct_with_too_few_groups_is_refused(files):
+    content = enhanced(files, list(files))
+    del content.PerFrameFunctionalGroupsSequence[2]
+    with refused_in_one_line("^P1:all.dcm: NumberOfFrames is 7, but 6 functional groups are there"):
+        read_series({"all.dcm": to_bytes(content)}, "P1")
 
 
-def test_big_endian_slices_are_read(scan, files):
-    for path in files:
-        content = pydicom.dcmread(path)
-        assert len(list(content.iterall())) > 10, "read every element: raw ones would stay little endian"
-        content.PixelData = np.frombuffer(content.PixelData, "<u2").astype(">u2").tobytes()
-        content.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
-        pydicom.dcmwrite(path, content, little_endian=False, implicit_vr=False, force_encoding=True)
-    np.testing.assert_array_equal(read_series(files, "P1").array, scan.array)
+def test_frames_without_groups_are_refused(files):
+    content = enhanced(files, list(files))
+    del content.PerFrameFunctionalGroupsSequence
+    with refused_in_one_line("^P1:all.dcm: 7 frames, but no PerFrameFunctionalGroupsSequence"):
+        read_series({"all.dcm": to_bytes(content)}, "P1")
 
 
-@pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless, JPEGLosslessSV1])
-def test_compressed_slices_are_read(large, syntax):
-    scan, files = large
-    for path in files:
-        compress(path, syntax)
-        assert pydicom.dcmread(path).file_meta.TransferSyntaxUID == syntax
-    np.testing.assert_array_equal(read_series(files, "P1").array, scan.array)
-
-
-def test_a_compressed_slice_that_is_cut_is_refused_by_name(files):
-    for path in files:
-        compress(path, RLELossless)
-    files[2].write_bytes(files[2].read_bytes()[:-40])
-    with pytest.raises(InputError, match=r"^P1: 1-003\.dcm is truncated or not a CT slice"):
+@pytest.mark.parametrize(
+    "keyword",
+    ["SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope",
+     "RescaleIntercept", "PixelData", "Rows", "BitsStored", "PhotometricInterpretation"],
+)  # fmt: skip
+@pytest.mark.parametrize("empty", [False, True])
+def test_an_absent_element_is_named(files, keyword, empty):
+    content = parse(files["1-005.dcm"])
+    content[keyword].value = None
+    if not empty:
+        delattr(content, keyword)
+    files["1-005.dcm"] = to_bytes(content)
+    with refused_in_one_line(rf"^P1:1-005\.dcm: no {keyword}$"):
         read_series(files, "P1")
+
+
+def test_an_absent_transfer_syntax_is_named(files):
+    content = parse(files["1-005.dcm"])
+    del content.file_meta.TransferSyntaxUID
+    buffer = io.BytesIO()
+    content.save_as(buffer, implicit_vr=False, little_endian=True)
+    files["1-005.dcm"] = buffer.getvalue()
+    with refused_in_one_line(r"^P1:1-005\.dcm: no TransferSyntaxUID$"):
+        read_series(files, "P1")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "message"),
+    [
+        ("PixelSpacing", [0.8, 0], r"PixelSpacing is \[0.8, 0.0\], expected millimetres above 0"),
+        ("PixelSpacing", [0.8], "PixelSpacing is 0.8, expected 2 finite number"),
+        ("ImagePositionPatient", [0, 0], r"ImagePositionPatient is \[0.0, 0.0\], expected 3 finite number"),
+        ("ImageOrientationPatient", [1, 0, 0, 1, 0, 0], "two directions of length 1 at a right angle"),
+        ("ImageOrientationPatient", [0, 0, 0, 0, 0, 0], "two directions of length 1 at a right angle"),
+        ("RescaleSlope", 0, "RescaleSlope is 0"),
+    ],
+)
+def test_an_unfit_element_is_named(files, keyword, value, message):
+    edit(files, "1-005.dcm", **{keyword: value})
+    with refused_in_one_line(rf"^P1:1-005\.dcm: .*{message}"):
+        read_series(files, "P1")
+
+
+@pytest.mark.parametrize("value", [b"xyz ", b"nan ", b"inf ", b"1\\2 "])
+def test_a_number_that_is_none_is_named(files, value):
+    slope = b"\x28\x00\x53\x10DS\x04\x00"
+    files["1-005.dcm"] = files["1-005.dcm"].replace(slope + b"1.0 ", slope + value)
+    with refused_in_one_line(r"^P1:1-005\.dcm: .*(RescaleSlope is .*expected 1 finite number|xyz)"):
+        read_series(files, "P1")
+
+
+def test_the_message_names_the_member_in_the_users_archive(tmp_path, files):
+    """Not a temporary file."""
+    edit(files, "1-002.dcm", RescaleSlope=None)
+    with tarfile.open(tmp_path / "scans.tar", "w") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"P1/{name}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    dataset = {
+        "images": {"archive": "scans.tar", "member": "{case}/*.dcm", "format": "dicom"},
+        "case_name": "{case}",
+    }
+    with refused_in_one_line(f"^{tmp_path}/scans.tar:P1/1-002.dcm: no RescaleSlope$"):
+        load_case(dataset, tmp_path, "P1")
+
+
+def test_missing_slices_are_refused_if_the_data_set_says_so(tmp_path, files):
+    folder = tmp_path / "scans" / "P1"
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        if name != "1-004.dcm":
+            (folder / name).write_bytes(content)
+    dataset = {
+        "images": {"archive": "scans", "member": "{case}/*.dcm", "format": "dicom"},
+        "case_name": "{case}",
+        "missing_slices": "refuse",
+    }
+    with pytest.raises(InputError, match=r"P1/1-007\.dcm: its series lacks 1 slices at 20 mm"):
+        load_case(dataset, tmp_path, "P1")
+
+
+@pytest.mark.slow
+def test_a_real_series_reads_as_by_itk(real_data, tmp_path):
+    with tarfile.open(real_data / ARCHIVE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    folder = tmp_path / "LUNG1-001" / "image"
+    read = read_series({file.name: file.read_bytes() for file in folder.iterdir()}, "LUNG1-001")
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(folder))
+    image = reader.Execute()
+    np.testing.assert_array_equal(read.array, sitk.GetArrayFromImage(image))
+    assert read.geometry.affine[:3, 3].tolist() == list(image.GetOrigin())
+    assert read.geometry.spacing == pytest.approx(image.GetSpacing()[::-1], abs=1e-5)

@@ -104,6 +104,7 @@ class Volume:
     array: np.ndarray
     geometry: Geometry
     stored: str = ""
+    frame_of_reference: str = ""  # UID of the patient's coordinates; empty if the file has none
     slices: dict[str, str] = field(default_factory=dict, repr=False)
     filled: tuple[int, ...] = ()  # slices (z) that the file lacks and that the reader has interpolated
     corrections: tuple[str, ...] = ()  # what the reader has changed, in words

@@ -101,6 +101,7 @@ class Dataset(TypedDict, total=False):
         patient: regular expression of the part of a case's name that identifies the patient.
         regions: the project's label id -> region.
         intensity: pattern of case names -> hounsfield, windowed or grey.
+        missing_slices: "fill" (the default) or "refuse": what to do if a DICOM series lacks slices.
         slices: pictures with image-level labels, instead of images and labels.
         split: key of config/splits.json, "random" or "test".
     """
@@ -123,6 +124,7 @@ class Dataset(TypedDict, total=False):
     patient: str
     regions: dict[int, str]
     intensity: dict[str, str]
+    missing_slices: Literal["fill", "refuse"]
     slices: Pictures
     split: str
 

@@ -1,19 +1,16 @@
 """Read the cases of a data set from its archives, which config/datasets.yaml describes."""
 
 import csv
-import io
 import re
-import tempfile
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-import pydicom
-
 from covidseg.archives.archive import Archive, member_expression
 from covidseg.archives.dataset import Dataset, Members, Registry, VolumeKind
-from covidseg.cases.dicom import rasterise, read_series
+from covidseg.cases.contours import rasterise
+from covidseg.cases.dicom import read_series
 from covidseg.cases.stacks import read_stack
 from covidseg.errors import InputError
 from covidseg.volumes import Volume, parse_volume
@@ -188,23 +185,14 @@ def _load(dataset: Dataset, kind: VolumeKind, raw: Path, case: str, image: Volum
             f"{path}: no file matches {entry['member']!r} for case {case}{_near(archive, expression)}"
         )
     if entry["format"] == "dicom":
-        return _dicom_series(members, f"{path}:{case}")
+        return read_series(members, str(path), missing_slices=dataset.get("missing_slices", "fill"))
     if entry["format"] == "slices":
         return read_stack(members, expression, spacing=entry.get("spacing"), image=image, name=str(path))
     name, content = _only(members, path, case)
     if entry["format"] == "nifti":
         return parse_volume(content, f"{path}:{name}")
     assert image, "contours are labels, which are drawn on a scan"
-    return rasterise(pydicom.dcmread(io.BytesIO(content)), entry["roi"], image.geometry, f"{path}:{name}")
-
-
-def _dicom_series(members: dict[str, bytes], name: str) -> Volume:
-    with tempfile.TemporaryDirectory() as folder:
-        files = []
-        for number, (member, content) in enumerate(members.items()):
-            files.append(Path(folder, f"{number}_{Path(member).name}"))
-            files[-1].write_bytes(content)
-        return read_series(files, name)
+    return rasterise(content, entry["roi"], image, f"{path}:{name}")
 
 
 def _only(members: dict[str, bytes], path: Path, case: str) -> tuple[str, bytes]:

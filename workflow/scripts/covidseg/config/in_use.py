@@ -23,7 +23,7 @@ OF_WATCHED = ("validation_every", "validation_patches")  # read only where held-
 # Keys of an entry in datasets.yaml, per rule or table that reads them.
 INGESTED = (
     *("images", "labels", "lungs", "registry", "case_name", "patient"),
-    *("regions", "sides", "intensity"),
+    *("regions", "sides", "intensity", "missing_slices"),
 )
 EXPORTED = ("title", "homepage", "licence", "patient", "regions", "intensity", "split")
 LICENCE = ("title", "licence", "citation", "homepage", "gigabytes")
