@@ -84,7 +84,7 @@ def test_a_damaged_member_is_refused(tmp_path):
     content = bytearray(path.read_bytes())
     content[content.index(b"oneone") + 5] ^= 1
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"x\.zip: member a/one\.txt is damaged .*CRC"):
+    with pytest.raises(InputError, match=r"x\.zip:a/one\.txt: damaged .*CRC"):
         read_all(path)
 
 
@@ -178,5 +178,5 @@ def test_a_single_file_is_its_own_member(tmp_path, name):
     (tmp_path / name).write_bytes(b"content")
     with Archive(tmp_path / name) as archive:
         assert {member: archive.read(member) for member in archive.names} == {name: b"content"}
-    with pytest.raises(InputError, match=r"no\.nii\.gz: truncated or not an archive"):
+    with pytest.raises(InputError, match=r"no\.nii\.gz: no such file"):
         Archive(tmp_path / "no.nii.gz")

@@ -9,7 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from conftest import ROOT, make_volume
+from conftest import ROOT, make_volume, refused_in_one_line
 from covidseg.archives import dicom_hosts, http
 from covidseg.archives.dicom_hosts import read_series_row
 from covidseg.archives.download import download
@@ -129,6 +129,34 @@ def test_another_series_is_refused(host, scan, tmp_path, scheme):
     table = publish(host, dict(reversed(files.items())))
     with pytest.raises(InputError, match=r"is of series .*, expected"):
         fetch(tmp_path, table, scheme)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"<!DOCTYPE html><title>Down for maintenance<", "the host has sent a web page"),
+        (b"", "the host has sent an empty file"),
+        (b"PK\3\4 and no more", "no zip and no tar, but a zip that is cut off"),
+    ],
+)
+def test_what_comes_in_place_of_a_series_is_named_by_its_address(host, scan, tmp_path, content, reason):
+    table = publish(host, dict(series_files(scan, patient="P1")))
+    (address,) = (path for path in host.files if "getImage" in path)
+    host.files[address] = content
+    with refused_in_one_line(rf"/getImage\?SeriesInstanceUID=[\d.]+: {reason}") as raised:
+        fetch(tmp_path, table, "tcia")
+    assert "partial" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"<html><p>Down for maintenance", b"<x xmlns='http://s3.amazonaws.com/doc/2006-03-01/'><Contents/></x>"],
+)
+def test_what_comes_in_place_of_a_list_is_named_by_its_address(host, scan, tmp_path, content):
+    table = publish(host, dict(series_files(scan, patient="P1")))
+    host.files["/bucket/?list-type=2&prefix=uuid/"] = content
+    with refused_in_one_line(r"/bucket/\?list-type=2&prefix=uuid/: the host has sent no list of files"):
+        fetch(tmp_path, table, "idc")
 
 
 def test_a_case_without_row_is_named(tmp_path):

@@ -1,6 +1,7 @@
 """From a description of an origin to a verified archive under its name, against a real server."""
 
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ import zipfile
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, refused_in_one_line
 from covidseg.archives.by_hand import find_by_hand
 from covidseg.archives.checksums import checksum, verify
 from covidseg.archives.download import download
@@ -17,7 +18,16 @@ from covidseg.archives.origins import Origin, read_origin
 from covidseg.errors import InputError
 from faulty_host import status
 
-CONTENT = os.urandom(300_000)
+
+def zipped(size):
+    """Random bytes in a zip of this size."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("x", os.urandom(size - 100))
+    return buffer.getvalue()
+
+
+CONTENT = zipped(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 MD5 = hashlib.md5(CONTENT).hexdigest()
 NAME = "/x.zip"
@@ -113,7 +123,7 @@ def test_the_first_download_is_recorded_and_a_changed_file_is_refused(tmp_path, 
     path.unlink()
     assert fetch(tmp_path, host.address + NAME).read_bytes() == CONTENT
     path.unlink()
-    host.files[NAME] = b"another file"
+    host.files[NAME] = zipped(200)
     with pytest.raises(
         InputError, match=r"x\.zip: sha256 of .*, was .*: the host changed the file; .*lock\.json"
     ):
@@ -136,6 +146,15 @@ def test_a_record_tells_size_and_md5(tmp_path, host):
         fetch(tmp_path, address, record=record(size=7), sha256=SHA256)
     with pytest.raises(InputError, match=r"/api: the record has no file x\.zip; correct the address"):
         fetch(tmp_path, address, record=record(key="z.zip"), sha256=SHA256)
+
+
+@pytest.mark.parametrize(
+    "content", [b"<html>Log in</html>", b"[1]", b'{"files": [{"size": 3}]}', b'{"files": 3}', b""]
+)
+def test_a_page_in_place_of_a_record_is_named(tmp_path, host, content):
+    host.files["/api"] = content
+    with refused_in_one_line("/api: the host has sent no Zenodo record"):
+        fetch(tmp_path, host.address + NAME, record=f"{host.address}/api")
 
 
 def test_the_next_address_serves_where_one_does_not(tmp_path, host, caplog):
@@ -189,7 +208,7 @@ def test_what_needs_a_registration_is_asked_for_in_two_lines_and_verified(tmp_pa
     pack(manual, "a.txt", "c.txt")
     with pytest.raises(
         InputError,
-        match=r"manual/set/x\.zip: {case}\.txt is not there for 1 of 2 cases \(b \.\.\.\); it holds a\.txt, c\.txt",
+        match=r"manual/set/x\.zip: {case}\.txt is not there for 1 of 2 cases \(b \.\.\.\); it holds 2 files: c\.txt, a\.txt: pack it",
     ):
         fetch(tmp_path)
     manual.write_bytes(b"a page that asks for a password")
@@ -210,13 +229,59 @@ def test_slices_of_any_number_may_lie_in_folders_of_their_own(tmp_path):
     members = {"*image/{case}.jpg": None, "*mask/{case}.png": None}
     assert find_by_hand(tmp_path / "raw" / "set" / "x.zip", "https://example.org", members) == manual
     with pytest.raises(
-        InputError, match=r"x\.zip: no file matches \*lung/{case}\.png; it holds image/0/12\.jpg"
+        InputError,
+        match=r"x\.zip: no file matches \*lung/{case}\.png; it holds 2 files: (image/0/12\.jpg|mask/0/12\.png)",
     ):
         find_by_hand(tmp_path / "raw" / "set" / "x.zip", "https://example.org", {"*lung/{case}.png": None})
 
 
+PAGES = {
+    "a web page": b"<!DOCTYPE html>\n<title>Please log in</title>",
+    "a message in XML": b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>',
+    "a message in JSON": b'{"message": "quota exceeded"}',
+    "a pointer of Git LFS": b"version https://git-lfs.github.com/spec/v1\n",
+    "an empty file": b"",
+}
+
+
+@pytest.mark.parametrize("known", [{}, {"sha256": SHA256}])
+@pytest.mark.parametrize("kind", PAGES)
+def test_a_page_in_place_of_the_file_is_named_and_not_recorded(tmp_path, host, kind, known):
+    host.files["/login"] = PAGES[kind]
+    with refused_in_one_line(rf"/login: the host has sent {kind}.*; open the address in a browser"):
+        fetch(tmp_path, f"{host.address}/login", **known)
+    assert_nothing_left(tmp_path)
+    assert not (tmp_path / "downloads.lock.json").exists()
+    assert fetch(tmp_path, f"{host.address}/login", host.address + NAME, **known).read_bytes() == CONTENT
+
+
+def test_a_file_that_the_host_announces_shorter_than_it_is_is_not_recorded(tmp_path, host):
+    host.faults[NAME] = [lambda handler: host.serve(handler, length=100_000)]
+    with refused_in_one_line(r"set/x\.zip: from http.*/x\.zip: no zip and no tar, but a zip that is cut off"):
+        fetch(tmp_path, host.address + NAME)
+    assert_nothing_left(tmp_path)
+    assert fetch(tmp_path, host.address + NAME).read_bytes() == CONTENT
+
+
+def test_a_wrong_file_of_the_users_own_is_not_fetched_again(tmp_path):
+    (tmp_path / "own.zip").write_bytes(CONTENT)
+    with refused_in_one_line(
+        r"sha256 of file:.*own\.zip is .*, expected 0+; it is another file: put the right one"
+    ):
+        fetch(tmp_path, (tmp_path / "own.zip").as_uri(), sha256="0" * 64)
+
+
+@pytest.mark.parametrize("name", ["study_1.nii", "study_1.nii.gz"])
+def test_a_single_scan_by_hand_may_be_packed_or_not(tmp_path, name):
+    manual = tmp_path / "manual" / "set" / name
+    manual.parent.mkdir(parents=True)
+    manual.write_bytes(b"scan")
+    path = tmp_path / "raw" / "set" / "study_1.nii.gz"
+    assert find_by_hand(path, "https://example.org", {"{case}.nii.gz": ["study_1"]}) == manual
+
+
 def test_a_full_disk_names_the_file_and_a_later_start_completes(small_disk, tmp_path, host):
-    host.files[NAME] = os.urandom(700_000)
+    host.files[NAME] = zipped(700_000)
     blocker = small_disk / "blocker"
     blocker.write_bytes(bytes(600_000))
     with pytest.raises(InputError, match=r"x\.zip: needs 0\.00 GB more, the disk has 0\.00 GB; free some"):

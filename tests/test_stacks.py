@@ -2,7 +2,6 @@
 
 import csv
 import io
-import logging
 import zipfile
 
 import numpy as np
@@ -106,11 +105,44 @@ def test_numbers_in_names_order_the_slices(tmp_path, names, ordered):
     assert list(image.slices) == ordered
 
 
-def test_a_gap_in_the_numbers_is_warned_of(tmp_path, caplog):
-    with caplog.at_level(logging.WARNING):
-        read(tmp_path, stack(("1", "2", "4", "5")))
-    (record,) = caplog.records
-    assert record.getMessage().endswith("slices.zip:r/a/ct/4.png: follows slice 2, elsewhere the step is 1")
+@pytest.mark.parametrize("names", [("7.5", "-12.5", "-2.5"), ("4", "-9", "0"), ("+5", "-5", "+0")])
+def test_positions_with_a_sign_are_stacked_from_the_lowest_up(tmp_path, names):
+    """The lowest position is the first slice, in the scan and in its mask."""
+    members = {}
+    for name in names:
+        level = round(100 + float(name))
+        members[f"r/a/ct/{name}.png"] = png(np.full((3, 4), level, np.uint8))
+        members[f"r/a/mask/{name}_mask.png"] = png(np.full((3, 4), 2 * level, np.uint8))
+    image, label, _ = read(tmp_path, members)
+    assert image.array[:, 0, 0].tolist() == sorted(round(100 + float(name)) for name in names)
+    assert label.array[:, 0, 0].tolist() == [2 * level for level in image.array[:, 0, 0].tolist()]
+    assert list(image.slices) == list(label.slices) == sorted(names, key=float)
+
+
+@pytest.mark.parametrize("pattern", ["*/{case}/ct/scan*.png", "*/{case}/ct/scan-*.png", "*/{case}/ct/*.png"])
+def test_a_hyphen_that_separates_is_no_sign_wherever_the_pattern_ends(tmp_path, pattern):
+    members = {
+        f"r/a/{place}": png(np.full((3, 4), n, np.uint8))
+        for n in (9, 10, 11)
+        for place in (f"ct/scan-{n}.png", f"mask/scan-{n}_mask.png")
+    }
+    images = DATASET["images"] | {"member": pattern}
+    labels = DATASET["labels"] | {"member": pattern.replace("ct", "mask").replace(".png", "_mask.png")}
+    image, _, _ = read(tmp_path, members, DATASET | {"images": images, "labels": labels})
+    assert image.array[:, 0, 0].tolist() == [9, 10, 11]
+
+
+@pytest.mark.parametrize(
+    ("names", "warnings"),
+    [
+        (("1", "2", "4", "5"), ("slice 4 follows slice 2, elsewhere the step is 1",)),
+        (("-5", "-2.5", "2.5"), ("slice 2.5 follows slice -2.5, elsewhere the step is 2.5",)),
+        (("0.7", "1.4", "2.1"), ()),
+    ],
+)
+def test_a_gap_in_the_numbers_is_warned_of(tmp_path, names, warnings):
+    image, _, _ = read(tmp_path, stack(names))
+    assert image.warnings == warnings
 
 
 def test_digits_that_are_no_numbers_are_text():
@@ -174,6 +206,13 @@ def test_sixteen_bits_keep_their_values_up_to_the_arrays_trained_on(tmp_path):
     np.testing.assert_array_equal(found.label, [[[0, 0], [0, 0]], [[1, 1], [1, 1]]])
 
 
+def several():
+    """Two pictures in one file."""
+    buffer = io.BytesIO()
+    Image.fromarray(CT).save(buffer, "gif", save_all=True, append_images=[Image.fromarray(CT + 1)])
+    return buffer.getvalue()
+
+
 def without(*names):
     return {name: content for name, content in stack().items() if name not in names}
 
@@ -193,6 +232,10 @@ def without(*names):
         (stack() | {"r/a/ct/2.png": png(CT)[:8] + b"\0\0\0\3" + png(CT)[12:]}, r"2\.png: truncated or no picture"),
         (stack() | {"r/a/ct/2.png": b""}, r"slices\.zip:r/a/ct/2\.png: truncated or no picture"),
         (stack() | {"r/a/ct/2.png": b"no picture"}, r"r/a/ct/2\.png: truncated or no picture"),
+        (stack() | {"r/a/ct/2.png": several()}, r"r/a/ct/2\.png: has 2 pictures, expected 1; save each slice"),
+        (stack() | {"r/a/ct/2.png": png(CT)[:16] + b"\0\0\xff\xff" * 2 + png(CT)[24:]}, r"r/a/ct/2\.png: truncated or no picture"),
+        (stack() | {"r/a/ct/2.png": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n"}, r"r/a/ct/2\.png: truncated or no picture"),
+        (stack(("1", "1.5", "1.25")), r"slices\.zip:r/a/ct/1\.png: the point in the numbers of the slices can be a decimal point"),
         (stack() | {"r/a/mask/2_mask.png": png(np.dstack([MASK, MASK, MASK * 0]))}, r"2_mask\.png: has colours or transparency \(mode RGB\); save"),
         (stack() | {"r/a/mask/2_mask.png": png(np.dstack([MASK, MASK, MASK, MASK]))}, r"2_mask\.png: has colours or transparency \(mode RGBA\)"),
     ],

@@ -99,11 +99,19 @@ def phantom_of(wildcards):
 
 
 def addresses_of(wildcards):
-    """Return an archive's addresses and checksums; if one changes, the archive is downloaded again."""
+    """Return an archive's addresses and checksums, and the state of a user's own files at file: addresses.
+
+    If one of these changes, the archive is fetched or packed again.
+    """
     if CONFIG.is_phantom(wildcards.dataset):
         return None
     origin = CONFIG.origin(wildcards.dataset, wildcards.archive)
-    return {"addresses": origin.addresses, "checksums": origin.checksums}
+    try:
+        state = origin.local_state()
+    except InputError as error:
+        raise WorkflowError(str(error))
+    fetched = {"addresses": origin.addresses, "checksums": origin.checksums}
+    return fetched | {"state": state} if state else fetched
 
 
 def phantom_names(wildcards):

@@ -1,12 +1,16 @@
 """Find and check archives that a user must download by hand, because the host requires a registration."""
 
-import re
 from pathlib import Path
 
-from covidseg.archives.archive import Archive, member_expression
+from covidseg.archives.archive import Archive
+from covidseg.archives.members import (
+    ANY_FOLDERS,
+    ONE_FOLDER,
+    SHOWN,
+    describe_content,
+    find_members,
+)
 from covidseg.errors import InputError
-
-SHOWN = 3  # number of names that a message lists
 
 
 def find_by_hand(path: Path, homepage: str, members: dict[str, list[str] | None]) -> Path:
@@ -25,6 +29,8 @@ def find_by_hand(path: Path, homepage: str, members: dict[str, list[str] | None]
             must contain), or the archive has another layout.
     """
     manual = path.parents[2] / "manual" / path.parent.name / path.name
+    if not manual.exists() and path.suffixes[-2:] == [".nii", ".gz"] and manual.with_suffix("").exists():
+        manual = manual.with_suffix("")
     layout = "; ".join(f"{pattern} ({_count(cases)})" for pattern, cases in members.items())
     if not manual.exists():
         raise InputError(
@@ -38,11 +44,11 @@ def find_by_hand(path: Path, homepage: str, members: dict[str, list[str] | None]
 
 
 def _verify_members(archive: Archive, pattern: str, cases: list[str] | None) -> None:
-    expression = re.compile(member_expression(pattern, f"(?P<case>{'[^/]+' if cases else '.+?'})"))
-    found = {match["case"] for name in archive.names if (match := expression.fullmatch(name))}
+    names = ONE_FOLDER if cases else ANY_FOLDERS
+    found = {match["case"] for match in find_members(archive, pattern, names=names).values()}
     expected = cases or []
     missing = [case for case in expected if case not in found]
-    held = f"it holds {', '.join(archive.names[:SHOWN])} ...: pack it as the pattern says"
+    held = f"{describe_content(archive, pattern)}: pack it as the pattern says"
     if missing:
         raise InputError(
             f"{archive.path}: {pattern} is not there for {len(missing)} of {len(expected)} cases "

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 ALGORITHMS = ("sha256", "md5", "git_blob")
 CHUNK = 1 << 20
+DAMAGED = "the download was damaged or the host changed the file: run again, and if it stays so ask the host"
+OTHER = "it is another file: put the right one there, or correct the checksum in datasets.yaml"
 
 
 def verify(file: Path, expected: Mapping[str, object], path: Path, address: str) -> None:
@@ -35,9 +37,14 @@ def verify(file: Path, expected: Mapping[str, object], path: Path, address: str)
     for name, value in found.items():
         if value != expected[name]:
             raise InputError(
-                f"{path}: {name} of {address} is {value}, expected {expected[name]}; the download was "
-                "damaged or the host changed the file: run again, and if it stays so ask the host"
+                f"{path}: {name} of {address} is {value}, expected {expected[name]}; "
+                + (DAMAGED if is_remote(address) else OTHER)
             )
+
+
+def is_remote(address: str) -> bool:
+    """Return whether a file comes from a host, and not from the user's own machine."""
+    return address.startswith(("http:", "https:", "idc:", "tcia:"))
 
 
 def checksum(file: Path, algorithm: str) -> str:
@@ -74,7 +81,8 @@ def verify_or_record(file: Path, lock: Path, path: Path, address: str) -> None:
             write_json(lock, dict(sorted(recorded.items())))
             log.info("%s: recorded in %s; commit it", key, lock)
     if first and {name: first[name] for name in found} != found:
+        changed = "the host changed the file" if is_remote(address) else "it is another file"
         raise InputError(
             f"{path}: sha256 of {address} is {found['sha256']}, was {first['sha256']} on {first['date']}: "
-            f"the host changed the file; ask why, and if it is right remove {key} from {lock}"
+            f"{changed}; ask why, and if it is right remove {key} from {lock}"
         )

@@ -14,10 +14,12 @@ from pathlib import Path
 import pydicom
 import requests
 
-from covidseg.archives.archive import Archive, write_zip
+from covidseg.archives.archive import Archive
 from covidseg.archives.checksums import verify
 from covidseg.archives.dataset import Checksums
 from covidseg.archives.http import ask, discard, fetch
+from covidseg.archives.signatures import refuse_page
+from covidseg.archives.zips import write_zip
 from covidseg.errors import InputError
 from covidseg.files import atomic_path
 
@@ -99,9 +101,12 @@ def fetch_from_tcia(session: requests.Session, series: Series, target: Path) -> 
     part = target.with_name(f"{target.name}.part")
     fetch(session, address, part)
     try:
+        refuse_page(part, address)
         with Archive(part) as archive:
             members = {name: archive.read(name) for name in archive.names if name.endswith(".dcm")}
         _pack(target, members, series, address)
+    except InputError as error:
+        raise InputError(str(error).replace(str(part), address)) from error
     finally:
         discard(part)
 
@@ -112,14 +117,17 @@ def _list_bucket(session: requests.Session, address: str, series: Series) -> dic
     The MD5 is the file's ETag. An ETag with "-" is not an MD5, because the file was uploaded in parts: then
     only the size is returned.
     """
-    found = ElementTree.fromstring(ask(session, address).content)
-    listed: dict[str, Checksums] = {
-        entry.findtext(f"{XML}Key", ""): {
-            "bytes": int(entry.findtext(f"{XML}Size", "")),
-            "md5": entry.findtext(f"{XML}ETag", "").strip('"'),
+    try:
+        found = ElementTree.fromstring(ask(session, address).content)
+        listed: dict[str, Checksums] = {
+            entry.findtext(f"{XML}Key", ""): {
+                "bytes": int(entry.findtext(f"{XML}Size", "")),
+                "md5": entry.findtext(f"{XML}ETag", "").strip('"'),
+            }
+            for entry in found.iter(f"{XML}Contents")
         }
-        for entry in found.iter(f"{XML}Contents")
-    }
+    except (ElementTree.ParseError, ValueError) as error:
+        raise InputError(f"{address}: the host has sent no list of files ({error})") from error
     if len(listed) != series.slices:
         raise InputError(f"{address}: lists {len(listed)} files of {series.case}, expected {series.slices}")
     return {

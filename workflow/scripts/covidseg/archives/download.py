@@ -4,17 +4,18 @@ import logging
 import shutil
 import time
 from pathlib import Path
-from urllib.request import url2pathname
 
 import requests
 from filelock import FileLock
 
-from covidseg.archives.archive import write_zip
+from covidseg.archives.archive import Archive
 from covidseg.archives.by_hand import find_by_hand
 from covidseg.archives.checksums import ALGORITHMS, verify, verify_or_record
 from covidseg.archives.dicom_hosts import fetch_from_idc, fetch_from_tcia, read_series_row
 from covidseg.archives.http import ask, discard, fetch, open_session
-from covidseg.archives.origins import Origin
+from covidseg.archives.origins import Origin, local_path
+from covidseg.archives.packing import copy_or_pack
+from covidseg.archives.signatures import refuse_page
 from covidseg.errors import InputError
 from covidseg.files import atomic_path
 
@@ -45,6 +46,7 @@ def download(origin: Origin, path: Path, *, partial: Path, tables: Path, lock: P
         try:
             verify(part, origin.checksums, path, address)
             if not (origin.is_local or set(ALGORITHMS) & set(origin.checksums)):
+                _refuse_unreadable(part, path, address)
                 verify_or_record(part, lock, path, address)
         except InputError:
             discard(part)
@@ -61,7 +63,7 @@ def _fetch_from_any(origin: Origin, path: Path, part: Path, tables: Path) -> str
     """Fetch the archive to `part` from the first address that works, and return this address."""
     if not origin.addresses:
         found = find_by_hand(path, origin.homepage, origin.members)
-        _copy(found, part)
+        copy_or_pack(found, part)
         return str(found)
     for number, address in enumerate(origin.addresses, 1):
         try:
@@ -79,7 +81,7 @@ def _fetch(address: str, record: str | None, part: Path, tables: Path) -> None:
     scheme, _, rest = address.partition(":")
     with open_session() as session:
         if scheme == "file":
-            _copy(Path(url2pathname(rest.removeprefix("//"))), part)
+            copy_or_pack(local_path(address), part)
         elif scheme in ("idc", "tcia"):
             table, _, case = rest.partition("#")
             series = read_series_row(tables / table, case)
@@ -88,6 +90,7 @@ def _fetch(address: str, record: str | None, part: Path, tables: Path) -> None:
             expected = _read_record(session, record, address) if record else {}
             fetch(session, address, part)
             try:
+                refuse_page(part, address)
                 verify(part, expected, part, address)
             except InputError:
                 discard(part)
@@ -97,20 +100,21 @@ def _fetch(address: str, record: str | None, part: Path, tables: Path) -> None:
 def _read_record(session: requests.Session, record: str, address: str) -> dict[str, object]:
     """Return the size and the MD5 of a file, from the JSON of the Zenodo record that lists the file."""
     name = address.rpartition("/")[2]
-    for file in ask(session, record).json().get("files", []):
-        if file["key"] == name:
-            algorithm, _, value = file["checksum"].partition(":")
-            return {"bytes": file["size"], algorithm: value}
+    try:
+        for file in ask(session, record).json().get("files", []):
+            if file["key"] == name:
+                algorithm, _, value = file["checksum"].partition(":")
+                return {"bytes": file["size"], algorithm: value}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{record}: the host has sent no Zenodo record ({type(error).__name__})") from error
     raise InputError(f"{record}: the record has no file {name}; correct the address in datasets.yaml")
 
 
-def _copy(found: Path, path: Path) -> None:
-    """Copy a file, or pack the files of a folder into a zip."""
-    if not found.exists():
-        raise InputError(f"{found}: not there; correct the address in datasets.yaml")
-    with atomic_path(path) as temporary:
-        if found.is_file():
-            shutil.copyfile(found, temporary)
-            return
-        files = sorted(file for file in found.rglob("*") if file.is_file())
-        write_zip(temporary, ((file.relative_to(found).as_posix(), file.read_bytes()) for file in files))
+def _refuse_unreadable(part: Path, path: Path, address: str) -> None:
+    """Refuse a file that cannot be opened, before its checksum is recorded as that of the right file."""
+    try:
+        with Archive(part):
+            pass
+    except InputError as error:
+        reason = str(error).removeprefix(f"{part}: ")
+        raise InputError(f"{path}: from {address}: {reason}") from error

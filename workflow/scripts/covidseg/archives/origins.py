@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.request import url2pathname
 
 from covidseg.archives.checksums import ALGORITHMS
 from covidseg.archives.dataset import Dataset, Datasets, Kind, Members, Pictures
+from covidseg.archives.folders import state_of
 from covidseg.errors import InputError
 
 KINDS: tuple[Kind, ...] = ("images", "labels", "lungs", "slices")  # keys with patterns of paths
@@ -40,6 +42,27 @@ class Origin:
     def is_local(self) -> bool:
         """Whether all addresses are files or folders on the user's own machine."""
         return bool(self.addresses) and all(address.startswith("file:") for address in self.addresses)
+
+    def local_state(self) -> list[str]:
+        """Return the state (see `state_of`) of every file or folder on the user's own machine.
+
+        Raises:
+            InputError: all addresses are on this machine, and none of them can be read.
+        """
+        states = []
+        for address in self.addresses:
+            if address.startswith("file:"):
+                try:
+                    states.append(state_of(local_path(address)))
+                except InputError:
+                    if self.is_local and address == self.addresses[-1] and not states:
+                        raise
+        return states
+
+
+def local_path(address: str) -> Path:
+    """Return the path of the file or folder that a file: address names."""
+    return Path(url2pathname(address.removeprefix("file:").removeprefix("//").removeprefix("localhost")))
 
 
 def read_origin(datasets: Datasets, host: str, archive: str, folder: Path) -> Origin:

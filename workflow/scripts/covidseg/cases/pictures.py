@@ -7,6 +7,10 @@ from PIL import Image
 
 from covidseg.errors import InputError
 
+# What Pillow raises for a damaged picture.
+BROKEN = (OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError)
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF")
+
 
 def read_picture(content: bytes, name: str) -> Image.Image:
     """Decode a whole picture.
@@ -16,13 +20,16 @@ def read_picture(content: bytes, name: str) -> Image.Image:
         name: name of the picture in messages.
 
     Raises:
-        InputError: the file is truncated or no picture.
+        InputError: the file is truncated, no picture, or several pictures.
     """
     try:
-        picture = Image.open(io.BytesIO(content))
+        picture = Image.open(io.BytesIO(content), formats=FORMATS)
         picture.load()
-    except (OSError, SyntaxError, ValueError) as error:
+        frames = getattr(picture, "n_frames", 1)
+    except BROKEN as error:
         raise InputError(f"{name}: truncated or no picture ({error})") from error
+    if frames > 1:
+        raise InputError(f"{name}: has {frames} pictures, expected 1; save each slice as a file of its own")
     return picture
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from covidseg.archives.archive import Archive, member_expression
+from covidseg.archives.archive import Archive
 from covidseg.archives.dataset import Dataset, Members, Registry, VolumeKind
+from covidseg.archives.members import describe_content, find_members, member_expression
 from covidseg.cases.contours import rasterise
 from covidseg.cases.dicom import read_series
 from covidseg.cases.stacks import read_stack
@@ -132,21 +133,24 @@ def _cases_of(
     if "{case}" in entry["archive"]:
         assert names is not None, "the names are known where each case has an archive of its own"
         return set(names), {}
-    expression = _expression(entry, "(?P<case>[^/]+)")
+    pattern = entry["member"]
     with Archive(raw / entry["archive"]) as archive:
-        found = {name: match["case"] for name in archive.names if (match := expression.fullmatch(name))}
-    if not found:
-        raise InputError(f"{archive.path}: no file matches {entry['member']!r}{_near(archive, expression)}")
-    passed = [name for name in archive.names if name not in found]
-    cases = {dataset["case_name"].format(case=case) for case in found.values()}
-    return cases, _deeper_files(passed, expression, entry) | archive.left_out
+        found = find_members(archive, pattern, stack=entry["format"] == "slices")
+        if not found:
+            raise InputError(
+                f"{archive.path}: no file matches {pattern!r}; {describe_content(archive, pattern)}"
+            )
+        passed = [name for name in archive.names if name not in found]
+        beside = _deeper_files(passed, entry) | archive.left_out
+    return {dataset["case_name"].format(case=match["case"]) for match in found.values()}, beside
 
 
-def _deeper_files(names: list[str], expression: re.Pattern[str], entry: Members) -> dict[str, str]:
+def _deeper_files(names: list[str], entry: Members) -> dict[str, str]:
     """Return path -> reason, of the files that would match a pattern without some of their folders.
 
     Of a stack or a series, the folder is returned instead of every file.
     """
+    expression = re.compile(member_expression(entry["member"], "(?P<case>[^/]+)"))
     reason = f"has a folder more than {entry['member']!r}"
     deeper = [name for name in names if any(map(expression.fullmatch, _with_fewer_folders(name)))]
     if entry["format"] in ("dicom", "slices"):
@@ -166,40 +170,28 @@ def _with_fewer_folders(name: str) -> list[str]:
     return ["/".join([*some, file]) for some in kept]
 
 
-def _near(archive: Archive, expression: re.Pattern[str]) -> str:
-    """Return a hint if a path differs from the pattern in upper and lower case only, else an empty text."""
-    for name in archive.names:
-        if re.fullmatch(expression.pattern, name, re.IGNORECASE):
-            return f"; {name} differs in upper and lower case: correct datasets.yaml"
-    return ""
-
-
 def _load(dataset: Dataset, kind: VolumeKind, raw: Path, case: str, image: Volume | None) -> Volume:
     entry = dataset[kind]
     path = raw / entry["archive"].format(case=case)
-    expression = _expression(entry, re.escape(_own_name(dataset, case)))
+    pattern, own_name = entry["member"], _own_name(dataset, case)
     with Archive(path) as archive:
-        members = {name: archive.read(name) for name in archive.names if expression.fullmatch(name)}
-    if not members:
-        raise InputError(
-            f"{path}: no file matches {entry['member']!r} for case {case}{_near(archive, expression)}"
-        )
+        found = find_members(archive, pattern, own_name, stack=entry["format"] == "slices")
+        members = {member: archive.read(member) for member in found}
+        if not members:
+            held = describe_content(archive, pattern.replace("{case}", own_name))
+            raise InputError(f"{path}: no file matches {pattern!r} for case {case}; {held}")
     if entry["format"] == "dicom":
         return read_series(members, str(path), missing_slices=dataset.get("missing_slices", "fill"))
     if entry["format"] == "slices":
-        return read_stack(members, expression, spacing=entry.get("spacing"), image=image, name=str(path))
-    name, content = _only(members, path, case)
+        return read_stack(members, found, spacing=entry.get("spacing"), image=image, name=str(path))
+    member, content = _only(members, path, case)
     if entry["format"] == "nifti":
-        return parse_volume(content, f"{path}:{name}")
+        return parse_volume(content, f"{path}:{member}")
     assert image, "contours are labels, which are drawn on a scan"
-    return rasterise(content, entry["roi"], image, f"{path}:{name}")
+    return rasterise(content, entry["roi"], image, f"{path}:{member}")
 
 
 def _only(members: dict[str, bytes], path: Path, case: str) -> tuple[str, bytes]:
     if len(members) > 1:
         raise InputError(f"{path}: case {case} has {len(members)} files: {', '.join(sorted(members))}")
     return next(iter(members.items()))
-
-
-def _expression(entry: Members, case: str) -> re.Pattern[str]:
-    return re.compile(member_expression(entry["member"], case, stack=entry["format"] == "slices"))

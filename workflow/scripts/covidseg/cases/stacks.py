@@ -5,22 +5,24 @@ lowest, rows run from the front of the body to the back, and columns from the pa
 Axial slices are usually displayed so. The spacing is given in config/datasets.yaml.
 """
 
-import logging
 import re
+from collections.abc import Mapping
+from decimal import Decimal
 from itertools import pairwise
 
 import numpy as np
 
-from covidseg.cases.pictures import numbers, read_picture
+from covidseg.cases.pictures import read_picture
+from covidseg.cases.slice_order import sort_slices
 from covidseg.errors import InputError
 from covidseg.volumes import Geometry, Volume
 
-log = logging.getLogger(__name__)
+STEP_TOLERANCE = 0.05  # fraction of the step between slices: positions in names are rounded
 
 
 def read_stack(
     members: dict[str, bytes],
-    expression: re.Pattern[str],
+    matches: Mapping[str, re.Match[str]],
     *,
     spacing: list[float] | None,
     image: Volume | None,
@@ -30,25 +32,30 @@ def read_stack(
 
     Args:
         members: path in the archive -> content of the picture.
-        expression: regular expression that matches the paths; its group "slice" is the name of the slice.
+        matches: path in the archive -> match, whose group "slice" is the name of the slice.
         spacing: spacing (z, y, x) of a scan in mm. A mask takes the spacing of its scan.
         image: None to read a scan. To read a mask, the scan of the same case; both must have the same slices.
         name: name of the archive in messages.
 
     Returns:
         Grey levels (z, y, x), LPS. Pictures of up to 8 bits give uint8, with white as 255. Pictures of 16
-        bits give uint16.
+        bits give uint16. The volume warns of gaps in the numbers of a scan's slices.
 
     Raises:
         InputError: a picture is damaged, coloured or transparent; the pictures differ in size or in bits; a
             slice is there twice or has no number; or a slice of the scan has no mask, or the reverse.
     """
-    slices = _sort_slices(members, expression, name)
+    slices = _name_slices(matches, name)
     files = {slice_: f"{name}:{member}" for slice_, member in slices.items()}
+    warnings: tuple[str, ...] = ()
     if image:
         _refuse_unpaired(image.slices, files)
+        files = {slice_: files[slice_] for slice_ in image.slices}
     else:
-        _check_numbers(files)
+        before = {slice_: _character_before(matches[member]) for slice_, member in slices.items()}
+        numbers = sort_slices(files, before)
+        files = {slice_: files[slice_] for slice_ in numbers}
+        warnings = _describe_gaps(numbers)
     levels = [_grey_levels(members[slices[slice_]], file) for slice_, file in files.items()]
     for file, picture in zip(files.values(), levels, strict=True):
         if (picture.shape, picture.dtype) != (levels[0].shape, levels[0].dtype):
@@ -61,20 +68,21 @@ def read_stack(
     else:
         assert spacing, "the schema asks for the spacing of scans"
         affine = np.diag(np.array([*spacing[::-1], 1.0]))
-    return Volume(array, Geometry(array.shape, affine), slices=files)
+    return Volume(array, Geometry(array.shape, affine), slices=files, warnings=warnings)
 
 
-def _sort_slices(members: dict[str, bytes], expression: re.Pattern[str], name: str) -> dict[str, str]:
-    """Return name of the slice -> path in the archive, sorted by the numbers in the names of the slices."""
+def _name_slices(matches: Mapping[str, re.Match[str]], name: str) -> dict[str, str]:
+    """Return name of the slice -> path in the archive."""
     slices: dict[str, str] = {}
-    for member in members:
-        match = expression.fullmatch(member)
-        assert match, "only paths that match are read"
-        slice_ = match["slice"]
-        if slice_ in slices:
-            raise InputError(f"{name}: {slices[slice_]} and {member} are the same slice of a case")
-        slices[slice_] = member
-    return dict(sorted(slices.items(), key=lambda item: numbers(item[0])))
+    for member, match in matches.items():
+        if (other := slices.setdefault(match["slice"], member)) != member:
+            raise InputError(f"{name}: {other} and {member} are the same slice of a case")
+    return slices
+
+
+def _character_before(match: re.Match[str]) -> str:
+    """Return the character before the name of the slice in the path; a slash at the start of the path."""
+    return match.string[: match.start("slice")][-1:] or "/"
 
 
 def _refuse_unpaired(images: dict[str, str], masks: dict[str, str]) -> None:
@@ -87,22 +95,18 @@ def _refuse_unpaired(images: dict[str, str], masks: dict[str, str]) -> None:
             )
 
 
-def _check_numbers(files: dict[str, str]) -> None:
-    """Refuse slices that no number sorts, and warn of gaps in the numbers.
+def _describe_gaps(numbers: dict[str, Decimal]) -> tuple[str, ...]:
+    """Return warnings of gaps between slices that are sorted by their numbers.
 
     The volume has one spacing, so that the slices on both sides of a gap would lie too close together.
     """
-    if len(files) == 1:
-        return
-    columns = zip(*map(numbers, files), strict=False)
-    counter = next((column for column in columns if len(set(column)) > 1), ("",))
-    steps = np.diff(counter) if isinstance(counter[0], int) else np.zeros(1)
-    if not steps.all():
-        slice_ = list(files)[steps.argmin()]
-        raise InputError(f"{files[slice_]}: no number tells this slice from the next; give each its own")
-    for (low, high), step in zip(pairwise(files), steps, strict=True):
-        if step != steps.min():
-            log.warning("%s: follows slice %s, elsewhere the step is %d", files[high], low, steps.min())
+    steps = {(low, high): float(next_ - value) for (low, value), (high, next_) in pairwise(numbers.items())}
+    least = min(steps.values(), default=0.0)
+    return tuple(
+        f"slice {high} follows slice {low}, elsewhere the step is {least:g}"
+        for (low, high), step in steps.items()
+        if step > (1 + STEP_TOLERANCE) * least
+    )
 
 
 def _grey_levels(content: bytes, name: str) -> np.ndarray:

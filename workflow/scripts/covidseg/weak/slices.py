@@ -4,7 +4,7 @@ The images and the lesion masks are in separate folders, so that no training can
 the slices, and `masks/` has the lesion masks of the test slices.
 """
 
-import re
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -14,8 +14,9 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from covidseg.archives.archive import Archive, member_expression
+from covidseg.archives.archive import Archive
 from covidseg.archives.dataset import Dataset, Pictures
+from covidseg.archives.members import ANY_FOLDERS, describe_content, find_members
 from covidseg.cases.case_folder import CaseFolder, volume_path
 from covidseg.cases.intensity import to_window, window_of
 from covidseg.cases.pictures import numbers, read_picture
@@ -23,6 +24,8 @@ from covidseg.errors import InputError
 from covidseg.files import atomic_directory, write_array, write_csv
 from covidseg.volumes import read_volume
 from covidseg.weak.sections import SliceCounts
+
+log = logging.getLogger(__name__)
 
 Part = Literal["train_normal", "train_lesion", "test_lesion"]
 Content = Literal["image", "mask", "ids"]  # what a picture has: a slice, a grey mask, or ids of regions
@@ -131,6 +134,12 @@ def _labelled_by_mask(archive: Archive, entry: Pictures, size: int) -> tuple[Sli
     """Read slices with masks of lungs and lesions; a slice without lesion in its mask is normal."""
     images, masks = _members(archive, entry["images"]), _members(archive, entry["masks"])
     names = [name for name in masks if name in images]
+    for kind, found, others in (
+        ("images without mask", images, masks),
+        ("masks without image", masks, images),
+    ):
+        if left := [member for name, member in found.items() if name not in others]:
+            log.warning("%s: %d %s left out: %s ...", archive.path, len(left), kind, left[0])
     pictures = _stack(archive, [images[name] for name in names], size)
     ids = _stack(archive, [masks[name] for name in names], size, "ids")
     pictures[~np.isin(ids, entry["lungs"])] = 0
@@ -149,8 +158,12 @@ def _labelled_by_mask(archive: Archive, entry: Pictures, size: int) -> tuple[Sli
 
 def _members(archive: Archive, pattern: str) -> dict[str, str]:
     """Return slice name -> member of the archive, in the order of the numbers in the names."""
-    expression = re.compile(member_expression(pattern, "(?P<case>.+?)"))
-    found = {match["case"]: name for name in archive.names if (match := expression.fullmatch(name))}
+    found: dict[str, str] = {}
+    for name, match in find_members(archive, pattern, names=ANY_FOLDERS).items():
+        if (other := found.setdefault(match["case"], name)) != name:
+            raise InputError(f"{archive.path}: {other} and {name} are the same slice {match['case']}")
+    if not found:
+        raise InputError(f"{archive.path}: no file matches {pattern!r}; {describe_content(archive, pattern)}")
     return dict(sorted(found.items(), key=lambda item: numbers(item[0])))
 
 

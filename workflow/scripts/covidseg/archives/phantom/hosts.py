@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from covidseg.archives.archive import write_zip
 from covidseg.archives.phantom.cohort import Case, make_case, ranks
 from covidseg.archives.phantom.dicom import series_files
+from covidseg.archives.zips import write_zip
 from covidseg.errors import InputError
 from covidseg.volumes import Volume, nifti_bytes
 
