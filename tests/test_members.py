@@ -107,14 +107,14 @@ DATASET = {
 def test_cases_are_listed_and_read_below_a_folder_more(tmp_path, folder, suffix):
     names = [f"{folder}scans/{n}/{kind}{suffix}" for n in (1, 12) for kind in ("data", "label")]
     pack(tmp_path / "own" / "x.zip", *names)
-    assert list_cases(DATASET, tmp_path, None) == ["train_1", "train_12"]
+    assert list_cases(DATASET, tmp_path, None, left_out={}).cases == ["train_1", "train_12"]
     image, label, _ = load_case(DATASET, tmp_path, "train_12")
     assert image.array.tolist() == label.array.tolist() == [[[1, 2]], [[3, 4]]]
 
 
 def test_nii_beside_nii_gz_of_one_case_is_refused_with_both_names(tmp_path):
     pack(tmp_path / "own" / "x.zip", "scans/1/data.nii", "scans/1/data.nii.gz", "scans/1/label.nii")
-    assert list_cases(DATASET, tmp_path, None) == ["train_1"]
+    assert list_cases(DATASET, tmp_path, None, left_out={}).cases == ["train_1"]
     with refused_in_one_line(r"case train_1 has 2 files: scans/1/data\.nii, scans/1/data\.nii\.gz"):
         load_case(DATASET, tmp_path, "train_1")
 
@@ -124,7 +124,7 @@ def test_a_reader_s_hint_names_what_is_there(tmp_path):
     with refused_in_one_line(
         r"x\.zip: no file matches 'scans/\{case\}/data\.nii\.gz'; it holds 2 files: scans/1/(image|label)"
     ):
-        list_cases(DATASET, tmp_path, None)
+        list_cases(DATASET, tmp_path, None, left_out={})
     with refused_in_one_line(r"no file matches .* for case train_1; it holds 2 files: scans/1/"):
         load_case(DATASET, tmp_path, "train_1")
 
