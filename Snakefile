@@ -78,9 +78,7 @@ rule tables_and_violins:
 
 onstart:
     if not internals.is_asked_for(workflow, "workload"):
-        claim_results()
-        tell_licences()
-        settle_leftovers()
+        begin()
     internals.lift_rate_limit(workflow)
 
 

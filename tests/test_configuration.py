@@ -312,7 +312,7 @@ def test_first_cases_keep_the_published_roles():
 
 
 def test_a_phantom_archive_holds_the_cases_of_all_its_data_sets(config, sections):
-    sections["phantom"]["cases"] |= {"covid20-lung": 5, "nsclc-lung": ["LUNG1-001", "LUNG1-004"]}
+    sections["phantom"]["cases"] |= {"covid20-lung": 18, "nsclc-lung": ["LUNG1-001", "LUNG1-004"]}
     fewer = load(sections)
     lungs = fewer.phantom_cases("covid20", "Lung_Mask.zip")
     assert len(lungs["cases"]) == len(lungs["cohort"]) == 20, (

@@ -4,46 +4,45 @@ import shutil
 
 from covidseg import slurm
 from covidseg.archives.licences import describe_licences
-
-MARK = Path("results/configuration.txt")
-
-
-def results_owner():
-    """Return the name of the configuration that made results/, or None if there are no results."""
-    return MARK.read_text().strip() if MARK.exists() else None
+from covidseg.runs import start
 
 
-def claim_results():
-    """Refuse to overwrite the results of another configuration, which may have taken weeks to make."""
-    owner = results_owner() or config["name"]
-    if owner != config["name"]:
-        raise WorkflowError(
-            f"data/ and results/ hold configuration '{owner}', this run is '{config['name']}': use another "
-            f"checkout, or move data/ and results/ away; to overwrite both folders, delete {MARK}"
-        )
-    MARK.parent.mkdir(exist_ok=True)
-    MARK.write_text(config["name"] + "\n")
+def begin():
+    """Check, print and claim what a run needs before its first job.
 
-
-def tell_licences():
-    """Print the licences of the data that this run downloads, and refuse a disk that is too small for them."""
-    jobs = internals.due_jobs(workflow, "download")
-    wanted = {job.wildcards.dataset for job in jobs}
-    real = sorted(name for name in wanted if not CONFIG.is_phantom(name))
-    if not real:
-        return
-    folder = Path("data") if Path("data").exists() else Path()
+    A run that is refused leaves nothing behind, so the claim comes last.
+    """
     try:
-        print(describe_licences({name: CONFIG.datasets[name] for name in real}, folder))
+        start.check_folders()
+        start.check_owner(config["name"])
+        check_machine()
+        check_fetching()
     except InputError as error:
         raise WorkflowError(str(error))
-
-
-def settle_leftovers():
-    """On a SLURM cluster, deal with the jobs that an earlier, killed run left in the queue."""
+    if not internals.is_asked_for(workflow, "licences"):
+        start.claim(config["name"])
     if internals.runs_on_slurm(workflow):
         for line in slurm.settle_leftovers(Path.cwd()):
             print(line)
+
+
+def check_fetching():
+    """Print the licences of the data that this run fetches; refuse a disk that is too small, or no consent."""
+    jobs = internals.due_jobs(workflow, "download")
+    wanted = [(job.wildcards.dataset, job.wildcards.archive) for job in jobs]
+    real = sorted({name for name, _ in wanted if not CONFIG.is_phantom(name)})
+    if real:
+        folder = Path("data") if Path("data").exists() else Path()
+        print(describe_licences({name: CONFIG.datasets[name] for name in real}, folder))
+        start.check_consent(CONFIG, wanted, chosen[-1])
+
+
+def check_machine():
+    """Refuse a SLURM cluster that does not answer, and a GPU that this machine does not have."""
+    if internals.runs_on_slurm(workflow):
+        slurm.check_cluster()
+    elif workflow.local_exec:
+        start.check_devices(CONFIG)
 
 
 def forget_finished_trainings():

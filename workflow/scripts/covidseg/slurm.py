@@ -3,15 +3,39 @@
 import getpass
 import logging
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
+
+from covidseg.errors import InputError
 
 log = logging.getLogger(__name__)
 
 SNAKEMAKE = "rule_"  # start of the comment of every job that Snakemake submitted
 TRAININGS = ("rule_train", "rule_pretrain", "rule_collaborative")  # rule_train fits rule_train_weak too
+COMMANDS = ("sbatch", "squeue", "scontrol", "scancel")
+ANSWER_SECONDS = 120  # the longest wait for the first answer of a cluster, which may be busy
 CANCEL_SECONDS = 60  # the longest wait for cancelled jobs to end
+
+
+def check_cluster() -> None:
+    """Raise InputError unless this machine has SLURM's commands and the cluster answers."""
+    remedy = "start on the cluster's login node, or leave out --profile slurm"
+    if missing := [command for command in COMMANDS if not shutil.which(command)]:
+        raise InputError(f"--profile slurm: no {', '.join(missing)} on this machine; {remedy}")
+    try:
+        asked = subprocess.run(
+            ["squeue", "--noheader", "--user", getpass.getuser()],
+            capture_output=True,
+            text=True,
+            timeout=ANSWER_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"--profile slurm: no answer from squeue in {ANSWER_SECONDS} s; {remedy}") from error
+    if asked.returncode:
+        reason = " ".join(asked.stderr.split())
+        raise InputError(f"--profile slurm: the cluster does not answer ({reason}); {remedy}")
 
 
 def job_number() -> str | None:

@@ -85,6 +85,7 @@ def check_artefacts(
 
     For an unknown name, the message lists the known names.
     """
+    volumes = [name for name, entry in datasets.items() if "slices" not in entry]
     known = dict.fromkeys(sorted({*experiments, *(experiment.row for experiment in experiments.values())}))
     for artefact, where in (
         (artefact, f"{path}: {paper}.{name}")
@@ -97,7 +98,7 @@ def check_artefacts(
                     [names] if isinstance(names, str) else names, known, f"{where}.{key}", "experiment"
                 )
         for group in artefact.get("datasets", {}).values():
-            check_known(group, datasets, f"{where}.datasets", "data set")
+            check_known(group, volumes, f"{where}.datasets", "data set")
         if "panels" in artefact:
             _check_rows(artefact, experiments, datasets, sections, where)
         if artefact["kind"] == "visual":
@@ -107,6 +108,10 @@ def check_artefacts(
         if "experiment" in artefact:
             check_known([artefact["experiment"]], experiments, f"{where}.experiment", "experiment")
             _check_fold(artefact, experiments[artefact["experiment"]], where)
+            if "curve" in artefact:
+                able = [name for name, found in experiments.items() if found.source_datasets]
+                kind = "experiment with relation matrices"
+                check_known([artefact["experiment"]], able, f"{where}.experiment", kind)
 
 
 def _check_rows(
@@ -142,7 +147,12 @@ def _check_columns(
     artefact: ArtefactEntry, experiments: dict[str, Experiment], datasets: Datasets, where: str
 ) -> None:
     truth = artefact["truth"]
-    check_known([truth], datasets, f"{where}.truth", "data set")
+    check_known(
+        [truth],
+        [name for name, entry in datasets.items() if "slices" not in entry],
+        f"{where}.truth",
+        "data set",
+    )
     labelled = dict.fromkeys(datasets[truth]["regions"].values())
     check_known(artefact["regions"], labelled, f"{where}.regions", f"region of {truth}")
     for column, found in named(artefact["columns"], experiments).items():

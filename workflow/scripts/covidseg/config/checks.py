@@ -1,5 +1,6 @@
 """Checks of the keys and names in the configuration: each must be known."""
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,11 @@ def check_options(
     for key, value in options.items():
         expected = allowed[key]
         if isinstance(expected, tuple):
-            check_known([value], dict.fromkeys(expected), f"{where}.{key}", "value")
-        elif not isinstance(value, (int, expected)) or value <= 0:
+            alike = [one for one in expected if type(one) is type(value)]  # 1 does not stand for true
+            if value not in alike:
+                known = ", ".join(map(str, expected))
+                raise InputError(f"{where}.{key}: unknown value {value!r}; allowed: {known}")
+        elif not isinstance(value, (int, expected)) or isinstance(value, bool) or not 0 < value < math.inf:
             raise InputError(f"{where}.{key}: {value!r}; expected a positive {expected.__name__}")
 
 

@@ -1,5 +1,6 @@
 """What the papers claim: claims.yaml, checked against experiments.yaml, with every comparison written out."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import astuple
 from itertools import product
@@ -117,6 +118,10 @@ def check_claims(
         for entry in claim.get("comparisons", []):
             if not entry.keys() & {"above", "below"}:
                 raise InputError(f"{where}: a comparison has no limit; write above, below, or both")
+            if entry.get("above", -math.inf) >= entry.get("below", math.inf):
+                raise InputError(
+                    f"{where}: above {entry['above']} and below {entry['below']}: no number is both"
+                )
             for comparison in expand(entry):
                 for cell in comparison.a + comparison.b:
                     _check_cell(cell, experiments, datasets, where)
@@ -125,6 +130,8 @@ def check_claims(
 def _check_cell(cell: Cell, experiments: dict[str, Experiment], datasets: Datasets, where: str) -> None:
     check_known([cell.experiment], experiments, where, "experiment")
     experiment = experiments[cell.experiment]
+    if cell.metric in RELATIONS and not experiment.source_datasets:
+        raise InputError(f"{where}: {cell.experiment} has no {cell.metric}; name a collaborative experiment")
     places = [f"{region} at {split}" for region, split in experiment.places(datasets)]
     check_known([f"{cell.region} at {cell.split}"], places, where, f"place of {cell.experiment}")
     if experiment.folds > 1 and cell.fold != "avg":

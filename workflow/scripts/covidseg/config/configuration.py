@@ -76,16 +76,20 @@ class Configuration:
 
     def _names(self, dataset: str) -> list[str] | None:
         """Return the names of a data set's cases as `case_names` does, and of those left out too."""
-        published = self.published_split(dataset)
         if not (wanted := self._phantoms().get(dataset)):
-            if "cases" in self.datasets[dataset]:
-                return self.datasets[dataset]["cases"]
-            if not published:
-                return None
-            return sorted({case for fold in published for case in fold["train"] + fold["val"]})
+            return self.listed_cases(dataset)
         if isinstance(wanted, list):
             return wanted
+        published = self.published_split(dataset)
         return first_cases(published, wanted) if published else [f"scan_{i + 1:03d}" for i in range(wanted)]
+
+    def listed_cases(self, dataset: str) -> list[str] | None:
+        """Return the names of the real data set's cases; None if they are not known before ingesting."""
+        if "cases" in self.datasets[dataset]:
+            return self.datasets[dataset]["cases"]
+        if not (published := self.published_split(dataset)):
+            return None
+        return sorted({case for fold in published for case in fold["train"] + fold["val"]})
 
     def published_split(self, dataset: str) -> PublishedFolds | None:
         """Return the published folds of a data set, complete; None if its split is none of splits.json."""

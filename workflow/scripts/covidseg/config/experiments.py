@@ -76,7 +76,8 @@ def expand_experiments(
         InputError: a row is wrong; the message has the file, the key, the value and what is allowed.
     """
     experiments: dict[str, Experiment] = {}
-    for row in expand_rows(sheet, datasets, path):
+    volumes = {name: entry for name, entry in datasets.items() if "slices" not in entry}
+    for row in expand_rows(sheet, volumes, path):
         if row.name in experiments:
             raise InputError(f"{path}: a second experiment named {row.name}; rename one of them")
         experiments[row.name] = _experiment(row, datasets, target, f"{path}: {row.name}")

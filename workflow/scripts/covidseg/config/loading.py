@@ -1,24 +1,28 @@
 """Reads and checks the whole configuration before any job starts."""
 
-import json
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from covidseg.archives.dataset import Datasets
 from covidseg.archives.origins import check_datasets
+from covidseg.cases.splits import PublishedFolds
+from covidseg.config import in_use
 from covidseg.config.artefacts import check_artefacts
+from covidseg.config.case_checks import check_cases, check_origins, check_phantoms, check_tolerances
 from covidseg.config.checks import check_former, check_left_out
 from covidseg.config.claims import check_claims
 from covidseg.config.configuration import Configuration
+from covidseg.config.dataset_checks import check_entries
 from covidseg.config.experiments import Experiment, expand_experiments
 from covidseg.config.kinds import with_kinds
+from covidseg.config.published import check_published
 from covidseg.config.schemas import check_schema, read_schema
 from covidseg.config.sections import check_lungs, check_sections, extend
 from covidseg.config.sheets import ExperimentSheet, Sections
+from covidseg.config.strict_yaml import read_yaml
 from covidseg.config.weak_models import WEAK_SOURCE, Localiser, WeakModel, read_localisers, read_weak_models
 from covidseg.config.without import missing_datasets, reduce_experiments
+from covidseg.files import read_json
 
 
 def load_configuration(sections: dict[str, Any], name: str, folder: Path) -> Configuration:
@@ -40,15 +44,16 @@ def load_configuration(sections: dict[str, Any], name: str, folder: Path) -> Con
 
 
 def _load(sections: Sections, name: str, folder: Path) -> Configuration:
-    sheets = {}
+    sheets: dict[str, Any] = {}
     for sheet in ("datasets", "experiments", "artefacts", "claims"):
         path, schema = folder / f"{sheet}.yaml", read_schema(folder / "schemas" / f"{sheet}.schema.yaml")
-        sheets[sheet] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        sheets[sheet] = read_yaml(path)
         check_schema(sheets[sheet], str(path), with_kinds(schema) if sheet == "artefacts" else schema)
-    datasets, splits = sheets["datasets"], json.loads((folder / "splits.json").read_text(encoding="utf-8"))
+    datasets, splits = sheets["datasets"], _read_splits(folder)
     check_sections(sections, name, datasets)
     check_datasets(datasets, splits, folder / "datasets.yaml")
     check_left_out(datasets, splits, folder / "datasets.yaml")
+    check_entries(datasets, folder / "datasets.yaml")
     missing = missing_datasets(sections["without"], datasets)
     experiments, _, localisers = _read_experiments(sheets["experiments"], datasets, sections, folder)
     all_experiments = experiments | localisers
@@ -60,7 +65,7 @@ def _load(sections: Sections, name: str, folder: Path) -> Configuration:
     titles = {"none": "none", WEAK_SOURCE: "COVID-cell"} | {
         key: value["title"] for key, value in sheets["experiments"]["sources"].items()
     }
-    return Configuration(
+    config = Configuration(
         sections=sections,
         datasets=datasets,
         missing=missing,
@@ -74,6 +79,18 @@ def _load(sections: Sections, name: str, folder: Path) -> Configuration:
         splits=splits,
         folder=folder,
     )
+    check_tolerances(config, name)
+    check_published(sheets["artefacts"], folder)
+    check_phantoms(config, name)
+    check_cases(config, in_use.datasets(config))
+    check_origins(config, in_use.archives(config))
+    return config
+
+
+def _read_splits(folder: Path) -> dict[str, PublishedFolds]:
+    splits = read_json(folder / "splits.json", "restore the file")
+    check_schema(splits, str(folder / "splits.json"), read_schema(folder / "schemas" / "splits.schema.yaml"))
+    return splits
 
 
 def _read_experiments(

@@ -1,18 +1,37 @@
 """Reads JSON schemas, checks content against them, and describes a violation in one line."""
 
+import math
+import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, TypeChecker, validators
 from jsonschema.exceptions import ValidationError
 
+from covidseg.config.strict_yaml import read_yaml
 from covidseg.errors import InputError
+
+
+def _is_whole(checker: TypeChecker, value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_finite(checker: TypeChecker, value: object) -> bool:
+    return _is_whole(checker, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+# JSON schema takes 3.0 as an integer, and Python's JSON has numbers that are not finite.
+STRICT = validators.extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_whole, "number": _is_finite}
+    ),
+)
 
 
 def read_schema(path: Path) -> dict[str, Any]:
     """Return a JSON schema that is written as YAML."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return read_yaml(path)
 
 
 def check_schema(content: object, name: str, schema: dict[str, Any]) -> None:
@@ -26,7 +45,7 @@ def check_schema(content: object, name: str, schema: dict[str, Any]) -> None:
     Raises:
         InputError: the content violates the schema; the message describes the first violation.
     """
-    validator = Draft202012Validator(schema)
+    validator = STRICT(schema)
     errors = sorted(
         validator.iter_errors(content), key=lambda error: [str(part) for part in error.absolute_path]
     )
@@ -45,13 +64,29 @@ def _explain(error: ValidationError) -> str:
     if error.validator == "enum":
         return f"{key}: {error.instance!r}; allowed: {', '.join(map(str, error.validator_value))}"
     if error.validator == "type":
-        hint = " (YAML reads 1e-3 as text: write 0.001)" if _looks_numeric(error.instance) else ""
-        return f"{key}: {error.instance!r} is not of type {error.validator_value}{hint}"
+        types = error.validator_value
+        types = [types] if isinstance(types, str) else types
+        return f"{key}: {error.instance!r} is not of type {' or '.join(types)}{_hint(error.instance, types)}"
     return f"{key}: {error.message}"
 
 
-def _looks_numeric(value: object) -> bool:
+def _hint(value: object, types: list[str]) -> str:
+    """Return a remedy for a value that YAML or the command line reads as another type than it looks."""
+    if isinstance(value, bool | int | float) and "string" in types:
+        return " (write a text in quotes, also no, yes, on and off)"
+    if not isinstance(value, str):
+        return ""
+    if value.lower() in ("true", "false", "null", "none"):
+        return " (a text: write it without quotes; in --config write True, False, or nothing after =)"
+    if not _looks_numeric(value):
+        return ""
+    if not re.search(r"[eE]", value):
+        return " (a text: write it without quotes; keys within a section cannot be set by --config)"
+    return " (YAML reads 1e-3 as text: write 0.001)"
+
+
+def _looks_numeric(value: str) -> bool:
     try:
-        return isinstance(value, str) and float(value) is not None
+        return math.isfinite(float(value))
     except ValueError:
         return False

@@ -1,19 +1,18 @@
 """The chosen configuration (config.yaml, paper.yaml, public.yaml): completed and checked."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import yaml
 from snakemake.utils import update_config
 
 from covidseg.archives.dataset import Datasets
 from covidseg.config.checks import check_known
 from covidseg.config.experiments import Experiment
+from covidseg.config.number_checks import check_numbers
 from covidseg.config.sheets import Sections
+from covidseg.config.strict_yaml import read_yaml
 from covidseg.config.without import missing_datasets
 from covidseg.errors import InputError
-
-STAGED: tuple[Literal["features", "kernels", "strides"], ...] = ("features", "kernels", "strides")
 
 
 def extend(sections: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -35,26 +34,16 @@ def extend(sections: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) ->
         raise InputError(f"{path}: extends: there is no {base}; name a configuration beside {path.name}")
     if base.resolve() in seen:
         raise InputError(f"{path}: extends: {base} leads back here; remove the key from one of them")
-    content = _read(base)
-    extended = extend(content, base, seen)
+    extended = extend(read_yaml(base), base, seen)
     update_config(extended, {key: value for key, value in sections.items() if key != "extends"})
     return extended
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: no configuration; it must have keys and values")
-    return content
-
-
 def check_sections(sections: Sections, name: str, datasets: Datasets) -> None:
     """Raise InputError for what a JSON schema cannot find; the message starts with `name`."""
-    plan, network = sections["plan"], sections["network"]
-    check_known([plan["target"]], datasets, f"{name}: plan.target", "data set")
+    plan = sections["plan"]
+    volumes = [key for key, entry in datasets.items() if "slices" not in entry]
+    check_known([plan["target"]], volumes, f"{name}: plan.target", "data set")
     check_known(sections["without"], datasets, f"{name}: without", "data set")
     if plan["target"] in missing_datasets(sections["without"], datasets):
         raise InputError(
@@ -63,21 +52,7 @@ def check_sections(sections: Sections, name: str, datasets: Datasets) -> None:
         )
     if sections["phantom"] is not None:
         check_known(sections["phantom"]["cases"], datasets, f"{name}: phantom.cases", "data set")
-    lengths: dict[str, int] = {key: len(network[key]) for key in STAGED}
-    lengths["encoder convolutions"] = len(network["convolutions"]["encoder"])
-    lengths["decoder convolutions + 1"] = len(network["convolutions"]["decoder"]) + 1
-    if len(set(lengths.values())) > 1:
-        raise InputError(f"{name}: network: these differ in number of stages: {lengths}")
-    for axis, size in enumerate(plan["patch"]):
-        stride = 1
-        for strides in network["strides"]:
-            stride *= strides[axis]
-        if size % stride:
-            raise InputError(
-                f"{name}: plan.patch: {size} on axis {'zyx'[axis]}; expected a multiple of {stride} (strides)"
-            )
-    if plan["window"][0] >= plan["window"][1]:
-        raise InputError(f"{name}: plan.window: {plan['window']} HU; the first must be below the second")
+    check_numbers(sections, name)
 
 
 def check_lungs(

@@ -125,6 +125,9 @@ def read_localisers(
             raise InputError(
                 f"{where}.evaluate: {name} labels {', '.join(regions)}; lungs and infection are needed"
             )
+    splits = list(sheet["evaluate"].values())
+    if twice := [split for split in splits if splits.count(split) > 1]:
+        raise InputError(f"{where}.evaluate: two data sets at split {twice[0]}; their scores would be pooled")
     for name, row in sheet["localisers"].items():
         check_known([row["model"]], weak_models, f"{where}.localisers.{name}.model", "model")
         model = weak_models[row["model"]]

@@ -4,11 +4,30 @@ If an installed version of Snakemake lacks one of these attributes, tests/test_i
 the attribute.
 """
 
+from pathlib import Path
 from typing import Any
+
+from snakemake.common import configfile
+from snakemake.exceptions import WorkflowError
+
+from covidseg.config.strict_yaml import read_yaml
+from covidseg.errors import InputError
 
 CHECKED_WITH = "9.27.1"
 
 Workflow = Any  # snakemake.workflow.Workflow, which is not typed
+
+
+def read_strictly() -> None:
+    """Let Snakemake read configurations by `read_yaml`, whose errors name file and line."""
+
+    def load(path: str | Path, filetype: str = "Config") -> dict[str, Any]:
+        try:
+            return read_yaml(Path(path))
+        except InputError as error:
+            raise WorkflowError(str(error)) from error
+
+    configfile._load_configfile = load
 
 
 def chosen_files(workflow: Workflow) -> list[str]:

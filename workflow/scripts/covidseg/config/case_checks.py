@@ -1,0 +1,154 @@
+"""Checks that need the names of the cases and the files of a configuration: patterns, folds and origins."""
+
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+from urllib.request import url2pathname
+
+from covidseg.archives.dataset import Dataset
+from covidseg.archives.origins import Origin, archive_paths
+from covidseg.archives.phantom import HOSTS
+from covidseg.cases.splits import patient_of, published_folds
+from covidseg.config.checks import check_known
+from covidseg.config.configuration import Configuration
+from covidseg.errors import InputError
+from covidseg.files import read_rows
+
+REST = "*"  # the pattern of all cases that fit no earlier pattern
+SERIES = ("case", "series", "bucket", "folder", "slices")  # columns of a table of series
+
+
+def check_tolerances(config: Configuration, name: str) -> None:
+    """Raise InputError if a region that is scored has no tolerance; the message starts with `name`."""
+    tolerances = config.sections["evaluation"]["tolerance_mm"]
+    for experiment in config.experiments.values():
+        for region, _ in experiment.places(config.datasets):
+            if region not in tolerances:
+                raise InputError(
+                    f"{name}: evaluation.tolerance_mm: no {region}, which {experiment.name} is scored by; "
+                    f"there are {', '.join(tolerances)}"
+                )
+
+
+def check_phantoms(config: Configuration, name: str) -> None:
+    """Raise InputError if section `phantom` asks for what there is no phantom of.
+
+    The message starts with `name`.
+    """
+    cases = config.sections["phantom"]["cases"] if config.sections["phantom"] else {}
+    for dataset, wanted in cases.items():
+        where = f"{name}: phantom.cases.{dataset}"
+        for archive in archive_paths(config.datasets[dataset]):
+            check_known([archive.partition("/")[0]], HOSTS, where, "host of phantoms")
+        if listed := config.listed_cases(dataset):
+            if isinstance(wanted, list):
+                check_known(wanted, listed, where, "case")
+            elif wanted > len(listed):
+                raise InputError(f"{where}: {wanted}; the data set has {len(listed)} cases")
+
+
+def check_cases(config: Configuration, used: list[str]) -> None:
+    """Check patterns of case names, regular expressions and folds against the names of the cases.
+
+    The names are known where datasets.yaml or a published split lists them.
+
+    Args:
+        config: the configuration.
+        used: the data sets of volumes that the configuration uses.
+
+    Raises:
+        InputError: a pattern fits no case, a case fits no pattern, or a fold has no cases; the message names
+            the file, the key and the value.
+    """
+    path = config.folder / "datasets.yaml"
+    for name in used:
+        dataset = config.datasets[name]
+        listed = config.listed_cases(name) or []
+        if listed:
+            _check_patterns(dataset.get("sides", {}), listed, f"{path}: {name}.sides")
+            _check_patterns(dataset["intensity"], listed, f"{path}: {name}.intensity")
+        _check_patients(dataset, config.case_names(name) or listed, f"{path}: {name}")
+    path = config.folder / "experiments.yaml"
+    for experiment in config.experiments.values():
+        for name in experiment.train:
+            _check_folds(config, name, experiment.folds, f"{path}: {experiment.name}")
+
+
+def _check_patterns(patterns: dict[str, str], cases: list[str], where: str) -> None:
+    """Raise InputError for a pattern that fits no case, and for a case that fits no pattern."""
+    for pattern in patterns:
+        if pattern != REST and not any(fnmatch(case, pattern) for case in cases):
+            raise InputError(f"{where}: {pattern!r} fits none of the {len(cases)} cases, such as {cases[0]}")
+    left = [case for case in cases if not any(fnmatch(case, pattern) for pattern in patterns)]
+    if patterns and left:
+        raise InputError(f"{where}: case {left[0]} fits none of {', '.join(patterns)}; add the pattern '*'")
+
+
+def _check_patients(dataset: Dataset, cases: list[str], where: str) -> None:
+    for case in cases:
+        if not patient_of(dataset, case):
+            raise InputError(f"{where}.patient: {dataset['patient']!r} finds no name of a patient in {case}")
+    patients = {patient_of(dataset, case) for case in cases}
+    if dataset["split"] == "random" and len(patients) == 1:
+        raise InputError(f"{where}.split: random, with one patient, {min(patients)}; needs at least two")
+
+
+def _check_folds(config: Configuration, name: str, folds: int, where: str) -> None:
+    """Raise InputError if a data set has too few folds, or a fold without training cases."""
+    split = config.datasets[name]["split"]
+    if split == "test":
+        raise InputError(f"{where}.train: {name}, whose split is test; it has no training cases")
+    if split == "random":
+        return
+    published = config.splits[split]
+    if 1 < len(published) < folds:
+        raise InputError(f"{where}.folds: {folds}; the split of {name} has {len(published)}")
+    parts = published_folds(published, set(config.case_names(name) or []))
+    for number, part in enumerate(parts[:folds]):
+        if not part["train"]:
+            raise InputError(
+                f"{where}.train: {name} has no training cases in fold {number}; check its cases in "
+                "phantom.cases or datasets.yaml"
+            )
+
+
+def check_origins(config: Configuration, archives: list[str]) -> None:
+    """Check that the tables and files are there that say where archives come from.
+
+    Args:
+        config: the configuration.
+        archives: paths, relative to data/raw, of the archives to fetch.
+
+    Raises:
+        InputError: a table of checksums or of series is missing or lacks a row, or there is nothing at a
+            `file:` address of an archive that is not in data/raw yet.
+    """
+    path = config.folder / "datasets.yaml"
+    for archive in archives:
+        host, _, name = archive.partition("/")
+        if config.is_phantom(host):
+            continue
+        origin = config.origin(host, name)
+        for address in origin.addresses:
+            scheme, _, rest = address.partition(":")
+            if scheme in ("idc", "tcia"):
+                _check_series(config.folder, rest, f"{path}: {host}.archives")
+        if origin.is_local and not Path("data", "raw", archive).exists():
+            _check_file(origin, f"{path}: {host}.archives.{name}")
+
+
+def _check_file(origin: Origin, where: str) -> None:
+    places = [url2pathname(address.partition(":")[2].removeprefix("//")) for address in origin.addresses]
+    if not any(Path(place).exists() for place in places):
+        raise InputError(f"{where}: {', '.join(places)} is not there; correct the address")
+
+
+def _check_series(folder: Path, address: str, where: str) -> None:
+    table, _, case = address.partition("#")
+    if case not in _series(folder / table):
+        raise InputError(f"{where}: {folder / table} has no series of case {case}; add its row")
+
+
+@cache
+def _series(table: Path) -> frozenset[str]:
+    return frozenset(row["case"] for row in read_rows(table, SERIES, "restore the table of series"))

@@ -1,0 +1,90 @@
+"""What a run checks before its first job: its folders, whose results they hold, consent and devices."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from covidseg.config.configuration import Configuration
+from covidseg.errors import InputError
+from covidseg.files import read_text, write_text
+
+MARK = Path("results/configuration.txt")
+FOLDERS = (Path("data"), Path("results"), Path("logs"))
+# Files that a run makes in seconds, even if it is refused or fails soon: nobody needs them kept.
+QUICKLY_MADE = ("results/configuration.txt", "results/paper/licences.*", "results/paper/errata.html")
+
+
+def check_folders() -> None:
+    """Raise InputError unless this run can write into its folders, or make them."""
+    for folder in FOLDERS:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder.absolute()}: a file, expected a folder; move the file away")
+        if not os.access(folder if folder.exists() else folder.absolute().parent, os.W_OK):
+            raise InputError(f"{folder.absolute()}: cannot be written to; change the permissions")
+
+
+def results_owner() -> str | None:
+    """Return the name of the configuration that made data/ and results/; None if there is nothing to keep."""
+    if not MARK.exists() or not _hold_results():
+        return None
+    return read_text(MARK, "delete the file to overwrite data/ and results/").strip() or None
+
+
+def check_owner(name: str) -> None:
+    """Refuse to overwrite the results of another configuration, which may have taken weeks to make.
+
+    Raises:
+        InputError: data/ or results/ hold files of another configuration than `name`.
+    """
+    owner = results_owner() or name
+    if owner != name:
+        raise InputError(
+            f"data/ and results/ hold configuration '{owner}', this run is '{name}': use another "
+            f"checkout, or move data/ and results/ away; to overwrite both folders, delete {MARK}"
+        )
+
+
+def claim(name: str) -> None:
+    """Note that data/ and results/ belong to the configuration `name`, after all checks have passed."""
+    if not MARK.exists() or MARK.read_text(encoding="utf-8") != f"{name}\n":
+        write_text(MARK, f"{name}\n")
+
+
+def _hold_results() -> bool:
+    """Return whether data/raw or results/ hold a file that took time to make."""
+    return any(
+        path.is_file() and not any(path.match(quick) for quick in QUICKLY_MADE)
+        for folder in (Path("data/raw"), Path("results"))
+        for path in folder.rglob("*")
+    )
+
+
+def check_consent(config: Configuration, archives: Iterable[tuple[str, str]], name: str) -> None:
+    """Raise InputError if archives are to be fetched from a host and the user has not agreed to the licences.
+
+    Args:
+        config: the configuration.
+        archives: (data set, file name) of each archive that this run will fetch.
+        name: name of the configuration's file, for the message.
+    """
+    if not config.sections["accept_licences"] and any(
+        not config.is_phantom(dataset) and not config.origin(dataset, archive).is_local
+        for dataset, archive in archives
+    ):
+        raise InputError(
+            f"{name}: accept_licences: False; read the licences (`snakemake licences` writes them to "
+            "results/paper/licences.md) and set the key to true"
+        )
+
+
+def check_devices(config: Configuration) -> None:
+    """Raise InputError if the configuration asks for a GPU that this machine does not have."""
+    asked = [key for key in ("training", "weak") if config.sections[key]["device"] == "cuda"]
+    if not asked:
+        return
+    import torch  # takes seconds, which only this check needs
+
+    if not torch.cuda.is_available():
+        raise InputError(
+            f"{asked[0]}.device: 'cuda'; this machine has no GPU that torch can use; allowed: auto, cpu"
+        )
