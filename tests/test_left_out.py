@@ -114,7 +114,7 @@ def test_a_fault_of_the_program_stops_at_once(tmp_path, monkeypatch):
 
 def closing(caplog):
     """The lines in which ingest tells what it took: (level, text)."""
-    return [(record.levelname, record.getMessage()) for record in caplog.records if re.search("cases found|no cases", record.getMessage())]  # fmt: skip
+    return [(record.levelname, record.getMessage()) for record in caplog.records if re.search("cases found|no case:", record.getMessage())]  # fmt: skip
 
 
 def test_the_last_line_counts_the_cases(tmp_path, caplog):
@@ -138,12 +138,12 @@ def test_whatever_looks_like_a_case_and_is_none_is_named_with_the_reason(tmp_pat
     assert take(tmp_path, left_out={"b": "the mask is another patient's."}) == ["a"]
     deeper = "has a folder more than"
     assert closing(caplog) == [
-        ("INFO", "hospital: 1 files are no cases: a/._ct.nii.gz (resource fork of macOS)"),
+        ("INFO", "hospital: 1 files belong to no case: a/._ct.nii.gz (resource fork of macOS)"),
         (
             "WARNING",
-            f"hospital: 6 cases found, 1 taken; left out: d/series 1/lesion.nii.gz ({deeper} '{{case}}/lesion.nii.gz'), "
+            "hospital: 3 cases found, 1 taken; left out: c (no label), b (the mask is another patient's); not read: "
             f"d/series 1/ct.nii.gz ({deeper} '{{case}}/ct.nii.gz'), old/of 2020/e/ct.nii.gz ({deeper} "
-            "'{case}/ct.nii.gz'), c (no label), b (the mask is another patient's)",
+            f"'{{case}}/ct.nii.gz'), d/series 1/lesion.nii.gz ({deeper} '{{case}}/lesion.nii.gz')",
         ),
     ]
 
@@ -158,7 +158,8 @@ def test_of_a_stack_in_further_folders_the_folder_is_named(tmp_path, caplog):
     pack(tmp_path, dict.fromkeys(names, b""))
     listing = ingest_module.list_cases(FOLDERS | kinds, tmp_path / "raw", None, left_out={})
     assert (listing.cases, listing.faults) == (["a"], {})
-    assert listing.left_out == {"b/new/ct": "has a folder more than '{case}/ct/*.png'", "c": "no label"}
+    assert listing.passed == {"b/new/ct": "has a folder more than '{case}/ct/*.png'"}
+    assert listing.left_out == {"c": "no label"}
 
 
 def test_a_case_that_is_left_out_is_not_read(tmp_path):

@@ -41,15 +41,15 @@ def describe_faults(dataset: str, faults: Mapping[str, str], *, some_are_fit: bo
 
 
 def tell_listing(dataset: str, listing: Listing) -> None:
-    """Log how many cases were found and taken, and everything that was left out; warn if anything was."""
-    unread, left_out = listing.unread, listing.left_out
-    if unread:
-        log.info("%s: %d files are no cases: %s", dataset, len(unread), list_reasons(unread))
-    count = f"{len(listing.cases) + len(left_out)} cases found, {len(listing.cases)} taken"
-    if left_out:
-        log.warning("%s: %s; left out: %s", dataset, count, list_reasons(left_out))
-    else:
-        log.info("%s: %s", dataset, count)
+    """Log how many cases were found and taken, and what was left out; warn if anything was."""
+    if listing.ordinary:
+        found = list_reasons(listing.ordinary)
+        log.info("%s: %d files belong to no case: %s", dataset, len(listing.ordinary), found)
+    cases, left_out, passed = listing.cases, listing.left_out, listing.passed
+    parts = [f"{len(cases) + len(left_out)} cases found, {len(cases)} taken"]
+    parts += [f"left out: {list_reasons(left_out)}"] if left_out else []
+    parts += [f"not read: {list_reasons(passed)}"] if passed else []
+    log.log(logging.WARNING if len(parts) > 1 else logging.INFO, "%s: %s", dataset, "; ".join(parts))
 
 
 def warn_of_rows(name: str, dataset: Dataset, rows: Sequence[CaseRow]) -> None:

@@ -26,15 +26,17 @@ class Listing:
 
     Attributes:
         cases: sorted names of the cases that have an image and a label.
-        left_out: case, or path in an archive -> reason, of everything that looks like a case and is none.
-        unread: path in an archive -> reason, of files that are never a case, such as hidden files.
+        left_out: case -> reason, of those that are not to be read.
+        passed: path in an archive -> reason, of files that could belong to a case and are not read.
+        ordinary: path in an archive -> reason, of files that never belong to a case, such as hidden ones.
         faults: case -> what is wrong, of cases that have a label but no image.
         there: all names of cases in the archives.
     """
 
     cases: list[str]
     left_out: dict[str, str]
-    unread: dict[str, str]
+    passed: dict[str, str]
+    ordinary: dict[str, str]
     faults: dict[str, str]
     there: set[str]
 
@@ -58,13 +60,14 @@ def list_cases(
     pictured, beside_images = _cases_of(dataset, "images", raw, names)
     if "registry" in dataset:
         _compare_with_registry(dataset["registry"], raw, labelled, left_out)
-    passed = beside_labels | beside_images
-    surprising = {name: reason for name, reason in passed.items() if reason not in ORDINARY}
+    beside = beside_images | beside_labels
+    passed = {name: reason for name, reason in beside.items() if reason not in ORDINARY}
     without_label = dict.fromkeys(sorted(pictured - labelled), NO_LABEL)
     return Listing(
         cases=sorted((labelled & pictured) - left_out.keys()),
-        left_out=surprising | without_label | dict(left_out),
-        unread={name: reason for name, reason in passed.items() if name not in surprising},
+        left_out=without_label | dict(left_out),
+        passed=passed,
+        ordinary={name: reason for name, reason in beside.items() if name not in passed},
         faults={
             case: f"{member_name(dataset, 'images', raw, case)}: not there, but {case} has a label"
             for case in sorted(labelled - pictured - left_out.keys())
