@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from conftest import make_volume, refused_in_one_line
+from covidseg.archives.phantom.cohort import make_case
 from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.ingest import ingest
 from covidseg.cases.intensity import first_fitting
@@ -126,6 +127,33 @@ def test_a_slim_patient_is_not_turned_front_to_back():
     kept = scan_under_masks(replace(image, stored="LPS"), replace(lungs, stored="LAS"))
     np.testing.assert_array_equal(kept.array, image.array)
     assert (kept.corrections, kept.warnings) == ((), ())
+
+
+def moved(volume, rows, fill):
+    """The volume, its content moved towards the back by a number of rows, with air or nothing in front."""
+    array = np.full_like(volume.array, fill)
+    array[:, rows:] = volume.array[:, :-rows]
+    return replace(volume, array=array)
+
+
+@pytest.mark.parametrize("windowed", [False, True])
+@pytest.mark.parametrize("added", [0, 400], ids=["healthy", "badly aerated"])
+@pytest.mark.parametrize("rows", [1, 10, 20])
+def test_phantoms_are_turned_where_their_header_is_wrong_and_only_there(windowed, added, rows):
+    case = make_case("covid20", "radiopaedia_1", seed=5, rank=0.3)
+    image, lungs = moved(case.image, rows, -1000), moved(case.lungs, rows, 0)
+    image = replace(image, array=np.where(lungs.array, image.array + added, image.array))
+    if windowed:
+        image = replace(
+            image, array=((np.clip(image.array, -1250, 250) + 1250) * (255 / 1500)).astype(np.int16)
+        )
+    lungs = replace(lungs, stored="LPS")
+    right = scan_under_masks(replace(image, stored="LAS"), lungs)
+    wrong = scan_under_masks(replace(image, array=np.flip(image.array, 1), stored="LAS"), lungs)
+    assert (right.corrections, wrong.corrections) == ((), (MASKS_HEADER,))
+    for found in (right, wrong):
+        np.testing.assert_array_equal(found.array, image.array)
+        assert found.warnings == ()
 
 
 @pytest.mark.parametrize("values", ["stripes", "bright lungs", "no lungs", "lungs everywhere"])

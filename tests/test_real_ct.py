@@ -1,6 +1,7 @@
 """A real patient through the whole chain: LUNG1-001 of NSCLC-Radiomics, CT and contours in DICOM."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from conftest import describe
 from covidseg.cases.arrays import open_case
 from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.ingest import ingest
+from covidseg.cases.orientation import MASKS_HEADER, scan_under_masks
 from covidseg.cases.preprocessing import preprocess
 from covidseg.cases.readers import load_case
 from covidseg.evaluation.lesion_metrics import LESION_METRICS
@@ -16,7 +18,7 @@ from covidseg.evaluation.metrics import METRICS
 from covidseg.evaluation.prediction import predict_cases
 from covidseg.evaluation.scoring import score_cases
 from covidseg.training.train import train
-from covidseg.volumes import read_volume
+from covidseg.volumes import Geometry, read_volume
 from training_program import make_run
 
 pytestmark = pytest.mark.slow
@@ -103,3 +105,52 @@ def test_preprocess_train_predict_and_score(cases, tmp_path):
     assert values["volume_truth_mL"] == pytest.approx(156, abs=1)
     assert 0 <= values["DSC"] < 1
     assert values["Accuracy"] > 0.5
+
+
+@pytest.fixture(scope="module")
+def scan_and_lungs(real_data):
+    """Every third slice, with the lungs as PleThora stores them."""
+    image, left, _ = load_case(dataset("Lung-Left"), real_data, CASE)
+    _, right, _ = load_case(dataset("Lung-Right"), real_data, CASE)
+    lungs = replace(left, array=np.maximum(left.array, 2 * right.array), stored="LAS")
+    affine = image.geometry.affine @ np.diag([1, 1, 3, 1])
+    thinned = (replace(volume, array=volume.array[::3]) for volume in (image, lungs))
+    return [replace(volume, geometry=Geometry(volume.array.shape, affine)) for volume in thinned]
+
+
+def pressed(volume, thickness, fill):
+    """The volume, pressed towards the back of the body (row 400) to a fraction of its thickness."""
+    rows = np.rint(400 + (np.arange(volume.array.shape[1]) - 400) / thickness).astype(int)
+    array = np.full_like(volume.array, fill)
+    there = (rows >= 0) & (rows < len(rows))
+    array[:, there] = volume.array[:, rows[there]]
+    return replace(volume, array=array)
+
+
+def shifted(volume, rows, fill):
+    array = np.roll(volume.array, rows, 1)
+    array[:, slice(rows) if rows > 0 else slice(rows, None)] = fill
+    return replace(volume, array=array)
+
+
+PRESSED = [(pressed, thickness, added) for thickness, added in ((1, 0), (0.75, 0), (0.8, 200), (0.6, 400))]
+SHIFTED = [(shifted, rows, added) for rows, added in ((-120, 0), (60, 0), (40, 400))]
+
+
+@pytest.mark.parametrize(("change", "by", "added"), [*PRESSED, *SHIFTED])
+def test_a_slim_or_badly_aerated_patient_is_not_turned_front_to_back(scan_and_lungs, change, by, added):
+    """Dark lungs alone would turn most of them: the mirrored lungs lie in the air in front of the chest."""
+    image, lungs = (change(volume, by, fill) for volume, fill in zip(scan_and_lungs, (-1000, 0), strict=True))
+    image = replace(image, array=np.where(lungs.array, image.array + np.int16(added), image.array))
+    right = scan_under_masks(replace(image, stored="LPS"), lungs)
+    assert (right.corrections, right.warnings) == ((), ())
+    assert right.array is image.array
+    wrong = scan_under_masks(replace(image, array=image.array[:, ::-1], stored="LPS"), lungs)
+    assert (wrong.corrections, wrong.warnings) == ((MASKS_HEADER,), ())
+    np.testing.assert_array_equal(wrong.array, image.array)
+
+
+def test_a_series_has_no_order_that_a_mask_could_contradict(scan_and_lungs):
+    image, lungs = scan_and_lungs
+    assert image.stored == ""
+    assert scan_under_masks(image, lungs) is image

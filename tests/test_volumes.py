@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from conftest import make_volume
+from conftest import make_volume, refused_in_one_line
 from covidseg.errors import InputError
-from covidseg.volumes import nifti_bytes, parse_volume, read_volume, write_volume
+from covidseg.volumes import nifti_bytes, parse_volume, read_volume, to_storage, write_volume
 
 ORIENTATIONS = ["".join(code) for axes in permutations(("LR", "PA", "SI")) for code in product(*axes)]
 
@@ -117,3 +117,47 @@ def test_a_header_of_absurd_size_is_refused(volume):
 def test_bytes_after_the_voxels_are_borne(volume):
     content = gzip.compress(gzip.decompress(nifti_bytes(volume)) + bytes(1000))
     np.testing.assert_array_equal(parse_volume(content, "x.nii.gz").array, volume.array)
+
+
+@pytest.mark.parametrize(
+    ("values", "stored"),
+    [
+        (np.array([-1024, 3071], np.int16), np.int16),
+        (np.array([0, 65535], np.uint16), np.uint16),
+        (np.array([0, 255], np.uint8), np.uint8),
+        (np.array([-1024, 3071], np.int64), np.int16),
+        (np.array([0, 3071], np.uint64), np.int16),
+        (np.array([-1024, 40_000], np.int32), np.float32),
+        (np.array([-1024.0, 3071.0]), np.int16),
+        (np.array([-1024.5, 3071.0]), np.float32),
+        (np.array([-1024.0, 65_536.0]), np.float32),
+        (np.array([-32_769.0, 0.0]), np.float32),
+        (np.array([0.5, 1.0], np.float16), np.float32),
+        (np.array([False, True]), np.uint8),
+    ],
+)
+def test_voxels_are_stored_in_the_smallest_type_that_holds_them(values, stored, tmp_path):
+    """Nothing wraps around, and half a grey level is kept."""
+    write_volume(tmp_path / "scan.nii.gz", make_volume(np.broadcast_to(values, (2, 3, 2))))
+    read = read_volume(tmp_path / "scan.nii.gz").array
+    assert read.dtype == stored
+    np.testing.assert_array_equal(read[0, 0].astype(float), values.astype(float))
+
+
+@pytest.mark.parametrize(
+    ("values", "match"),
+    [
+        (np.array([1j]), r"scan\.nii\.gz: voxels of type complex128, expected integers or real numbers"),
+        (np.array(["a"]), "voxels of type <U1"),
+        (np.zeros(1, [("R", "u1")]), "voxels of type "),
+        (np.array([-1e300, 0.5]), r"scan\.nii\.gz: voxels from -1e\+300 to 0\.5, too large for a file"),
+    ],
+)
+def test_voxels_that_no_file_can_hold_are_refused(values, match, tmp_path):
+    with refused_in_one_line(match):
+        write_volume(tmp_path / "scan.nii.gz", make_volume(np.broadcast_to(values, (1, 1, len(values)))))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_array_has_a_type_too():
+    assert to_storage(np.zeros((0, 2, 2)), "x").dtype == np.int16
