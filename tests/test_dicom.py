@@ -223,7 +223,7 @@ def test_an_absent_transfer_syntax_is_named(files):
 @pytest.mark.parametrize(
     ("keyword", "value", "message"),
     [
-        ("PixelSpacing", [0.8, 0], r"PixelSpacing is \[0.8, 0.0\], expected millimetres above 0"),
+        ("PixelSpacing", [0.8, 0], r"PixelSpacing is \[0.8, 0.0\], expected 0.1 to 20.0 mm"),
         ("PixelSpacing", [0.8], "PixelSpacing is 0.8, expected 2 finite number"),
         ("ImagePositionPatient", [0, 0], r"ImagePositionPatient is \[0.0, 0.0\], expected 3 finite number"),
         ("ImageOrientationPatient", [1, 0, 0, 1, 0, 0], "two directions of length 1 at a right angle"),

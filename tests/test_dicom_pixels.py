@@ -268,9 +268,14 @@ def test_an_unknown_encoding_is_named(tmp_path, files, syntax, message):
 
 def test_a_small_file_that_would_fill_the_memory_is_refused(tmp_path, files):
     content = parse(compress(files["1-003.dcm"], RLELossless, tmp_path))
-    content.Rows = content.Columns = 65535
+    content.Rows, content.Columns, content.NumberOfFrames = 4096, 4096, 100
     files["1-003.dcm"] = to_bytes(content)
-    with refused_in_one_line(
-        r"^P1:1-003\.dcm: 8589672450 bytes of pixels by its header, expected at most 1073741824"
-    ):
+    message = r"^P1:1-003\.dcm: 3355443200 bytes of pixels by its header, expected at most 1073741824$"
+    with refused_in_one_line(message):
+        read_series(files, "P1")
+
+
+def test_an_absurd_matrix_is_refused(files):
+    edit(files, "1-003.dcm", Rows=65535)
+    with refused_in_one_line(r"^P1:1-003\.dcm: 65535 rows and 5 columns, expected at most 4096$"):
         read_series(files, "P1")

@@ -52,6 +52,14 @@ def test_holes_here_and_there_are_filled(scan, files):
     assert read.corrections == ("filled: 2 slices at 10, 25 mm",)
 
 
+def test_more_holes_than_slices_beside_them():
+    """Every second slice is missing in two thirds of the stack."""
+    scan = random_scan((13, 3, 4))
+    read = read_series(without(series(scan), 2, 4, 6, 8), "P1")
+    assert read.filled == (5, 7, 9, 11)
+    assert read.geometry.differences(scan.geometry) == []
+
+
 def test_slices_missing_at_an_end_are_unknown(scan, files):
     read = read_series(without(files, 1, 7), "P1")
     np.testing.assert_array_equal(read.array, scan.array[1:-1])

@@ -8,7 +8,7 @@ from pydicom import Dataset
 from scipy.ndimage import binary_erosion
 from skimage.draw import polygon2mask
 
-from covidseg.cases.dicom_files import damage_told, element, parse_dicom
+from covidseg.cases.dicom_files import damage_told, element, one_line, parse_dicom
 from covidseg.cases.dicom_stack import tolerance
 from covidseg.errors import InputError
 from covidseg.volumes import Volume
@@ -86,7 +86,7 @@ def nearest_slice(plane: float, slices: int) -> int:
 def _refuse_other_kinds(found: Dataset, name: str) -> None:
     for keyword in ("StructureSetROISequence", "ROIContourSequence"):
         if keyword not in found:
-            kind = found.SOPClassUID.name if "SOPClassUID" in found else "a file of no kind"
+            kind = one_line(found.SOPClassUID.name) if "SOPClassUID" in found else "a file of no kind"
             raise InputError(f"{name}: no {keyword}; this is {kind}, expected an RTSTRUCT")
 
 
@@ -95,7 +95,7 @@ def _find_region(found: Dataset, roi: str, image: Volume, name: str) -> list[Dat
     stored: dict[str, list[Dataset]] = {}
     for group in found.ROIContourSequence:
         stored.setdefault(str(group.ReferencedROINumber), []).extend(group.get("ContourSequence") or [])
-    regions = [(str(item.ROIName).strip(), item) for item in found.StructureSetROISequence]
+    regions = [(one_line(item.ROIName), item) for item in found.StructureSetROISequence]
     named = [item for label, item in regions if label == roi]
     if not named:
         raise InputError(f"{name}: no region {roi!r}; there are {sorted(label for label, _ in regions)}")
@@ -104,7 +104,7 @@ def _find_region(found: Dataset, roi: str, image: Volume, name: str) -> list[Dat
         others = sorted({label for label, item in regions if stored.get(str(item.ROINumber))})
         how_many = f"{len(drawn)} regions are named {roi!r}" if drawn else f"region {roi!r} has no contours"
         raise InputError(f"{name}: {how_many}; regions with contours: {', '.join(others) or 'none'}")
-    frame = str(drawn[0].get("ReferencedFrameOfReferenceUID") or "")
+    frame = one_line(drawn[0].get("ReferencedFrameOfReferenceUID") or "")
     if frame and image.frame_of_reference and frame != image.frame_of_reference:
         raise InputError(
             f"{name}: {roi} is drawn in frame of reference {frame}, but the scan's frame of reference is "

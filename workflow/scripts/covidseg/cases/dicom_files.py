@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import pydicom
 from pydicom import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import (
     UID,
     CTImageStorage,
@@ -25,10 +25,11 @@ from covidseg.errors import InputError
 
 CT, LOCALISER = "CT", "localiser"
 CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
+LONGEST_TEXT = 200  # characters of a file's text in a message
 # What pydicom raises for damaged files: some elements are only decoded when they are read.
 BROKEN = (
-    *(InvalidDicomError, EOFError, OSError, ValueError, AttributeError, TypeError, KeyError, IndexError),
-    *(NotImplementedError, OverflowError, struct.error, zlib.error),
+    *(InvalidDicomError, BytesLengthException, EOFError, OSError, ValueError, AttributeError, TypeError),
+    *(KeyError, IndexError, RuntimeError, OverflowError, struct.error, zlib.error),
 )
 
 
@@ -43,7 +44,7 @@ def damage_told(name: str, expected: str) -> Iterator[None]:
     try:
         yield
     except BROKEN as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error) or type(error).__name__
         raise InputError(f"{name}: truncated or not a {expected} ({reason})") from error
 
 
@@ -64,12 +65,17 @@ def parse_dicom(content: bytes) -> Dataset:
     return found
 
 
+def one_line(value: object) -> str:
+    """Return a text of a file as it may stand in a message: one line, and not too long."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(str(value)[:LONGEST_TEXT].split()))
+
+
 def element(header: Dataset, keyword: str, name: str) -> str:
     """Return an element as text; raises InputError if the element is absent or empty."""
     value = header.get(keyword)
     if value is None or value == "":
         raise InputError(f"{name}: no {keyword}")
-    return " ".join(str(value).split())
+    return one_line(value)
 
 
 def numbers(header: Dataset, keyword: str, count: int, name: str) -> np.ndarray:
@@ -120,19 +126,19 @@ def _kind(header: Dataset) -> str:
     storage = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
     modality = header.get("Modality") or "CT"
     if storage and storage not in CT_CLASSES:
-        return UID(str(storage)).name
+        return one_line(UID(str(storage)).name)
     if modality != "CT":
-        return f"image of modality {modality}"
+        return f"image of modality {one_line(modality)}"
     return LOCALISER if "LOCALIZER" in (header.get("ImageType") or ()) else CT
 
 
 def _list_series(headers: dict[str, Dataset]) -> str:
     files = defaultdict(list)
     for file, header in headers.items():
-        files[str(header.SeriesInstanceUID)].append(file)
+        files[one_line(header.SeriesInstanceUID)].append(file)
     described = [
         f"{uid} ({len(members)} files such as {members[0]}, "
-        f"{' '.join(str(headers[members[0]].get('SeriesDescription') or 'no description').split())})"
+        f"{one_line(headers[members[0]].get('SeriesDescription') or 'no description')})"
         for uid, members in files.items()
     ]
     return f"{len(files)}: {'; '.join(described)}; choose one by `member` in datasets.yaml"

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom import Dataset
 
-from covidseg.cases.dicom_files import numbers
+from covidseg.cases.dicom_files import numbers, one_line
 from covidseg.cases.dicom_pixels import Hounsfield, stored_values, to_hounsfield
 from covidseg.errors import InputError
 
+SMALLEST_PIXEL, LARGEST_PIXEL = 0.1, 20.0  # mm
 # Elements of a frame that an enhanced file says once, outside the groups.
 OF_ALL_FRAMES = (
     *("FrameOfReferenceUID", "PhotometricInterpretation", "PixelRepresentation"),
@@ -83,13 +84,15 @@ def _read_frame(stored: np.ndarray, header: Dataset, name: str) -> Frame:
             "of length 1 at a right angle"
         )
     spacing = numbers(header, "PixelSpacing", 2, name)
-    if not (spacing > 0).all():
-        raise InputError(f"{name}: PixelSpacing is {header.PixelSpacing}, expected millimetres above 0")
+    if not ((spacing >= SMALLEST_PIXEL) & (spacing <= LARGEST_PIXEL)).all():
+        raise InputError(
+            f"{name}: PixelSpacing is {header.PixelSpacing}, expected {SMALLEST_PIXEL} to {LARGEST_PIXEL} mm"
+        )
     return Frame(
         name,
         numbers(header, "ImagePositionPatient", 3, name),
         orientation,
         spacing,
-        str(header.get("FrameOfReferenceUID") or ""),
+        one_line(header.get("FrameOfReferenceUID") or ""),
         to_hounsfield(stored, header, name),
     )

@@ -10,13 +10,14 @@ import SimpleITK as sitk
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage, RLELossless
 
-from covidseg.cases.dicom_files import element, numbers
+from covidseg.cases.dicom_files import element, numbers, one_line
 from covidseg.errors import InputError
 
 AIR = -1024  # HU, of what lies outside the scanner's field of view
 LARGEST_BYTES = (
     1 << 30
 )  # of the pixels that one compressed file unpacks to: four thousand slices of 512 x 512
+LARGEST_MATRIX = 4096  # rows or columns
 PADDED = f"padding beyond the range of 16 bits set to {AIR} HU"
 CLIPPED = "values below -32768 HU set to -32768 HU"
 DISPLAY = "MONOCHROME1, which concerns the display only: values taken as they are stored"
@@ -60,10 +61,14 @@ def stored_values(content: Dataset, name: str) -> np.ndarray:
             element(content, keyword, name)
     if content.get("PixelData") is None:
         raise InputError(f"{name}: no PixelData")
+    if max(content.Rows, content.Columns) > LARGEST_MATRIX:
+        raise InputError(
+            f"{name}: {content.Rows} rows and {content.Columns} columns, expected at most {LARGEST_MATRIX}"
+        )
     _refuse_unfit_encoding(content, name)
     syntax = pydicom.uid.UID(element(content.file_meta, "TransferSyntaxUID", name))
     if not syntax.is_transfer_syntax:
-        raise InputError(f"{name}: unknown transfer syntax {syntax}")
+        raise InputError(f"{name}: unknown transfer syntax {one_line(syntax)}")
     frames = int(content.get("NumberOfFrames") or 1)
     shape = (frames, content.Rows, content.Columns)
     size = frames * content.Rows * content.Columns * content.BitsAllocated // 8
@@ -77,7 +82,7 @@ def stored_values(content: Dataset, name: str) -> np.ndarray:
 
 
 def _refuse_unfit_encoding(content: Dataset, name: str) -> None:
-    interpretation = str(content.PhotometricInterpretation)
+    interpretation = one_line(content.PhotometricInterpretation)
     if content.SamplesPerPixel != 1 or interpretation not in ("MONOCHROME1", "MONOCHROME2"):
         raise InputError(
             f"{name}: {content.SamplesPerPixel} samples per pixel, {interpretation}; expected 1, MONOCHROME2"
@@ -149,7 +154,7 @@ def to_hounsfield(stored: np.ndarray, header: Dataset, name: str) -> Hounsfield:
         raise InputError(f"{name}: RescaleSlope is 0")
     corrections, warnings = [], []
     if header.get("RescaleType", "HU") not in ("HU", ""):
-        warnings.append(f"RescaleType is {header.RescaleType}, expected HU")
+        warnings.append(f"RescaleType is {one_line(header.RescaleType)}, expected HU")
     if header.PhotometricInterpretation == "MONOCHROME1":
         warnings.append(DISPLAY)
     hu = _rescale(stored, slope, intercept)

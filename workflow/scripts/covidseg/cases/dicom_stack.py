@@ -1,6 +1,5 @@
 """Where the slices of a CT series lie: one orthogonal grid, or which slice is the odd one."""
 
-import statistics
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
@@ -106,7 +105,8 @@ def sort_frames(frames: list[Frame], normal: np.ndarray) -> tuple[list[Frame], l
 def number_slices(frames: list[Frame], normal: np.ndarray, missing_slices: MissingSlices) -> Places:
     """Number sorted slices by their places along the normal.
 
-    The slice spacing is read from the usual gap, and then measured over the whole stack.
+    The lower quartile of the gaps tells what is no hole. The slice spacing is then measured over the whole
+    stack, so that the last slice has its true place.
 
     Raises:
         InputError: the places are not evenly spaced; or slices are missing, and `missing_slices` is
@@ -114,7 +114,7 @@ def number_slices(frames: list[Frame], normal: np.ndarray, missing_slices: Missi
     """
     places = np.array([frame.position @ normal for frame in frames])
     gaps = np.diff(places)
-    usual = float(statistics.median_low(gaps))
+    usual = float(np.quantile(gaps, 0.25, method="lower"))
     steps = np.maximum(np.rint(gaps / usual), 1).astype(int)
     for (low, high), gap, off in zip(pairwise(frames), gaps, np.abs(gaps - steps * usual), strict=True):
         if off > tolerance(usual):

@@ -10,6 +10,7 @@ from covidseg.cases.dicom_pixels import AIR
 from covidseg.errors import InputError
 
 LARGEST_TILT = 45.0  # degrees; gantries tilt by 30 at most
+LARGEST_SHIFT = 2048  # pixels; more is no scan of a patient
 OFF_LINE = 0.25  # pixels that an origin may lie off the line of the origins
 
 
@@ -54,8 +55,11 @@ def measure_tilt(frames: list[Frame], normal: np.ndarray) -> Tilt:
             f"expected at most {LARGEST_TILT:g}"
         )
     corner = in_plane.min(0)
+    shifts = (in_plane - corner) / frames[0].spacing
+    if shifts.max() > LARGEST_SHIFT:
+        raise InputError(f"{frames[0].name}: slices of its series are shifted by {shifts.max():.0f} pixels")
     origin = frames[0].position + corner @ np.array([column, row])
-    return Tilt((in_plane - corner) / frames[0].spacing, origin, degrees)
+    return Tilt(shifts, origin, degrees)
 
 
 def shear(array: np.ndarray, tilt: Tilt) -> np.ndarray:
