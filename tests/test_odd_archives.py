@@ -113,6 +113,23 @@ def test_a_damaged_header_in_a_tar_is_not_taken_for_its_end(tmp_path):
         Archive(path)
 
 
+@pytest.mark.parametrize("mode", ["gz", "bz2", "xz"])
+def test_a_compressed_tar_is_compared_with_its_checksum(tmp_path, mode):
+    """Stored as it is, a changed byte in a scan unpacks without a word; and the end of the file may be cut."""
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, f"w:{mode}", **({"compresslevel": 1} if mode != "xz" else {})) as archive:
+        entry = tarfile.TarInfo("ct.nii")
+        entry.size = 100_000
+        archive.addfile(entry, io.BytesIO(os.urandom(100_000)))
+    whole = path.read_bytes()
+    for content in (whole[:-4], whole[:50_000] + bytes([whole[50_000] ^ 1]) + whole[50_001:]):
+        path.write_bytes(content)
+        with refused_in_one_line(r"x\.tar: truncated or not an archive"):
+            Archive(path)
+    path.write_bytes(whole)
+    assert len(read_all(path)["ct.nii"]) == 100_000
+
+
 def test_an_old_tar_without_a_magic_number_is_read(tmp_path):
     path = tar_of(tmp_path / "x.tar", "a.nii", format=tarfile.USTAR_FORMAT)
     content = bytearray(path.read_bytes())

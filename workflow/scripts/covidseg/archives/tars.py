@@ -17,6 +17,7 @@ EXTENSIONS = (
     tarfile.SOLARIS_XHDTYPE,
 )
 EXTENSION_BYTES = 1 << 20  # a longer extension holds no name
+CHUNK = 1 << 20
 
 
 class _Header(tarfile.TarInfo):
@@ -70,6 +71,8 @@ def _open(path: Path, mode: TarMode, encoding: str) -> tuple[tarfile.TarFile, li
             )
         found[entry.name] = content
         entries.append((entry.name, partial(_read, archive, content)))
+    while mode != "r:" and archive.fileobj and archive.fileobj.read(CHUNK):
+        pass  # up to the checksum behind the compressed bytes
     return archive, entries
 
 
