@@ -16,6 +16,7 @@ import numpy as np
 from conftest import ROOT, make_volume
 from covidseg.cases.case_folder import CaseFolder, CaseRow, read_case_rows
 from covidseg.cases.ingest import ingest
+from covidseg.cases.left_out import reasons
 from covidseg.config.schemas import check_schema, read_schema
 from covidseg.errors import InputError
 from covidseg.volumes import RAS_TO_LPS, Volume, nifti_bytes, read_volume
@@ -97,7 +98,14 @@ def ingested(folder: Path, dataset: dict[str, Any], names: list[str] | None = No
     output = CaseFolder(folder / "cases")
     try:
         with logged() as log:
-            ingest(dataset, raw=folder / "raw", names=names, output=output, workers=1)
+            ingest(
+                dataset,
+                raw=folder / "raw",
+                names=names,
+                output=output,
+                workers=1,
+                left_out=reasons(dataset),
+            )
     except InputError:
         left = sorted(path.name for path in output.path.rglob("*"))
         assert not left, f"half-written: {left}"

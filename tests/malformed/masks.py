@@ -133,7 +133,7 @@ def intensities() -> Iterator[Input]:
         yield right(
             f"windowed scan from {low} to {high}",
             of(LABEL, voxels, **windowed),
-            partial(is_ingested, image=voxels.array),
+            partial(is_ingested, image=np.clip(voxels.array, 0, 255)),
         )
     for low, high in ((-1000, 400), (0, 300), (-5, 255)):
         found = of(LABEL, image(low, high), **windowed)
@@ -192,7 +192,7 @@ def lungs() -> Iterator[Input]:
         of_lungs(exchanged, "refuse"),
         "labels.zip",
         "a",
-        "left lung",
+        "labelled left",
         "sides",
     )
     for missing, name in ((1, "left"), (2, "right")):
@@ -272,4 +272,4 @@ def names() -> Iterator[Input]:
     )
     yield right("broken cases left out", apart, partial(is_ingested, cases=("d",), warns="cut"))
     yield refused("leave_out of an unknown case", of(LABEL, leave_out={"b": "odd"}), "leave_out", "b")
-    yield refused("every case left out", of(LABEL, leave_out={"a": "odd"}), "leave_out")
+    yield refused("every case left out", of(LABEL, leave_out={"a": "odd"}), "no case is left", "a (odd)")

@@ -122,7 +122,9 @@ def odd_but_right() -> Iterator[Input]:
         scaled[:3] *= scale
         image = nib.Nifti1Image(SCAN.array.T, scaled)
         image.header.set_xyzt_units(unit)
-        yield right(f"lengths in units of {unit}", read(image.to_bytes()), partial(is_scan, warns="unit"))
+        yield right(
+            f"lengths in units of {unit}", read(image.to_bytes()), partial(is_scan, warns="converted to mm")
+        )
 
 
 def broken_headers() -> Iterator[Input]:
@@ -156,7 +158,7 @@ def broken_headers() -> Iterator[Input]:
     yield right("bits of a voxel contradict its type", read(patch(("bitpix", 64))), is_scan)
     for value in (np.nan, np.inf, -352.0, 1e9, 10.0):
         yield refused(f"voxels begin at byte {value}", read(patch(("vox_offset", value))), "scan.nii.gz: ")
-    yield refused("scaling infinite", read(patch(("scl_slope", np.inf))), "scan.nii.gz: ", "scl_slope")
+    yield right("scaling infinite", read(patch(("scl_slope", np.inf))), partial(is_scan, warns="scl_slope"))
     yield refused("size of the header off by one", read(patch(("sizeof_hdr", 349))), "scan.nii.gz: ", "348")
     yield right("five dimensions, three longer than one", read(patch(("dim[0]", 5))), is_scan)
     yield refused("magic of ANALYZE", read(patch(("magic", b"\0\0\0\0"))), "scan.nii.gz: ")

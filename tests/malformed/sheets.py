@@ -169,7 +169,7 @@ def data_sets() -> Iterator[Input]:
         ("msd/missing_slices", "guess", "msd.missing_slices", "guess", "fill"), ("msd/labels/geometry", "scan", "msd.labels.geometry", "scan", "own"),
     ):  # fmt: skip
         yield refused(
-            f"datasets.yaml: {key}: {value!r:.90}",
+            f"datasets.yaml: {key}: {value!r:.60} ({says[-1]})",
             load("datasets.yaml", edit(key, value)),
             "datasets.yaml: ",
             *says,
