@@ -63,7 +63,7 @@ def inputs() -> Iterator[Input]:
         yield refused(f"config.yaml: {name}", plan(change), "config.yaml: ", *says)
     for file, change, *says in (
         ("datasets.yaml", replace("msd:", "msd"), "line"), ("datasets.yaml", edit("msd/patient", "("), "msd.patient"),
-        ("experiments.yaml", edit("experiments/scratch/train", ["lidc"]), "scratch.train", "lidc"), ("splits.json", lambda text: text[:99], "JSON"),
+        ("experiments.yaml", edit("experiments/scratch/train", ["lidc"]), "scratch.train", "lidc"), ("splits.json", lambda text: text[:99], "damaged"),
     ):  # fmt: skip
         yield refused(f"{file}: {says[0]}", plan(change, file=file), f"{file}: ", *says)
     for name, arguments, *says in (

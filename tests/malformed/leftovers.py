@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from functools import partial
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
@@ -206,6 +205,9 @@ def checkouts() -> Iterator[Input]:
     def is_planned(found: str) -> None:
         assert jobs_of(found)["download"] == 19 or jobs_of(found)["pretrain"] == 1, found
 
+    def is_made(found: str) -> None:
+        assert "1 of 1 steps (100%) done" in found, found
+
     for odd, files in (
         ("temporary files", {"results/cases/msd/.1a2b3c4d.images/a.nii.gz": "x", "results/.1a2b3c4d.scores.csv": "x", "data/raw/msd/.1a2b3c4d.Task06_Lung.tar": "x"}),
         ("partial downloads", {"data/partial/msd/Task06_Lung.tar": "x", "data/partial/msd/Task06_Lung.tar.json": "{", "data/partial/msd/Task06_Lung.tar.lock": ""}),
@@ -215,17 +217,22 @@ def checkouts() -> Iterator[Input]:
         ("broken notes on the last run", {"results/paper/provenance.json": "{", "results/splits.json": "", "results/scores.csv": "", "results/configuration.txt": bytes(9)}),
     ):  # fmt: skip
         yield right(f"checkout: {odd}", planned(files), is_planned)
-    target = "results/paper/errata.html"
-    for odd, content, *says in (
-        ("another configuration", "paper\n", "'paper'", "'toy'"), ("an empty name", "", "results/configuration.txt"), ("no text", b"\xff\xfe\0", "results/configuration.txt"),
-    ):  # fmt: skip
-        yield refused(
-            f"results/configuration.txt: {odd}",
-            planned({"results/configuration.txt": content}, target),
-            "results/configuration.txt",
-            *says,
-        )
-    yield refused("a paper run without consent", partial(without_consent), "accept_licences")
+    owner, target = "results/configuration.txt", "results/paper/errata.html"
+    kept = {"results/scores.csv": "x"}  # without results there is nothing to overwrite
+    yield refused(
+        f"{owner}: another configuration",
+        planned({owner: "paper\n", **kept}, target),
+        owner,
+        "'paper'",
+        "'toy'",
+    )
+    yield refused(f"{owner}: no text", planned({owner: b"\xff\xfe\0", **kept}, target), owner)
+    for odd, files in (
+        ("empty", {owner: "", **kept}),
+        ("another configuration's, without results", {owner: "paper\n"}),
+    ):
+        yield right(f"{owner}: {odd}", planned(files, target), is_made)
+    yield refused("a paper run without consent", without_consent, "accept_licences")
 
 
 def without_consent(folder: Path) -> str:

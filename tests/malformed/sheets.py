@@ -161,10 +161,10 @@ def data_sets() -> Iterator[Input]:
         ("msd/gigabytes", float("inf"), "datasets.yaml"), ("msd/intensity", {"lung_*": "hu"}, "msd.intensity", "hu", "hounsfield"),
         ("msd/intensity", {"scan*": "hounsfield"}, "msd.intensity"), ("msd/split", "Random", "msd.split", "Random", "random"), ("msd/split", 5, "msd.split", "5"),
         ("msd/title", ..., "msd", "title"), ("msd/titel", "x", "msd", "titel"), ("msd", None, "msd"), ("msd", [], "msd"),
-        ("covid20-lung/sides", {"radiopaedia_*": "refuse"}, "covid20-lung.sides"), ("covid20-lung/lungs/map", {0: 0, 1: 1}, "covid20-lung.lungs.map", "2"),
+        ("covid20/sides", {"radiopaedia_*": "refuse"}, "covid20.sides"), ("covid20/lungs/map", {0: 0, 1: 1}, "map gives ids [1]"),
         ("mosmed/cases", ["study_0255", "study_0255"], "mosmed.cases", "study_0255"), ("mosmed/cases", [], "mosmed.cases"),
         ("mosmed/registry", {"archive": "mosmed/x.csv", "case": "a", "mask": "b"}, "mosmed.registry", "x.csv"),
-        ("capepoint/slices/normal", "*/normal.png", "capepoint.slices", "{case}"), ("cc-ccii/slices/lungs", [], "cc-ccii.slices.lungs"),
+        ("capepoint/slices/normal", "*/normal.png", "capepoint.slices.normal", "case"), ("cc-ccii/slices/lungs", [], "cc-ccii.slices.lungs"),
         ("cc-ccii/slices/lesions", [300], "cc-ccii.slices.lesions", "300"), ("msd/leave_out", ["lung_001"], "msd.leave_out"), ("msd/leave_out", {"lung_001": ""}, "msd.leave_out"),
         ("msd/missing_slices", "guess", "msd.missing_slices", "guess", "fill"), ("msd/labels/geometry", "scan", "msd.labels.geometry", "scan", "own"),
     ):  # fmt: skip
@@ -183,7 +183,7 @@ def experiments() -> Iterator[Input]:
         ("experiments/scratch/train", ["capepoint"], "scratch.train", "capepoint"), ("experiments/scratch/folds", 50, "scratch.folds", "50"),
         ("experiments/scratch/folds", 2.5, "scratch.folds", "2.5"), ("experiments/scratch/strategy", None, "scratch.strategy"),
         ("experiments/scratch/evaluate", ["covid20"], "scratch.evaluate"), ("experiments/scratch/paper", "nobody2021", "nobody2021"),
-        ("experiments/scratch", {}, "scratch"), ("experiments", {}, "experiments"), ("sources", ..., "sources"), ("sources/msd/datasets", [], "msd.datasets"),
+        ("experiments/scratch", {}, "scratch"), ("sources", ..., "sources"), ("sources/msd/datasets", [], "msd.datasets"),
         ("weak/models/classifier/system", "gan", "classifier", "gan"), ("weak/localisers/cam/model", "nobody", "cam", "nobody"),
     ):  # fmt: skip
         yield refused(
@@ -217,10 +217,10 @@ def experiments() -> Iterator[Input]:
 
 def other_files() -> Iterator[Input]:
     for name, change, *says in (
-        ("cut", lambda text: text[:5000], "JSON"), ("empty", lambda text: "", "JSON"), ("a list", lambda text: "[]", ""),
+        ("cut", lambda text: text[:5000], "damaged"), ("empty", lambda text: "", "damaged"), ("a list", lambda text: "[]", ""),
         ("a fold without val", lambda text: text.replace('"val"', '"vla"', 1), "val"), ("a case that is a number", lambda text: text.replace('"coronacases_001"', "1", 1), ""),
         ("a split without folds", lambda text: text.replace("{", '{"Empty": [],', 1), "Empty"), ("a key twice", lambda text: text.replace("{", '{"Task1_COVID_datasplit.pkl": [],', 1), "Task1_COVID_datasplit.pkl"),
-        ("HTML", lambda text: "<html></html>", "JSON"), ("UTF-16", lambda text: text.encode("utf-16"), ""),
+        ("HTML", lambda text: "<html></html>", "damaged"), ("UTF-16", lambda text: text.encode("utf-16"), ""),
     ):  # fmt: skip
         yield refused(f"splits.json: {name}", load("splits.json", change), "splits.json: ", *says)
     yield right("splits.json: a byte order mark", load("splits.json", lambda text: "\ufeff" + text), is_toy)
