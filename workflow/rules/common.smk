@@ -24,7 +24,9 @@ ARTEFACTS = in_use.shown_artefacts(CONFIG)
 TARGET = config["plan"]["target"]
 ENVIRONMENT = "../../envs/environment.yaml"
 # Numbers of folds, so that a dry run refuses any other; a weakly supervised system has fold 0.
-FOLDS = [str(k) for k in range(max([1, *(one.folds for one in CONFIG.experiments.values())]))]
+FOLDS = [
+    str(k) for k in range(max([1, *(one.folds for one in CONFIG.experiments.values())]))
+]
 MESSAGE = "{rule}: {output[0]} (log: {log})"  # one line per job on the terminal
 DAY = 1440  # minutes; a longer training goes on in further jobs
 # Weights and description of the one model of a pre-training, or of a weakly supervised system.
