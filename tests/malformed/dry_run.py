@@ -41,6 +41,7 @@ def is_planned(found: str) -> None:
 def inputs() -> Iterator[Input]:
     """Yield the inputs of this family."""
     forkserver.ensure_running()
+    toy()
     yield right("as it is", plan(), is_planned)
     yield right("config.yaml: a byte order mark", plan(lambda text: "\ufeff" + text), is_planned)
     yield right(

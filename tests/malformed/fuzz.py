@@ -1,6 +1,6 @@
 """A fuzzer of headers: random changes of valid files must give a value or an InputError of one line.
 
-Usage: python tests/malformed/fuzz.py [--seed N] [--tries N] [--seconds S] [--only TARGET:SEED:NUMBER]
+Usage: python tests/malformed/fuzz.py [--seed N] [--tries N] [--seconds S] [--target NAME] [--only NAME:SEED:NUMBER]
 
 Every target runs in a process of its own, whose address space is bounded to MEMORY_BYTES above what the process
 has at its start, and which may write nowhere but in an empty folder. A process that crashes, or that needs more
@@ -33,6 +33,13 @@ from malformed import archives, contours, dicom, models, nifti  # noqa: E402
 from malformed.campaign import bounded, is_plain, temporary_files_in  # noqa: E402
 
 HANGING = 60  # seconds without a new try after which a process is ended
+WRITTEN = {
+    "open": 0,
+    "os.mkdir": 0,
+    "os.rename": 1,
+    "os.symlink": 1,
+    "os.link": 1,
+}  # event -> place of the path
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 EXTREMES = (
     0,
@@ -218,22 +225,21 @@ def guard(allowed: Path) -> None:
     """Let this process write in one folder only."""
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
-        place, flags = (arguments[0], arguments[2]) if event == "open" else (arguments[-1], WRITING)
-        if event in ("open", "os.mkdir", "os.rename", "os.symlink", "os.link") and isinstance(
-            place, str | bytes
-        ):
+        if event not in WRITTEN or (event == "open" and not arguments[2] & WRITING):
+            return
+        place = arguments[WRITTEN[event]]
+        if isinstance(place, str | bytes):  # and not an open file
             path = os.path.realpath(os.fsdecode(place))
-            if flags & WRITING and not path.startswith((str(allowed), "/dev/null")):
-                raise AssertionError(f"{event} writes to {path}")
+            assert path.startswith((str(allowed), "/dev/null")), f"{event} writes to {path}"
 
     sys.addaudithook(refuse)
 
 
-def hunt(name: str, seed: int, tries: int, seconds: float, *, place: Any, pipe: Any) -> None:
+def hunt(name: str, target: Target, seed: int, tries: int, seconds: float, *, place: Any, pipe: Any) -> None:
     """Try `tries` files, or as many as `seconds` allow; send the numbers of each result, and the faults."""
     logging.disable()
     warnings.simplefilter("ignore")
-    target, counts, faults, begun = targets()[name], {"read": 0, "refused": 0}, {}, time.monotonic()
+    counts, faults, begun = {"read": 0, "refused": 0}, {}, time.monotonic()
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent).resolve()
         guard(folder)
@@ -251,12 +257,12 @@ def hunt(name: str, seed: int, tries: int, seconds: float, *, place: Any, pipe: 
     pipe.send((counts, list(faults.values())))
 
 
-def run(name: str, seed: int, tries: int, seconds: float) -> tuple[dict[str, int], list[str]]:
+def run(name: str, target: Target, seed: int, tries: int, seconds: float) -> tuple[dict[str, int], list[str]]:
     """Hunt in a process of its own; a crash and a hang are faults that name the number of the try."""
     context = multiprocessing.get_context("fork")
     place, (receiver, sender) = context.Value("q", 0), context.Pipe(duplex=False)
     process = context.Process(
-        target=hunt, args=(name, seed, tries, seconds), kwargs={"place": place, "pipe": sender}
+        target=hunt, args=(name, target, seed, tries, seconds), kwargs={"place": place, "pipe": sender}
     )
     process.start()
     sender.close()
@@ -282,25 +288,25 @@ def run(name: str, seed: int, tries: int, seconds: float) -> tuple[dict[str, int
 
 def main() -> int:
     """Hunt in every target; print the numbers and the faults, and return 1 if there is a fault."""
+    known = targets()
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
-    options.add_argument("--tries", type=int, default=1 << 62)
-    options.add_argument("--seconds", type=float, default=float("inf"), help="for each target")
-    options.add_argument("--target", choices=list(targets()), action="append")
+    options.add_argument("--tries", type=int, default=1 << 62, help="per kind of file")
+    options.add_argument("--seconds", type=float, default=float("inf"), help="per kind of file")
+    options.add_argument("--target", choices=list(known), action="append")
     options.add_argument("--only", help="target:seed:number of one try, whose error is raised")
     asked = options.parse_args()
     if asked.only:
         name, seed, number = asked.only.split(":")
-        target = targets()[name]
         with tempfile.TemporaryDirectory() as folder:
-            target.read(content_of(target, name, int(seed), int(number)), Path(folder))
+            known[name].read(content_of(known[name], name, int(seed), int(number)), Path(folder))
         return 0
     print(f"seed {asked.seed}")
     found = 0
-    for name in asked.target or targets():
-        counts, faults = run(name, asked.seed, asked.tries, asked.seconds)
+    for name in asked.target or known:
+        counts, faults = run(name, known[name], asked.seed, asked.tries, asked.seconds)
         print(f"{name}: {counts}, {len(faults)} faults", *faults, sep="\n  ", flush=True)
         found += len(faults)
     return int(found > 0)

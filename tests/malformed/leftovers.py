@@ -19,6 +19,7 @@ from malformed.campaign import Input, refused, right
 from malformed.cases import label, scan
 from malformed.dry_run import checkout
 from malformed.server import snakemake
+from malformed.sheets import toy
 from toy_workflow import jobs_of
 
 Change = Callable[[Path], Any]
@@ -191,6 +192,7 @@ def trainings() -> Iterator[Input]:
 def checkouts() -> Iterator[Input]:
     """Leftovers in the folder of a run, through Snakemake."""
     forkserver.ensure_running()
+    toy()
 
     def planned(files: dict[str, str | bytes], *arguments: str) -> Callable[[Path], str]:
         def run(folder: Path) -> str:

@@ -1,5 +1,6 @@
 """The YAML and JSON files of config/ with mistakes, read as at the start of every run; in a toy's small sheets."""
 
+import atexit
 import functools
 import shutil
 import tempfile
@@ -20,8 +21,9 @@ Change = Callable[[str], str | bytes]
 
 @functools.cache
 def toy() -> Path:
-    """Return the folder of a toy workflow, made once."""
-    folder = Path(tempfile.mkdtemp(prefix="malformed_toy_", dir="/tmp"))
+    """Return the folder of a toy workflow, made once; the folder is deleted when the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="toy_"))
+    atexit.register(shutil.rmtree, folder)
     return make_toy(folder)
 
 
@@ -72,6 +74,7 @@ def is_toy(found: Configuration) -> None:
 
 def inputs() -> Iterator[Input]:
     """Yield the inputs of this family."""
+    toy()
     yield from texts()
     yield from data_sets()
     yield from experiments()
