@@ -231,7 +231,7 @@ def test_what_readers_fill_correct_and_find_odd_is_in_the_table_and_told_once_pe
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warnings == [
         "hospital: 3 slices were missing, and are interpolated, in 2 of 3 cases: b, c",
-        "hospital: scan sheared by .. degrees in 2 of 3 cases, listed in cases.csv: b, c",
+        "hospital: scan sheared by 3 degrees in 2 of 3 cases, listed in cases.csv: b, c",
         "hospital: label .. mm away in 2 of 3 cases, listed in cases.csv: b, c",
     ]
 

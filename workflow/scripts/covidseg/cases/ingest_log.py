@@ -66,19 +66,21 @@ def warn_of_rows(name: str, dataset: Dataset, rows: Sequence[CaseRow]) -> None:
             "%s: %d slices were missing, and are interpolated, in %d of %d cases: %s",
             name, count, len(filled), len(rows), ", ".join(row.case for row in filled),
         )  # fmt: skip
-    for kind, cases in _by_kind(rows).items():
-        shown = ", ".join(cases[:SHOWN]) + (", ..." if len(cases) > SHOWN else "")
+    for kind, told in _by_kind(rows).items():
+        same = set(told.values())
+        what = same.pop() if len(same) == 1 else kind
+        shown = ", ".join(list(told)[:SHOWN]) + (", ..." if len(told) > SHOWN else "")
         log.warning(
-            "%s: %s in %d of %d cases, listed in cases.csv: %s", name, kind, len(cases), len(rows), shown
+            "%s: %s in %d of %d cases, listed in cases.csv: %s", name, what, len(told), len(rows), shown
         )
 
 
-def _by_kind(rows: Sequence[CaseRow]) -> dict[str, list[str]]:
-    """Return correction or warning -> cases; sentences that differ in numbers alone count as one kind."""
-    kinds: dict[str, list[str]] = defaultdict(list)
+def _by_kind(rows: Sequence[CaseRow]) -> dict[str, dict[str, str]]:
+    """Return kind of correction or warning -> case -> sentence; one kind differs in numbers alone."""
+    kinds: dict[str, dict[str, str]] = defaultdict(dict)
     for row in rows:
-        for kind in {re.sub(r"\d+(\.\d+)?", "..", text): None for text in row.corrections + row.warnings}:
-            kinds[kind].append(row.case)
+        for text in row.corrections + row.warnings:
+            kinds[re.sub(r"\d+(\.\d+)?", "..", text)][row.case] = text
     return kinds
 
 
