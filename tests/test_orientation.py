@@ -303,6 +303,20 @@ def test_a_wrong_header_is_put_right_before_the_sides_are_read(tmp_path):
     assert MASKS_HEADER in (output / "cases.csv").read_text()
 
 
+@pytest.mark.parametrize("wrong", [False, True], ids=["a right header", "the wrong header of the scan"])
+def test_each_mask_is_settled_with_its_scan(tmp_path, wrong):
+    """The scan has a wrong header LAS and the lungs have LPS; the label has LAS, right or wrong."""
+    image, lungs, label = thorax()
+    scan = nifti_bytes(Volume(np.flip(image.array, 1), image.geometry), orientation="LAS")
+    as_stored = replace(label, array=np.flip(label.array, 1)) if wrong else label
+    masks = [nifti_bytes(lungs), nifti_bytes(as_stored, orientation="LAS")]
+    output = run(tmp_path, {"a1": [scan, *masks]})
+    found_image, found_label = read(output, "a1")
+    np.testing.assert_array_equal(found_image, image.array)
+    np.testing.assert_array_equal(found_label, label.array)
+    assert (LABELS_HEADER in (output / "cases.csv").read_text()) == wrong
+
+
 def test_a_group_whose_left_lungs_are_the_larger_is_warned_of(tmp_path, caplog):
     """Header and labels agree, and both are mirrored."""
     small = np.s_[1:5, 2:6, 1:4]

@@ -178,7 +178,7 @@ def to_storage(array: np.ndarray, name: str) -> np.ndarray:
     limits = np.iinfo(np.int16)
     if limits.min <= low and high <= limits.max and (kind != "f" or np.array_equal(array, np.rint(array))):
         return array.astype(np.int16)
-    if max(abs(float(low)), abs(float(high))) > np.finfo(np.float32).max:
+    if max(abs(float(low)), abs(float(high))) > float(np.finfo(np.float32).max):
         raise InputError(f"{name}: voxels from {low:g} to {high:g}, too large for a file")
     return array.astype(np.float32)
 
