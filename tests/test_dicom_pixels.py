@@ -20,6 +20,7 @@ from pydicom.uid import (
 )
 
 from conftest import refused_in_one_line
+from covidseg.cases import dicom_files
 from covidseg.cases.dicom import read_series
 from dicom_edits import compress, edit, parse, random_scan, series, store, to_bytes
 
@@ -119,7 +120,7 @@ def test_padding_within_16_bits_stays_as_other_readers_leave_it(files):
     np.testing.assert_array_equal(read_series(files, "P1").array[0], [[-3024, 0]])
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     stored=st.lists(st.integers(0, 65535), min_size=4, max_size=4),
     signed=st.booleans(),
@@ -231,6 +232,7 @@ def test_monochrome1_changes_no_value_of_a_compressed_slice(tmp_path, syntax):
     np.testing.assert_array_equal(read_series(files, "P1").array, scan.array)
 
 
+@pytest.mark.filterwarnings("ignore:End of file reached")
 def test_a_compressed_slice_that_is_cut_is_refused_by_name(tmp_path, files):
     files = {name: compress(content, RLELossless, tmp_path) for name, content in files.items()}
     files["1-003.dcm"] = files["1-003.dcm"][:-40]
@@ -272,6 +274,18 @@ def test_a_small_file_that_would_fill_the_memory_is_refused(tmp_path, files):
     files["1-003.dcm"] = to_bytes(content)
     message = r"^P1:1-003\.dcm: 3355443200 bytes of pixels by its header, expected at most 1073741824$"
     with refused_in_one_line(message):
+        read_series(files, "P1")
+
+
+def test_a_deflated_file_that_would_fill_the_memory_is_refused(files, monkeypatch):
+    monkeypatch.setattr(dicom_files, "LARGEST_BYTES", 1000)
+    content = parse(files["1-003.dcm"])
+    content.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    content.ImageComments = "x" * 10000
+    files["1-003.dcm"] = to_bytes(content)
+    with refused_in_one_line(
+        r"^P1:1-003\.dcm: truncated or not a CT slice \(unpacks to more than 1000 bytes\)$"
+    ):
         read_series(files, "P1")
 
 

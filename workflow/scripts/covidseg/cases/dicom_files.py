@@ -14,6 +14,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import (
     UID,
     CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -25,6 +26,8 @@ from covidseg.errors import InputError
 
 CT, LOCALISER = "CT", "localiser"
 CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
+LARGEST_BYTES = 1 << 30  # that one compressed file may unpack to: 2000 slices of 512 x 512
+META_LENGTH = slice(140, 144)  # bytes that say how long the rest of the meta group is, which follows them
 LONGEST_TEXT = 200  # characters of a file's text in a message
 # What pydicom raises for damaged files: some elements are only decoded when they are read.
 BROKEN = (
@@ -50,6 +53,8 @@ def damage_told(name: str, expected: str) -> Iterator[None]:
 
 def parse_dicom(content: bytes) -> Dataset:
     """Read a DICOM file, also one without the preamble of 128 bytes; raises the errors in `BROKEN`."""
+    if DeflatedExplicitVRLittleEndian.encode() in content[:1024]:
+        _refuse_bomb(content)
     try:
         found = pydicom.dcmread(io.BytesIO(content))
     except InvalidDicomError:
@@ -63,6 +68,15 @@ def parse_dicom(content: bytes) -> Dataset:
         explicit = ExplicitVRLittleEndian if little_endian else ExplicitVRBigEndian
         found.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
     return found
+
+
+def _refuse_bomb(content: bytes) -> None:
+    """Refuse a deflated file that unpacks to too much: pydicom would unpack all of it at once."""
+    start = META_LENGTH.stop + int.from_bytes(content[META_LENGTH], "little")
+    unpacking = zlib.decompressobj(-zlib.MAX_WBITS)
+    unpacking.decompress(content[start:], LARGEST_BYTES)
+    if unpacking.unconsumed_tail:
+        raise ValueError(f"unpacks to more than {LARGEST_BYTES} bytes")
 
 
 def one_line(value: object) -> str:

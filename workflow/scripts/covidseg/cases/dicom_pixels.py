@@ -10,13 +10,10 @@ import SimpleITK as sitk
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage, RLELossless
 
-from covidseg.cases.dicom_files import element, numbers, one_line
+from covidseg.cases.dicom_files import LARGEST_BYTES, element, numbers, one_line
 from covidseg.errors import InputError
 
 AIR = -1024  # HU, of what lies outside the scanner's field of view
-LARGEST_BYTES = (
-    1 << 30
-)  # of the pixels that one compressed file unpacks to: four thousand slices of 512 x 512
 LARGEST_MATRIX = 4096  # rows or columns
 PADDED = f"padding beyond the range of 16 bits set to {AIR} HU"
 CLIPPED = "values below -32768 HU set to -32768 HU"
