@@ -32,7 +32,7 @@ def rows_of(experiment, values, metric="DSC", fold="0", **place):
     """Rows of scores.csv: one per patient."""
     return [
         {"experiment": experiment, "metric": metric, "fold": fold, "case": f"{number}_scan", "patient": f"p{number}"}
-        | {"region": "infection", "split": "test", "value": value, **place}
+        | {"region": "infection", "split": "test", "value": value, "dataset": "covid20", **place}
         for number, value in enumerate(values)
     ]  # fmt: skip
 

@@ -18,7 +18,9 @@ from filelock import FileLock
 
 from covidseg.archives import http
 from covidseg.cases.arrays import ArrayDescription, save_case
+from covidseg.config import loading, schemas
 from covidseg.config.loading import load_configuration
+from covidseg.config.strict_yaml import read_yaml
 from covidseg.errors import InputError
 from covidseg.files import write_csv
 from covidseg.training.description import ModelDescription
@@ -39,6 +41,23 @@ SMALL_NETWORK = {
     "convolutions": {"encoder": [1, 1], "decoder": [1]},
     "design": "unet",
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_once():
+    """Parse each text of YAML once per process: parsing the sheets takes most of the time of loading them."""
+    patch, known = pytest.MonkeyPatch(), {}
+
+    def read(path):
+        text = path.read_bytes() if path.is_file() else None
+        if text is None or text not in known:
+            known[text] = read_yaml(path)  # or raises
+        return copy.deepcopy(known[text])
+
+    for module in (loading, schemas):
+        patch.setattr(module, "read_yaml", read)
+    yield
+    patch.undo()
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,9 @@ def test_means_pool_the_cases_of_all_folds_and_leave_out_what_is_undefined():
 def test_names_that_are_numbers_stay_names(tmp_path):
     """Slices of published pictures have numbers as names, and so have their patients in the files of pixels."""
     path = tmp_path / "scores.csv"
-    path.write_text("experiment,fold,case,patient,value\nx,0,007,007,0.5\nx,0,12,12,\n")
+    place = "covid20,infection,test,DSC"
+    rows = f"x,0,007,007,0.5,{place}\nx,0,12,12,,{place}\n"
+    path.write_text(f"experiment,fold,case,patient,value,dataset,region,split,metric\n{rows}")
     scores = read_scores(path)
     assert scores["fold"].tolist() == ["0", "0"]
     assert scores["case"].tolist() == scores["patient"].tolist() == ["007", "12"]

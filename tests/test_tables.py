@@ -42,7 +42,7 @@ def make_scores(tmp_path, values, metric="DSC"):
         {
             "experiment": experiment, "fold": fold, "split": "" if timed else "test",
             "case": "CPU, float32" if timed else f"case_{number}", "region": "" if timed else "infection",
-            "patient": "" if timed else f"case_{number}", "metric": metric, "value": value,
+            "patient": "" if timed else f"case_{number}", "metric": metric, "value": value, "dataset": "covid20",
         }
         for experiment, folds in values.items()
         for fold, cases in enumerate(folds)

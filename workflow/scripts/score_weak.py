@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from covidseg.evaluation.counts import patient_of_slice, write_counts
 from covidseg.evaluation.score_table import COLUMNS, ScoreRow
 from covidseg.files import write_csv
 from covidseg.job import job
+from covidseg.reading import read_array, read_table
 from covidseg.weak.evaluation import count_pixels, threshold_curve, weak_scores
 
 if __name__ == "__main__":
@@ -21,9 +21,9 @@ if __name__ == "__main__":
             localiser["evaluate"].items(), inputs.heatmaps, inputs.images, inputs.masks, strict=True
         ):
             counts = count_pixels(
-                np.load(Path(heat, "heat.npy")), np.load(Path(masks, "test_lesion.npy")).astype(bool)
+                read_array(Path(heat, "heat.npy")), read_array(Path(masks, "test_lesion.npy")).astype(bool)
             )
-            names = pd.read_csv(Path(images, "test_lesion.csv"), dtype=str)["slice"]
+            names = read_table(Path(images, "test_lesion.csv"), ["slice"], dtype=str)["slice"]
             limits = tuple(params.threshold_range)
             scores = weak_scores(counts, names, threshold=params.threshold, limits=limits)
             data = identity | {"dataset": dataset, "split": split}

@@ -1,8 +1,4 @@
-"""Write files that are either complete or absent, and read text files with errors of one line.
-
-A file is written under a temporary name, flushed to disk and renamed. A text file that cannot be read or that
-has another content than expected gives an InputError with the file, the reason and a remedy.
-"""
+"""Files that are either complete or absent: written under a temporary name, flushed to disk, then renamed."""
 
 import csv
 import hashlib
@@ -19,14 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from covidseg.errors import InputError
-
 if TYPE_CHECKING:
     import pandas as pd
-
-
-LARGEST_TEXT = 512 * 2**20  # bytes; the largest table of a run of all papers has a tenth of this size
-AGAIN = "delete the file and run again"  # the remedy for a file that a job has made
 
 
 @contextmanager
@@ -136,110 +126,6 @@ def write_array(path: Path, array: np.ndarray) -> None:
 def write_json(path: str | Path, content: object) -> None:
     """Write `content` to `path` as JSON, atomically."""
     write_text(path, json.dumps(content, indent=1) + "\n")
-
-
-def read_text(path: str | Path, remedy: str = "", *, largest: int = LARGEST_TEXT) -> str:
-    """Return the text of a UTF-8 file, without its byte order mark.
-
-    Raises:
-        InputError: the file is missing, unreadable, no file, too large, or not in UTF-8; the message ends
-            with the remedy.
-    """
-    end = f"; {remedy}" if remedy else ""
-    try:
-        with open(path, "rb") as file:
-            content = file.read(largest + 1)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}{end}") from error
-    if len(content) > largest:
-        raise InputError(f"{path}: more than {largest} bytes; that is no file of this kind{end}")
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(f"{path}: its text is in UTF-16, expected UTF-8{end or '; save it as UTF-8'}")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line, byte = content.count(b"\n", 0, error.start) + 1, content[error.start]
-        raise InputError(
-            f"{path}: line {line}: byte 0x{byte:02x} is no UTF-8{end or '; save the file as UTF-8'}"
-        ) from error
-
-
-def read_json(path: str | Path, remedy: str = AGAIN) -> dict[str, Any]:
-    """Return the object in a JSON file.
-
-    Raises:
-        InputError: the file cannot be read, is damaged, has a key twice or a number that is not finite, or
-            holds something else than an object; the message ends with the remedy.
-    """
-    try:
-        content = json.loads(
-            read_text(path, remedy), object_pairs_hook=_without_twins, parse_constant=_refuse_constant
-        )
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: damaged: {error}; {remedy}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: a {type(content).__name__}, expected keys and values; {remedy}")
-    return content
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twin = next(key for key in found if [name for name, _ in pairs].count(key) > 1)
-        raise ValueError(f"key {twin!r} is there twice")
-    return found
-
-
-def _refuse_constant(text: str) -> None:
-    raise ValueError(f"{text} is no finite number")
-
-
-def read_rows(path: str | Path, columns: Sequence[str], remedy: str = AGAIN) -> list[dict[str, str]]:
-    """Return the rows of a CSV file as column -> cell.
-
-    Raises:
-        InputError: the file cannot be read or is cut, lacks one of the columns, or has a column twice; the
-            message ends with the remedy.
-    """
-    reader = csv.DictReader(io.StringIO(read_text(path, remedy), newline=""), strict=True)
-    try:
-        header, rows = reader.fieldnames or [], list(reader)
-    except csv.Error as error:
-        raise InputError(f"{path}: line {reader.line_num}: {error}; {remedy}") from error
-    if missing := [name for name in columns if name not in header]:
-        raise InputError(f"{path}: no column {', '.join(missing)}; {remedy}")
-    if twins := [name for name in set(header) if header.count(name) > 1]:
-        raise InputError(f"{path}: column {twins[0]} is there twice; {remedy}")
-    for number, row in enumerate(rows, start=1):
-        if None in row or None in row.values():
-            raise InputError(f"{path}: row {number} has not the {len(header)} cells of the header; {remedy}")
-    return rows
-
-
-def read_table(
-    path: str | Path, columns: Sequence[str], remedy: str = AGAIN, **options: object
-) -> "pd.DataFrame":
-    """Return a CSV file as a pandas table.
-
-    Args:
-        path: path of the file.
-        columns: names of columns that the file must have.
-        remedy: what to do if the file is wrong.
-        options: further arguments of `pandas.read_csv`.
-
-    Raises:
-        InputError: the file cannot be read, lacks one of the columns, or a cell is not of the type that
-            `options` say; the message ends with the remedy.
-    """
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(io.StringIO(read_text(path, remedy)), **options)  # type: ignore[call-overload]
-    except ValueError as error:  # among them EmptyDataError and ParserError
-        raise InputError(f"{path}: {' '.join(str(error).split())}; {remedy}") from error
-    if missing := [name for name in columns if name not in table]:
-        raise InputError(f"{path}: no column {', '.join(missing)}; {remedy}")
-    return table
 
 
 def digest(path: str | Path, algorithm: str = "sha256") -> str:

@@ -1,7 +1,6 @@
 """Verify archives by checksums: of the configuration, of the host's record or of the first download."""
 
 import hashlib
-import json
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from filelock import FileLock
 
 from covidseg.errors import InputError
 from covidseg.files import digest, write_json
+from covidseg.reading import read_json
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def verify_or_record(file: Path, lock: Path, path: Path, address: str) -> None:
     key = f"{path.parent.name}/{path.name}"
     found = {"sha256": checksum(file, "sha256"), "bytes": file.stat().st_size}
     with FileLock(f"{lock}.lock"):
-        recorded = json.loads(lock.read_text(encoding="utf-8")) if lock.exists() else {}
+        recorded = read_json(lock, "restore the file") if lock.exists() else {}
         first = recorded.get(key)
         if first is None:
             recorded[key] = found | {"origin": address, "date": datetime.now(UTC).date().isoformat()}

@@ -4,7 +4,6 @@ A series becomes a zip with one file per slice. Each file is named by the UID of
 both hosts give the same zip with the same checksum.
 """
 
-import csv
 import io
 import logging
 import xml.etree.ElementTree as ElementTree
@@ -22,12 +21,16 @@ from covidseg.archives.signatures import refuse_page
 from covidseg.archives.zips import write_zip
 from covidseg.errors import InputError
 from covidseg.files import atomic_path
+from covidseg.reading import read_rows
 
 log = logging.getLogger(__name__)
 
 IDC = "https://{bucket}.s3.amazonaws.com"
 TCIA = "https://services.cancerimagingarchive.net/nbia-api/services/v1"
 XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+
+
+SERIES_COLUMNS = ("case", "series", "bucket", "folder", "slices")
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,13 @@ def read_series_row(table: Path, case: str) -> Series:
     """Return the row of a case from a table of series.
 
     Raises:
-        InputError: the table has no row of the case.
+        InputError: the table is missing or damaged, or has no row of the case.
     """
-    with open(table, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["case"] == case:
-                return Series(case, row["series"], row["bucket"], row["folder"], int(row["slices"]))
+    for row in read_rows(table, SERIES_COLUMNS, "restore the table of series"):
+        if row["case"] == case:
+            if not row["slices"].isdigit():
+                raise InputError(f"{table}: case {case}: {row['slices']!r} slices; expected a number")
+            return Series(case, row["series"], row["bucket"], row["folder"], int(row["slices"]))
     raise InputError(f"{table}: no series of case {case}; add its row")
 
 

@@ -1,6 +1,5 @@
 """Read where an archive comes from and which checksums it must have, from datasets.yaml and its tables."""
 
-import csv
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from covidseg.archives.checksums import ALGORITHMS
 from covidseg.archives.dataset import Dataset, Datasets, Kind, Members, Pictures
 from covidseg.archives.folders import state_of
 from covidseg.errors import InputError
+from covidseg.reading import read_rows
 
 KINDS: tuple[Kind, ...] = ("images", "labels", "lungs", "slices")  # keys with patterns of paths
 ARCHIVED: tuple[Kind | Literal["registry"], ...] = (*KINDS, "registry")  # keys with an archive
@@ -121,13 +121,9 @@ def _entry_of(archives: Iterable[str], archive: str) -> tuple[str, str]:
 
 
 def _row(table: Path, archive: str) -> dict[str, str]:
-    try:
-        with open(table, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                if row.pop("archive") == archive:
-                    return {name: value for name, value in row.items() if value}
-    except OSError as error:
-        raise InputError(f"{table}: not there; correct `checksums` in datasets.yaml") from error
+    for row in read_rows(table, ["archive"], "correct `checksums` in datasets.yaml"):
+        if row.pop("archive") == archive:
+            return {name: value for name, value in row.items() if value}
     raise InputError(f"{table}: no row of {archive}; add it, or remove `checksums` in datasets.yaml")
 
 

@@ -1,6 +1,5 @@
 """Preprocessed cases on disk: memory-mapped arrays, of which a patch is read without the rest."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -9,6 +8,7 @@ import numpy as np
 
 from covidseg.errors import InputError
 from covidseg.files import write_array, write_json
+from covidseg.reading import read_array, read_json
 
 if TYPE_CHECKING:
     from covidseg.volumes import GeometryFields
@@ -37,12 +37,11 @@ class ArrayDescription:
     def read(cls, folder: Path) -> Self:
         """Return the description of the case in a folder; raises InputError if the file does not fit."""
         path = folder / "case.json"
+        remedy = f"delete {folder.parent} and run again"
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (TypeError, ValueError) as error:
-            raise InputError(
-                f"{path}: damaged, or of another version; delete {folder.parent} and run again ({error})"
-            ) from error
+            return cls(**read_json(path, remedy))
+        except TypeError as error:
+            raise InputError(f"{path}: damaged, or of another version ({error}); {remedy}") from error
 
     @property
     def box(self) -> tuple[slice, ...]:
@@ -89,11 +88,14 @@ def _foreground(label: np.ndarray) -> np.ndarray:
 
 
 def open_case(folder: Path) -> Preprocessed:
-    """Open a preprocessed case without reading its image and its label into memory."""
-    return Preprocessed(
-        folder.name,
-        np.load(folder / "image.npy", mmap_mode="r"),
-        np.load(folder / "label.npy", mmap_mode="r"),
-        np.load(folder / "foreground.npy"),
-        ArrayDescription.read(folder),
-    )
+    """Open a preprocessed case without reading its image and its label into memory.
+
+    Raises:
+        InputError: a file of the case is damaged, or the files do not fit each other.
+    """
+    remedy = f"delete {folder.parent} and run again"
+    image, label = (read_array(folder / f"{name}.npy", remedy, mapped=True) for name in ("image", "label"))
+    foreground = read_array(folder / "foreground.npy", remedy)
+    if image.shape != label.shape or image.ndim != 3 or foreground.shape[1:] != (4,):
+        raise InputError(f"{folder}: image, label and foreground do not fit each other; {remedy}")
+    return Preprocessed(folder.name, image, label, foreground, ArrayDescription.read(folder))

@@ -1,9 +1,12 @@
 """Where the cases of an ingested data set lie, and the table of the cases."""
 
-import csv
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from covidseg.errors import InputError
+from covidseg.reading import AGAIN, read_rows
 
 CASES = Path("results/cases")  # one folder per data set
 SUFFIX = ".nii.gz"
@@ -146,9 +149,16 @@ def _parse_sentences(cell: str) -> tuple[str, ...]:
 
 
 def read_case_rows(table: Path) -> list[CaseRow]:
-    """Return the rows of a cases.csv."""
-    with open(table, newline="", encoding="utf-8") as file:
-        return [CaseRow.from_csv(cells) for cells in csv.DictReader(file)]
+    """Return the rows of a cases.csv.
+
+    Raises:
+        InputError: the file is damaged or of another version.
+    """
+    rows = read_rows(table, ("case", "patient", "shape", "spacing_mm"))
+    try:
+        return [CaseRow.from_csv(cells) for cells in rows]
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{table}: damaged, or of another version ({error}); {AGAIN}") from error
 
 
 def parse_shape(cell: str) -> tuple[int, int, int]:
@@ -160,4 +170,6 @@ def parse_shape(cell: str) -> tuple[int, int, int]:
 def parse_spacing(cell: str) -> tuple[float, float, float]:
     """Return the millimetres per voxel (z, y, x) that a cell such as 5x0.7x0.7 gives."""
     z, y, x = (float(mm) for mm in cell.split("x"))
+    if not all(0 < mm < math.inf for mm in (z, y, x)):
+        raise ValueError(f"spacing {cell}")
     return z, y, x

@@ -1,6 +1,5 @@
 """Split the cases of a data set into training and test cases, by the published folds or at random."""
 
-import json
 import logging
 import math
 import re
@@ -13,6 +12,7 @@ from covidseg.archives.dataset import Dataset
 from covidseg.cases.case_folder import read_case_rows
 from covidseg.cases.left_out import describe_cases_left_out
 from covidseg.errors import InputError
+from covidseg.reading import AGAIN, read_json
 
 log = logging.getLogger(__name__)
 
@@ -152,11 +152,26 @@ def first_cases(folds: PublishedFolds, count: int) -> list[str]:
 
 
 def read_splits(paths: list[str]) -> dict[str, Folds]:
-    """Read the files results/splits/<data set>.json of several data sets; return data set -> folds."""
+    """Read the files results/splits/<data set>.json of several data sets; return data set -> folds.
+
+    Raises:
+        InputError: a file is damaged.
+    """
     splits: dict[str, Folds] = {}
     for path in paths:
-        splits |= json.loads(Path(path).read_text(encoding="utf-8"))
+        splits |= read_json(path)
+        if not all(_is_split(folds) for folds in splits.values()):
+            raise InputError(f"{path}: has no folds with train and test cases; {AGAIN}")
     return splits
+
+
+def _is_split(folds: object) -> bool:
+    return isinstance(folds, list) and all(
+        isinstance(fold, dict)
+        and fold.keys() >= {"train", "test"}
+        and all(isinstance(part, list) for part in fold.values())
+        for fold in folds
+    )
 
 
 def random_split(patients: dict[str, str], seed: int) -> dict[str, list[str]]:

@@ -6,16 +6,16 @@ from pathlib import Path
 from urllib.request import url2pathname
 
 from covidseg.archives.dataset import Dataset
+from covidseg.archives.dicom_hosts import SERIES_COLUMNS
 from covidseg.archives.origins import Origin, archive_paths
 from covidseg.archives.phantom import HOSTS
 from covidseg.cases.splits import patient_of, published_folds
 from covidseg.config.checks import check_known
 from covidseg.config.configuration import Configuration
 from covidseg.errors import InputError
-from covidseg.files import read_rows
+from covidseg.reading import read_rows
 
 REST = "*"  # the pattern of all cases that fit no earlier pattern
-SERIES = ("case", "series", "bucket", "folder", "slices")  # columns of a table of series
 
 
 def check_tolerances(config: Configuration, name: str) -> None:
@@ -151,4 +151,4 @@ def _check_series(folder: Path, address: str, where: str) -> None:
 
 @cache
 def _series(table: Path) -> frozenset[str]:
-    return frozenset(row["case"] for row in read_rows(table, SERIES, "restore the table of series"))
+    return frozenset(row["case"] for row in read_rows(table, SERIES_COLUMNS, "restore the table of series"))

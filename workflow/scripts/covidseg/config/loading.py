@@ -22,7 +22,7 @@ from covidseg.config.sheets import ExperimentSheet, Sections
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.config.weak_models import WEAK_SOURCE, Localiser, WeakModel, read_localisers, read_weak_models
 from covidseg.config.without import missing_datasets, reduce_experiments
-from covidseg.files import read_json
+from covidseg.reading import read_json
 
 
 def load_configuration(sections: dict[str, Any], name: str, folder: Path) -> Configuration:

@@ -5,7 +5,7 @@ from pathlib import Path
 from covidseg.config.checks import check_known
 from covidseg.config.entries import ArtefactEntry
 from covidseg.errors import InputError
-from covidseg.files import read_rows
+from covidseg.reading import read_rows
 
 COLUMNS = (*("paper", "table", "row", "source", "fold", "region", "split", "metric", "unit", "mean", "std"),)
 

@@ -8,7 +8,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from covidseg.errors import InputError
-from covidseg.files import read_json, read_text
+from covidseg.reading import read_json, read_text
 
 LARGEST_FILE = 10 * 2**20  # bytes; the largest sheet has 60 kB
 LARGEST_CONTENT = 100_000  # keys and values, every alias written out; the largest sheet has 5,000

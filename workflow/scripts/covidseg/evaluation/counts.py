@@ -1,5 +1,7 @@
 """The numbers of pixels of every slice with the slice's patient, kept so that patients can be resampled."""
 
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,7 +9,9 @@ import numpy as np
 
 from covidseg.archives.dataset import Dataset
 from covidseg.cases.splits import patient_of
+from covidseg.errors import InputError
 from covidseg.files import atomic_path
+from covidseg.reading import AGAIN
 from covidseg.weak.evaluation import Counts
 
 
@@ -45,6 +49,9 @@ def write_counts(path: Path, counts: Mapping[str, tuple[Counts, Sequence[str]]])
 
 def read_counts(path: Path, split: str) -> tuple[Counts, np.ndarray]:
     """Return the numbers of pixels per slice of one split, and the patient of each slice."""
-    with np.load(path) as arrays:
-        counts = Counts(*(arrays[f"{split}/{name}"] for name in ("found", "marked", "lesion")))
-        return counts, arrays[f"{split}/patient"]
+    try:
+        with np.load(path) as arrays:
+            counts = Counts(*(arrays[f"{split}/{name}"] for name in ("found", "marked", "lesion")))
+            return counts, arrays[f"{split}/patient"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: damaged, or of another version ({error}); {AGAIN}") from error

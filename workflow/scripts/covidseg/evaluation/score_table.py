@@ -7,6 +7,7 @@ import numpy as np
 
 from covidseg.errors import InputError
 from covidseg.files import write_text
+from covidseg.reading import AGAIN, read_text
 
 DECIMALS = 9  # to which a value in scores.csv is rounded
 
@@ -64,9 +65,9 @@ def collect(paths: list[Path], output: Path) -> None:
     header = ""
     lines: list[str] = []
     for path in paths:
-        first, *rest = path.read_text(encoding="utf-8").splitlines()
+        first, *rest = read_text(path, AGAIN).splitlines() or [""]
         if header not in ("", first):
-            raise InputError(f"{path}: columns {first}, elsewhere {header}; delete it and run again")
+            raise InputError(f"{path}: columns {first}, elsewhere {header}; {AGAIN}")
         header = first
         lines += rest
     write_text(output, "\n".join([header, *lines]) + "\n")

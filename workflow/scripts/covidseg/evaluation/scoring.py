@@ -1,6 +1,5 @@
 """Scores of predictions, one per case, region and metric."""
 
-import csv
 import logging
 import statistics
 from pathlib import Path
@@ -14,6 +13,7 @@ from covidseg.evaluation.lesion_metrics import LESION_METRICS, LUNG_SHARES
 from covidseg.evaluation.masks import Masks
 from covidseg.evaluation.metrics import METRICS
 from covidseg.evaluation.sections import Lesions
+from covidseg.reading import read_table
 from covidseg.regions import LESIONS, LUNGS
 from covidseg.training.description import Description
 from covidseg.volumes import read_volume
@@ -111,8 +111,7 @@ def time_scores(log_table: Path, description: Path) -> list[Score]:
         log_table: log.csv of the training.
         description: model.json of the trained model.
     """
-    with open(log_table, newline="", encoding="utf-8") as file:
-        seconds = [float(row["seconds"]) for row in csv.DictReader(file) if row["seconds"]]
-    if not seconds:
+    seconds = read_table(log_table, ["seconds"], dtype={"seconds": float})["seconds"].dropna()
+    if seconds.empty:
         return []
     return [Score(Description.read(description).device, "", "time", statistics.median(seconds))]

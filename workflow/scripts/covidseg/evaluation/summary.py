@@ -5,6 +5,9 @@ from typing import cast
 
 import pandas as pd
 
+from covidseg.reading import read_table
+
+READ = ("experiment", "dataset", "region", "split", "metric", "value")  # columns of scores.csv
 METRICS = ["DSC", "NSD"]
 DECIMALS = 9  # to which a mean is rounded, as the values in scores.csv
 
@@ -37,5 +40,5 @@ def as_metrics(means: pd.DataFrame) -> dict[str, dict[str, float | None]]:
 
 def read_scores(path: Path) -> pd.DataFrame:
     """Read scores.csv; an empty value becomes NaN, and the word "none" and names like "007" stay text."""
-    names = dict.fromkeys(("fold", "case", "patient"), str)
-    return pd.read_csv(path, keep_default_na=False, na_values={"value": [""]}, dtype=names)
+    types = {"fold": str, "case": str, "patient": str, "value": float}
+    return read_table(path, READ, keep_default_na=False, na_values={"value": [""]}, dtype=types)

@@ -4,7 +4,6 @@ from textwrap import fill
 from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
@@ -16,6 +15,7 @@ from covidseg.paper.artefact import Artefact
 from covidseg.paper.figures import REGION_COLOURS, caption, plt, save_figure
 from covidseg.paper.titles import TITLES
 from covidseg.paper.views import Masks, View, choose_cases, read_view
+from covidseg.reading import read_table
 
 # Colours of Okabe and Ito's palette: they differ in lightness too, so that colour-blind readers can tell
 # one from another.
@@ -37,7 +37,7 @@ OUTLINED: dict[str, Any] = {
 def make(artefact: Artefact) -> None:
     """Write the figure: <base>.svg and <base>.png."""
     shown, entry = artefact.parameters["shown"], artefact.entry
-    scores, table = read_scores(artefact.input("scores")), pd.read_csv(artefact.input("cases"))
+    scores, table = read_scores(artefact.input("scores")), read_table(artefact.input("cases"), ["case"])
     views = [
         read_view(
             str(case),

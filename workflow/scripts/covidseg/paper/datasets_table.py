@@ -8,6 +8,7 @@ from covidseg.paper.artefact import Artefact
 from covidseg.paper.formats import write_pages
 from covidseg.paper.tables import NOT_RUN
 from covidseg.paper.titles import TITLES
+from covidseg.reading import read_table
 from covidseg.regions import LESIONS
 
 COUNTED = (
@@ -29,7 +30,9 @@ def make(artefact: Artefact) -> None:
     tables = {table.parent.name: table for table in artefact.inputs["cases"]}
     datasets = artefact.parameters["datasets"]
     described = {
-        (title, name): describe_cases(pd.read_csv(tables[name]), datasets[name]) if name in tables else {}
+        (title, name): describe_cases(read_table(tables[name], ["case"]), datasets[name])
+        if name in tables
+        else {}
         for title, names in artefact.entry["datasets"].items()
         for name in names
     }

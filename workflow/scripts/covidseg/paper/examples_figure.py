@@ -16,6 +16,7 @@ from covidseg.paper.cases_figure import region_overlay
 from covidseg.paper.figures import REGION_COLOURS, caption, plt, save_figure
 from covidseg.paper.surfaces import draw_surfaces, surface
 from covidseg.paper.views import show_slice
+from covidseg.reading import read_table
 from covidseg.regions import LESIONS
 from covidseg.volumes import read_volume
 
@@ -50,7 +51,7 @@ def make(artefact: Artefact) -> None:
     folders = {table.parent.name: CaseFolder(table.parent) for table in artefact.inputs["cases"]}
     datasets, examples = artefact.parameters["datasets"], {}
     for title, names in artefact.entry["datasets"].items():
-        case = choose_case([pd.read_csv(folders[name].table) for name in names])
+        case = choose_case([read_table(folders[name].table, ["case"]) for name in names])
         examples[title] = read_example(
             case,
             [folders[name] for name in names],

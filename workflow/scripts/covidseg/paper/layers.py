@@ -4,7 +4,6 @@ The network is built and run on torch's device "meta", which computes shapes and
 papers' size therefore takes no memory.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from covidseg.reading import read_json
 from covidseg.training.network import build_network
 from covidseg.weak import load_system
 
@@ -108,7 +108,7 @@ def build_model(description: dict[str, Any], size: list[int] | None = None) -> B
 
 def read_model(path: Path, size: list[int] | None = None) -> BuiltModel:
     """Build the network of a file model.json; the arguments are otherwise those of `build_model`."""
-    return build_model(json.loads(path.read_text(encoding="utf-8")), size)
+    return build_model(read_json(path), size)
 
 
 def trace(network: nn.Module, size: list[int]) -> dict[str, Layer]:

@@ -8,6 +8,7 @@ import pandas as pd
 from covidseg.config.entries import ArtefactEntry
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.figures import caption, plt, save_figure
+from covidseg.reading import read_array
 from covidseg.weak.evaluation import LEVELS, area_under_curve, read_curve
 from covidseg.weak.overlay import overlay
 
@@ -19,10 +20,10 @@ LESION, SEGMENTATION = "#56B4E9", "#009E73"  # colours of Okabe and Ito's palett
 def make(artefact: Artefact) -> None:
     """Write the figure: <base>.svg and <base>.png."""
     entry, names = artefact.entry, list(artefact.entry["localisers"])
-    masks = np.load(artefact.input("masks") / "test_lesion.npy").astype(bool)
+    masks = read_array(artefact.input("masks") / "test_lesion.npy").astype(bool)
     shown = choose_slices(masks, entry["cases"])
     heat = {
-        name: np.load(folder / "heat.npy")[shown]
+        name: read_array(folder / "heat.npy")[shown]
         for name, folder in zip(names, artefact.inputs["heatmaps"], strict=True)
     }
     curves = {
@@ -30,7 +31,7 @@ def make(artefact: Artefact) -> None:
         for name, path in zip(names, artefact.inputs["curves"], strict=True)
     }
     figure = draw_localisation(
-        np.load(artefact.input("images") / "test_lesion.npy")[shown],
+        read_array(artefact.input("images") / "test_lesion.npy")[shown],
         masks[shown],
         heat,
         curves,

@@ -1,6 +1,5 @@
 """The number that judges a comparison of a claim: ours with its interval, and the published one."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +23,7 @@ from covidseg.evaluation.statistics import (
 from covidseg.evaluation.verdicts import range_interval, too_few
 from covidseg.paper.tables import TIME, read_published, select
 from covidseg.paper.uncertainty import Bootstrap
+from covidseg.reading import read_json, read_table
 from covidseg.weak.evaluation import WHOLE
 
 NAN = float("nan")
@@ -135,7 +135,7 @@ def _seconds(a: Side, b: Side, evidence: Evidence) -> Measured:
 
 def _frozen(a: Side, b: Side, evidence: Evidence) -> Measured:
     (path,) = evidence.paths(a[0], "model.json")
-    parts = json.loads(path.read_text(encoding="utf-8")).get("parameters")
+    parts = read_json(path).get("parameters")
     if not parts:
         return NOTHING, "model.json lacks the numbers of parameters"
     frozen, trained = (sum(part[key] for part in parts.values()) for key in ("frozen", "trained"))
@@ -144,7 +144,8 @@ def _frozen(a: Side, b: Side, evidence: Evidence) -> Measured:
 
 
 def _change_in_training(a: Side, b: Side, evidence: Evidence) -> Measured:
-    columns = [pd.read_csv(path)[a[0]["metric"]] for path in evidence.paths(a[0], "log.csv")]
+    metric = a[0]["metric"]
+    columns = [read_table(path, [metric])[metric] for path in evidence.paths(a[0], "log.csv")]
     changes = pd.Series([column.iloc[-1] / column.iloc[0] - 1 for column in columns])
     return _by_fold(changes, float(changes.mean())), ""
 

@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 from covidseg.config.entries import ArtefactEntry
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.figures import caption, plt, save_figure
+from covidseg.reading import read_table
 
 SYMBOLS = {"general_non_covid": "R_G(X_n)", "general_covid": "R_G(X_c)", "target_covid": "R_T(X_c)"}
 PANEL_INCHES = 1.9
@@ -19,7 +20,7 @@ def make(artefact: Artefact) -> None:
     """Write the figure: <base>.svg and <base>.png."""
     figure = draw_relations(
         read_matrices(artefact.input("relations")),
-        pd.read_csv(artefact.input("log")),
+        read_table(artefact.input("log"), ["epoch"]),
         artefact.entry,
         config_name=artefact.config_name,
         remarks=artefact.remarks,

@@ -12,6 +12,7 @@ from covidseg.paper.artefact import Artefact
 from covidseg.paper.cases_figure import draw_scale_bar
 from covidseg.paper.examples_figure import Example, draw_slices, lesion_volumes, read_example
 from covidseg.paper.figures import CHARACTERS_PER_INCH, caption, plt, save_figure
+from covidseg.reading import read_table
 
 PANEL_INCHES = 2.6
 
@@ -29,7 +30,7 @@ def make(artefact: Artefact) -> None:
     folders = {table.parent.name: CaseFolder(table.parent) for table in artefact.inputs["cases"]}
     datasets, shown = artefact.parameters["datasets"], []
     for names in artefact.entry["datasets"].values():
-        volumes = lesion_volumes([pd.read_csv(folders[name].table) for name in names])
+        volumes = lesion_volumes([read_table(folders[name].table, ["case"]) for name in names])
         chosen = [folders[name] for name in names], [datasets[name] for name in names]
         for case, volume in spread_cases(volumes, artefact.entry["cases"]).items():
             example = read_example(str(case), *chosen, artefact.parameters["window"])

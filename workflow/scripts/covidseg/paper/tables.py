@@ -10,6 +10,7 @@ from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
 from covidseg.evaluation.statistics import summarise
 from covidseg.paper.measures import measure_of
+from covidseg.reading import read_table
 from covidseg.weak.evaluation import WHOLE
 
 SERIES = ["row", "source", "region", "split"]
@@ -47,8 +48,13 @@ def read_published(
         One row per published number, indexed by KEYS. Its column `published_in` is `elsewhere` for a number
         that stands in, and otherwise empty.
     """
-    published = pd.read_csv(
-        path, keep_default_na=False, na_values={"mean": [""], "std": [""]}, dtype={"fold": str}
+    published = read_table(
+        path,
+        [*KEYS, "mean", "std"],
+        "correct the file",
+        keep_default_na=False,
+        na_values={"mean": [""], "std": [""]},
+        dtype={"fold": str},
     )
     # In yang2021 some names of rows repeat the range of thresholds, which the metric already stands for.
     published["row"] = published["row"].str.replace(r" \(every threshold in .*\)", "", regex=True)

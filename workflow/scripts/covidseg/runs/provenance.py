@@ -1,7 +1,6 @@
 """Records the origin of a run's results: commit, configuration, data, packages, devices, wall times."""
 
 import importlib.metadata
-import json
 import platform
 import re
 import subprocess
@@ -14,8 +13,10 @@ import pandas as pd
 
 from covidseg.archives.checksums import ALGORITHMS
 from covidseg.config.configuration import Configuration
+from covidseg.errors import InputError
 from covidseg.files import digest, fingerprint, write_json, write_text
 from covidseg.paper.formats import FORMATS
+from covidseg.reading import read_json
 from covidseg.runs.wall_times import wall_times
 from covidseg.training.description import Description
 
@@ -105,7 +106,7 @@ def data_checksums(raw: Path, config: Configuration, previous: dict[str, Any]) -
         previous: the last result of this function, or {} if there is none.
     """
     lock = config.folder / "downloads.lock.json"
-    recorded = json.loads(lock.read_text(encoding="utf-8")) if lock.exists() else {}
+    recorded = read_json(lock, "restore the file") if lock.exists() else {}
     archives = {path for name in config.datasets for path in config.archives(name)}
     found = {}
     for path in sorted(raw.glob("*/*")):
@@ -152,8 +153,8 @@ def _devices(folder: Path) -> dict[str, int]:
 
 def _previous(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(path)
+    except InputError:
         return {}
 
 

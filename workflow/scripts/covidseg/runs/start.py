@@ -6,7 +6,8 @@ from pathlib import Path
 
 from covidseg.config.configuration import Configuration
 from covidseg.errors import InputError
-from covidseg.files import read_text, write_text
+from covidseg.files import write_text
+from covidseg.reading import read_text
 
 MARK = Path("results/configuration.txt")
 FOLDERS = (Path("data"), Path("results"), Path("logs"))

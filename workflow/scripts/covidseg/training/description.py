@@ -1,14 +1,16 @@
 """The content of model.json: all that a user of a trained model needs, and the model's origin."""
 
-import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self, TypedDict
+from typing import Any, ClassVar, Self, TypedDict, get_type_hints
 
 from covidseg.errors import InputError
+from covidseg.reading import read_json
 from covidseg.training.sections import Architecture, Options
+from covidseg.training.types import misfit
 
 FORMAT = 1  # version of the format of model.json
+ANEW = "delete the folder, and the model is trained anew"
 
 
 class Grid(TypedDict):
@@ -103,6 +105,8 @@ class Description:
         weights_sha256: SHA-256 checksum of model.safetensors.
     """
 
+    complete: ClassVar[bool] = True  # whether entries have all keys of their types
+
     parameters: dict[str, Counts] = field(default_factory=dict)
     device: str = ""
     versions: dict[str, str] = field(default_factory=dict)
@@ -119,13 +123,17 @@ class Description:
         """Read a model.json; entries that this kind of model does not have are left out.
 
         Raises:
-            InputError: an entry is missing.
+            InputError: the file is damaged, or an entry is missing or of another type.
         """
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, ANEW)
         optional = {"parameters"} - content.keys()
         wanted = [one.name for one in fields(cls) if one.name not in optional]
         if missing := [name for name in wanted if name not in content]:
-            raise InputError(f"{path}: lacks {', '.join(missing)}; train the model anew")
+            raise InputError(f"{path}: lacks {', '.join(missing)}; {ANEW}")
+        types = get_type_hints(cls)
+        for name in wanted:
+            if wrong := misfit(content[name], types[name], name, complete=cls.complete):
+                raise InputError(f"{path}: {wrong}; {ANEW}")
         return cls(**{name: content[name] for name in wanted})
 
 

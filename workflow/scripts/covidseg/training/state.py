@@ -14,8 +14,9 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from covidseg.errors import Interrupted
+from covidseg.errors import InputError, Interrupted
 from covidseg.files import atomic_directory, atomic_path, write_text
+from covidseg.reading import AGAIN
 from covidseg.training.lease import Lease, leased
 from covidseg.training.optimisers import NesterovSGD
 from covidseg.training.weights import read_tensors, write_tensors
@@ -78,13 +79,17 @@ class State:
         log.info("state written at epoch %d, iteration %d", progress.epoch, progress.iteration)
 
     def load(self) -> tuple[Tensors, Progress] | None:
-        """Return what `save` wrote; None if there is no state with the fingerprint of this training."""
+        """Return what `save` wrote; None if there is no state with the fingerprint of this training.
+
+        Raises:
+            InputError: the state is damaged.
+        """
         if not self.path.exists():
             return None
         tensors = read_tensors(self.path)
         with safe_open(self.path, "pt") as file:
-            metadata = file.metadata()
-        if metadata["fingerprint"] != self.fingerprint:
+            metadata = file.metadata() or {}
+        if metadata.get("fingerprint") != self.fingerprint:
             log.warning("%s: of another configuration, code or data; training starts anew", self.path)
             return None
         snapshots = {
@@ -92,7 +97,10 @@ class State:
             for name in list(tensors)
             if name.startswith("snapshot.")
         }
-        progress = Progress(**json.loads(metadata["progress"]), snapshots=snapshots)
+        try:
+            progress = Progress(**json.loads(metadata["progress"]), snapshots=snapshots)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{self.path}: damaged ({error}); {AGAIN}") from error
         log.info("resumed at epoch %d, iteration %d", progress.epoch, progress.iteration)
         return tensors, progress
 

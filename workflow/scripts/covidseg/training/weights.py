@@ -15,7 +15,7 @@ from torch import nn
 
 from covidseg.errors import InputError
 from covidseg.files import atomic_path, digest, write_json
-from covidseg.training.description import Counts, Description, ModelDescription
+from covidseg.training.description import ANEW, Counts, Description, ModelDescription
 from covidseg.training.network import build_network, is_head
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         return safetensors.torch.load_file(path)
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: truncated or not a safetensors file ({error})") from error
+        raise InputError(f"{path}: truncated or not a safetensors file ({error}); {ANEW}") from error
 
 
 def save_model(weights: Path, network: nn.Module, description: ModelDescription) -> None:
@@ -101,10 +101,7 @@ def read_description(weights: Path, kind: type[AnyDescription]) -> AnyDescriptio
         InputError: model.json is missing or damaged, or describes another file of weights.
     """
     path = weights.with_suffix(".json")
-    try:
-        description = kind.read(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: missing or not JSON ({error})") from error
+    description = kind.read(path)
     if description.weights_sha256 != digest(weights):
         raise InputError(f"{weights}: is not the file that {path.name} describes; restore both from one run")
     return description
@@ -116,12 +113,30 @@ def load_model(weights: Path) -> tuple[nn.Module, ModelDescription]:
     Raises:
         InputError: the model's files are damaged or do not belong together.
     """
-    description = read_description(weights, ModelDescription)
+    description, tensors = read_description(weights, ModelDescription), read_tensors(weights)
+    _check_architecture(description, tensors, weights)
     network = build_network(description.architecture, classes=1 + len(description.labels), seed=0)
-    copy_weights(read_tensors(weights), dict(network.named_parameters()), weights)
+    copy_weights(tensors, dict(network.named_parameters()), weights)
     decoder: UNetDecoder = network.decoder
     decoder.deep_supervision = False
     return network.eval(), description
+
+
+def _check_architecture(
+    description: ModelDescription, tensors: dict[str, torch.Tensor], weights: Path
+) -> None:
+    """Raise InputError unless model.json describes the network of the weights; builds it without memory."""
+    where = weights.with_suffix(".json")
+    try:
+        with torch.device("meta"):
+            network = build_network(description.architecture, classes=1 + len(description.labels), seed=0)
+    except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{where}: architecture describes no network ({reason}); {ANEW}") from error
+    if {name: p.shape for name, p in network.named_parameters()} != {
+        name: tensor.shape for name, tensor in tensors.items()
+    }:
+        raise InputError(f"{where}: describes another architecture than {weights.name} has; {ANEW}")
 
 
 def load_all(network: nn.Module, weights: Path, *, head: str) -> list[str]:
@@ -206,7 +221,7 @@ def copy_weights(tensors: dict[str, torch.Tensor], parameters: dict[str, torch.T
         path: file of the tensors, for the error message.
 
     Raises:
-        InputError: names or shapes differ.
+        InputError: names, shapes or types differ, or a value is not finite.
     """
     for name in sorted(tensors.keys() ^ parameters.keys()):
         where = "the file" if name in tensors else "the network"
@@ -215,6 +230,11 @@ def copy_weights(tensors: dict[str, torch.Tensor], parameters: dict[str, torch.T
         if tensors[name].shape != parameter.shape:
             shapes = f"{tuple(tensors[name].shape)} in the file and {tuple(parameter.shape)} in the network"
             raise InputError(f"{path}: another architecture: {name} has shape {shapes}")
+        if tensors[name].dtype != parameter.dtype:
+            types = f"{tensors[name].dtype} in the file and {parameter.dtype} in the network"
+            raise InputError(f"{path}: {name} is {types}; {ANEW}")
+        if not tensors[name].isfinite().all():
+            raise InputError(f"{path}: {name} has values that are not finite; {ANEW}")
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(tensors[name])

@@ -1,7 +1,7 @@
 """The content of model.json of a system that learns from image-level labels."""
 
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import ClassVar, TypedDict
 
 from covidseg.training.description import Description
 from covidseg.training.sections import Options
@@ -36,6 +36,8 @@ class WeakDescription(Description):
         lineage: where the system comes from.
         fingerprint: checksum of configuration, code and data.
     """
+
+    complete: ClassVar[bool] = False  # `weak` has only the keys that decide the system
 
     system: str
     options: Options

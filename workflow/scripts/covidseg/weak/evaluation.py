@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from covidseg.reading import read_table
+
 LEVELS = 1000  # heat 0 to 1 is stored as an integer from 0 to LEVELS; every integer is a threshold
 WHOLE = ("AUPRC", "DSC_lower_bound")  # metrics that have one value for all slices and none for a slice
 
@@ -59,7 +61,7 @@ def threshold_curve(counts: Counts) -> pd.DataFrame:
 
 def read_curve(path: Path, split: str) -> pd.DataFrame:
     """Read the table of `threshold_curve` for one split, from results/curves/<localiser>.csv."""
-    curves = pd.read_csv(path)
+    curves = read_table(path, ("split", "threshold", "precision", "recall", "dice"))
     return curves[curves.split == split].reset_index(drop=True)
 
 

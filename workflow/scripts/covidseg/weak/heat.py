@@ -4,12 +4,12 @@ import logging
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from PIL import Image
 
 from covidseg.device import choose_compute
 from covidseg.files import atomic_directory, write_array
+from covidseg.reading import read_array, read_table
 from covidseg.weak.evaluation import LEVELS
 from covidseg.weak.overlay import overlay
 from covidseg.weak.training import load_networks
@@ -32,14 +32,14 @@ def localise(weights: Path, slices: Path, *, kind: str, output: Path, device: st
     """
     compute = choose_compute(device, "float32", threads=threads)
     system, networks, _ = load_networks(weights, compute)
-    images = np.load(slices / "test_lesion.npy")
+    images = read_array(slices / "test_lesion.npy")
     scaled = system.scale(torch.from_numpy(images)).to(compute.device)
     with torch.no_grad():
         heat = torch.cat([system.heat(networks, part, kind).cpu() for part in scaled.split(BATCH)]).numpy()
     with atomic_directory(output) as folder:
         write_array(folder / "heat.npy", np.rint(heat * LEVELS).astype(np.uint16))
         for name, image, hot in zip(
-            pd.read_csv(slices / "test_lesion.csv")["slice"], images, heat, strict=True
+            read_table(slices / "test_lesion.csv", ["slice"])["slice"], images, heat, strict=True
         ):
             path = folder / f"{str(name).replace('/', '_')}.png"
             Image.fromarray(np.rint(hot * 255).astype(np.uint8)).save(path)

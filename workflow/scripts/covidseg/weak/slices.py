@@ -22,6 +22,7 @@ from covidseg.cases.intensity import to_window, window_of
 from covidseg.cases.pictures import numbers, read_picture
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, write_array, write_csv
+from covidseg.reading import read_table
 from covidseg.volumes import read_volume
 from covidseg.weak.sections import SliceCounts
 
@@ -210,7 +211,7 @@ def cut_slices(
     names: list[str] = []
     images: list[np.ndarray] = []
     masks: list[np.ndarray] = []
-    for case in pd.read_csv(cases.table)["case"]:
+    for case in read_table(cases.table, ["case"], dtype={"case": str})["case"]:
         scan, label = read_volume(cases.image(case)), read_volume(cases.label(case))
         segmented = lungs and volume_path(lungs, case)
         cavity = read_volume(segmented) if segmented else label

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
 from covidseg.device import Compute, choose_compute
 from covidseg.files import fingerprint, write_csv
+from covidseg.reading import read_array
 from covidseg.training.loop import Loop, run_epochs
 from covidseg.training.optimisers import Adam
 from covidseg.training.state import LogRow, Progress, State, Tensors, open_state
@@ -125,7 +125,7 @@ def weights(networks: nn.ModuleDict) -> Tensors:
 def _epochs(
     run: WeakRun, networks: nn.ModuleDict, optimisers: dict[str, Adam], compute: Compute, state: State
 ) -> Progress:
-    slices = [torch.from_numpy(np.load(path)).to(compute.device) for path in _trained_slices(run.slices)]
+    slices = [torch.from_numpy(read_array(path)).to(compute.device) for path in _trained_slices(run.slices)]
     networks.train()
     weak = run.weak
 
@@ -200,7 +200,7 @@ def make_weak_run(
         timed: whether log.csv gets the seconds per epoch.
     """
     system, trained = load_system(model["system"], model["options"], weak), _trained_slices(slices)
-    system.fit_greys(np.load(path) for path in trained)
+    system.fit_greys(read_array(path) for path in trained)
     return WeakRun(
         system=system,
         slices=slices,
