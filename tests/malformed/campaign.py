@@ -32,7 +32,7 @@ FAMILIES = (
     "leftovers",
 )
 MEMORY_BYTES = 2 << 30  # address space that an input may take beyond what the interpreter has
-SECONDS = 20  # that an input may take
+SECONDS = 60  # that an input may take
 LONGEST_LINE = 1000  # characters of a refusal, without the folder of the test
 TEMPORARY = re.compile(r"\btmp\w{6,}|/\.[0-9a-f]{8}\.|Traceback")  # names that no user knows
 

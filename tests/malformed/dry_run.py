@@ -11,13 +11,14 @@ from malformed.sheets import Change, edit, replace, toy
 from toy_workflow import PARTS, jobs_of
 
 
-def checkout(folder: Path) -> Path:
-    """Make a copy of the toy, in which only the configuration is a copy of its own."""
+def checkout(folder: Path, source: Path | None = None) -> Path:
+    """Make a copy of a checkout, by default the toy, in which only the configuration is a copy of its own."""
+    source = source or toy()
     for part in PARTS:
         if part == "config":
-            shutil.copytree(toy() / part, folder / part)
+            shutil.copytree(source / part, folder / part)
         else:
-            (folder / part).symlink_to(toy() / part)
+            (folder / part).symlink_to(source / part)
     return folder
 
 

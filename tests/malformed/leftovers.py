@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from conftest import describe_arrays
+from conftest import ROOT, describe_arrays
 from covidseg.cases.arrays import Preprocessed, open_case, save_case
 from covidseg.cases.case_folder import cases_in
 from covidseg.cases.splits import Folds, read_splits
@@ -240,7 +240,7 @@ def checkouts() -> Iterator[Input]:
 def without_consent(folder: Path) -> str:
     """Run a download of real data without consent; nothing may be left that blocks the demo."""
     try:
-        return snakemake(checkout(folder), "data/raw/mosmed/study_0255.nii.gz", *PAPER)
+        return snakemake(checkout(folder, ROOT), "data/raw/mosmed/study_0255.nii.gz", *PAPER)
     finally:
         left = [
             name

@@ -88,14 +88,15 @@ def weights() -> Iterator[Input]:
     )
     for name, change, *says in (
         ("a tensor less", lambda found: found.pop(FIRST), FIRST), ("a tensor more", lambda found: found.update(extra=torch.zeros(1)), "extra"),
-        ("a tensor of another shape", lambda found: found.update({FIRST: torch.zeros(3, 3)}), FIRST, "(3, 3)"), ("no tensor", lambda found: found.clear(), ""),
-        ("weights that are NaN", lambda found: found[FIRST].fill_(torch.nan), FIRST, "NaN"), ("weights that are infinite", lambda found: found[FIRST].fill_(torch.inf), FIRST),
+        ("a tensor of another shape", lambda found: found.update({FIRST: torch.zeros(3, 3)}), FIRST, "(3, 3)"),
+        ("weights that are NaN", lambda found: found[FIRST].fill_(torch.nan), FIRST, "finite"), ("weights that are infinite", lambda found: found[FIRST].fill_(torch.inf), FIRST),
         ("weights that are whole numbers", lambda found: found.update({FIRST: found[FIRST].long()}), FIRST),
     ):  # fmt: skip
         yield refused(name, model(tensors(change)), wrong, *says)
 
 
 def descriptions() -> Iterator[Input]:
+    yield refused("no tensor", model(tensors(dict.clear)), "model.json", "0 of the weights")
     yield right(
         "model.json: of an older version", model(described(lambda found: found.pop("parameters"))), is_model
     )
@@ -140,7 +141,7 @@ def descriptions() -> Iterator[Input]:
         ("design", "vnet"), ("design", None), ("convolutions", {"encoder": [1, 1]}), ("heads", 0), ("heads", "two"),
     ):  # fmt: skip
         change = described(lambda found, key=key, value=value: found["architecture"].update({key: value}))
-        yield refused(f"model.json: architecture.{key} {value!r}", model(change), "model.json", key)
+        yield refused(f"model.json: architecture.{key} {value!r}", model(change), "model.", "architecture")
     for name, content in (
         ("empty", b""), ("cut", b'{"format": 1, "pl'), ("a list", b"[]"), ("a word", b'"model"'), ("nothing", b"null"), ("HTML", b"<html></html>"), ("UTF-16", "{}".encode("utf-16")),
         ("not UTF-8", b'{"device": "J\xfcrgen"}'), ("nested 100 000 times", b"[" * 100_000), ("a number of 5000 digits", b'{"format": ' + b"9" * 5000 + b"}"), ("zeros", bytes(100)),
@@ -248,10 +249,12 @@ def states() -> Iterator[Input]:
 
     yield right("state: as it is", state(lambda _: None), is_state)
     yield right("state: of another configuration", state(lambda _: None, "g"), is_anew)
+    yield right("state: without metadata", state(with_metadata(None)), is_anew)
+    yield right("state: without fingerprint", state(with_metadata({"progress": "{}"})), is_anew)
     yield right("state: not there", state(Path.unlink), is_anew)
     for name, change in (
         ("empty", lambda path: path.write_bytes(b"")), ("cut", lambda path: path.write_bytes(path.read_bytes()[:-7])), ("zeros", lambda path: path.write_bytes(bytes(3000))),
-        ("without metadata", with_metadata(None)), ("without fingerprint", with_metadata({"progress": "{}"})), ("without progress", with_metadata({"fingerprint": "f"})),
+        ("without progress", with_metadata({"fingerprint": "f"})),
         ("progress of no JSON", with_metadata({"fingerprint": "f", "progress": "{"})), ("progress that is a list", with_metadata({"fingerprint": "f", "progress": "[]"})),
         ("progress of a later version", with_metadata({"fingerprint": "f", "progress": '{"epoch": 3, "hours": 2}'})), ("a folder", lambda path: [path.unlink(), path.mkdir()]),
     ):  # fmt: skip

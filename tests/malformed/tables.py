@@ -97,15 +97,16 @@ def checksums() -> Iterator[Input]:
     yield refused(
         "own.csv: no row of the archive", read(f"archive,sha256\nb.zip,{'f' * 64}\n"), "own.csv", "a.zip"
     )
-    yield refused(
-        "own.csv: a checksum too short", read("archive,sha256\na.zip,fff\n"), "own.csv", "a.zip", "fff"
-    )
+    yield right("own.csv: sizes too", read(f"archive,sha256,bytes\na.zip,{'f' * 64},\n"), check)
+    for size in ("many", "-3", "1.5"):
+        table = f"archive,sha256,bytes\na.zip,{'f' * 64},{size}\n"
+        yield refused(f"own.csv: a size of {size}", read(table), "own.csv", "a.zip", size)
     yield refused("own.csv: an unknown checksum", read("archive,sha512\na.zip,fff\n"), "own.csv", "sha512")
     yield refused(
         "own.csv: not there",
         lambda folder: read_origin(datasets, "own", "a.zip", folder),
         "own.csv",
-        "not there",
+        "cannot be read",
     )
 
 
@@ -122,7 +123,7 @@ def series() -> Iterator[Input]:
         "series.csv",
         check,
     )
-    for slices in ("", "many", "-3", "0", "12.5", "1e3"):
+    for slices in ("", "many", "-3", "12.5", "1e3"):
         yield refused(
             f"series.csv: {slices!r} slices",
             read(f"case,series,bucket,folder,slices\na,1.2.3,b,f,{slices}\n"),
@@ -168,7 +169,10 @@ def cases() -> Iterator[Input]:
         ("voxels_infection", "1.5"), ("voxels_infection", ""), ("missing_slices", "none"),
     ):  # fmt: skip
         yield refused(
-            f"cases.csv: {column} {value!r}", read(case_table(**{column: f'"{value}"'})), "cases.csv", column
+            f"cases.csv: {column} {value!r}",
+            read(case_table(**{column: f'"{value}"'})),
+            "cases.csv",
+            "delete",
         )
     yield refused("cases.csv: not there", lambda folder: read_case_rows(folder / "cases.csv"), "cases.csv")
 
@@ -194,7 +198,6 @@ def scores() -> Iterator[Input]:
         ("other columns", f"case,DSC\n{row}\n"),
         ("not UTF-8", b"\xff\xfe"),
         ("HTML", "<html></html>"),
-        ("a row that is cut", f"{head}\n{row[:9]}\n"),
     ):
         yield refused(f"scores: {name}", read(f"{head}\n{row}\n", content), "1.csv")
 

@@ -10,11 +10,13 @@ from covidseg.config.loading import load_configuration
 from covidseg.config.kinds import KINDS
 from covidseg.config.remarks import find_remarks
 from covidseg.errors import InputError
+from covidseg.runs import start
 from covidseg.runs.code import code_of
 
 try:
     chosen = internals.chosen_files(workflow) or ["config/config.yaml"]
     CONFIG = load_configuration(config, chosen[-1], BASE / "config")
+    OWNER = start.results_owner()
 except InputError as error:
     raise WorkflowError(str(error))
 

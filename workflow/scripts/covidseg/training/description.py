@@ -126,6 +126,8 @@ class Description:
             InputError: the file is damaged, or an entry is missing or of another type.
         """
         content = read_json(path, ANEW)
+        if content.get("format", FORMAT) != FORMAT:
+            raise InputError(f"{path}: format {content['format']!r}; expected {FORMAT}; {ANEW}")
         optional = {"parameters"} - content.keys()
         wanted = [one.name for one in fields(cls) if one.name not in optional]
         if missing := [name for name in wanted if name not in content]:
@@ -159,3 +161,14 @@ class ModelDescription(Description):
     lineage: Lineage
     fingerprint: str
     architecture: Architecture
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a model.json as `Description.read` does; a list of another length raises InputError too."""
+        found = super().read(path)
+        lengths = {"plan.spacing": (found.plan["spacing"], 3), "plan.patch": (found.plan["patch"], 3)}
+        lengths["normalisation.window_hu"] = (found.normalisation["window_hu"], 2)
+        for key, (values, length) in lengths.items():
+            if len(values) != length:
+                raise InputError(f"{path}: {key}: {values}; expected {length} numbers; {ANEW}")
+        return found
