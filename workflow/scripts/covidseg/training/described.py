@@ -37,7 +37,7 @@ def build_described(description: ModelDescription, tensors: dict[str, torch.Tens
 
 def _least_parameters(architecture: Architecture, classes: int) -> int:
     """Return a lower limit of the number of parameters, which takes neither time nor memory to find."""
-    features, kernels, strides = (architecture[key] for key in ("features", "kernels", "strides"))
+    features, kernels, strides = architecture["features"], architecture["kernels"], architecture["strides"]
     convolutions = [*architecture["convolutions"]["encoder"], *architecture["convolutions"]["decoder"]]
     steps = zip(pairwise([1, *features]), kernels, strict=True)
     encoder = sum(abs(low * high * math.prod(kernel)) for (low, high), kernel in steps)

@@ -1,5 +1,6 @@
 """The content of model.json: all that a user of a trained model needs, and the model's origin."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypedDict, get_type_hints
@@ -166,9 +167,12 @@ class ModelDescription(Description):
     def read(cls, path: Path) -> Self:
         """Read a model.json as `Description.read` does; a list of another length raises InputError too."""
         found = super().read(path)
-        lengths = {"plan.spacing": (found.plan["spacing"], 3), "plan.patch": (found.plan["patch"], 3)}
-        lengths["normalisation.window_hu"] = (found.normalisation["window_hu"], 2)
-        for key, (values, length) in lengths.items():
+        lists: list[tuple[str, Sequence[float], int]] = [
+            ("plan.spacing", found.plan["spacing"], 3),
+            ("plan.patch", found.plan["patch"], 3),
+            ("normalisation.window_hu", found.normalisation["window_hu"], 2),
+        ]
+        for key, values, length in lists:
             if len(values) != length:
                 raise InputError(f"{path}: {key}: {values}; expected {length} numbers; {ANEW}")
         return found
