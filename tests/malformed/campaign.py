@@ -24,6 +24,7 @@ FAMILIES = (
     "dicom",
     "contours",
     "archives",
+    "hosts",
     "pictures",
     "sheets",
     "dry_run",

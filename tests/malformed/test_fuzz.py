@@ -3,11 +3,14 @@
 import subprocess
 import sys
 
+import pytest
+
 from conftest import ROOT
 
 PROGRAM = ROOT / "tests" / "malformed" / "fuzz.py"
 
 
+@pytest.mark.slow
 def test_random_headers_are_read_or_refused_in_one_line():
     command = [sys.executable, PROGRAM, "--seed", "2020", "--tries", "250"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
