@@ -49,7 +49,7 @@ def write_scores(folder, panels=(("infection", "test"),)):
     rows = [
         {
             "experiment": experiment, "fold": "0", "case": case, "patient": case, "region": region,
-            "split": split, "metric": metric, "value": value,
+            "split": split, "metric": metric, "value": value, "dataset": "covid20",
         }
         for region, split in panels
         for metric, by_experiment in VALUES.items()

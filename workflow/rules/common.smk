@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 from covidseg.config import in_use
 from covidseg.config.loading import load_configuration
+from covidseg.config.strict_yaml import read_yaml
 from covidseg.config.kinds import KINDS
 from covidseg.config.remarks import find_remarks
 from covidseg.errors import InputError
@@ -15,6 +16,8 @@ from covidseg.runs.code import code_of
 
 try:
     chosen = internals.chosen_files(workflow) or ["config/config.yaml"]
+    for path in filter(os.path.isfile, chosen):
+        read_yaml(Path(path))  # Snakemake's own reader takes a key that is there twice
     CONFIG = load_configuration(config, chosen[-1], BASE / "config")
     OWNER = start.results_owner()
 except InputError as error:
