@@ -80,7 +80,7 @@ def make_scores(folder):
     rows = [
         {
             "experiment": experiment, "fold": fold, "dataset": "covid20", "split": "test", "case": f"{patient}_1",
-            "patient": patient, "region": "infection", "metric": metric, "value": value, "dataset": "covid20",
+            "patient": patient, "region": "infection", "metric": metric, "value": value,
         }
         for experiment in ("scratch", "continual-msd")
         for fold, predictions in enumerate([(12, 90), (14, 0)])
