@@ -59,25 +59,32 @@ def jobs_of(folder: Path) -> list[psutil.Process]:
 
 
 def kill(folder: Path, main: subprocess.Popen, kind: str, random_: random.Random) -> str:
-    """Kill with signal 9: the main process, one job, or all processes of the run; return what was killed."""
-    jobs = jobs_of(folder)
-    if kind == "job":
-        if not jobs:
-            return "no job"
-        victim = random_.choice(jobs)
-        with contextlib.suppress(psutil.NoSuchProcess):
-            name = Path(victim.cmdline()[-1]).name.partition(".")[2]
-            victim.kill()
-            return f"job {name}"
-        return "job that had ended"
-    if kind == "main":
-        main.kill()
-    else:
+    """Kill with signal 9: the main process, one of its jobs, or all of the run; return what was killed.
+
+    Where no job runs, the main process is killed instead.
+    """
+    own = [job for job in jobs_of(folder) if main.pid in ancestors(job)]
+    if kind == "job" and own:
+        kill_one(random_.choice(own))
+        return "job"
+    if kind == "all":
         os.killpg(main.pid, signal.SIGKILL)
-        for job in jobs:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                job.kill()
-    return kind
+        for job in jobs_of(folder):
+            kill_one(job)
+        return "all"
+    main.kill()
+    return "main"
+
+
+def kill_one(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+        process.kill()
+
+
+def ancestors(process: psutil.Process) -> list[int]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [parent.pid for parent in process.parents()]
+    return []
 
 
 def unlock(folder: Path) -> None:
@@ -89,8 +96,8 @@ def unlock(folder: Path) -> None:
 def disturb(folder: Path, kills: int, seed: int) -> Iterator[str]:
     """Run, and kill as often as asked; yield what was killed. The run may end before: then it starts anew.
 
-    A round lasts until jobs of the round run, and a random time from then on. When everything is made, a part
-    of the results is deleted, so that there is something to kill.
+    A round lasts until jobs of the round run, and a random time from then on. When everything is made, all
+    results are deleted, so that there is something to kill.
     """
     random_, done = random.Random(seed), 0
     while done < kills:
@@ -106,7 +113,7 @@ def disturb(folder: Path, kills: int, seed: int) -> Iterator[str]:
             done += 1
             yield f"{done}: {kill(folder, main, kind, random_)}"
         elif main.returncode == 0:
-            shutil.rmtree(folder / "results" / random_.choice(["models", "predictions", "splits"]))
+            shutil.rmtree(folder / "results")
         main.wait(timeout=LONGEST_RUN)
 
 
@@ -122,6 +129,11 @@ def content_of(folder: Path) -> dict[str, str]:
 
 def leftovers(folder: Path) -> list[str]:
     """Return files with temporary names and locks that a finished run has left."""
-    hidden = [path for part in ("data", "results") for path in (folder / part).rglob(".*")]
+    hidden = [
+        path
+        for part in ("data", "results")
+        for path in (folder / part).rglob(".*")
+        if path.name != ".snakemake_timestamp"
+    ]
     locks = [path for path in (folder / "results" / "state").rglob("*") if path.is_file()]
     return sorted(str(path.relative_to(folder)) for path in hidden + locks)
