@@ -17,6 +17,8 @@ sys.path.insert(0, str(BASE / "workflow" / "scripts"))
 
 from covidseg.runs import internals
 
+internals.read_strictly()
+
 # Only one configuration is read: two merged ones would be a third that nobody wrote.
 if not internals.chosen_files(workflow):
 

@@ -32,7 +32,7 @@ def test_files_lie_by_kind_and_case():
 
 
 def test_the_cases_of_a_folder_are_sorted(tmp_path):
-    for name in ("b.nii.gz", "a.1.nii.gz", "notes.txt"):
+    for name in ("b.nii.gz", "a.1.nii.gz", "notes.txt", ".1a2b3c4d.c.nii.gz"):
         (tmp_path / name).touch()
     assert cases_in(tmp_path) == ["a.1", "b"]
 

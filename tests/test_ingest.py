@@ -181,7 +181,7 @@ def test_a_windowed_scan_that_leaves_its_range_a_little_is_clipped(tmp_path, cap
         output = run(tmp_path, {"w1": make_volume(values)}, {"w1": label(((2, 0, 0), 1))})
     stored = read_volume(output / "images" / "w1.nii.gz").array
     np.testing.assert_array_equal(stored, np.clip(values, 0, 255))
-    assert "cases: 3 voxels from -1 to 255.5 were clipped to 0 to 255" in caplog.text
+    assert "3 voxels from -1 to 255.5 were clipped to 0 to 255" in rows_of(output)["w1"]["warnings"]
     values[0, 0, 0] = -1.01
     match = "voxels from -1.01 to 255.5, expected 0 to 255"
     refused(tmp_path / "more", match, {"w1": make_volume(values)}, {"w1": label()})
@@ -195,7 +195,7 @@ def test_a_mask_elsewhere_takes_its_scan_s_geometry_where_the_data_set_says_so(t
     image, stored = (read_volume(output / kind / "a.nii.gz") for kind in ("images", "labels"))
     assert image.geometry.differences(stored.geometry) == []
     np.testing.assert_array_equal(stored.array, marked.array)
-    assert "cases: label took the geometry of the scan, which is 20 mm away" in caplog.text
+    assert "label took the geometry of the scan, which is 20 mm away" in rows_of(output)["a"]["warnings"]
 
 
 def test_members_in_another_case_are_named(tmp_path):

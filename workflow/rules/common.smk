@@ -7,14 +7,19 @@ from snakemake.exceptions import WorkflowError
 
 from covidseg.config import in_use
 from covidseg.config.loading import load_configuration
+from covidseg.config.strict_yaml import read_yaml
 from covidseg.config.kinds import KINDS
 from covidseg.config.remarks import find_remarks
 from covidseg.errors import InputError
+from covidseg.runs import start
 from covidseg.runs.code import code_of
 
 try:
     chosen = internals.chosen_files(workflow) or ["config/config.yaml"]
+    for path in filter(os.path.isfile, chosen):
+        read_yaml(Path(path))  # Snakemake's own reader takes a key that is there twice
     CONFIG = load_configuration(config, chosen[-1], BASE / "config")
+    OWNER = start.results_owner()
 except InputError as error:
     raise WorkflowError(str(error))
 
@@ -23,6 +28,10 @@ config.update(CONFIG.sections)  # with the sections that the chosen file extends
 ARTEFACTS = in_use.shown_artefacts(CONFIG)
 TARGET = config["plan"]["target"]
 ENVIRONMENT = "../../envs/environment.yaml"
+# Numbers of folds, so that a dry run refuses any other; a weakly supervised system has fold 0.
+FOLDS = [
+    str(k) for k in range(max([1, *(one.folds for one in CONFIG.experiments.values())]))
+]
 MESSAGE = "{rule}: {output[0]} (log: {log})"  # one line per job on the terminal
 DAY = 1440  # minutes; a longer training goes on in further jobs
 # Weights and description of the one model of a pre-training, or of a weakly supervised system.
@@ -78,7 +87,7 @@ wildcard_constraints:
     experiment=one_of(CONFIG.experiments),
     model=one_of(CONFIG.weak_models),
     localiser=one_of(CONFIG.localisers),
-    fold=r"\d+",
+    fold=one_of(FOLDS),
     paper=one_of(ARTEFACTS),
     archive="[^/]+",
 

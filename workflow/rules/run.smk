@@ -4,7 +4,6 @@ import shutil
 
 from covidseg import slurm
 from covidseg.archives.licences import describe_licences
-from covidseg.runs import start
 
 
 def begin():

@@ -12,7 +12,7 @@ rule workload:
     params:
         rules=lambda wildcards: internals.rules_asked(workflow),
         hosts=in_use.hosts(CONFIG),
-        owner=start.results_owner(),
+        owner=OWNER,
         base=f"results/workload/{config['name']}",
     script:
         "../scripts/workload.py"

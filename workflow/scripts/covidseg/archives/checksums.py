@@ -76,6 +76,8 @@ def verify_or_record(file: Path, lock: Path, path: Path, address: str) -> None:
     with FileLock(f"{lock}.lock"):
         recorded = read_json(lock, "restore the file") if lock.exists() else {}
         first = recorded.get(key)
+        if first is not None and not (isinstance(first, dict) and first.keys() >= {*found, "date"}):
+            raise InputError(f"{lock}: {key} lacks sha256, bytes or date; restore the file")
         if first is None:
             recorded[key] = found | {"origin": address, "date": datetime.now(UTC).date().isoformat()}
             write_json(lock, dict(sorted(recorded.items())))

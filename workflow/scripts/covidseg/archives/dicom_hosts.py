@@ -6,6 +6,7 @@ both hosts give the same zip with the same checksum.
 
 import io
 import logging
+import struct
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,11 @@ log = logging.getLogger(__name__)
 IDC = "https://{bucket}.s3.amazonaws.com"
 TCIA = "https://services.cancerimagingarchive.net/nbia-api/services/v1"
 XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
-
-
+# What pydicom raises for damaged files: some elements are only decoded when they are read.
+BROKEN = (
+    *(pydicom.errors.InvalidDicomError, EOFError, OSError, ValueError, AttributeError, TypeError, KeyError),
+    *(NotImplementedError, struct.error),
+)
 SERIES_COLUMNS = ("case", "series", "bucket", "folder", "slices")
 
 
@@ -144,13 +148,14 @@ def _pack(target: Path, files: dict[str, bytes], series: Series, address: str) -
     for name, content in files.items():
         try:
             header = pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True)
-        except pydicom.errors.InvalidDicomError as error:
-            raise InputError(f"{address}: {name} of {series.case} is no DICOM file ({error})") from error
-        if header.SeriesInstanceUID != series.series:
+            found, instance = str(header.SeriesInstanceUID), str(header.SOPInstanceUID)
+        except BROKEN as error:
             raise InputError(
-                f"{address}: {name} is of series {header.SeriesInstanceUID}, expected {series.series}"
-            )
-        instances[f"{header.SOPInstanceUID}.dcm"] = content
+                f"{address}: {name} of {series.case} is no whole DICOM file ({error})"
+            ) from error
+        if found != series.series:
+            raise InputError(f"{address}: {name} is of series {found}, expected {series.series}")
+        instances[f"{instance}.dcm"] = content
     if len(instances) != series.slices:
         raise InputError(
             f"{address}: {len(instances)} slices of {series.case} came, expected {series.slices}; run again"

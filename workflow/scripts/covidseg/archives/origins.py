@@ -120,10 +120,18 @@ def _entry_of(archives: Iterable[str], archive: str) -> tuple[str, str]:
     return chosen, fitting[chosen]
 
 
-def _row(table: Path, archive: str) -> dict[str, str]:
-    for row in read_rows(table, ["archive"], "correct `checksums` in datasets.yaml"):
+def _row(table: Path, archive: str) -> dict[str, object]:
+    remedy = "correct `checksums` in datasets.yaml"
+    for row in read_rows(table, ["archive"], remedy):
+        if unknown := row.keys() - {"archive", "bytes", *ALGORITHMS}:
+            allowed = ", ".join(["archive", "bytes", *ALGORITHMS])
+            raise InputError(f"{table}: unknown column {min(unknown)!r}; allowed: {allowed}")
         if row.pop("archive") == archive:
-            return {name: value for name, value in row.items() if value}
+            size = row.pop("bytes", "")
+            if size and not size.isdecimal():
+                raise InputError(f"{table}: {archive}: bytes {size!r}; expected a number")
+            known: dict[str, object] = {name: value for name, value in row.items() if value}
+            return known | ({"bytes": int(size)} if size else {})
     raise InputError(f"{table}: no row of {archive}; add it, or remove `checksums` in datasets.yaml")
 
 

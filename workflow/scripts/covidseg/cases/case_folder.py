@@ -20,8 +20,11 @@ def volume_path(folder: Path, case: str) -> Path:
 
 
 def cases_in(folder: Path) -> list[str]:
-    """Return the sorted names of the cases in a folder of scans, labels or predictions."""
-    return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
+    """Return the sorted names of the cases in a folder of scans, labels or predictions.
+
+    A hidden file is no case: a job that was killed can leave a file behind under its temporary name.
+    """
+    return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"[!.]*{SUFFIX}"))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Read the cases of a data set from its archives, which config/datasets.yaml describes."""
 
-import csv
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from covidseg.cases.contours import rasterise
 from covidseg.cases.dicom import read_series
 from covidseg.cases.stacks import read_stack
 from covidseg.errors import InputError
+from covidseg.reading import decode, parse_rows
 from covidseg.volumes import Volume, parse_volume
 
 NO_LABEL = "no label"
@@ -78,14 +78,15 @@ def list_cases(
 
 def _compare_with_registry(entry: Registry, raw: Path, labelled: set[str], left_out: Container[str]) -> None:
     path = raw / entry["archive"]
+    remedy = "correct `registry` in datasets.yaml"
     with Archive(path) as archive:
-        rows = list(csv.DictReader(archive.read(archive.names[0]).decode("utf-8-sig").splitlines()))
+        text = decode(archive.read(archive.names[0]), str(path), remedy)
+    rows = parse_rows(text, str(path), [], remedy)
     columns = list(rows[0]) if rows else []
     missing = {entry["case"], entry["mask"]} - set(columns)
     if missing:
         raise InputError(
-            f"{path}: no column {', '.join(sorted(missing))}; correct `registry` in datasets.yaml "
-            f"(the columns are {', '.join(columns)})"
+            f"{path}: no column {', '.join(sorted(missing))}; {remedy} (the columns are {', '.join(columns)})"
         )
     registered = {row[entry["case"]] for row in rows if row[entry["mask"]]}
     different = sorted(case for case in registered ^ labelled if case not in left_out)
@@ -176,9 +177,9 @@ def _with_fewer_folders(name: str) -> list[str]:
 def _load(dataset: Dataset, kind: VolumeKind, raw: Path, case: str, image: Volume | None) -> Volume:
     entry = dataset[kind]
     path = raw / entry["archive"].format(case=case)
-    pattern, stack, own_name = entry["member"], entry["format"] == "slices", _own_name(dataset, case)
+    pattern, own_name = entry["member"], _own_name(dataset, case)
     with Archive(path) as archive:
-        found = find_members(archive, pattern, own_name, stack=stack)
+        found = find_members(archive, pattern, own_name, stack=entry["format"] == "slices")
         members = {member: archive.read(member) for member in found}
         if not members:
             held = describe_content(archive, pattern.replace("{case}", own_name))

@@ -1,5 +1,6 @@
 """The content of model.json: all that a user of a trained model needs, and the model's origin."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypedDict, get_type_hints
@@ -126,6 +127,8 @@ class Description:
             InputError: the file is damaged, or an entry is missing or of another type.
         """
         content = read_json(path, ANEW)
+        if content.get("format", FORMAT) != FORMAT:
+            raise InputError(f"{path}: format {content['format']!r}; expected {FORMAT}; {ANEW}")
         optional = {"parameters"} - content.keys()
         wanted = [one.name for one in fields(cls) if one.name not in optional]
         if missing := [name for name in wanted if name not in content]:
@@ -159,3 +162,17 @@ class ModelDescription(Description):
     lineage: Lineage
     fingerprint: str
     architecture: Architecture
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a model.json as `Description.read` does; a list of another length raises InputError too."""
+        found = super().read(path)
+        lists: list[tuple[str, Sequence[float], int]] = [
+            ("plan.spacing", found.plan["spacing"], 3),
+            ("plan.patch", found.plan["patch"], 3),
+            ("normalisation.window_hu", found.normalisation["window_hu"], 2),
+        ]
+        for key, values, length in lists:
+            if len(values) != length:
+                raise InputError(f"{path}: {key}: {values}; expected {length} numbers; {ANEW}")
+        return found

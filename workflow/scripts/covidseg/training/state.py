@@ -121,11 +121,14 @@ class State:
     def restore(self, outputs: list[Path]) -> bool:
         """Bring back the outputs if another process finished this training; returns whether it did.
 
-        Outputs count only if they have the fingerprint of this training.
+        Outputs count only if they are complete and have the fingerprint of this training.
         """
         finished = self.folder / "finished"
         mark = finished / "fingerprint"
-        if not mark.exists() or mark.read_text(encoding="utf-8") != self.fingerprint:
+        if not mark.exists() or mark.read_bytes() != self.fingerprint.encode():
+            return False
+        if not all((finished / output.name).is_file() for output in outputs):
+            log.warning("%s: lacks an output of the finished training; training starts anew", finished)
             return False
         for output in outputs:
             with atomic_path(output) as temporary:

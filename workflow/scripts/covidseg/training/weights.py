@@ -15,8 +15,9 @@ from torch import nn
 
 from covidseg.errors import InputError
 from covidseg.files import atomic_path, digest, write_json
+from covidseg.training.described import build_described
 from covidseg.training.description import ANEW, Counts, Description, ModelDescription
-from covidseg.training.network import build_network, is_head
+from covidseg.training.network import is_head
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,8 @@ def read_description(weights: Path, kind: type[AnyDescription]) -> AnyDescriptio
     """
     path = weights.with_suffix(".json")
     description = kind.read(path)
+    if not weights.is_file():
+        raise InputError(f"{weights}: not there, although {path.name} is; restore both from one run")
     if description.weights_sha256 != digest(weights):
         raise InputError(f"{weights}: is not the file that {path.name} describes; restore both from one run")
     return description
@@ -114,29 +117,11 @@ def load_model(weights: Path) -> tuple[nn.Module, ModelDescription]:
         InputError: the model's files are damaged or do not belong together.
     """
     description, tensors = read_description(weights, ModelDescription), read_tensors(weights)
-    _check_architecture(description, tensors, weights)
-    network = build_network(description.architecture, classes=1 + len(description.labels), seed=0)
+    network = build_described(description, tensors, weights.with_suffix(".json"))
     copy_weights(tensors, dict(network.named_parameters()), weights)
     decoder: UNetDecoder = network.decoder
     decoder.deep_supervision = False
     return network.eval(), description
-
-
-def _check_architecture(
-    description: ModelDescription, tensors: dict[str, torch.Tensor], weights: Path
-) -> None:
-    """Raise InputError unless model.json describes the network of the weights; builds it without memory."""
-    where = weights.with_suffix(".json")
-    try:
-        with torch.device("meta"):
-            network = build_network(description.architecture, classes=1 + len(description.labels), seed=0)
-    except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{where}: architecture describes no network ({reason}); {ANEW}") from error
-    if {name: p.shape for name, p in network.named_parameters()} != {
-        name: tensor.shape for name, tensor in tensors.items()
-    }:
-        raise InputError(f"{where}: describes another architecture than {weights.name} has; {ANEW}")
 
 
 def load_all(network: nn.Module, weights: Path, *, head: str) -> list[str]:
