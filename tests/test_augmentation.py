@@ -130,6 +130,31 @@ def test_gamma_keeps_mean_and_deviation_and_order():
     assert torch.equal(image.ravel().argsort(), changed.ravel().argsort())
 
 
+THREE = torch.tensor([1.0, 3.0, 5.0]).reshape(1, 1, 3)
+FACTOR_2 = {"probability": 1, "range": [2.0, 2.0]}
+
+
+def test_contrast_by_hand():
+    """The mean is 5. Stretched by 2: -5, 3, 5, 7, 15, of which the ends are clipped to the range 0 to 10."""
+    image = torch.tensor([0.0, 4, 5, 6, 10]).reshape(1, 1, 5)
+    changed = INTENSITY["contrast"](image, FACTOR_2, np.random.default_rng(0))
+    assert changed.ravel().tolist() == [0, 3, 5, 7, 10]
+
+
+def test_gamma_by_hand():
+    """Mean 3, standard deviation 2. With exponent 2: 1, 2, 5, whose mean is 8/3 and whose variance is 13/3.
+
+    Inverted, -5, -3, -1 become -5, -4, -1: the large intensities are spread, not the small ones.
+    """
+    gamma, inverted = (
+        INTENSITY[name](THREE, FACTOR_2, np.random.default_rng(0)).ravel()
+        for name in ("gamma", "gamma_inverted")
+    )
+    expected = [(value - 8 / 3) / math.sqrt(13 / 3) * 2 + 3 for value in (1, 2, 5)]
+    assert gamma.tolist() == pytest.approx(expected, abs=1e-5)
+    assert inverted.tolist() == pytest.approx([6 - value for value in reversed(expected)], abs=1e-5)
+
+
 def test_low_resolution_leaves_the_slices_apart():
     image = torch.zeros(4, 20, 24)
     image[2] = 5

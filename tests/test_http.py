@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from conftest import refused_in_one_line
 from covidseg.archives import http
 from covidseg.archives.http import ask, discard, fetch, open_session
 from covidseg.errors import InputError
@@ -203,6 +204,16 @@ def test_a_disk_that_cannot_hold_the_file_is_refused_before_anything_is_written(
     with pytest.raises(InputError, match=r"x\.zip: needs 0\.00 GB more, the disk has 0\.00 GB; free some"):
         get(host, small_disk / "x.zip")
     assert not (small_disk / "x.zip").exists()
+
+
+def test_the_disk_must_hold_only_what_is_still_missing(target, monkeypatch):
+    """Of 5 GB, 2 GB are there: 3 GB free are enough, one byte less is not."""
+    free = [3 * 10**9]
+    monkeypatch.setattr(http.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, free[0]))
+    http._refuse_full_disk(target, 5 * 10**9, 2 * 10**9)
+    free[0] -= 1
+    with refused_in_one_line(r"x\.zip: needs 3\.00 GB more, the disk has 3\.00 GB; free some$"):
+        http._refuse_full_disk(target, 5 * 10**9, 2 * 10**9)
 
 
 def test_a_disk_that_fills_up_keeps_what_came(host, small_disk, monkeypatch):
