@@ -2,16 +2,21 @@
 # make test     set up, then run every test and check
 # make quick    set up, then run the checks of style and the quick tests: a minute, before every commit
 #
+# make mutants  set up, then change single places in the code and see whether a test notices (tests/mutants):
+#               about 40 minutes. MODULES="training/losses weak/losses" NUMBER=30 SEED=0 choose what is changed
+#
 # make slurm-up     start a test cluster (SLURM, two nodes) on this machine, for `snakemake --profile slurm`.
 #                   Needs Debian or Ubuntu, and root; installs the packages that the cluster needs
 # make slurm-down   stop the test cluster
 #
-# demo, test and quick need Python 3.11 or 3.12, and set up .venv once. PYTHON=... chooses the interpreter.
+# demo, test, quick and mutants need Python 3.11 or 3.12, and set up .venv once. PYTHON=... chooses the interpreter.
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3))
 BIN := .venv/bin
+NUMBER ?= 30
+SEED ?= 0
 
-.PHONY: demo test quick slurm-up slurm-down
+.PHONY: demo test quick mutants slurm-up slurm-down
 
 demo: .venv/installed
 	$(BIN)/snakemake
@@ -34,11 +39,18 @@ quick: .venv/installed
 	$(BIN)/snakefmt --check .
 	$(BIN)/pytest -m "not slow and not slurm" --numprocesses 2 --dist loadfile
 
+mutants: .mutants/packages
+	PYTHONPATH=$< $(BIN)/python tests/mutants/run.py --number $(NUMBER) --seed $(SEED) $(MODULES)
+
 slurm-up:
 	@$(PYTHON) tests/slurm/cluster.py up
 
 slurm-down:
 	@$(PYTHON) tests/slurm/cluster.py down
+
+.mutants/packages: envs/mutants.txt .venv/installed
+	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --upgrade --target $@ --requirement $<
+	touch $@
 
 .venv/installed: envs/requirements.txt envs/setup.sh
 	sh envs/setup.sh "$(PYTHON)"

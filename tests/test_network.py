@@ -129,6 +129,13 @@ def test_dice_loss_leaves_the_background_out_and_averages_classes():
     )
 
 
+@pytest.mark.parametrize("batch_dice", [True, False])
+def test_a_class_that_is_nowhere_has_a_dice_of_one(batch_dice):
+    nothing = torch.tensor([1.0, 0.0]).reshape(1, 2, 1, 1, 1).expand(1, 2, 1, 1, 4)
+    loss = soft_dice_loss(nothing, torch.zeros(1, 1, 1, 4), batch_dice=batch_dice)
+    assert loss.item() == pytest.approx(-1)
+
+
 def test_cross_entropy_by_hand():
     logits = torch.tensor([[0.0, 1.0], [2.0, -1.0]]).T[None, :, None, None, :]  # (1, 2, 1, 1, 2)
     target = torch.tensor([[[[1, 0]]]])
@@ -148,6 +155,14 @@ def test_deep_supervision_sums_resolutions_with_nearest_targets():
     )  # fmt: skip
     found = deep_supervision_loss(outputs, target, batch_dice=True)
     assert found.item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+def test_the_coarsest_resolution_gets_no_gradient():
+    """And therefore no weight decay: the optimiser leaves parameters without a gradient alone."""
+    outputs = [torch.zeros(1, 2, 1, 4, 4, requires_grad=True), torch.zeros(1, 2, 1, 2, 2, requires_grad=True)]
+    deep_supervision_loss(outputs, torch.ones(1, 1, 4, 4), batch_dice=True).backward()
+    assert outputs[0].grad.abs().sum() > 0
+    assert outputs[1].grad is None
 
 
 def test_optimiser_equals_torch_s_class():

@@ -21,11 +21,13 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from cosmic_ray.commands import init
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
 from cosmic_ray.work_db import WorkDB
+from hypothesis import Phase
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -105,16 +107,16 @@ def copy_checkout() -> None:
         shutil.copy2(ROOT / name, COPY / name)
     (COPY / ".venv").symlink_to(ROOT / ".venv")
     os.chdir(COPY)
-    # One thread, as in conftest.py. No compiled modules: a mutant may be as old and as long as its original.
-    os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    sys.dont_write_bytecode = True
+    os.environ["OMP_NUM_THREADS"] = "1"  # as in conftest.py
 
 
 def try_module(module: str, tests: list[str], *, number: int, seed: int) -> tuple[int, int, int, int]:
     """Return the numbers of mutants, noticed ones, equivalent ones and other survivors; print them."""
     path, start = LIBRARY / f"{module}.py", time.monotonic()
+    keep_bytecode(True)
     if not tests_pass(tests, timeout=None):
         sys.exit(f"error: the tests of {module} fail without a mutant, see {COPY.parent}/output.txt")
+    keep_bytecode(False)  # else one mutant could be taken for the next one, which is as old and as long
     timeout = 30 + 5 * (time.monotonic() - start)
     code, survivors = path.read_text(), []
     mutants = choose(path, number, random.Random(f"{seed} {module}"))
@@ -132,6 +134,12 @@ def try_module(module: str, tests: list[str], *, number: int, seed: int) -> tupl
     return len(mutants), noticed, equivalent, len(left)
 
 
+def keep_bytecode(keep: bool) -> None:
+    """Say whether Python, here and in the programs that tests start, writes compiled modules to files."""
+    sys.dont_write_bytecode = not keep
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "" if keep else "1"
+
+
 def tests_pass(tests: list[str], timeout: float | None) -> bool:
     """Run tests in a process of their own; a test that exceeds the timeout (in seconds) fails."""
     process = multiprocessing.get_context("fork").Process(target=run_tests, args=[tests])
@@ -146,6 +154,9 @@ def tests_pass(tests: list[str], timeout: float | None) -> bool:
 def run_tests(tests: list[str]) -> None:
     """Run pytest in this process, the head of a new process group; the output goes to a file."""
     os.setsid()
+    # An example that fails is enough: Hypothesis need not look for the smallest one.
+    hypothesis.settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate], database=None)
+    hypothesis.settings.load_profile("mutants")
     with open(COPY.parent / "output.txt", "wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
