@@ -51,6 +51,7 @@ def test_a_patient_s_mean_is_over_folds_and_scans_and_without_undefined_values()
     assert patient_means(SCORES).to_dict() == pytest.approx({"p": 0.5, "q": 0.5})
     found = patient_interval(SCORES, BOOTSTRAP)
     assert found.n == 2, "r has no defined value"
+    assert (found.low, found.high) == pytest.approx((0.5, 0.5)), "p and q have a mean of 0.5 each"
     assert found.mean == pytest.approx((0.2 + 0.4 + 0.9 + 0.5) / 4), "every value counts once"
 
 
@@ -61,6 +62,8 @@ def test_every_draw_has_as_many_patients_as_there_are_and_is_repeated_by_its_see
     assert draws.var() == pytest.approx(1 - 1 / 19, rel=0.03), "binomial: n p (1 - p)"
     assert (draw_patients.__wrapped__(19, 5000, 1) == draws).all()
     assert (draw_patients.__wrapped__(19, 5000, 2) != draws).any()
+    with pytest.raises(ValueError, match="read-only"):
+        draws[0, 0] = 1  # every model is compared on these draws
 
 
 def test_a_resample_takes_each_drawn_patient_with_all_values():

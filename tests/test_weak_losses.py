@@ -120,6 +120,30 @@ def test_shared_decoders_differ_in_their_last_layer_alone():
     assert shared == single + 4 + 1, "one more 1x1 filter of four channels and its bias"
 
 
+def test_the_decomposer_s_parameters_by_hand():
+    """Two 3 x 3 convolutions a stage, with biases; a transposed convolution of 2 x 2 and a last one of 1 x 1."""
+    network = Decomposer([4, 8], lesion=False, shared=False)
+    encoder = (1 * 4 * 9 + 4) + (4 * 4 * 9 + 4) + (4 * 8 * 9 + 8) + (8 * 8 * 9 + 8)
+    decoder = (8 * 4 * 4 + 4) + (8 * 4 * 9 + 4) + (4 * 4 * 9 + 4) + (4 + 1)
+    assert [sum(p.numel() for p in part.parameters()) for part in (network.encoder, network.decoders)] == [
+        encoder,
+        decoder,
+    ]
+
+
+def test_networks_start_with_the_deviations_of_he_or_of_the_authors_code():
+    """He et al. 2015: sqrt(2 / (1 + slope^2) / inputs), for the slope of the leaky ReLU; else 0.02."""
+    torch.manual_seed(0)
+    wide = Decomposer([32, 64], lesion=False, shared=False).encoder.stages[1][0].convs[1].conv
+    assert wide.weight.std().item() == pytest.approx((2 / 1.0001 / (64 * 9)) ** 0.5, rel=0.02)
+    for batch_norm, expected in ((False, (2 / 1.04 / (32 * 9)) ** 0.5), (True, 0.02)):
+        convolution, _, activation = Critic([32] * 7, batch_norm=batch_norm).blocks[5]
+        assert convolution.weight.std().item() == pytest.approx(expected, rel=0.03)
+        assert convolution.weight.mean().abs() < expected / 20
+        assert convolution.bias.eq(0).all()
+        assert activation.negative_slope == 0.2
+
+
 def test_the_critic_has_seven_layers_and_pools_three_scales():
     critic = Critic([2, 3, 4, 5, 6, 7, 8], batch_norm=False)
     sizes = []
