@@ -428,23 +428,3 @@ def test_z_scores_have_the_mean_and_deviation_of_all_training_slices():
     images = system.scale(torch.tensor([[[0, 100]]], dtype=torch.uint8))
     assert images.flatten().tolist() == pytest.approx([-40 / deviation, 60 / deviation])
     assert system.fraction(images).flatten().tolist() == pytest.approx([0, 60 / 255])
-
-
-@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_adam_is_torch_s_own(memory_format):
-    torch.manual_seed(0)
-    ours, theirs = (nn.Conv2d(3, 2, 3).to(memory_format=memory_format) for _ in range(2))
-    theirs.load_state_dict(ours.state_dict())
-    adam, oracle = (
-        Adam(ours, betas=(0.5, 0.9)),
-        torch.optim.Adam(theirs.parameters(), lr=0.01, betas=(0.5, 0.9)),
-    )
-    for _ in range(5):
-        images = torch.randn(4, 3, 6, 5).to(memory_format=memory_format)
-        for network, optimiser in ((ours, adam), (theirs, oracle)):
-            optimiser.zero_grad()
-            network(images).square().sum().backward()
-        adam.step(0.01)
-        oracle.step()
-    for parameter, other in zip(ours.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(parameter, other)
