@@ -84,6 +84,9 @@ def test_the_ramp_up_may_end_before_the_training(pretrained):
         strategy, network, _, _ = prepared("collaborative", pretrained, COLLABORATIVE | {"ramp_up": share})
         losses.append(losses_of(strategy, network)["general_loss"].item())
     assert losses[0] == pytest.approx(losses[1] * ramp_up(0.5), rel=1e-5)
+    strategy, network, _, _ = prepared("collaborative", pretrained, COLLABORATIVE | {"ramp_up": 0.5})
+    later = losses_of(strategy, network, progress=0.9)["general_loss"].item()
+    assert later == pytest.approx(losses[1], rel=1e-5), "lambda keeps its full value"
 
 
 def test_the_first_ablation_leaves_one_loss_out_and_the_second_both(pretrained):

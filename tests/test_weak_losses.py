@@ -8,12 +8,14 @@ import pytest
 import torch
 import yaml
 from torch import nn
+from torch.nn import functional
 
 from conftest import ROOT
 from covidseg.training.optimisers import Adam
-from covidseg.weak import SYSTEMS, load_system
+from covidseg.weak import SYSTEMS, load_system, va_gan
 from covidseg.weak.base import Batch
 from covidseg.weak.batches import draw_batch
+from covidseg.weak.critic_step import update_critic
 from covidseg.weak.losses import (
     adversarial_loss,
     critic_loss,
@@ -243,6 +245,50 @@ def test_a_step_of_the_framework_and_of_its_ablations(variant, without):
     assert values["loss"].item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_framework_s_losses_are_the_equations_with_the_weights_of_the_grey_levels_edges():
+    """The code's variant, whose weights of the pixels are squared, from the grey levels that were drawn."""
+    system, networks, optimisers = make("decomposition", PARTS, small("code"))
+    generator = np.random.default_rng(0)
+    greys = [torch.from_numpy(generator.integers(0, 256, (2, 16, 16), np.uint8)) for _ in range(2)]
+    batch = replace(make_batch(system), normal=system.scale(greys[0]), lesion=system.scale(greys[1]))
+    images, edges = (
+        torch.cat([batch.normal, batch.lesion]),
+        edge_weights(torch.cat(greys)[:, None].float(), 2),
+    )
+    normal, lesion = networks["decomposer"](images)
+    values = system.step(networks, optimisers, same_batch(batch), 0)
+    expected = reconstruction_loss(images, normal, lesion, edges)
+    assert values["reconstruction_loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+    expected = normal_fidelity_loss(batch.normal, normal[:2], edges[:2])
+    assert values["normal_fidelity_loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("variant", "norms"), [("paper", 0), ("code", 7)])
+def test_the_critic_has_batch_norm_in_the_authors_code_alone(variant, norms):
+    critic = make("decomposition", PARTS, small(variant))[1]["critic"]
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in critic.modules()) == norms
+
+
+@pytest.mark.parametrize("weight", [1.0, 3.0])
+def test_the_critic_s_gradient_has_the_weight_of_its_loss(weight):
+    torch.manual_seed(0)
+    critic = Critic([4] * 7, batch_norm=False)
+    real, fake = torch.randn(2, 1, 16, 16), torch.randn(2, 1, 16, 16)
+    share = torch.rand(2, 1, 1, 1)
+    penalty = gradient_penalty(critic, real, fake, share)
+    loss = critic_loss(critic(real), critic(fake), penalty, penalty_weight=10)
+    expected = [weight * g for g in torch.autograd.grad(loss, list(critic.parameters()), allow_unused=True)]
+    found = update_critic(
+        critic, Adam(critic, betas=(0.5, 0.9)), real=real, fake=fake, partners=fake, share=share,
+        values={"penalty_weight": 10, "critic_weight": weight, "learning_rate": 0.01},
+    )  # fmt: skip
+    assert found.item() == pytest.approx(loss.item(), rel=1e-5)
+    assert not found.requires_grad
+    for parameter, gradient in zip(critic.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+        assert not parameter.requires_grad, "the generator's step computes none for the critic"
+
+
 def test_the_critic_s_update_leaves_the_others_alone_and_theirs_the_critic(monkeypatch):
     system, networks, optimisers = make("decomposition", PARTS)
     taken = []
@@ -308,6 +354,27 @@ def test_va_gan_draws_a_batch_for_every_update_of_its_critic():
         torch.testing.assert_close(mixed, share * real + (1 - share) * fake)
 
 
+def test_va_gan_s_loss_and_its_critic_s_weights(monkeypatch):
+    """The penalty's weight is 10 (Gulrajani et al. 2017); a healed slice stays between black and white."""
+    system, networks, optimisers = make("va-gan")
+    nn.init.constant_(networks["generator"].unet.decoders[0].seg_layers[-1].bias, 0.5)
+    batch, seen = make_batch(system), []
+    maps = networks["generator"](batch.lesion)
+    healed = (batch.lesion + maps).clamp(-0.9, 0.9)
+    monkeypatch.setattr(
+        va_gan, "update_critic", lambda *_, **keywords: seen.append(keywords) or torch.zeros(())
+    )
+    values = system.step(networks, optimisers, same_batch(batch), 0)
+    torch.testing.assert_close(seen[0]["fake"], healed.detach())
+    assert not seen[0]["fake"].requires_grad
+    assert seen[0]["values"] == {"penalty_weight": 10, "critic_weight": 1, "learning_rate": 0.001}
+    assert (healed == 0.9).any()
+    assert values["map_size"].item() == pytest.approx(maps.abs().mean().item(), rel=1e-5)
+    adversarial = -networks["critic"](healed).mean()
+    assert values["adversarial_loss"].item() == pytest.approx(adversarial.item(), rel=1e-5)
+    assert values["loss"].item() == pytest.approx((adversarial + 100 * maps.abs().mean()).item(), rel=1e-5)
+
+
 def test_va_gan_updates_its_critic_more_often():
     weak = small()
     weak["va_gan"] |= {"critic_steps": 2, "often_steps": 5, "often_first": 3, "often_every": 10}
@@ -329,8 +396,19 @@ def test_biomarker_localisation_asks_a_classifier_that_it_does_not_change():
     before = copy.deepcopy(classifier.state_dict())
     system, networks, optimisers = make("biomarker-localisation")
     system.adopt(networks, classifier)
-    values = system.step(networks, optimisers, same_batch(make_batch(system, size=32)), 0)
-    assert "classification_loss" in values
+    batch = make_batch(system, size=32)
+    healed, unchanged = (networks["generator"](images)[0] for images in (batch.lesion, batch.normal))
+    values = {
+        name: value.item() for name, value in system.step(networks, optimisers, same_batch(batch), 0).items()
+    }
+    normal = -classifier(healed).log_softmax(1)[:, 0].mean()
+    assert values["classification_loss"] == pytest.approx(normal.item(), rel=1e-4), "normal is class 0"
+    assert values["similarity_loss"] == pytest.approx((batch.lesion - healed).abs().mean().item(), rel=1e-5)
+    fidelity = (batch.normal - unchanged).abs().mean().item()
+    assert values["normal_fidelity_loss"] == pytest.approx(fidelity, rel=1e-5)
+    weights = {"adversarial": 1, "classification": 1, "similarity": 10, "normal_fidelity": 100}
+    expected = sum(weight * values[f"{name}_loss"] for name, weight in weights.items())
+    assert values["loss"] == pytest.approx(expected, rel=1e-5)
     assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
     assert set(networks) == {"generator", "critic"}, "the classifier is no part of what is trained and saved"
 
@@ -343,6 +421,22 @@ def test_the_classifier_learns_to_tell_bright_slices_from_dark():
         bright = replace(batch, normal=batch.normal * 0.3 - 0.5, lesion=batch.lesion * 0.3 + 0.5)
         values = system.step(networks, optimisers, same_batch(bright), iteration)
     assert values["accuracy"].item() == 1
+
+
+def test_the_class_activation_map_is_that_of_the_lesion_class():
+    """The last features, weighted as the score of class 1 weights them, enlarged and stretched to 0 to 1."""
+    system, networks, _ = make("classifier")
+    network, images = networks["classifier"].eval(), make_batch(system, size=64).lesion
+    features = []
+    with torch.no_grad():
+        hook = network.layer4.register_forward_hook(lambda *arguments: features.append(arguments[2]))
+        network(images)
+        hook.remove()
+        maps = torch.einsum("bcyx,c->byx", features[0], network.fc.weight[1])[:, None]
+        large = functional.interpolate(maps, (64, 64), mode="bilinear", align_corners=False)[:, 0]
+        low, high = large.amin((1, 2), keepdim=True), large.amax((1, 2), keepdim=True)
+        heat = system.heat(networks, images, "cam")
+    torch.testing.assert_close(heat, (large - low) / (high - low), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -428,3 +522,4 @@ def test_z_scores_have_the_mean_and_deviation_of_all_training_slices():
     images = system.scale(torch.tensor([[[0, 100]]], dtype=torch.uint8))
     assert images.flatten().tolist() == pytest.approx([-40 / deviation, 60 / deviation])
     assert system.fraction(images).flatten().tolist() == pytest.approx([0, 60 / 255])
+    assert system.fraction(10 * images).flatten().tolist() == [0, 1]
