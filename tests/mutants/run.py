@@ -168,7 +168,7 @@ def run_tests(tests: list[str]) -> None:
 def choose(path: Path, number: int, generator: random.Random) -> list[str]:
     """Choose places in a module, and one mutant per place; returns the code of the mutants."""
     code = path.read_text()
-    ignored = set(positions_of_types(code))
+    ignored = set(positions_left_out(code))
     places: dict[tuple[int, int], list[tuple[str, int]]] = {}
     session = WorkDB(":memory:", WorkDB.Mode.create)
     init([path], session, {})
@@ -184,13 +184,19 @@ def choose(path: Path, number: int, generator: random.Random) -> list[str]:
     return [mutant for mutant in mutants if compiles(mutant)][:number]
 
 
-def positions_of_types(code: str) -> Iterator[tuple[int, int]]:
-    """Yield every (line, column) in a type annotation, which no test runs."""
+def positions_left_out(code: str) -> Iterator[tuple[int, int]]:
+    """Yield every (line, column) whose change no test can show.
+
+    These are type annotations, caches, and `strict=True`, which guards against errors of programming.
+    """
     for node in ast.walk(ast.parse(code)):
-        for field in ("annotation", "returns"):
-            if part := getattr(node, field, None):
-                for line in range(part.lineno, part.end_lineno + 1):
-                    yield from ((line, column) for column in range(part.col_offset, part.end_col_offset))
+        parts = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        parts += [found for found in getattr(node, "decorator_list", []) if "cache" in ast.unparse(found)]
+        if isinstance(node, ast.keyword) and node.arg == "strict":
+            parts.append(node.value)
+        for part in filter(None, parts):
+            for line in range(part.lineno, part.end_lineno + 1):
+                yield from ((line, column) for column in range(part.col_offset - 1, part.end_col_offset))
 
 
 def compiles(code: str) -> bool:
