@@ -187,12 +187,12 @@ def choose(path: Path, number: int, generator: random.Random) -> list[str]:
 def positions_left_out(code: str) -> Iterator[tuple[int, int]]:
     """Yield every (line, column) whose change no test can show.
 
-    These are type annotations, caches, and `strict=True`, which guards against errors of programming.
+    These are type annotations, caches, and the flags that only guard against errors of programming.
     """
     for node in ast.walk(ast.parse(code)):
         parts = [getattr(node, "annotation", None), getattr(node, "returns", None)]
         parts += [found for found in getattr(node, "decorator_list", []) if "cache" in ast.unparse(found)]
-        if isinstance(node, ast.keyword) and node.arg == "strict":
+        if isinstance(node, ast.keyword) and node.arg in ("strict", "frozen"):
             parts.append(node.value)
         for part in filter(None, parts):
             for line in range(part.lineno, part.end_lineno + 1):
