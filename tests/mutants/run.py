@@ -20,6 +20,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -177,11 +178,10 @@ def choose(path: Path, number: int, generator: random.Random) -> list[str]:
         if KINDS.fullmatch(mutation.operator_name) and mutation.start_pos not in ignored:
             found = mutation.operator_name, mutation.occurrence
             places.setdefault(mutation.start_pos, []).append(found)
-    mutants = []
-    for place in generator.sample(sorted(places), len(places)):
-        operator, occurrence = generator.choice(sorted(places[place]))
-        mutants.append(mutate_code(code, get_operator(operator)(), occurrence))
-    return [mutant for mutant in mutants if compiles(mutant)][:number]
+    chosen = (
+        generator.choice(sorted(places[place])) for place in generator.sample(sorted(places), len(places))
+    )
+    return list(islice(filter(None, (make(code, *one) for one in chosen)), number))
 
 
 def positions_left_out(code: str) -> Iterator[tuple[int, int]]:
@@ -199,13 +199,17 @@ def positions_left_out(code: str) -> Iterator[tuple[int, int]]:
                 yield from ((line, column) for column in range(part.col_offset - 1, part.end_col_offset))
 
 
-def compiles(code: str) -> bool:
-    """Whether Python accepts the code; a star for keyword-only parameters is no multiplication."""
+def make(code: str, operator: str, occurrence: int) -> str | None:
+    """Return the code of a mutant; None if Cosmic Ray cannot make it, or if Python does not accept it.
+
+    Examples are a starred name among exceptions, and the star before keyword-only parameters.
+    """
     try:
-        ast.parse(code)
-    except SyntaxError:
-        return False
-    return True
+        mutant = mutate_code(code, get_operator(operator)(), occurrence)
+        ast.parse(mutant)
+    except (AttributeError, SyntaxError):
+        return None
+    return mutant
 
 
 def change(module: str, code: str, mutant: str) -> dict[str, str]:
