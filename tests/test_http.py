@@ -236,6 +236,29 @@ def test_progress_tells_rate_and_remaining_time(host, target, monkeypatch, caplo
     assert "MB/s, 0:0" in caplog.text
 
 
+def test_progress_by_hand(target, caplog):
+    """450 of 600 MB are missing; at 5 MB/s they take 90 seconds."""
+    caplog.set_level("INFO")
+    http._report(target, 150_000_000, 600_000_000, 5e6)
+    http._report(target, 150_000_000, None, 5e6)
+    assert caplog.messages == [
+        "x.zip: 150 of 600 MB, 5.0 MB/s, 1:30 min left",
+        "x.zip: 150 MB, 5.0 MB/s",
+    ]
+
+
+def test_the_progress_of_a_resumed_download_counts_what_was_there(host, target, monkeypatch):
+    reports = []
+    monkeypatch.setattr(http, "PROGRESS_SECONDS", 0.01)
+    monkeypatch.setattr(http, "_report", lambda *values: reports.append(values))
+    host.faults[NAME] = [cut(host, 200_000), lambda handler: host.serve(handler, drip=20_000)]
+    get(host, target)
+    received = [values[1] for values in reports]
+    assert received == sorted(received)
+    assert 200_000 < received[-1] <= 300_000
+    assert {values[2] for values in reports} == {300_000}
+
+
 def test_a_note_that_is_damaged_only_costs_a_new_start(host, target):
     target.parent.mkdir()
     target.write_bytes(b"other bytes")

@@ -187,8 +187,11 @@ def choose(path: Path, number: int, generator: random.Random) -> list[str]:
 def positions_left_out(code: str) -> Iterator[tuple[int, int]]:
     """Yield every (line, column) whose change no test can show.
 
-    These are type annotations, caches, and the flags that only guard against errors of programming.
+    These are type annotations, caches, the star before keyword-only parameters, and the flags that only guard
+    against errors of programming.
     """
+    for number, text in enumerate(code.splitlines(), 1):
+        yield from ((number, star.start()) for star in re.finditer(r"\*,", text))
     for node in ast.walk(ast.parse(code)):
         parts = [getattr(node, "annotation", None), getattr(node, "returns", None)]
         parts += [found for found in getattr(node, "decorator_list", []) if "cache" in ast.unparse(found)]
@@ -202,7 +205,7 @@ def positions_left_out(code: str) -> Iterator[tuple[int, int]]:
 def make(code: str, operator: str, occurrence: int) -> str | None:
     """Return the code of a mutant; None if Cosmic Ray cannot make it, or if Python does not accept it.
 
-    Examples are a starred name among exceptions, and the star before keyword-only parameters.
+    An example is a starred name among exceptions.
     """
     try:
         mutant = mutate_code(code, get_operator(operator)(), occurrence)
