@@ -68,7 +68,7 @@ def test_weights_are_nnunet_s():
     assert odd[4, 4, 2].item() == pytest.approx(np.exp(-0.5 * (8 / 7) ** 2), rel=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(9, 20, 21), (4, 8, 8), (3, 30, 5)])
+@pytest.mark.parametrize("shape", [(9, 20, 21), (4, 8, 8), (3, 30, 5), (2, 3, 2)])
 @pytest.mark.parametrize("axes", [[], [2], [0, 1, 2]])
 def test_a_pointwise_network_is_blended_without_a_seam(shape, axes):
     image = torch.randn(shape)
