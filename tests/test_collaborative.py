@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from conftest import SMALL_NETWORK
 from covidseg.device import choose_compute
 from covidseg.training import train as training
 from covidseg.training.losses import deep_supervision_loss
+from covidseg.training.network import build_network
 from covidseg.training.optimisers import NesterovSGD
 from covidseg.training.patches import load_cases
 from covidseg.training.relations import ramp_up, relation_loss, relation_matrix
@@ -76,6 +78,19 @@ def test_collaborative_losses_are_the_equations(pretrained):
     assert values["target_loss"].item() == pytest.approx(-0.25 * ramp * target, rel=1e-4)
     assert values["general_difference"].item() == pytest.approx((r_n - r_c).abs().mean().item(), rel=1e-4)
     assert values["target_difference"].item() == pytest.approx((r_c - r_t).abs().mean().item(), rel=1e-4)
+
+
+def test_the_relations_are_those_of_the_bottleneck():
+    """Of 12 channels, the last of three stages."""
+    three = SMALL_NETWORK | {
+        "features": [4, 8, 12],
+        "kernels": [[1, 3, 3], [3, 3, 3], [3, 3, 3]],
+        "strides": [[1, 1, 1], [1, 2, 2], [1, 2, 2]],
+        "convolutions": {"encoder": [1, 1, 1], "decoder": [1, 1]},
+    }
+    strategy = load_strategy("collaborative", COLLABORATIVE, [])
+    losses_of(strategy, build_network(strategy.architecture(three), classes=2, seed=0))
+    assert {tuple(matrix.shape) for matrix in strategy.snapshot(1, 5).values()} == {(12, 12)}
 
 
 def test_the_ramp_up_may_end_before_the_training(pretrained):

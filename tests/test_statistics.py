@@ -8,6 +8,7 @@ import pytest
 
 from covidseg.evaluation.statistics import (
     Resampling,
+    Sample,
     draw_patients,
     mean_sample,
     paired_interval,
@@ -77,6 +78,14 @@ def test_a_resample_takes_each_drawn_patient_with_all_values():
         for draw in draw_patients(6, 50, 3)
     ]
     assert mean_sample(scores).resample(50, 3) == pytest.approx(written_out)
+
+
+def test_the_parts_of_the_patients_are_added_place_by_place():
+    """Two patients with counts at three thresholds: the statistic sees the three sums."""
+    parts = (np.array([[1.0, 2, 3], [10, 20, 30]]),)
+    sample = Sample(pd.Index(["p", "q"]), parts, lambda sums: sums[:, 1] / sums[:, 2])
+    assert sample.estimate() == pytest.approx(22 / 33)
+    assert sample.of(pd.Index(["q"])).estimate() == pytest.approx(20 / 30)
 
 
 def test_the_ends_are_the_expanded_percentiles():

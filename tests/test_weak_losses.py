@@ -25,7 +25,7 @@ from covidseg.weak.losses import (
     normal_fidelity_loss,
     reconstruction_loss,
 )
-from covidseg.weak.networks import Critic, Decomposer
+from covidseg.weak.networks import Critic, Decomposer, MapGenerator
 
 PARTS = {"normal_fidelity": True, "lesion_decoder": True, "critic": True}
 
@@ -289,6 +289,15 @@ def test_the_critic_s_gradient_has_the_weight_of_its_loss(weight):
         assert not parameter.requires_grad, "the generator's step computes none for the critic"
 
 
+@pytest.mark.parametrize("name", ["decomposition", "biomarker-localisation", "classifier"])
+def test_one_batch_an_iteration_is_drawn_the_first(name):
+    system, networks, optimisers = make(name, PARTS if name == "decomposition" else None)
+    system.adopt(networks, make("classifier")[1]["classifier"])
+    batch, asked = make_batch(system, size=32), []
+    system.step(networks, optimisers, lambda number: asked.append(number) or batch, 7)
+    assert asked == [0]
+
+
 def test_the_critic_s_update_leaves_the_others_alone_and_theirs_the_critic(monkeypatch):
     system, networks, optimisers = make("decomposition", PARTS)
     taken = []
@@ -375,6 +384,13 @@ def test_va_gan_s_loss_and_its_critic_s_weights(monkeypatch):
     assert values["loss"].item() == pytest.approx((adversarial + 100 * maps.abs().mean()).item(), rel=1e-5)
 
 
+def test_the_maps_of_va_gan_start_small_whatever_the_number_of_stages():
+    images = torch.randn(2, 1, 16, 16)
+    for features in ([4, 8], [4, 8, 8], [4, 8, 8, 8]):
+        torch.manual_seed(0)
+        assert 0 < MapGenerator(features)(images).abs().max() < 0.05
+
+
 def test_va_gan_updates_its_critic_more_often():
     weak = small()
     weak["va_gan"] |= {"critic_steps": 2, "often_steps": 5, "often_first": 3, "often_every": 10}
@@ -410,6 +426,7 @@ def test_biomarker_localisation_asks_a_classifier_that_it_does_not_change():
     expected = sum(weight * values[f"{name}_loss"] for name, weight in weights.items())
     assert values["loss"] == pytest.approx(expected, rel=1e-5)
     assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
+    assert all(parameter.grad is None for parameter in classifier.parameters())
     assert set(networks) == {"generator", "critic"}, "the classifier is no part of what is trained and saved"
 
 
@@ -423,8 +440,12 @@ def test_the_classifier_learns_to_tell_bright_slices_from_dark():
     assert values["accuracy"].item() == 1
 
 
-def test_the_class_activation_map_is_that_of_the_lesion_class():
-    """The last features, weighted as the score of class 1 weights them, enlarged and stretched to 0 to 1."""
+@pytest.mark.parametrize("kind", ["cam", "grad-cam"])
+def test_the_class_activation_map_is_that_of_the_lesion_class(kind):
+    """The last features, weighted as the score of class 1 weights them, enlarged and stretched to 0 to 1.
+
+    Where the score is linear in the mean features, as here, Grad-CAM is CAM without its negative values.
+    """
     system, networks, _ = make("classifier")
     network, images = networks["classifier"].eval(), make_batch(system, size=64).lesion
     features = []
@@ -433,10 +454,13 @@ def test_the_class_activation_map_is_that_of_the_lesion_class():
         network(images)
         hook.remove()
         maps = torch.einsum("bcyx,c->byx", features[0], network.fc.weight[1])[:, None]
+        maps = maps if kind == "cam" else maps.relu()
         large = functional.interpolate(maps, (64, 64), mode="bilinear", align_corners=False)[:, 0]
         low, high = large.amin((1, 2), keepdim=True), large.amax((1, 2), keepdim=True)
-        heat = system.heat(networks, images, "cam")
-    torch.testing.assert_close(heat, (large - low) / (high - low), atol=1e-4, rtol=0)
+        assert (maps > 0).any(), "else Grad-CAM shows nothing"
+        assert kind == "cam" or (maps == 0).any()
+        heat = system.heat(networks, images, kind)
+    torch.testing.assert_close(heat, (large - low) / (high - low).clamp_min(1e-8), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(
