@@ -125,6 +125,7 @@ def test_shared_decoders_differ_in_their_last_layer_alone():
 def test_the_decomposer_s_parameters_by_hand():
     """Two 3 x 3 convolutions a stage, with biases; a transposed convolution of 2 x 2 and a last one of 1 x 1."""
     network = Decomposer([4, 8], lesion=False, shared=False)
+    assert network(torch.zeros(1, 1, 16, 16))[1] is None, "no lesion version"
     encoder = (1 * 4 * 9 + 4) + (4 * 4 * 9 + 4) + (4 * 8 * 9 + 8) + (8 * 8 * 9 + 8)
     decoder = (8 * 4 * 4 + 4) + (8 * 4 * 9 + 4) + (4 * 4 * 9 + 4) + (4 + 1)
     assert [sum(p.numel() for p in part.parameters()) for part in (network.encoder, network.decoders)] == [
@@ -363,10 +364,11 @@ def test_va_gan_draws_a_batch_for_every_update_of_its_critic():
         torch.testing.assert_close(mixed, share * real + (1 - share) * fake)
 
 
-def test_va_gan_s_loss_and_its_critic_s_weights(monkeypatch):
+@pytest.mark.parametrize(("added", "end"), [(0.5, 0.9), (-0.5, -0.9)])
+def test_va_gan_s_loss_and_its_critic_s_weights(monkeypatch, added, end):
     """The penalty's weight is 10 (Gulrajani et al. 2017); a healed slice stays between black and white."""
     system, networks, optimisers = make("va-gan")
-    nn.init.constant_(networks["generator"].unet.decoders[0].seg_layers[-1].bias, 0.5)
+    nn.init.constant_(networks["generator"].unet.decoders[0].seg_layers[-1].bias, added)
     batch, seen = make_batch(system), []
     maps = networks["generator"](batch.lesion)
     healed = (batch.lesion + maps).clamp(-0.9, 0.9)
@@ -377,7 +379,7 @@ def test_va_gan_s_loss_and_its_critic_s_weights(monkeypatch):
     torch.testing.assert_close(seen[0]["fake"], healed.detach())
     assert not seen[0]["fake"].requires_grad
     assert seen[0]["values"] == {"penalty_weight": 10, "critic_weight": 1, "learning_rate": 0.001}
-    assert (healed == 0.9).any()
+    assert (healed == end).any()
     assert values["map_size"].item() == pytest.approx(maps.abs().mean().item(), rel=1e-5)
     adversarial = -networks["critic"](healed).mean()
     assert values["adversarial_loss"].item() == pytest.approx(adversarial.item(), rel=1e-5)
