@@ -3,7 +3,7 @@
 # make quick    set up, then run the checks of style and the quick tests: a minute, before every commit
 #
 # make mutants  set up, then change single places in the code and see whether a test notices (tests/mutants):
-#               about 40 minutes. MODULES="training/losses weak/losses" NUMBER=30 SEED=0 choose what is changed
+#               about an hour. MODULES="training/losses weak/losses" NUMBER=30 SEED=0 choose what is changed
 #
 # make slurm-up     start a test cluster (SLURM, two nodes) on this machine, for `snakemake --profile slurm`.
 #                   Needs Debian or Ubuntu, and root; installs the packages that the cluster needs
