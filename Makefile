@@ -1,20 +1,25 @@
 # make demo     set up, then run the phantom pipeline to its tables and figures
 # make test     set up, then run every test and check
-# make kill-test  kill a small run 200 times, at random; half an hour on two cores. make test does 20 of these
 # make quick    set up, then run the checks of style and the quick tests: a minute, before every commit
-# make fuzz     set up, then read random headers for SECONDS (60) per kind of file: see tests/malformed/README.md
+#
+# make fuzz     read random headers for SECONDS (60) per kind of file: see tests/malformed/README.md
+# make kill-test   kill a small run 200 times, at random; half an hour on two cores. make test does 20 of these
+# make mutants  change single places in the code and see whether a test notices (tests/mutants): about an hour.
+#               MODULES="training/losses weak/losses" NUMBER=30 SEED=0 choose what is changed
 #
 # make slurm-up     start a test cluster (SLURM, two nodes) on this machine, for `snakemake --profile slurm`.
 #                   Needs Debian or Ubuntu, and root; installs the packages that the cluster needs
 # make slurm-down   stop the test cluster
 #
-# demo, test, quick and fuzz need Python 3.11 or 3.12, and set up .venv once. PYTHON=... chooses the interpreter.
+# Every target but slurm-down needs Python 3.11 or 3.12, and sets up .venv once. PYTHON=... chooses the interpreter.
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3))
 BIN := .venv/bin
 SECONDS ?= 60
+NUMBER ?= 30
+SEED ?= 0
 
-.PHONY: demo test quick fuzz kill-test slurm-up slurm-down
+.PHONY: demo test quick fuzz kill-test mutants slurm-up slurm-down
 
 demo: .venv/installed
 	$(BIN)/snakemake
@@ -45,11 +50,18 @@ fuzz: .venv/installed
 kill-test: .venv/installed
 	KILLS=200 $(BIN)/pytest --capture no tests/kill
 
+mutants: .mutants/packages
+	PYTHONPATH=$< $(BIN)/python tests/mutants/run.py --number $(NUMBER) --seed $(SEED) $(MODULES)
+
 slurm-up:
 	@$(PYTHON) tests/slurm/cluster.py up
 
 slurm-down:
 	@$(PYTHON) tests/slurm/cluster.py down
+
+.mutants/packages: envs/mutants.txt .venv/installed
+	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --upgrade --target $@ --requirement $<
+	touch $@
 
 .venv/installed: envs/requirements.txt envs/setup.sh
 	sh envs/setup.sh "$(PYTHON)"

@@ -130,6 +130,45 @@ def test_gamma_keeps_mean_and_deviation_and_order():
     assert torch.equal(image.ravel().argsort(), changed.ravel().argsort())
 
 
+THREE = torch.tensor([1.0, 3.0, 5.0]).reshape(1, 1, 3)
+FACTOR_2 = {"probability": 1, "range": [2.0, 2.0]}
+
+
+def test_contrast_by_hand():
+    """The mean is 5. Stretched by 2: -5, 3, 5, 7, 15, of which the ends are clipped to the range 0 to 10."""
+    image = torch.tensor([0.0, 4, 5, 6, 10]).reshape(1, 1, 5)
+    changed = INTENSITY["contrast"](image, FACTOR_2, np.random.default_rng(0))
+    assert changed.ravel().tolist() == [0, 3, 5, 7, 10]
+
+
+def test_gamma_by_hand():
+    """Mean 3, standard deviation 2. With exponent 2: 1, 2, 5, whose mean is 8/3 and whose variance is 13/3.
+
+    Inverted, -5, -3, -1 become -5, -4, -1: the large intensities are spread, not the small ones.
+    """
+    gamma, inverted = (
+        INTENSITY[name](THREE, FACTOR_2, np.random.default_rng(0)).ravel()
+        for name in ("gamma", "gamma_inverted")
+    )
+    expected = [(value - 8 / 3) / math.sqrt(13 / 3) * 2 + 3 for value in (1, 2, 5)]
+    assert gamma.tolist() == pytest.approx(expected, abs=1e-5)
+    assert inverted.tolist() == pytest.approx([6 - value for value in reversed(expected)], abs=1e-5)
+
+
+def test_a_constant_image_stays_as_it_is_under_every_gamma():
+    """Neither its extent nor its deviation is divided by."""
+    image = torch.full((2, 3, 3), 7.0)
+    for name in ("gamma", "gamma_inverted"):
+        assert torch.equal(INTENSITY[name](image, FACTOR_2, np.random.default_rng(0)), image)
+
+
+def test_low_resolution_of_two_pixels_is_one_pixel():
+    """Half of two: the one pixel left is the nearest to the middle, and is repeated."""
+    image = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+    found = lower_resolution(image, {"probability": 1, "zoom": [0.5, 0.5]}, np.random.default_rng(0))
+    assert torch.equal(found, torch.full((1, 2, 2), 4.0))
+
+
 def test_low_resolution_leaves_the_slices_apart():
     image = torch.zeros(4, 20, 24)
     image[2] = 5
@@ -143,6 +182,13 @@ def test_factors_fall_below_one_as_often_as_above():
     assert 0.45 < np.mean([factor < 1 for factor in factors]) < 0.55
     assert min(factors) >= 0.7
     assert max(factors) <= 1.5
+
+
+def test_a_range_that_begins_at_one_has_no_side_below_it():
+    generator = np.random.default_rng(0)
+    factors = [uniform_around_one([1.0, 1.5], generator) for _ in range(200)]
+    assert min(factors) > 1
+    assert len(set(factors)) == 200
 
 
 def test_scale_contrast_and_gamma_draw_their_factor_around_one(monkeypatch):
@@ -159,7 +205,7 @@ def test_spatial_parameters_have_the_papers_frequencies_and_ranges():
     angles, scales = np.array([spatial_parameters(AUGMENTATION, generator) for _ in range(2000)]).T
     assert 0.17 < (angles != 0).mean() < 0.23
     assert 0.17 < (scales != 1).mean() < 0.23
-    assert np.abs(angles).max() <= math.pi
+    assert -math.pi <= angles.min() < -3 < 3 < angles.max() <= math.pi
     assert scales.min() >= 0.7
     assert scales.max() <= 1.4
 

@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from conftest import SMALL_NETWORK
 from covidseg.device import choose_compute
 from covidseg.training import train as training
 from covidseg.training.losses import deep_supervision_loss
+from covidseg.training.network import build_network
 from covidseg.training.optimisers import NesterovSGD
 from covidseg.training.patches import load_cases
 from covidseg.training.relations import ramp_up, relation_loss, relation_matrix
@@ -78,12 +80,28 @@ def test_collaborative_losses_are_the_equations(pretrained):
     assert values["target_difference"].item() == pytest.approx((r_c - r_t).abs().mean().item(), rel=1e-4)
 
 
+def test_the_relations_are_those_of_the_bottleneck():
+    """Of 12 channels, the last of three stages."""
+    three = SMALL_NETWORK | {
+        "features": [4, 8, 12],
+        "kernels": [[1, 3, 3], [3, 3, 3], [3, 3, 3]],
+        "strides": [[1, 1, 1], [1, 2, 2], [1, 2, 2]],
+        "convolutions": {"encoder": [1, 1, 1], "decoder": [1, 1]},
+    }
+    strategy = load_strategy("collaborative", COLLABORATIVE, [])
+    losses_of(strategy, build_network(strategy.architecture(three), classes=2, seed=0))
+    assert {tuple(matrix.shape) for matrix in strategy.snapshot(1, 5).values()} == {(12, 12)}
+
+
 def test_the_ramp_up_may_end_before_the_training(pretrained):
     losses = []
     for share in (1.0, 0.5):
         strategy, network, _, _ = prepared("collaborative", pretrained, COLLABORATIVE | {"ramp_up": share})
         losses.append(losses_of(strategy, network)["general_loss"].item())
     assert losses[0] == pytest.approx(losses[1] * ramp_up(0.5), rel=1e-5)
+    strategy, network, _, _ = prepared("collaborative", pretrained, COLLABORATIVE | {"ramp_up": 0.5})
+    later = losses_of(strategy, network, progress=0.9)["general_loss"].item()
+    assert later == pytest.approx(losses[1], rel=1e-5), "lambda keeps its full value"
 
 
 def test_the_first_ablation_leaves_one_loss_out_and_the_second_both(pretrained):

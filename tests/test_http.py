@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from conftest import refused_in_one_line
 from covidseg.archives import http
 from covidseg.archives.http import ask, discard, fetch, open_session
 from covidseg.errors import InputError
@@ -205,6 +206,16 @@ def test_a_disk_that_cannot_hold_the_file_is_refused_before_anything_is_written(
     assert not (small_disk / "x.zip").exists()
 
 
+def test_the_disk_must_hold_only_what_is_still_missing(target, monkeypatch):
+    """Of 5 GB, 2 GB are there: 3 GB free are enough, one byte less is not."""
+    free = [3 * 10**9]
+    monkeypatch.setattr(http.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, free[0]))
+    http._refuse_full_disk(target, 5 * 10**9, 2 * 10**9)
+    free[0] -= 1
+    with refused_in_one_line(r"x\.zip: needs 3\.00 GB more, the disk has 3\.00 GB; free some$"):
+        http._refuse_full_disk(target, 5 * 10**9, 2 * 10**9)
+
+
 def test_a_disk_that_fills_up_keeps_what_came(host, small_disk, monkeypatch):
     """The check before sees space that another process then takes."""
     host.files[NAME] = os.urandom(3_000_000)
@@ -223,6 +234,29 @@ def test_progress_tells_rate_and_remaining_time(host, target, monkeypatch, caplo
     get(host, target)
     assert "of 0 MB" in caplog.text
     assert "MB/s, 0:0" in caplog.text
+
+
+def test_progress_by_hand(target, caplog):
+    """450 of 600 MB are missing; at 5 MB/s they take 90 seconds."""
+    caplog.set_level("INFO")
+    http._report(target, 150_000_000, 600_000_000, 5e6)
+    http._report(target, 150_000_000, None, 5e6)
+    assert caplog.messages == [
+        "x.zip: 150 of 600 MB, 5.0 MB/s, 1:30 min left",
+        "x.zip: 150 MB, 5.0 MB/s",
+    ]
+
+
+def test_the_progress_of_a_resumed_download_counts_what_was_there(host, target, monkeypatch):
+    reports = []
+    monkeypatch.setattr(http, "PROGRESS_SECONDS", 0.01)
+    monkeypatch.setattr(http, "_report", lambda *values: reports.append(values))
+    host.faults[NAME] = [cut(host, 200_000), lambda handler: host.serve(handler, drip=20_000)]
+    get(host, target)
+    received = [values[1] for values in reports]
+    assert received == sorted(received)
+    assert 200_000 < received[-1] <= 300_000
+    assert {values[2] for values in reports} == {300_000}
 
 
 def test_a_note_that_is_damaged_only_costs_a_new_start(host, target):

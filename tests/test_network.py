@@ -1,21 +1,13 @@
-"""The network of zhang2021 Table I, losses by hand, and the optimiser against torch's."""
+"""The network of zhang2021 Table I, and its parts against torch's."""
 
 import math
 
 import pytest
 import torch
 import yaml
-from torch.nn import functional
 
 from conftest import ROOT, SMALL_NETWORK
-from covidseg.training.losses import (
-    deep_supervision_loss,
-    dice_and_cross_entropy,
-    soft_dice_loss,
-    supervision_weights,
-)
 from covidseg.training.network import InstanceNorm, build_network, is_head
-from covidseg.training.optimisers import NesterovSGD
 
 
 @pytest.fixture(scope="module")
@@ -98,89 +90,6 @@ def test_the_seed_fixes_the_weights():
     pairs = zip(first.parameters(), same.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
     assert not torch.equal(next(first.parameters()), next(other.parameters()))
-
-
-def test_supervision_weights_are_those_of_the_papers():
-    assert supervision_weights(5) == pytest.approx([8 / 15, 4 / 15, 2 / 15, 1 / 15, 0])
-    assert supervision_weights(1) == [1]
-
-
-def test_dice_loss_by_hand():
-    """Two samples of four voxels, foreground probabilities against truth."""
-    foreground = torch.tensor([[0.8, 0.6, 0.4, 0.0], [0.5, 0.0, 0.0, 0.5]])
-    truth = torch.tensor([[1, 1, 0, 0], [0, 0, 0, 1]])
-    probabilities = torch.stack([1 - foreground, foreground], 1)[:, :, None, None, :]
-    target = truth[:, None, None, :]
-    per_sample = (2 * 1.4 / (1.8 + 2) + 2 * 0.5 / (1 + 1)) / 2
-    pooled = 2 * (1.4 + 0.5) / (1.8 + 2 + 1 + 1)
-    assert soft_dice_loss(probabilities, target, batch_dice=False).item() == pytest.approx(
-        -per_sample, abs=1e-4
-    )
-    assert soft_dice_loss(probabilities, target, batch_dice=True).item() == pytest.approx(-pooled, abs=1e-4)
-
-
-def test_dice_loss_leaves_the_background_out_and_averages_classes():
-    probabilities = torch.zeros(1, 3, 1, 1, 4)
-    probabilities[0, 1, 0, 0, :2] = 1
-    probabilities[0, 0, 0, 0, 2:] = 1
-    target = torch.tensor([[[[1, 1, 2, 0]]]])
-    assert soft_dice_loss(probabilities, target, batch_dice=True).item() == pytest.approx(
-        -(1 + 0) / 2, abs=1e-4
-    )
-
-
-def test_cross_entropy_by_hand():
-    logits = torch.tensor([[0.0, 1.0], [2.0, -1.0]]).T[None, :, None, None, :]  # (1, 2, 1, 1, 2)
-    target = torch.tensor([[[[1, 0]]]])
-    expected = (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(-3))) / 2
-    total = dice_and_cross_entropy(logits, target, batch_dice=True).item()
-    dice = soft_dice_loss(logits.softmax(1), target, batch_dice=True).item()
-    assert total - dice == pytest.approx(expected, abs=1e-6)
-
-
-def test_deep_supervision_sums_resolutions_with_nearest_targets():
-    torch.manual_seed(0)
-    target = torch.randint(0, 2, (2, 4, 8, 8), dtype=torch.uint8)
-    outputs = [torch.randn(2, 2, 4, 8, 8), torch.randn(2, 2, 4, 4, 4), torch.randn(2, 2, 2, 2, 2)]
-    expected = (
-        2 / 3 * dice_and_cross_entropy(outputs[0], target, batch_dice=True)
-        + 1 / 3 * dice_and_cross_entropy(outputs[1], target[:, :, ::2, ::2], batch_dice=True)
-    )  # fmt: skip
-    found = deep_supervision_loss(outputs, target, batch_dice=True)
-    assert found.item() == pytest.approx(expected.item(), abs=1e-6)
-
-
-def test_optimiser_equals_torch_s_class():
-    ours, reference = (build_network(SMALL_NETWORK, classes=2, seed=0) for _ in range(2))
-    optimiser = NesterovSGD(ours, momentum=0.99, weight_decay=3e-5)
-    expected = torch.optim.SGD(
-        reference.parameters(), lr=0.1, momentum=0.99, weight_decay=3e-5, nesterov=True
-    )
-    image, target = torch.randn(1, 1, 2, 8, 8), torch.randint(0, 2, (1, 2, 8, 8))
-    for rate in (0.1, 0.05, 0.01):
-        for network in (ours, reference):
-            for parameter in network.parameters():
-                parameter.grad = None
-            functional.cross_entropy(network(image)[0], target).backward()
-        for group in expected.param_groups:
-            group["lr"] = rate
-        expected.step()
-        optimiser.step(rate)
-    for a, b in zip(ours.parameters(), reference.parameters(), strict=True):
-        assert torch.equal(a, b)
-
-
-def test_optimiser_leaves_frozen_parameters_alone():
-    network = build_network(SMALL_NETWORK, classes=2, seed=0)
-    network.encoder.requires_grad_(False)
-    before = {name: p.clone() for name, p in network.named_parameters()}
-    optimiser = NesterovSGD(network, momentum=0.9, weight_decay=0.1)
-    network(torch.randn(1, 1, 2, 8, 8))[0].sum().backward()
-    optimiser.step(0.1)
-    for name, parameter in network.named_parameters():
-        assert torch.equal(parameter, before[name]) == name.startswith("encoder"), name
-    optimiser.zero_grad()
-    assert all(p.grad is None for p in network.parameters())
 
 
 def test_instance_norm_is_torch_s_own():

@@ -37,6 +37,7 @@ def test_an_unturned_patch_is_the_scan_s_own_voxels(case, patch, corner):
     image, label = cut(case, corner, patch)
     box = tuple(slice(c, c + n) for c, n in zip(corner, patch, strict=True))
     inside = tuple(slice(0, n) for n in case.image[box].shape)
+    assert image.shape == label.shape == patch, "also where the patch goes on beyond the last slice"
     torch.testing.assert_close(image[inside], case.image[box], atol=2e-5, rtol=0)
     assert torch.equal(label[inside], case.label[box])
 

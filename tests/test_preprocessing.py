@@ -5,6 +5,7 @@ import logging
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from skimage.transform import resize
 
 from conftest import make_volume, write_case_table
@@ -171,10 +172,25 @@ def test_a_case_of_an_earlier_version_is_refused_in_one_line(cases, tmp_path):
     assert "\n" not in str(error.value)
 
 
-def test_a_failing_case_leaves_no_folder(cases, tmp_path):
-    write_volume(cases / "images" / "b.nii.gz", make_volume(np.full((3, 4, 5), 9999, np.int16)))
+def test_labels_are_resampled_linearly(cases, tmp_path):
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((6, 20, 24)), 1)
+    label = (noise > 0).astype(np.uint8)
+    write_volume(cases / "labels" / "a.nii.gz", make_volume(label))
+    preprocess(
+        {"intensity": {"*": "hounsfield"}, "regions": {1: "lesion"}}, cases=CaseFolder(cases),
+        target_spacing=(2.0, 1.1, 1.3), window=WINDOW, output=tmp_path / "out", workers=1,
+    )  # fmt: skip
+    found = open_case(tmp_path / "out" / "a").label
+    share = resize(label.astype(float), (9, 27, 18), order=1, mode="edge", anti_aliasing=False)
+    clear = np.abs(share - 0.5) > 1e-6  # float32 may decide a tie otherwise
+    np.testing.assert_array_equal(found[clear], (share > 0.5)[clear])
+
+
+@pytest.mark.parametrize("value", [-2000, 9999])
+def test_a_failing_case_leaves_no_folder(cases, tmp_path, value):
+    write_volume(cases / "images" / "b.nii.gz", make_volume(np.full((3, 4, 5), value, np.int16)))
     write_volume(cases / "labels" / "b.nii.gz", make_volume(np.zeros((3, 4, 5), np.uint8)))
-    with pytest.raises(InputError, match=r"b\.nii\.gz: all voxels"):
+    with pytest.raises(InputError, match=r"images/b\.nii\.gz: all voxels"):
         preprocess(
             {"intensity": {"*": "hounsfield"}, "regions": {1: "lesion"}}, cases=CaseFolder(cases), target_spacing=SPACING, window=WINDOW,
             output=tmp_path / "out", workers=2,

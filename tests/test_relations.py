@@ -75,3 +75,9 @@ def test_selective_fusion_s_attentions_sum_to_one_and_are_reduced_by_r():
     assert torch.allclose(attention.sum(1), torch.ones(2, 32))
     assert fusion.squeeze[0].out_features == 2
     assert fusion.squeeze[2].negative_slope == 0.01, "sigma below equation 1, with nnU-Net's slope"
+    parameters = sum(parameter.numel() for parameter in fusion.parameters())
+    assert parameters == 32 * 2 + 2 * 2 + 2 * 64, "equations 4 and 5 have no biases; the layer norm has one"
+
+
+def test_selective_fusion_reduces_to_one_value_at_least():
+    assert SelectiveFusion(2, reduction=16, block=nn.Identity()).squeeze[0].out_features == 1

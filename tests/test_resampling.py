@@ -39,6 +39,11 @@ def test_orders_by_anisotropy():
     assert spline_orders((1.0, 1.0, 4.0), (1.0, 1.0, 1.0), order=3) == (3, 3, 0)
 
 
+def test_only_the_scan_s_own_coarse_axis_is_resampled_apart():
+    """Two axes that are both coarse, one in the scan and one in the target: the scan's counts."""
+    assert spline_orders((4.0, 1.0, 1.0), (1.0, 1.0, 4.0), order=3) == (0, 3, 3)
+
+
 def test_new_shape_covers_the_same_volume():
     assert new_shape((134, 512, 512), (3.0, 0.977, 0.977), (1.5, 0.75, 0.75)) == (268, 667, 667)
     assert new_shape((1, 2, 2), (1.0, 1.0, 1.0), (9.0, 1.0, 1.0)) == (1, 2, 2)
@@ -59,6 +64,13 @@ def test_labels_equal_nnunet_s_rule():
     found = resample_label(torch.from_numpy(label), new, (1, 1, 1), [1, 2, 3]).numpy()
     np.testing.assert_array_equal(found[clear], expected[clear])
     assert clear.mean() > 0.9
+
+
+def test_a_half_is_enough_for_a_label_and_the_last_of_two_halves_counts():
+    """One voxel from two: each id has a half of it."""
+    for voxels, expected in (([1, 0], 1), ([1, 2], 2), ([2, 1], 2)):
+        label = torch.tensor([[voxels]], dtype=torch.uint8)
+        assert resample_label(label, (1, 1, 1), (1, 1, 1), [1, 2]).item() == expected
 
 
 def test_slices_are_prepared_one_by_one():

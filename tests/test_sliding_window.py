@@ -63,9 +63,12 @@ def test_weights_are_nnunet_s():
     assert weights[4, 10, 20].item() == pytest.approx(np.exp(-1), rel=1e-6)
     assert weights.dtype == torch.float32
     assert weights.min() > 0
+    odd = gaussian_weights((7, 9, 5))
+    assert odd[3, 4, 2] == 1, "7 // 2, 9 // 2, 5 // 2"
+    assert odd[4, 4, 2].item() == pytest.approx(np.exp(-0.5 * (8 / 7) ** 2), rel=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(9, 20, 21), (4, 8, 8), (3, 30, 5)])
+@pytest.mark.parametrize("shape", [(9, 20, 21), (4, 8, 8), (3, 30, 5), (2, 3, 2)])
 @pytest.mark.parametrize("axes", [[], [2], [0, 1, 2]])
 def test_a_pointwise_network_is_blended_without_a_seam(shape, axes):
     image = torch.randn(shape)
@@ -133,6 +136,13 @@ def test_labels_go_back_to_the_scan_s_own_grid():
     assert labels.dtype == np.uint8
     assert (labels[:4] == 1).all()
     assert (labels[4:] == 2).all()
+
+
+def test_the_first_of_the_most_probable_classes_counts():
+    probabilities = torch.tensor([[0.4, 0.2], [0.4, 0.4], [0.2, 0.4]]).reshape(3, 1, 1, 2)
+    geometry = make_volume(np.zeros((1, 1, 2))).geometry
+    labels = labels_on_grid(probabilities, geometry, box=(slice(None),) * 3, target_spacing=geometry.spacing)
+    assert labels.tolist() == [[[0, 1]]]
 
 
 def sides(length):

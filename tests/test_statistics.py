@@ -8,6 +8,7 @@ import pytest
 
 from covidseg.evaluation.statistics import (
     Resampling,
+    Sample,
     draw_patients,
     mean_sample,
     paired_interval,
@@ -51,6 +52,7 @@ def test_a_patient_s_mean_is_over_folds_and_scans_and_without_undefined_values()
     assert patient_means(SCORES).to_dict() == pytest.approx({"p": 0.5, "q": 0.5})
     found = patient_interval(SCORES, BOOTSTRAP)
     assert found.n == 2, "r has no defined value"
+    assert (found.low, found.high) == pytest.approx((0.5, 0.5)), "p and q have a mean of 0.5 each"
     assert found.mean == pytest.approx((0.2 + 0.4 + 0.9 + 0.5) / 4), "every value counts once"
 
 
@@ -61,6 +63,8 @@ def test_every_draw_has_as_many_patients_as_there_are_and_is_repeated_by_its_see
     assert draws.var() == pytest.approx(1 - 1 / 19, rel=0.03), "binomial: n p (1 - p)"
     assert (draw_patients.__wrapped__(19, 5000, 1) == draws).all()
     assert (draw_patients.__wrapped__(19, 5000, 2) != draws).any()
+    with pytest.raises(ValueError, match="read-only"):
+        draws[0, 0] = 1  # every model is compared on these draws
 
 
 def test_a_resample_takes_each_drawn_patient_with_all_values():
@@ -74,6 +78,14 @@ def test_a_resample_takes_each_drawn_patient_with_all_values():
         for draw in draw_patients(6, 50, 3)
     ]
     assert mean_sample(scores).resample(50, 3) == pytest.approx(written_out)
+
+
+def test_the_parts_of_the_patients_are_added_place_by_place():
+    """Two patients with counts at three thresholds: the statistic sees the three sums."""
+    parts = (np.array([[1.0, 2, 3], [10, 20, 30]]),)
+    sample = Sample(pd.Index(["p", "q"]), parts, lambda sums: sums[:, 1] / sums[:, 2])
+    assert sample.estimate() == pytest.approx(22 / 33)
+    assert sample.of(pd.Index(["q"])).estimate() == pytest.approx(20 / 30)
 
 
 def test_the_ends_are_the_expanded_percentiles():

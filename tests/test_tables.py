@@ -1,6 +1,7 @@
 """The printed tables: marks of the best, the average alone, seconds per epoch, three formats."""
 
 import dataclasses
+import itertools
 import math
 from functools import partial
 
@@ -15,7 +16,7 @@ from covidseg.config.series import Series
 from covidseg.evaluation.summary import read_scores
 from covidseg.paper.formats import HTML, LATEX, MARKDOWN, score_page, write_pages
 from covidseg.paper.layout import Printer, lay_out
-from covidseg.paper.tables import devices_of, read_published, table_cells
+from covidseg.paper.tables import devices_of, read_published, select, table_cells
 from covidseg.paper.uncertainty import Bootstrap, comparison_rows, interval_rows
 
 PUBLISHED = ROOT / "config" / "published.csv"
@@ -272,6 +273,19 @@ def test_one_column_per_panel_and_metric_and_one_row_per_method_and_fold():
     assert first["Avg"] == "*50.0 ± 25.8* [58.8 ± 20.6]"
     assert first["Difference"] == "-8.8"
     assert [20 <= float(part) <= 80 for part in first["CI"].split(" to ")] == [True, True]
+
+
+def test_a_series_has_the_scores_of_its_own_experiment_metric_region_and_split():
+    """Of three each, which come before and after it in the alphabet."""
+    columns = {
+        "experiment": ["scratch", "a", "z"],
+        "metric": ["DSC", "Accuracy", "NSD"],
+        "region": ["infection", "effusion", "left_lung"],
+        "split": ["mosmed", "a", "test"],
+    }
+    rows = pd.DataFrame(itertools.product(*columns.values()), columns=list(columns))
+    (one,) = select(rows, PANEL_SERIES[1], "DSC").itertuples(index=False)
+    assert tuple(one) == ("scratch", "DSC", "infection", "mosmed")
 
 
 def test_recall_is_sensitivity_under_its_other_name():

@@ -13,6 +13,7 @@ from covidseg.paper.localisation_figure import choose_slices, draw_localisation
 from covidseg.paper.thresholds_figure import draw_thresholds
 from covidseg.weak.evaluation import (
     LEVELS,
+    area,
     area_under_curve,
     count_pixels,
     lower_bound,
@@ -49,6 +50,12 @@ def test_the_area_by_hand():
     curve = threshold_curve(count_pixels(HEAT, MASKS))
     expected = 1 / 3 * 1 + 1 / 3 * (1 + 2 / 3) / 2 + 1 / 3 * (1 / 2 + 3 / 8) / 2
     assert area_under_curve(curve) == pytest.approx(expected)
+
+
+def test_the_areas_of_several_curves_at_once():
+    """Recall 1 and 0.5 at precision 0.5 and 1: a trapezoid of 0.5 and one of 0.375. And precision 0.2 throughout."""
+    precision, recall = np.array([[0.5, 1], [0.2, 0.2]]), np.array([[1, 0.5], [1, 0]])
+    assert area(precision, recall).tolist() == pytest.approx([0.5 + 0.375, 0.2])
 
 
 def test_perfect_and_useless_heat():
@@ -94,8 +101,8 @@ def test_a_curve_is_read_by_split(tmp_path):
     pd.concat([curve.assign(split="x"), (curve / 2).assign(split="y")]).to_csv(
         tmp_path / "c.csv", index=False
     )
-    pd.testing.assert_frame_equal(read_curve(tmp_path / "c.csv", "x")[curve.columns], curve)
-    assert len(read_curve(tmp_path / "c.csv", "y")) == LEVELS + 1
+    pd.testing.assert_frame_equal(read_curve(tmp_path / "c.csv", "x"), curve.assign(split="x"))
+    pd.testing.assert_frame_equal(read_curve(tmp_path / "c.csv", "y"), (curve / 2).assign(split="y"))
 
 
 def test_an_overlay_leaves_cold_pixels_alone():

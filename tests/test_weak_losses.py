@@ -8,12 +8,14 @@ import pytest
 import torch
 import yaml
 from torch import nn
+from torch.nn import functional
 
 from conftest import ROOT
 from covidseg.training.optimisers import Adam
-from covidseg.weak import SYSTEMS, load_system
+from covidseg.weak import SYSTEMS, load_system, va_gan
 from covidseg.weak.base import Batch
 from covidseg.weak.batches import draw_batch
+from covidseg.weak.critic_step import update_critic
 from covidseg.weak.losses import (
     adversarial_loss,
     critic_loss,
@@ -23,7 +25,7 @@ from covidseg.weak.losses import (
     normal_fidelity_loss,
     reconstruction_loss,
 )
-from covidseg.weak.networks import Critic, Decomposer
+from covidseg.weak.networks import Critic, Decomposer, MapGenerator
 
 PARTS = {"normal_fidelity": True, "lesion_decoder": True, "critic": True}
 
@@ -118,6 +120,31 @@ def test_shared_decoders_differ_in_their_last_layer_alone():
     single = sum(p.numel() for p in Decomposer([4, 8], lesion=False, shared=False).decoders.parameters())
     assert apart == 2 * single
     assert shared == single + 4 + 1, "one more 1x1 filter of four channels and its bias"
+
+
+def test_the_decomposer_s_parameters_by_hand():
+    """Two 3 x 3 convolutions a stage, with biases; a transposed convolution of 2 x 2 and a last one of 1 x 1."""
+    network = Decomposer([4, 8], lesion=False, shared=False)
+    assert network(torch.zeros(1, 1, 16, 16))[1] is None, "no lesion version"
+    encoder = (1 * 4 * 9 + 4) + (4 * 4 * 9 + 4) + (4 * 8 * 9 + 8) + (8 * 8 * 9 + 8)
+    decoder = (8 * 4 * 4 + 4) + (8 * 4 * 9 + 4) + (4 * 4 * 9 + 4) + (4 + 1)
+    assert [sum(p.numel() for p in part.parameters()) for part in (network.encoder, network.decoders)] == [
+        encoder,
+        decoder,
+    ]
+
+
+def test_networks_start_with_the_deviations_of_he_or_of_the_authors_code():
+    """He et al. 2015: sqrt(2 / (1 + slope^2) / inputs), for the slope of the leaky ReLU; else 0.02."""
+    torch.manual_seed(0)
+    wide = Decomposer([32, 64], lesion=False, shared=False).encoder.stages[1][0].convs[1].conv
+    assert wide.weight.std().item() == pytest.approx((2 / 1.0001 / (64 * 9)) ** 0.5, rel=0.02)
+    for batch_norm, expected in ((False, (2 / 1.04 / (32 * 9)) ** 0.5), (True, 0.02)):
+        convolution, _, activation = Critic([32] * 7, batch_norm=batch_norm).blocks[5]
+        assert convolution.weight.std().item() == pytest.approx(expected, rel=0.03)
+        assert convolution.weight.mean().abs() < expected / 20
+        assert convolution.bias.eq(0).all()
+        assert activation.negative_slope == 0.2
 
 
 def test_the_critic_has_seven_layers_and_pools_three_scales():
@@ -219,6 +246,59 @@ def test_a_step_of_the_framework_and_of_its_ablations(variant, without):
     assert values["loss"].item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_framework_s_losses_are_the_equations_with_the_weights_of_the_grey_levels_edges():
+    """The code's variant, whose weights of the pixels are squared, from the grey levels that were drawn."""
+    system, networks, optimisers = make("decomposition", PARTS, small("code"))
+    generator = np.random.default_rng(0)
+    greys = [torch.from_numpy(generator.integers(0, 256, (2, 16, 16), np.uint8)) for _ in range(2)]
+    batch = replace(make_batch(system), normal=system.scale(greys[0]), lesion=system.scale(greys[1]))
+    images, edges = (
+        torch.cat([batch.normal, batch.lesion]),
+        edge_weights(torch.cat(greys)[:, None].float(), 2),
+    )
+    normal, lesion = networks["decomposer"](images)
+    values = system.step(networks, optimisers, same_batch(batch), 0)
+    expected = reconstruction_loss(images, normal, lesion, edges)
+    assert values["reconstruction_loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+    expected = normal_fidelity_loss(batch.normal, normal[:2], edges[:2])
+    assert values["normal_fidelity_loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("variant", "norms"), [("paper", 0), ("code", 7)])
+def test_the_critic_has_batch_norm_in_the_authors_code_alone(variant, norms):
+    critic = make("decomposition", PARTS, small(variant))[1]["critic"]
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in critic.modules()) == norms
+
+
+@pytest.mark.parametrize("weight", [1.0, 3.0])
+def test_the_critic_s_gradient_has_the_weight_of_its_loss(weight):
+    torch.manual_seed(0)
+    critic = Critic([4] * 7, batch_norm=False)
+    real, fake = torch.randn(2, 1, 16, 16), torch.randn(2, 1, 16, 16)
+    share = torch.rand(2, 1, 1, 1)
+    penalty = gradient_penalty(critic, real, fake, share)
+    loss = critic_loss(critic(real), critic(fake), penalty, penalty_weight=10)
+    expected = [weight * g for g in torch.autograd.grad(loss, list(critic.parameters()), allow_unused=True)]
+    found = update_critic(
+        critic, Adam(critic, betas=(0.5, 0.9)), real=real, fake=fake, partners=fake, share=share,
+        values={"penalty_weight": 10, "critic_weight": weight, "learning_rate": 0.01},
+    )  # fmt: skip
+    assert found.item() == pytest.approx(loss.item(), rel=1e-5)
+    assert not found.requires_grad
+    for parameter, gradient in zip(critic.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+        assert not parameter.requires_grad, "the generator's step computes none for the critic"
+
+
+@pytest.mark.parametrize("name", ["decomposition", "biomarker-localisation", "classifier"])
+def test_one_batch_an_iteration_is_drawn_the_first(name):
+    system, networks, optimisers = make(name, PARTS if name == "decomposition" else None)
+    system.adopt(networks, make("classifier")[1]["classifier"])
+    batch, asked = make_batch(system, size=32), []
+    system.step(networks, optimisers, lambda number: asked.append(number) or batch, 7)
+    assert asked == [0]
+
+
 def test_the_critic_s_update_leaves_the_others_alone_and_theirs_the_critic(monkeypatch):
     system, networks, optimisers = make("decomposition", PARTS)
     taken = []
@@ -284,6 +364,35 @@ def test_va_gan_draws_a_batch_for_every_update_of_its_critic():
         torch.testing.assert_close(mixed, share * real + (1 - share) * fake)
 
 
+@pytest.mark.parametrize(("added", "end"), [(0.5, 0.9), (-0.5, -0.9)])
+def test_va_gan_s_loss_and_its_critic_s_weights(monkeypatch, added, end):
+    """The penalty's weight is 10 (Gulrajani et al. 2017); a healed slice stays between black and white."""
+    system, networks, optimisers = make("va-gan")
+    nn.init.constant_(networks["generator"].unet.decoders[0].seg_layers[-1].bias, added)
+    batch, seen = make_batch(system), []
+    maps = networks["generator"](batch.lesion)
+    healed = (batch.lesion + maps).clamp(-0.9, 0.9)
+    monkeypatch.setattr(
+        va_gan, "update_critic", lambda *_, **keywords: seen.append(keywords) or torch.zeros(())
+    )
+    values = system.step(networks, optimisers, same_batch(batch), 0)
+    torch.testing.assert_close(seen[0]["fake"], healed.detach())
+    assert not seen[0]["fake"].requires_grad
+    assert seen[0]["values"] == {"penalty_weight": 10, "critic_weight": 1, "learning_rate": 0.001}
+    assert (healed == end).any()
+    assert values["map_size"].item() == pytest.approx(maps.abs().mean().item(), rel=1e-5)
+    adversarial = -networks["critic"](healed).mean()
+    assert values["adversarial_loss"].item() == pytest.approx(adversarial.item(), rel=1e-5)
+    assert values["loss"].item() == pytest.approx((adversarial + 100 * maps.abs().mean()).item(), rel=1e-5)
+
+
+def test_the_maps_of_va_gan_start_small_whatever_the_number_of_stages():
+    images = torch.randn(2, 1, 16, 16)
+    for features in ([4, 8], [4, 8, 8], [4, 8, 8, 8]):
+        torch.manual_seed(0)
+        assert 0 < MapGenerator(features)(images).abs().max() < 0.05
+
+
 def test_va_gan_updates_its_critic_more_often():
     weak = small()
     weak["va_gan"] |= {"critic_steps": 2, "often_steps": 5, "often_first": 3, "often_every": 10}
@@ -305,9 +414,21 @@ def test_biomarker_localisation_asks_a_classifier_that_it_does_not_change():
     before = copy.deepcopy(classifier.state_dict())
     system, networks, optimisers = make("biomarker-localisation")
     system.adopt(networks, classifier)
-    values = system.step(networks, optimisers, same_batch(make_batch(system, size=32)), 0)
-    assert "classification_loss" in values
+    batch = make_batch(system, size=32)
+    healed, unchanged = (networks["generator"](images)[0] for images in (batch.lesion, batch.normal))
+    values = {
+        name: value.item() for name, value in system.step(networks, optimisers, same_batch(batch), 0).items()
+    }
+    normal = -classifier(healed).log_softmax(1)[:, 0].mean()
+    assert values["classification_loss"] == pytest.approx(normal.item(), rel=1e-4), "normal is class 0"
+    assert values["similarity_loss"] == pytest.approx((batch.lesion - healed).abs().mean().item(), rel=1e-5)
+    fidelity = (batch.normal - unchanged).abs().mean().item()
+    assert values["normal_fidelity_loss"] == pytest.approx(fidelity, rel=1e-5)
+    weights = {"adversarial": 1, "classification": 1, "similarity": 10, "normal_fidelity": 100}
+    expected = sum(weight * values[f"{name}_loss"] for name, weight in weights.items())
+    assert values["loss"] == pytest.approx(expected, rel=1e-5)
     assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
+    assert all(parameter.grad is None for parameter in classifier.parameters())
     assert set(networks) == {"generator", "critic"}, "the classifier is no part of what is trained and saved"
 
 
@@ -319,6 +440,29 @@ def test_the_classifier_learns_to_tell_bright_slices_from_dark():
         bright = replace(batch, normal=batch.normal * 0.3 - 0.5, lesion=batch.lesion * 0.3 + 0.5)
         values = system.step(networks, optimisers, same_batch(bright), iteration)
     assert values["accuracy"].item() == 1
+
+
+@pytest.mark.parametrize("kind", ["cam", "grad-cam"])
+def test_the_class_activation_map_is_that_of_the_lesion_class(kind):
+    """The last features, weighted as the score of class 1 weights them, enlarged and stretched to 0 to 1.
+
+    Where the score is linear in the mean features, as here, Grad-CAM is CAM without its negative values.
+    """
+    system, networks, _ = make("classifier")
+    network, images = networks["classifier"].eval(), make_batch(system, size=64).lesion
+    features = []
+    with torch.no_grad():
+        hook = network.layer4.register_forward_hook(lambda *arguments: features.append(arguments[2]))
+        network(images)
+        hook.remove()
+        maps = torch.einsum("bcyx,c->byx", features[0], network.fc.weight[1])[:, None]
+        maps = maps if kind == "cam" else maps.relu()
+        large = functional.interpolate(maps, (64, 64), mode="bilinear", align_corners=False)[:, 0]
+        low, high = large.amin((1, 2), keepdim=True), large.amax((1, 2), keepdim=True)
+        assert (maps > 0).any(), "else Grad-CAM shows nothing"
+        assert kind == "cam" or (maps == 0).any()
+        heat = system.heat(networks, images, kind)
+    torch.testing.assert_close(heat, (large - low) / (high - low).clamp_min(1e-8), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -404,23 +548,4 @@ def test_z_scores_have_the_mean_and_deviation_of_all_training_slices():
     images = system.scale(torch.tensor([[[0, 100]]], dtype=torch.uint8))
     assert images.flatten().tolist() == pytest.approx([-40 / deviation, 60 / deviation])
     assert system.fraction(images).flatten().tolist() == pytest.approx([0, 60 / 255])
-
-
-@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_adam_is_torch_s_own(memory_format):
-    torch.manual_seed(0)
-    ours, theirs = (nn.Conv2d(3, 2, 3).to(memory_format=memory_format) for _ in range(2))
-    theirs.load_state_dict(ours.state_dict())
-    adam, oracle = (
-        Adam(ours, betas=(0.5, 0.9)),
-        torch.optim.Adam(theirs.parameters(), lr=0.01, betas=(0.5, 0.9)),
-    )
-    for _ in range(5):
-        images = torch.randn(4, 3, 6, 5).to(memory_format=memory_format)
-        for network, optimiser in ((ours, adam), (theirs, oracle)):
-            optimiser.zero_grad()
-            network(images).square().sum().backward()
-        adam.step(0.01)
-        oracle.step()
-    for parameter, other in zip(ours.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(parameter, other)
+    assert system.fraction(10 * images).flatten().tolist() == [0, 1]

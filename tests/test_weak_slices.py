@@ -147,6 +147,20 @@ def test_masks_of_one_bit_are_white_where_there_is_a_lesion(tmp_path):
     assert found["test_lesion"].masks.sum((1, 2)).tolist() == [1, 1]
 
 
+def test_images_are_interpolated_and_ids_are_not(tmp_path):
+    """Between lung (1) and lesion (3) there is no id 2, but there are grey levels between 10 and 200."""
+    members = {}
+    for name, ids in (("1", [1, 1]), ("2", [1, 3]), ("3", [1, 3])):
+        members[f"image/{name}.jpg"] = png(np.array([[10, 200]] * 2, np.uint8))
+        members[f"mask/{name}.png"] = png(np.array([ids] * 2, np.uint8))
+    found = read(BY_MASK, pack(tmp_path, members), counts=ALL | {"test_lesion": 1})["test_lesion"]
+    assert found.masks[0].tolist() == [[False] * 4 + [True] * 4] * 8
+    row = found.images[0, 0].tolist()
+    assert row == sorted(row)
+    assert (row[0], row[-1]) == (10, 200)
+    assert len(set(row)) > 2
+
+
 def test_kinds_by_mask_and_lungs_cut_out(tmp_path):
     """1 is lung, 2 and 3 lesions; 0 is outside; slices lie in folders of their scans."""
     members = {}

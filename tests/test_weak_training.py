@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from conftest import ROOT
 from covidseg.device import choose_compute
@@ -175,7 +176,14 @@ def test_heat_maps_and_pictures_of_every_test_slice(undisturbed, slices, tmp_pat
     heat = np.load(tmp_path / "heat" / "heat.npy")
     assert heat.shape == (2, 32, 32)
     assert heat.dtype == np.uint16
-    assert heat.max() <= 1000
+    system_, networks, _ = load_networks(weights, choose_compute("cpu", "float32", threads=1))
+    images = np.load(slices / "test_lesion.npy")
+    with torch.no_grad():
+        expected = system_.heat(networks, system_.scale(torch.from_numpy(images)), kind).numpy()
+    np.testing.assert_allclose(heat, 1000 * expected, atol=0.6, err_msg="thousandths")
+    picture, overlaid = (Image.open(tmp_path / "heat" / f"1{end}.png") for end in ("", "_overlay"))
+    np.testing.assert_allclose(np.asarray(picture), 255 * expected[1], atol=0.6)
+    assert (overlaid.mode, overlaid.size) == ("RGB", (32, 32))
     names = sorted(path.name for path in (tmp_path / "heat").glob("*.png"))
     assert names == ["0.png", "0_overlay.png", "1.png", "1_overlay.png"]
 

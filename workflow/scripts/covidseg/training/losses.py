@@ -19,7 +19,7 @@ def soft_dice_loss(probabilities: torch.Tensor, target: torch.Tensor, *, batch_d
     axes = (0, 2, 3, 4) if batch_dice else (2, 3, 4)
     overlap = (foreground * one_hot).sum(axes)
     total = foreground.sum(axes) + one_hot.sum(axes)
-    return -((2 * overlap + SMOOTH) / (total + SMOOTH).clamp_min(1e-8)).mean()
+    return -((2 * overlap + SMOOTH) / (total + SMOOTH)).mean()
 
 
 def dice_and_cross_entropy(logits: torch.Tensor, target: torch.Tensor, *, batch_dice: bool) -> torch.Tensor:
