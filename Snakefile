@@ -86,6 +86,6 @@ onstart:
 
 onsuccess:
     if not internals.is_asked_for(workflow, "workload"):
-        forget_finished_trainings()
+        clean_up()
         write_provenance()
         print(where_results_are())

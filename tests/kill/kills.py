@@ -63,7 +63,7 @@ def kill(folder: Path, main: subprocess.Popen, kind: str, random_: random.Random
 
     Where no job runs, the main process is killed instead.
     """
-    own = [job for job in jobs_of(folder) if main.pid in ancestors(job)]
+    own = own_jobs(folder, main)
     if kind == "job" and own:
         kill_one(random_.choice(own))
         return "job"
@@ -74,6 +74,11 @@ def kill(folder: Path, main: subprocess.Popen, kind: str, random_: random.Random
         return "all"
     main.kill()
     return "main"
+
+
+def own_jobs(folder: Path, main: subprocess.Popen) -> list[psutil.Process]:
+    """Return the jobs of a run, without those that an earlier, killed run has left behind."""
+    return [job for job in jobs_of(folder) if main.pid in ancestors(job)]
 
 
 def kill_one(process: psutil.Process) -> None:
@@ -104,7 +109,7 @@ def disturb(folder: Path, kills: int, seed: int) -> Iterator[str]:
         unlock(folder)
         main = start(folder)
         deadline, kind = time.monotonic() + LONGEST_RUN, random_.choice(KINDS)
-        while not jobs_of(folder) and main.poll() is None:
+        while not own_jobs(folder, main) and main.poll() is None:
             assert time.monotonic() < deadline, output_of(folder)[-3000:]
             time.sleep(0.1)
         with contextlib.suppress(subprocess.TimeoutExpired):

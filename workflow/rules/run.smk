@@ -1,9 +1,13 @@
 """What a run prints and refuses at its start, and what it prints and writes at its end. No rules."""
 
 import shutil
+import time
 
 from covidseg import slurm
 from covidseg.archives.licences import describe_licences
+from covidseg.runs.temporaries import remove_temporaries
+
+BEGUN = time.time()
 
 
 def begin():
@@ -44,10 +48,11 @@ def check_machine():
         start.check_devices(CONFIG)
 
 
-def forget_finished_trainings():
-    """Delete the copies of finished models that results/state keeps for the jobs of a killed run."""
+def clean_up():
+    """Delete what a killed run has left: copies of finished models in results/state, and temporary files."""
     for folder in Path("results/state").glob("*/fold*/finished"):
         shutil.rmtree(folder.parent)
+    remove_temporaries([Path("data"), Path("results")], before=BEGUN)
 
 
 def where_results_are():
