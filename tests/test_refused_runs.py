@@ -81,5 +81,5 @@ def test_a_cluster_s_run_without_a_cluster_is_told_so(checkout, tmp_path, monkey
         if program.name not in SLURM and not link.is_symlink():
             link.symlink_to(program)
     monkeypatch.setenv("PATH", str(tmp_path))
-    output = refusal(checkout, "--profile", "slurm")
+    output = refusal(checkout, "--profile", "profiles/slurm")
     assert "--profile slurm: no sbatch, squeue, scontrol, scancel on this machine; start on the" in output

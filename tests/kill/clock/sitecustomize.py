@@ -1,23 +1,26 @@
-"""Shift the clock of every Python process that has this folder in PYTHONPATH, by the seconds in a file."""
+"""Shift the clock of every Python process that has this folder in PYTHONPATH, by the seconds in a file.
+
+Shifted are `time.time` and the clock of the library whose lock a training holds.
+"""
 
 import datetime
 import os
 import time
 from pathlib import Path
 
-real_time, real_datetime = time.time, datetime.datetime
+real_time = time.time
 
 
-def shift():
+def shifted() -> float:
     text = Path(os.environ["CLOCK_SHIFT"]).read_text()
-    return float(text or 0)  # empty while the file is being written
+    return real_time() + float(text or 0)  # empty while the file is being written
 
 
-class ShiftedDatetime(datetime.datetime):
-    @classmethod
-    def now(cls, tz=None):
-        return real_datetime.now(tz) + datetime.timedelta(seconds=shift())
+time.time = shifted
 
-
-time.time = lambda: real_time() + shift()
-datetime.datetime = ShiftedDatetime
+try:
+    from flufl.lock import Lock
+except ImportError:  # a Python of another environment
+    pass
+else:
+    Lock._now = lambda self: datetime.datetime.fromtimestamp(shifted())
