@@ -86,6 +86,8 @@ def extended(tmp_path_factory):
         else:
             shutil.copy(ROOT / part, copied, follow_symlinks=False)
     described, learned = readme_blocks("Add a data set")
+    scans = tmp_path_factory.mktemp("scans")  # what is not there is refused
+    described["hospital"]["archives"]["scans.zip"]["address"] = scans.as_uri()
     library = folder / "workflow" / "scripts" / "covidseg"
     register(
         library / "training" / "strategies", "my-strategy", "lesion-representations", "lesion_representations"
