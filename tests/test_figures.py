@@ -261,7 +261,11 @@ def test_the_rows_of_relations_have_one_height(matrices):
     for rows in (1, 3):
         shown = dict(list(matrices.items())[:rows])
         figure = draw_relations(shown, LOG, RELATIONS, config_name="toy", remarks=[])
-        assert len([axis for axis in figure.axes if axis.images]) == 3 * rows
+        panels = [axis for axis in figure.axes if axis.images]
+        assert len(panels) == 3 * rows
+        figure.draw_without_rendering()
+        widths = [axis.get_window_extent().width / figure.dpi for axis in panels]
+        assert widths == pytest.approx([1.9] * len(panels), rel=0.15)
         assert figure.get_size_inches() == pytest.approx((6.7, 1.9 * rows + 3.6))
         above, below = (part.bbox.height for part in figure.subfigs)
         assert above / below == pytest.approx((1.9 * rows + 0.6) / 2.2)
