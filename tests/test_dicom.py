@@ -310,3 +310,14 @@ def test_a_real_series_reads_as_by_itk(real_data, tmp_path):
     np.testing.assert_array_equal(read.array, sitk.GetArrayFromImage(image))
     assert read.geometry.affine[:3, 3].tolist() == list(image.GetOrigin())
     assert read.geometry.spacing == pytest.approx(image.GetSpacing()[::-1], abs=1e-5)
+
+
+@pytest.mark.parametrize(("cosine", "fits"), [("0.9999", True), ("0.9990", False)])
+def test_directions_are_unit_vectors_but_for_rounding(scan, files, cosine, fits):
+    """Their lengths squared are 0.9998 and 0.998; the tolerance is 0.001."""
+    edit(files, ImageOrientationPatient=["1", "0", "0", "0", cosine, "0"])
+    if fits:
+        np.testing.assert_array_equal(read_series(files, "P1").array, scan.array)
+        return
+    with refused_in_one_line("two directions of length 1 at a right angle"):
+        read_series(files, "P1")
