@@ -75,8 +75,10 @@ def test_directions_that_a_program_has_dropped_are_the_scan_s_up_to_ten_degrees(
         aligned(turned(mask(), 5), scan())
     (warning,) = aligned(turned(mask(), 5), scan(), "image").warnings
     assert warning.endswith("mm and 5 degrees away")
+    (warning,) = aligned(turned(mask(), 9.9), scan(), "image").warnings
+    assert warning.endswith("mm and 9.9 degrees away")
     with refused_in_one_line("position or direction"):
-        aligned(turned(mask(), 11), scan(), "image")
+        aligned(turned(mask(), 10.1), scan(), "image")
 
 
 def test_rounding_of_the_axes_is_no_turn():

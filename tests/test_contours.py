@@ -392,3 +392,11 @@ def test_real_contours_are_filled_with_the_area_that_they_enclose(real_data):
         assert mask.array.sum() * y * x == pytest.approx(area, rel=0.02)
         told = f"{tiny} of {len(group.ContourSequence)} contours of {roi} enclose the centre of no voxel"
         assert mask.warnings == ((told,) if tiny else ())
+
+
+def test_planes_that_follow_each_other_closely_are_not_one_plane():
+    """At 2.00, 2.08 and 2.16 mm; the tolerance is 0.1 mm. The last contour cuts no hole into the first one."""
+    found = fill(
+        rectangle((2, 11), (3, 12), 2.0), rectangle((14, 16), (3, 5), 2.08), rectangle((4, 6), (5, 7), 2.16)
+    )
+    np.testing.assert_array_equal(found.array, OUTER | box(z=1, y=(3, 5), x=(14, 16)))

@@ -4,6 +4,7 @@ import io
 import tarfile
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 from pydicom.uid import MediaStorageDirectoryStorage, RTStructureSetStorage, SecondaryCaptureImageStorage
@@ -104,6 +105,26 @@ def test_files_of_other_kinds_are_left_out_by_name(scan, files, storage, name):
     assert read.warnings == (f"left out: 1 {name} (P1:other)",)
 
 
+def test_the_first_of_several_files_left_out_is_named(files):
+    for name in ("scout1.dcm", "scout2.dcm"):
+        files[name] = files["1-004.dcm"]
+        edit(files, name, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    assert read_series(files, "P1").warnings == ("left out: 2 localiser (P1:scout1.dcm)",)
+
+
+def test_the_meta_group_says_the_kind_of_a_file_without_class(scan, files):
+    """As in a DICOMDIR."""
+    other = parse(files["1-001.dcm"])
+    other.file_meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
+    del other.SOPClassUID, other.PixelData, other.SeriesInstanceUID
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, other)
+    files["DICOMDIR"] = buffer.getvalue()
+    read = read_series(files, "P1")
+    np.testing.assert_array_equal(read.array, scan.array)
+    assert read.warnings == ("left out: 1 Media Storage Directory Storage (P1:DICOMDIR)",)
+
+
 def test_an_image_of_another_modality_in_the_series_is_refused(files):
     edit(files, "1-003.dcm", Modality="PT")
     with refused_in_one_line(
@@ -187,10 +208,11 @@ def test_enhanced_ct_with_too_few_groups_is_refused(files):
         read_series({"all.dcm": to_bytes(content)}, "P1")
 
 
-def test_frames_without_groups_are_refused(files):
-    content = enhanced(files, list(files))
+@pytest.mark.parametrize("frames", [2, 7])
+def test_frames_without_groups_are_refused(files, frames):
+    content = enhanced(files, list(files)[:frames])
     del content.PerFrameFunctionalGroupsSequence
-    with refused_in_one_line("^P1:all.dcm: 7 frames, but no PerFrameFunctionalGroupsSequence"):
+    with refused_in_one_line(f"^P1:all.dcm: {frames} frames, but no PerFrameFunctionalGroupsSequence"):
         read_series({"all.dcm": to_bytes(content)}, "P1")
 
 
@@ -288,3 +310,14 @@ def test_a_real_series_reads_as_by_itk(real_data, tmp_path):
     np.testing.assert_array_equal(read.array, sitk.GetArrayFromImage(image))
     assert read.geometry.affine[:3, 3].tolist() == list(image.GetOrigin())
     assert read.geometry.spacing == pytest.approx(image.GetSpacing()[::-1], abs=1e-5)
+
+
+@pytest.mark.parametrize(("cosine", "fits"), [("0.9999", True), ("0.9990", False)])
+def test_directions_are_unit_vectors_but_for_rounding(scan, files, cosine, fits):
+    """Their lengths squared are 0.9998 and 0.998; the tolerance is 0.001."""
+    edit(files, ImageOrientationPatient=["1", "0", "0", "0", cosine, "0"])
+    if fits:
+        np.testing.assert_array_equal(read_series(files, "P1").array, scan.array)
+        return
+    with refused_in_one_line("two directions of length 1 at a right angle"):
+        read_series(files, "P1")

@@ -120,6 +120,47 @@ def test_padding_within_16_bits_stays_as_other_readers_leave_it(files):
     np.testing.assert_array_equal(read_series(files, "P1").array[0], [[-3024, 0]])
 
 
+@pytest.mark.parametrize(
+    ("dtype", "padding", "limit", "stored", "hu"),
+    [
+        ("<u2", 65535, 30000, [65535, 33792, 33791, 30000, 1024], [-1024, -1024, 32767, 28976, 0]),
+        ("<i2", -32768, -10000, [-32768, -31745, -31744, -20000, 1024], [-1024, -1024, -32768, -21024, 0]),
+    ],
+)
+def test_only_padding_beyond_16_bits_becomes_air(files, dtype, padding, limit, stored, hu):
+    """The range of the padding goes on within 16 bits; intercept -1024."""
+    vr, sign = ("US", UNSIGNED) if dtype == "<u2" else ("SS", SIGNED)
+    store(files, np.array([stored], dtype), PixelRepresentation=sign)
+    for name in files:
+        content = parse(files[name])
+        content.add_new("PixelPaddingValue", vr, padding)
+        content.add_new("PixelPaddingRangeLimit", vr, limit)
+        files[name] = to_bytes(content)
+    read = read_series(files, "P1")
+    np.testing.assert_array_equal(read.array[0], [hu])
+    assert read.corrections == ("padding beyond the range of 16 bits set to -1024 HU (3 of 3 slices)",)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_few_bytes_after_the_pixels_are_borne(scan, files):
+    """Fewer than a row of five pixels, 10 bytes."""
+    for name in files:
+        content = parse(files[name])
+        content.PixelData += bytes(8)
+        files[name] = to_bytes(content)
+    np.testing.assert_array_equal(read_series(files, "P1").array, scan.array)
+
+
+def test_an_odd_number_of_bytes_is_filled_up(files):
+    """DICOM stores an even number of bytes: five pixels of one byte, and a byte more, longer than a row."""
+    store(files, np.array([[0], [1], [2], [3], [255]], "<u1"), BitsAllocated=8, BitsStored=8, HighBit=7)
+    for name in files:
+        content = parse(files[name])
+        content.PixelData = content.PixelData[:5] + bytes(1)
+        files[name] = to_bytes(content)
+    np.testing.assert_array_equal(read_series(files, "P1").array[0, :, 0], [-1024, -1023, -1022, -1021, -769])
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     stored=st.lists(st.integers(0, 65535), min_size=4, max_size=4),
@@ -157,6 +198,8 @@ def test_stored_values_are_read_as_by_itk(tmp_path_factory, stored, signed, bits
             "BitsAllocated, BitsStored, HighBit and PixelRepresentation are 12, 16, 15, 0",
         ),
         ({"BitsStored": 12}, ".*are 16, 12, 15, 0; expected for example 16, 12, 11 and 0"),
+        ({"BitsAllocated": 12, "BitsStored": 12, "HighBit": 11}, ".*are 12, 12, 11, 0; expected"),
+        ({"BitsStored": 17, "HighBit": 16}, ".*are 16, 17, 16, 0; expected"),
         ({"PixelRepresentation": 2}, ".*are 16, 16, 15, 2; expected"),
         ({"Rows": 5}, "60 bytes of pixels, expected 50 by its Rows, Columns"),
         ({"Rows": 7}, r"truncated or not a CT slice \(60 of 70 bytes of pixels\)"),

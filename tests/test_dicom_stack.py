@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from conftest import make_volume, refused_in_one_line
 from covidseg.cases.dicom import read_series
+from covidseg.cases.dicom_stack import tolerance
 from dicom_edits import edit, move, parse, random_scan, series
 
 
@@ -282,3 +283,38 @@ def test_slices_that_are_there_keep_their_values_and_places(missing, shuffled):
     assert read.filled == tuple(sorted(12 - number for number in missing))
     there = [12 - number for number in range(1, 13) if number not in missing]
     np.testing.assert_array_equal(read.array[there], scan.array[there])
+
+
+@pytest.mark.parametrize(("step", "millimetres"), [(5.0, 0.25), (2.0, 0.1), (1.0, 0.1), (0.3, 0.075)])
+def test_the_tolerance_grows_with_the_slice_spacing(step, millimetres):
+    """A twentieth of the spacing, but 0.1 mm for thin slices, and a quarter for very thin ones."""
+    assert tolerance(step) == pytest.approx(millimetres)
+
+
+def test_slices_closer_than_a_millimetre_are_all_kept():
+    thin = make_volume(random_scan().array, spacing=(0.6, 0.8, 0.7))
+    read = read_series(series(thin), "P1")
+    np.testing.assert_array_equal(read.array, thin.array)
+    assert read.warnings == ()
+
+
+def test_a_pixel_spacing_may_be_rounded(scan, files):
+    edit(files, "1-004.dcm", PixelSpacing=[0.8, 0.6995])
+    np.testing.assert_array_equal(read_series(files, "P1").array, scan.array)
+
+
+def test_the_distance_from_the_line_is_told_in_millimetres(files):
+    """The middle one of seven slices is 40 mm off the other six, and 6/7 of it off the fitted line."""
+    move(files, "1-004.dcm", [40, 0, 0])
+    with refused_in_one_line(r"^P1:1-004\.dcm: its origin lies 34\.3 mm off the line"):
+        read_series(files, "P1")
+
+
+@pytest.mark.parametrize(
+    ("drift", "corrections"), [(0.02, ()), (0.05, ("sheared back by 0.6 degrees (gantry tilt)",))]
+)
+def test_a_stack_is_sheared_back_from_a_quarter_of_a_pixel(files, drift, corrections):
+    """Over six slice spacings, 0.12 and 0.3 mm; a quarter of a pixel of 0.7 mm is 0.175 mm."""
+    for place, name in enumerate(reversed(files)):
+        move(files, name, [drift * place, 0, 0])
+    assert read_series(files, "P1").corrections == corrections

@@ -256,6 +256,21 @@ def test_relation_matrices_and_their_difference_by_epoch(matrices):
     assert figure.get_supxlabel() == "Configuration: toy. collaborative, fold 0."
 
 
+def test_the_rows_of_relations_have_one_height(matrices):
+    """A row is 1.9 inches high, and so is a column wide; the curve has 2.2 inches beside 0.6 of colour bars."""
+    for rows in (1, 3):
+        shown = dict(list(matrices.items())[:rows])
+        figure = draw_relations(shown, LOG, RELATIONS, config_name="toy", remarks=[])
+        panels = [axis for axis in figure.axes if axis.images]
+        assert len(panels) == 3 * rows
+        figure.draw_without_rendering()
+        widths = [axis.get_window_extent().width / figure.dpi for axis in panels]
+        assert widths == pytest.approx([1.9] * len(panels), rel=0.15)
+        assert figure.get_size_inches() == pytest.approx((6.7, 1.9 * rows + 3.6))
+        above, below = (part.bbox.height for part in figure.subfigs)
+        assert above / below == pytest.approx((1.9 * rows + 0.6) / 2.2)
+
+
 def test_relations_give_the_same_bytes(matrices, tmp_path):
     artefact = RELATIONS | {"left": "general_covid", "right": "target_covid", "curve": "target_difference"}
     assert same_bytes(

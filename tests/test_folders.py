@@ -248,3 +248,10 @@ def test_a_folder_with_files_of_any_kind_gives_a_zip_that_every_program_reads(sc
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
         assert archive.testzip() is None
         assert archive.namelist() == ["größe #1 (a).nii", *TAKEN]
+
+
+def test_a_link_that_the_system_cannot_follow_is_named(scans):
+    """It is not broken: what it leads to is unknown."""
+    (scans / "p5").symlink_to("x" * 300)
+    with refused_in_one_line(r"scans/p5: cannot be read \(File name too long\)$"):
+        list_folder(scans)

@@ -172,6 +172,8 @@ def test_ids_that_are_no_neighbours_are_not_rounded_at_half():
     np.testing.assert_array_equal(remapped([[[0, 255, 254.96]]], {0: 0, 255: 1}).array, [[[0, 1, 1]]])
     with refused_in_one_line(r"label id 128 in slice 0; the map has \[0, 255\]"):
         remapped([[[0, 128]]], {0: 0, 255: 1})
+    with refused_in_one_line(r"label id 254\.6 in slice 0; the map has \[0, 255\]"):
+        remapped([[[0, 254.6]]], {0: 0, 255: 1})
 
 
 def test_a_windowed_scan_that_leaves_its_range_a_little_is_clipped(tmp_path, caplog):

@@ -1,6 +1,7 @@
 """Files in archives found by a pattern: a folder more, .nii beside .nii.gz, and what a message lists if none match."""
 
 import logging
+import re
 import zipfile
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from conftest import make_volume, refused_in_one_line
 from covidseg.archives.archive import Archive
 from covidseg.archives.by_hand import find_by_hand
-from covidseg.archives.members import describe_content, find_members
+from covidseg.archives.members import describe_content, find_members, member_expression
 from covidseg.cases.readers import list_cases, load_case
 from covidseg.errors import InputError
 from covidseg.volumes import nifti_bytes
@@ -204,3 +205,10 @@ def test_a_pattern_of_pictures_that_matches_none_says_what_is_there(tmp_path):
         r"slices\.zip: no file matches '(image|mask)/\{case\}\.(jpg|png)'; it holds 21 files: "
     ):
         read_pictures(BY_MASK, pack_pictures(tmp_path, folders()), size=2, counts=COUNTS)
+
+
+def test_the_last_star_of_a_pattern_is_the_name_of_a_slice_in_a_stack_alone():
+    stack = member_expression("*/{case}/*.png", "1", stack=True)
+    assert re.fullmatch(stack, "a/b/1/z5.png")["slice"] == "z5"
+    assert not re.fullmatch(stack, "a/1/b/z5.png")
+    assert re.fullmatch(member_expression("*/{case}/*.png", "1"), "a/1/b/z5.png").groupdict() == {}

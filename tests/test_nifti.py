@@ -318,3 +318,10 @@ def test_other_bytes_after_the_packed_data_are_named():
 def test_the_content_counts_and_not_the_name():
     np.testing.assert_array_equal(parse_volume(nifti(), "scan.nii.gz").array, VALUES)
     np.testing.assert_array_equal(parse_volume(gzip.compress(nifti()), "scan.nii").array, VALUES)
+
+
+def test_a_megabyte_after_the_voxels_is_borne_and_no_more():
+    """As programs do that fill up the last block."""
+    np.testing.assert_array_equal(read(gzip.compress(nifti() + bytes(1 << 20))).array, VALUES)
+    with refused_in_one_line(r"unpacks to more than the 472 bytes that its header says$"):
+        read(gzip.compress(nifti() + bytes((1 << 20) + 1)))

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import json
 import lzma
 import os
 import random
@@ -220,13 +221,33 @@ def test_what_is_left_out_is_told(tmp_path, pack):
 
 @pytest.mark.parametrize(
     ("method", "name"),
-    [(9, "Deflate64"), (93, "Zstandard"), (95, "xz"), (98, "PPMd"), (99, "AES"), (77, "method 77")],
+    [
+        (9, "Deflate64"),
+        (93, "Zstandard"),
+        (95, "xz"),
+        (97, "WavPack"),
+        (98, "PPMd"),
+        (99, "AES"),
+        (77, "method 77"),
+    ],
 )
 def test_other_methods_are_named(tmp_path, method, name):
     path = patched(zip_of(tmp_path / "x.zip", "a/ct.nii"), CENTRAL, {10: method})
     with refused_in_one_line(
         rf"x\.zip: entry 'a/ct\.nii' is compressed by {name}, which is not read here; unpack the archive"
     ):
+        Archive(path)
+
+
+@pytest.mark.parametrize(("megabytes", "fits"), [(32, True), (16, False)])
+def test_a_large_file_of_a_zip_is_a_bomb_from_a_hundred_to_one(tmp_path, megabytes, fits):
+    """By the header, a file unpacks to 2048 MB, 64 or 128 times as much as it has."""
+    sizes = (megabytes << 20).to_bytes(4, "little") + (1 << 31).to_bytes(4, "little")
+    path = patched(zip_of(tmp_path / "x.zip", "a/ct.nii"), CENTRAL, dict(enumerate(sizes, start=20)))
+    if fits:
+        assert Archive(path).names == ["a/ct.nii"]
+        return
+    with refused_in_one_line(r"x\.zip: entry 'a/ct\.nii' of 16777216 bytes unpacks to 2147483648: no scan"):
         Archive(path)
 
 
@@ -322,6 +343,15 @@ def test_a_bomb_in_a_tar_is_refused_and_takes_no_memory(tmp_path, kind, reason):
         tracemalloc.stop()
 
 
+def test_an_empty_mask_that_packs_well_in_a_tar_is_no_bomb(tmp_path):
+    with tarfile.open(tmp_path / "x.tar.gz", "w:gz") as archive:
+        entry = tarfile.TarInfo("mask.nii")
+        entry.size = 3_000_000
+        archive.addfile(entry, io.BytesIO(bytes(entry.size)))
+    assert (tmp_path / "x.tar.gz").stat().st_size < 5000
+    assert read_all(tmp_path / "x.tar.gz") == {"mask.nii": bytes(3_000_000)}
+
+
 FUZZED = {"x.zip": None, "x.tar": "w", "x.tar.gz": "w:gz", "x.tar.xz": "w:xz"}
 
 
@@ -377,3 +407,24 @@ def test_a_comment_of_another_program_says_nothing(tmp_path, comment):
         archive.comment = comment
     with Archive(tmp_path / "x.zip") as archive:
         assert (archive.names, archive.left_out) == (["a"], {})
+
+
+def test_what_was_left_out_may_fill_the_whole_comment(tmp_path):
+    """The comment of a zip has at most 65535 bytes."""
+    around = len(json.dumps({"left_out": {"": "hidden"}}))
+    for letters, kept in ((65535 - around, True), (65536 - around, False)):
+        write_zip(tmp_path / "x.zip", [("a", b"1")], {"b" * letters: "hidden"})
+        with Archive(tmp_path / "x.zip") as archive:
+            assert archive.left_out == ({"b" * letters: "hidden"} if kept else {})
+
+
+def test_a_packed_folder_has_the_date_of_no_clock(tmp_path):
+    write_zip(tmp_path / "x.zip", [("a", b"1")])
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        assert archive.getinfo("a").date_time == (2020, 4, 20, 0, 0, 0)
+
+
+def test_an_extension_of_more_than_a_megabyte_is_no_name(tmp_path):
+    large_tar(tmp_path / "x.tar.gz", (1 << 20) + 1, kind=tarfile.GNUTYPE_LONGNAME)
+    with refused_in_one_line(r"a header is damaged: extension of 1048577 bytes"):
+        Archive(tmp_path / "x.tar.gz")

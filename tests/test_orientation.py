@@ -18,6 +18,7 @@ from covidseg.cases.orientation import (
     LABELS_HEADER,
     MASKS_HEADER,
     MIRRORED,
+    edge_contrasts,
     label_under_lungs,
     opposite_axes,
     read_sides,
@@ -340,3 +341,27 @@ def test_a_case_that_no_pattern_fits_is_refused():
         InputError, match=r"case c1: fits none of the patterns a\*, b\* in datasets\.yaml; add '\*'"
     ):
         first_fitting({"a*": "x", "b*": "y"}, "c1")
+
+
+@pytest.mark.parametrize(("brighter", "told"), [(20, True), (200, False)])
+def test_a_difference_of_a_few_hu_is_chance(brighter, told):
+    """What lies where the mirrored lungs would lie is brighter than the lungs by 20 or by 200 HU.
+
+    The two contrasts differ by once to twice as much. A fifth of the voxels is dark, so the standard deviation
+    is some 330 HU, and the margin some 66 HU.
+    """
+    image, lungs, _ = thorax(np.s_[1:5, 1:4, 7:10], np.s_[1:5, 1:4, 1:4])
+    image.array[np.flip(lungs.array, 1) > 0] = -800 + brighter
+    kept = scan_under_masks(replace(image, stored="LPS"), replace(lungs, stored="LAS"))
+    np.testing.assert_array_equal(kept.array, image.array)
+    assert (kept.warnings != ()) == told
+
+
+def test_the_edge_is_one_voxel_wide_where_slices_are_thick():
+    """Slices of 10 mm, of which the middle one is all lung: 30 HU around it and -800 HU inside."""
+    lungs = np.zeros((3, 4, 4), bool)
+    lungs[1] = True
+    image = make_volume(np.where(lungs, -800, 30).astype(np.int16), spacing=(10.0, 1.0, 1.0))
+    assert edge_contrasts(image, lungs, (0,)) == (830.0, 830.0)
+    assert edge_contrasts(image, np.zeros_like(lungs), (0,)) == (0.0, 0.0)
+    assert edge_contrasts(image, np.ones_like(lungs), (0,)) == (0.0, 0.0)

@@ -6,12 +6,15 @@ import re
 
 import pytest
 
-from conftest import ROOT, write_case_table
+from conftest import ROOT, refused_in_one_line, write_case_table
 from covidseg.cases.splits import (
     evaluation_cases,
+    first_cases,
     make_split,
+    patient_of,
     published_folds,
     random_split,
+    read_splits,
     training_cases,
     validation_cases,
 )
@@ -189,3 +192,33 @@ def test_what_a_model_is_tested_on():
     assert evaluation_cases(SPLITS, "covid20", ["covid20"], 1) == ["c1", "c3"]
     assert evaluation_cases(SPLITS, "covid20", ["msd"], 1) == ["c1", "c2", "c3"]
     assert evaluation_cases(SPLITS, "msd", ["msd"], 0) == ["m3"]
+
+
+def test_the_phantom_takes_the_first_cases_four_to_one():
+    """80 % of 6 is 4.8: five training cases and one test case."""
+    one = [{"train": list("abcdefgh"), "val": list("xyz")}]
+    assert first_cases(one, 6) == [*"abcde", "x"]
+    several = [{"train": ["a", "b"], "val": ["c"]}, {"train": ["c"], "val": ["a", "b"]}]
+    assert first_cases(several, 2) == ["a", "b"]
+    assert first_cases(several, 3) == ["a", "b", "c"]
+
+
+def test_a_pattern_finds_the_patient_in_the_name_of_a_case():
+    dataset = {"patient": r"radiopaedia_\d+_\d+"}
+    assert patient_of(dataset, "radiopaedia_10_85902_3") == "radiopaedia_10_85902"
+    assert patient_of(dataset, "coronacases_001") == "coronacases_001"
+
+
+def test_the_files_of_splits_are_read_together(tmp_path):
+    for name in SPLITS:
+        (tmp_path / f"{name}.json").write_text(json.dumps({name: SPLITS[name]}))
+    assert read_splits([str(tmp_path / f"{name}.json") for name in SPLITS]) == SPLITS
+
+
+@pytest.mark.parametrize(
+    "folds", [3, [3], [{"train": ["a"]}], [{"train": ["a"], "test": 3}], {"train": [], "test": []}]
+)
+def test_a_file_of_splits_without_folds_is_refused(tmp_path, folds):
+    (tmp_path / "msd.json").write_text(json.dumps({"msd": folds}))
+    with refused_in_one_line(r"msd\.json: has no folds with train and test cases"):
+        read_splits([str(tmp_path / "msd.json")])

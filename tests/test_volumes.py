@@ -11,7 +11,7 @@ import SimpleITK as sitk
 
 from conftest import make_volume, refused_in_one_line
 from covidseg.errors import InputError
-from covidseg.volumes import nifti_bytes, parse_volume, read_volume, to_storage, write_volume
+from covidseg.volumes import bounding_box, nifti_bytes, parse_volume, read_volume, to_storage, write_volume
 
 ORIENTATIONS = ["".join(code) for axes in permutations(("LR", "PA", "SI")) for code in product(*axes)]
 
@@ -161,3 +161,23 @@ def test_voxels_that_no_file_can_hold_are_refused(values, match, tmp_path):
 
 def test_an_empty_array_has_a_type_too():
     assert to_storage(np.zeros((0, 2, 2)), "x").dtype == np.int16
+
+
+def test_a_spacing_is_told_in_hundred_thousandths():
+    """350 mm over 512 pixels."""
+    geometry = make_volume(np.zeros((1, 2, 2)), spacing=(1.25, 0.68359375, 0.68359375)).geometry
+    assert geometry.spacing == (1.25, 0.68359, 0.68359)
+
+
+def test_a_file_says_where_its_voxels_lie_in_both_ways(volume):
+    header = nib.Nifti1Image.from_bytes(gzip.decompress(nifti_bytes(volume))).header
+    assert header["qform_code"] == 1
+    assert header.get_xyzt_units()[0] == "mm"
+    np.testing.assert_allclose(header.get_qform(), header.get_sform(), atol=1e-5)
+
+
+def test_a_bounding_box_holds_every_voxel():
+    mask = np.zeros((5, 6, 7), bool)
+    assert bounding_box(mask) is None
+    mask[1, 2, 6] = mask[3, 4, 0] = True
+    assert bounding_box(mask) == np.s_[1:4, 2:5, 0:7]
