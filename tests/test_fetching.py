@@ -73,7 +73,7 @@ def test_from_hosts_to_cases(checkout, config, tmp_path):
     folder, archives, host = checkout
     code, output = snakemake(folder, *TARGETS, *OWN, check=False)
     assert code != 0
-    assert "accept_licences is false; read results/paper/licences.md" in output
+    assert "own.yaml: accept_licences: false; read the licences" in output
     assert host.asked == []
 
     output = snakemake(folder, "licences", *OWN)

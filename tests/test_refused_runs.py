@@ -69,7 +69,7 @@ def test_a_wrong_change_on_the_command_line_is_named(checkout, change, message):
 
 def test_a_run_without_consent_leaves_nothing_that_blocks_the_demo(checkout):
     output = refusal(checkout, "--configfile", "config/paper.yaml")
-    assert "config/paper.yaml: accept_licences: False; read the licences" in output
+    assert "config/paper.yaml: accept_licences: false; read the licences" in output
     assert "under these licences:" in output
     assert "Job stats" in snakemake(checkout, "-n")
 

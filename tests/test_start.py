@@ -90,7 +90,7 @@ def test_archives_of_a_host_need_consent_and_phantoms_and_own_files_do_not(confi
     sections = {**config.sections, "phantom": None}
     real = type(config)(**{**vars(config), "sections": sections})
     with refused_in_one_line(
-        r"paper\.yaml: accept_licences: False; read the licences .* set the key to true"
+        r"paper\.yaml: accept_licences: false; read the licences .* set the key to true"
     ):
         start.check_consent(real, [("msd", "Task06_Lung.tar")], "paper.yaml")
     start.check_consent(real, [], "paper.yaml")

@@ -9,6 +9,9 @@ import pytest
 from malformed.campaign import FAMILIES, REFUSED, RIGHT, inputs_of, judge
 from malformed.table import README, row
 
+# pydicom and torch warn of what the inputs are meant to be.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 SLOW = ("dry_run", "leftovers", "sheets")  # start Snakemake, or load the whole configuration, for every input
 
 

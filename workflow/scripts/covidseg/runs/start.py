@@ -73,7 +73,7 @@ def check_consent(config: Configuration, archives: Iterable[tuple[str, str]], na
         for dataset, archive in archives
     ):
         raise InputError(
-            f"{name}: accept_licences: False; read the licences (`snakemake licences` writes them to "
+            f"{name}: accept_licences: false; read the licences (`snakemake licences` writes them to "
             "results/paper/licences.md) and set the key to true"
         )
 
