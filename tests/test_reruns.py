@@ -207,11 +207,6 @@ def description_of_msd(text):
         ("datasets", description_of_msd, {"licences"}),
         ("config", put("evaluation.bootstrap", 200), {"table", "volumes", "claims"}),
         ("claims", put("wang2021.msd-gain.remark", "It is so."), {"claims"}),
-        (
-            "config",
-            put("splits", "patient"),
-            {"split", "collect_splits", "pretrain", "train", "predict", "score"} | SHOWN,
-        ),
     ],
 )
 def test_an_edit_of_the_configuration_reruns_what_reads_the_key(toy, sheet, change, rules):
