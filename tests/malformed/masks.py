@@ -105,22 +105,13 @@ def grids() -> Iterator[Input]:
         yield right(
             f"label {offset} mm aside, geometry: image", taken, partial(is_ingested, warns=f"{offset:g} mm")
         )
-    mask = label(spacing=(2.0, 1.5, 1.0))
-    yield refused(
-        "geometry: image, but another spacing",
-        of(mask, labels={"geometry": "image"}),
-        "labels.zip",
-        "a",
-        "spacing",
-    )
-    mask = make_volume(np.zeros((3, 6, 8), np.uint8))
-    yield refused(
-        "geometry: image, but a slice less",
-        of(mask, labels={"geometry": "image"}),
-        "labels.zip",
-        "a",
-        "shape",
-    )
+    others = {
+        "another spacing": (label(spacing=(2.0, 1.5, 1.0)), "spacing"),
+        "a slice less": (make_volume(np.zeros((3, 6, 8), np.uint8)), "shape"),
+    }
+    for name, (mask, differs) in others.items():
+        taken = of(mask, labels={"geometry": "image"})
+        yield refused(f"geometry: image, but {name}", taken, "labels.zip", "a", differs)
 
 
 def intensities() -> Iterator[Input]:
