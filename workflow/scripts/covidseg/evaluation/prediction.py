@@ -12,6 +12,7 @@ from covidseg.device import choose_compute
 from covidseg.evaluation.sections import Inference
 from covidseg.evaluation.sliding_window import labels_on_grid, predict_probabilities
 from covidseg.files import replace_directory
+from covidseg.training.acceleration import fuse
 from covidseg.training.weights import load_model
 from covidseg.volumes import Geometry, Volume, write_volume
 
@@ -50,6 +51,7 @@ def predict_cases(
     log.info("predicting on %s", compute)
     network, description = load_model(weights)
     network = compute.place(network, torch.channels_last_3d)
+    fuse(network, compute.device)
     depth, height, width = description.plan["patch"]
     z, y, x = description.plan["spacing"]
     gathered = partial / description.weights_sha256

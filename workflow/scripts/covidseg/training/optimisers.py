@@ -43,16 +43,20 @@ class NesterovSGD(Optimiser):
         self.momenta: dict[str, torch.Tensor] = {}
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
-        """Update every parameter that has a gradient."""
+    def step(self, learning_rate: float | torch.Tensor) -> None:
+        """Update every parameter that has a gradient; the learning rate may be a tensor without axes."""
         moving = self.moving()
-        buffers = [self.momenta.get(name) for name in moving]
+        for name, parameter in moving.items():
+            if name not in self.momenta:
+                self.momenta[name] = torch.zeros_like(parameter)
         sgd(
             list(moving.values()),
             [p.grad for p in moving.values() if p.grad is not None],
-            buffers,
+            [self.momenta[name] for name in moving],
             has_sparse_grad=False,
-            foreach=None,
+            foreach=False,
+            # On a GPU one kernel for all parameters.
+            fused=next(iter(moving.values())).is_cuda,
             weight_decay=self.weight_decay,
             momentum=self.momentum,
             lr=learning_rate,
@@ -60,8 +64,6 @@ class NesterovSGD(Optimiser):
             nesterov=True,
             maximize=False,
         )
-        # In `buffers`, `sgd` has replaced each None by a tensor.
-        self.momenta |= {name: b for name, b in zip(moving, buffers, strict=True) if b is not None}
 
 
 class Adam(Optimiser):
