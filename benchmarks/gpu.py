@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +33,8 @@ PARTS = {  # part: (module, function, time limit in s)
     "nnunet-training": ("nnunet", "train", 120),
     "prediction": ("prediction", "ours", 60),
     "nnunet-prediction": ("nnunet", "predict", 90),
+    "numerics": ("numerics", "compare", 180),
+    "gpu-share": ("sharing", "share", 120),
     "profile": ("training", "profile", 60),
 }
 EVERY = [part for part in PARTS if part != "profile"]
@@ -40,7 +43,6 @@ EVERY = [part for part in PARTS if part != "profile"]
 def run_here(part: str, arguments: argparse.Namespace, work: Path) -> None:
     """Run one part in this process."""
     import torch
-
     from on_gpu.plan import PAPERS, TINY
     from on_gpu.results import Results
     from on_gpu.training import STRATEGIES
@@ -65,10 +67,8 @@ def run_apart(part: str, limit: float, work: Path) -> None:
     except subprocess.TimeoutExpired:
         print(f"{part}: stopped after {limit:.0f} s", flush=True)
     finally:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
 
 

@@ -64,7 +64,7 @@ def synchronise() -> None:
         torch.cuda.synchronize()
 
 
-def _mark() -> Any:  # noqa: ANN401, an event of torch or a number
+def _mark() -> Any:
     if not torch.cuda.is_available():
         return time.perf_counter()
     event = torch.cuda.Event(enable_timing=True)
@@ -84,11 +84,11 @@ def start_training(run: Run, plan: Plan, folder: Path) -> None:
     )
 
 
-def time_training(run: Run, plan: Plan, folder: Path, tick: Any) -> None:  # noqa: ANN401
+def time_training(run: Run, plan: Plan, folder: Path, tick: Any) -> None:
     """Train until `tick`, which is called after every iteration, raises Enough."""
     step = training.training_step
 
-    def ticking_step(*arguments: Any) -> Any:  # noqa: ANN401
+    def ticking_step(*arguments: Any) -> Any:
         values = step(*arguments)
         tick()
         return values

@@ -37,7 +37,7 @@ def import_nnunet(work: Path, loaders: int) -> None:
     """
     for folder in ("raw", "preprocessed", "results"):
         os.environ[f"nnUNet_{folder}"] = str(work / "nnunet" / folder)
-    os.environ["nnUNet_n_proc_DA"] = str(loaders)
+    os.environ |= {"nnUNet_n_proc_DA": str(loaders)}
     if importlib.util.find_spec("SimpleITK") is None:
         sys.modules["SimpleITK"] = ModuleType("SimpleITK")
 
@@ -86,7 +86,7 @@ def plans(plan: Plan) -> dict[str, Any]:
     }
 
 
-def make_trainer(plan: Plan, work: Path) -> Any:  # noqa: ANN401
+def make_trainer(plan: Plan, work: Path) -> Any:
     """Return nnU-Net's trainer, initialised, over the synthetic cases in nnU-Net's own files."""
     import_nnunet(work, plan.loaders)
     from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
@@ -121,6 +121,7 @@ def _write_cases(plan: Plan, work: Path) -> None:
 
 def train(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...]) -> None:
     """Time nnU-Net's training step: with one random batch on the device, with its loader; and the loader."""
+    torch.backends.cudnn.benchmark = True  # as nnU-Net's command does
     trainer = make_trainer(plan, work)
     batch = _random_batch(plan, trainer)
     with results.row("training step, random batch on the device", CONTENDER) as row:
@@ -133,7 +134,7 @@ def train(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...])
             _time(plan, lambda: next(loader)).fill(row)
 
 
-def _random_batch(plan: Plan, trainer: Any) -> dict[str, Any]:  # noqa: ANN401
+def _random_batch(plan: Plan, trainer: Any) -> dict[str, Any]:
     size, device = plan.sections["training"]["batch"], trainer.device
     shapes = [[round(n * s) for n, s in zip(plan.patch, scale, strict=True)]
               for scale in trainer._get_deep_supervision_scales()]  # fmt: skip
@@ -141,7 +142,7 @@ def _random_batch(plan: Plan, trainer: Any) -> dict[str, Any]:  # noqa: ANN401
     return {"data": torch.randn(size, 1, *plan.patch, device=device), "target": targets}
 
 
-def _time(plan: Plan, step: Any) -> Clock:  # noqa: ANN401
+def _time(plan: Plan, step: Any) -> Clock:
     clock = Clock(plan.warm_up, plan.timed)
     try:
         while True:
@@ -152,7 +153,7 @@ def _time(plan: Plan, step: Any) -> Clock:  # noqa: ANN401
 
 
 @contextmanager
-def _loader(trainer: Any) -> Iterator[Any]:  # noqa: ANN401
+def _loader(trainer: Any) -> Iterator[Any]:
     """Yield nnU-Net's loader of training batches, and end its processes afterwards."""
     loaders = trainer.get_dataloaders()
     try:
@@ -173,7 +174,7 @@ def predict(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...
         row.note = "its tiles alone: logits, before softmax and resampling"
 
 
-def _make_predictor(plan: Plan, work: Path) -> Any:  # noqa: ANN401
+def _make_predictor(plan: Plan, work: Path) -> Any:
     trainer = make_trainer(plan, work)
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
@@ -188,6 +189,6 @@ def _make_predictor(plan: Plan, work: Path) -> Any:  # noqa: ANN401
         None,
         DATASET_JSON,
         "nnUNetTrainer",
-        tuple(inference["mirror_axes"]),
+        tuple(inference["mirror_axes"]) or None,
     )
     return predictor

@@ -1,9 +1,9 @@
 """What the measurements are made with: the papers' plan on synthetic cases, or tiny sizes for a test."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -37,7 +37,8 @@ class Plan:
         warm_up: iterations before the timed ones.
         timed: timed iterations.
         loaders: processes of nnU-Net's loader; 0: none but the main process.
-        epochs: epochs of a training whose Dice is compared, of 20 iterations each.
+        short: changes of section `training` for a short training, whose Dice is compared.
+        short_network, short_patch: network and patch of this training.
         seeds: number of such trainings per precision.
         shared_seconds: seconds for which trainings that share the card are timed.
     """
@@ -51,7 +52,9 @@ class Plan:
     warm_up: int
     timed: int
     loaders: int
-    epochs: int
+    short: dict[str, Any]
+    short_network: dict[str, Any]
+    short_patch: Shape
     seeds: int
     shared_seconds: float
 
@@ -79,7 +82,15 @@ PAPERS = Plan(
     warm_up=8,
     timed=40,
     loaders=12,
-    epochs=10,
+    # The rate and the momentum suit 200 iterations; the papers' values need thousands.
+    short={"epochs": 10, "iterations": 20, "learning_rate": 0.05, "momentum": 0.9},
+    short_network={
+        "features": [32, 64, 128, 256],
+        "kernels": [[1, 3, 3], [3, 3, 3], [3, 3, 3], [3, 3, 3]],
+        "strides": [[1, 1, 1], [1, 2, 2], [2, 2, 2], [2, 2, 2]],
+        "convolutions": {"encoder": [2, 2, 2, 2], "decoder": [2, 2, 2]},
+    },
+    short_patch=(24, 64, 64),
     seeds=3,
     shared_seconds=8.0,
 )
@@ -93,20 +104,27 @@ TINY = Plan(
     warm_up=1,
     timed=2,
     loaders=0,
-    epochs=1,
+    short={"epochs": 1, "iterations": 2},
+    short_network={
+        "features": [4, 8],
+        "kernels": [[3, 3, 3], [3, 3, 3]],
+        "strides": [[1, 1, 1], [2, 2, 2]],
+        "convolutions": {"encoder": [1, 1], "decoder": [1]},
+    },
+    short_patch=(16, 32, 32),
     seeds=2,
     shared_seconds=0.5,
 )
 
 
 def synthetic_cases(plan: Plan, folder: Path) -> list[Path]:
-    """Return preprocessed cases of noise with a bright block, the lesion; write them unless they are there."""
+    """Return preprocessed cases of noise, with a block as the lesion; write them unless they are there."""
     paths = [folder / DATASET / f"case{number}" for number in range(plan.cases)]
     for number, path in enumerate(paths):
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             image, label = _case(plan.case, number)
-            save_case(path, image, label, _description(plan.case, plan.target_spacing))
+            save_case(path, image, label, describe_arrays(plan.case, plan.target_spacing))
     return paths
 
 
@@ -118,8 +136,10 @@ def _case(shape: Shape, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return image.astype(np.float16), label
 
 
-def _description(shape: Shape, spacing: tuple[float, float, float]) -> ArrayDescription:
-    geometry = Geometry(shape, np.diag([*reversed(spacing), 1.0]))
+def describe_arrays(shape: tuple[int, ...], spacing: tuple[float, float, float]) -> ArrayDescription:
+    """Return the content of case.json for a scan that was not cropped."""
+    depth, height, width = shape
+    geometry = Geometry((depth, height, width), np.diag([*reversed(spacing), 1.0]))
     return ArrayDescription(geometry.to_json(), [[0, n] for n in shape], list(spacing), ["", ""])
 
 
@@ -131,7 +151,7 @@ def pretrained_model(plan: Plan, folder: Path) -> Path:
     weights = folder / "pretrained" / "model.safetensors"
     if not weights.exists():
         weights.parent.mkdir(parents=True, exist_ok=True)
-        architecture: Architecture = {**plan.sections["network"], "design": "unet"}
+        architecture = cast("Architecture", plan.sections["network"] | {"design": "unet"})
         network = build_network(architecture, classes=2, seed=1)
         save_model(weights, network, describe(plan, architecture))
     return weights
@@ -163,13 +183,23 @@ def describe(plan: Plan, architecture: Architecture) -> ModelDescription:
 def synthetic_run(plan: Plan, strategy: str, folder: Path, **training: Any) -> Run:
     """Return a training of a strategy on the synthetic cases; `training` changes keys of that section."""
     cases, entry = synthetic_cases(plan, folder), STRATEGIES[strategy]
+    pretrained = pretrained_model(plan, folder) if entry.needs_source else None
+    run = make_run(plan, strategy, cases, pretrained, training)
+    return replace(run, source_cases=cases) if entry.trains_on_source else run
+
+
+def make_run(
+    plan: Plan, strategy: str, cases: list[Path], pretrained: Path | None, training: dict[str, Any]
+) -> Run:
+    """Return a training on cases of one data set; `training` changes keys of that section."""
+    dataset = cases[0].parent.name
     return Run(
-        strategy=load_strategy(strategy, strategy_options(strategy), [DATASET]),
-        pretrained=pretrained_model(plan, folder) if entry.needs_source else None,
+        strategy=load_strategy(strategy, strategy_options(strategy), [dataset]),
+        pretrained=pretrained,
         cases=cases,
-        source_cases=cases if entry.trains_on_source else [],
+        source_cases=[],
         validation=[],
-        labels={DATASET: {1: 1}},
+        labels={dataset: {1: 1}},
         classes=2,
         fold=0,
         seed=0,
@@ -179,7 +209,7 @@ def synthetic_run(plan: Plan, strategy: str, folder: Path, **training: Any) -> R
         augmentation=plan.sections["augmentation"],
         threads=torch.get_num_threads(),
         timed=False,
-        fingerprint=DATASET,
+        fingerprint=dataset,
     )
 
 

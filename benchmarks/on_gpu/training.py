@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-from covidseg.training import train as training
 from covidseg.training.run import Run
 from on_gpu.clock import Clock, Enough, time_training
 from on_gpu.plan import Plan, pretrained_model, synthetic_cases, synthetic_run
