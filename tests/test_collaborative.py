@@ -184,11 +184,11 @@ def test_one_step_with_the_sum_is_algorithm_1s_two_updates_of_the_target_encoder
             segmentation, relation = (torch.randn(2, 3, generator=generator) for _ in range(2))
             if order == "sum":
                 network.weight.grad = segmentation + relation
-                together.step(0.1)
+                together.step(torch.tensor(0.1))
             else:
                 for optimiser, gradient in ((one, segmentation), (other, relation)):
                     network.weight.grad = gradient
-                    optimiser.step(0.1)
+                    optimiser.step(torch.tensor(0.1))
         ends.append(network.weight.detach().clone())
     torch.testing.assert_close(*ends)
 

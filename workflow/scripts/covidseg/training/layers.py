@@ -11,8 +11,10 @@ GROUP = 8  # cuDNN's kernels for tensor cores take the channels in groups of eig
 class Convolution(nn.Conv3d):
     """torch's convolution; on a GPU, with numbers of channels for which cuDNN has fast kernels.
 
-    For one channel of an image, or for the two classes of a segmentation head, cuDNN uses a general kernel,
-    which took a tenth of a training step. Here channels of zeros are added, and left out of the result.
+    cuDNN is slow for numbers of channels that are not multiples of eight (the image's one channel, the two
+    classes of a segmentation head), and for flat 3D kernels, although not for the same kernels in 2D. These
+    convolutions took a quarter of a training step. Here channels of zeros are added, and left out of the
+    result. Flat kernels run in 2D.
     """
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -21,8 +23,12 @@ class Convolution(nn.Conv3d):
 
     def convolve(self, features: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         """Convolve features (batch, channels, z, y, x), with another bias or without a bias."""
-        if not features.is_cuda:
-            return self._conv_forward(features, self.weight, bias)
+        if features.is_cuda:
+            return self.convolve_in_groups(features, bias)
+        return self._conv_forward(features, self.weight, bias)
+
+    def convolve_in_groups(self, features: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        """Do the same with channels in groups of eight, and slice by slice if the kernel is flat."""
         weight = self.weight
         missing_in, missing_out = -self.in_channels % GROUP, -self.out_channels % GROUP
         if missing_in + missing_out:
@@ -39,7 +45,7 @@ class Convolution(nn.Conv3d):
     def _convolve_slices(
         self, features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
     ) -> torch.Tensor:
-        """Convolve with a kernel that is one voxel thick: slice by slice, for which cuDNN is faster."""
+        """Convolve slices apart: for 32 channels 0.36 ms instead of 4.9 ms, at full resolution on an H100."""
         slices = features.transpose(1, 2).flatten(0, 1)
         convolved = functional.conv2d(slices, weight.squeeze(2), bias, self.stride[1:], self.padding[1:])
         return convolved.unflatten(0, (len(features), -1)).transpose(1, 2)

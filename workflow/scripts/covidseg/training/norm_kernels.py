@@ -1,8 +1,8 @@
 """The kernels of `FusedNorm`, in Triton, a language for GPUs within Python.
 
-A program of a kernel works on one sample, on up to 64 channels, and on some of the voxels. `features`, `gradient`
-and `output` are (samples, voxels, channels) in memory, which is torch's layout channels_last_3d. `statistics`
-are float32 (samples, 2, channels): mean, and 1 / standard deviation. Arithmetic is in float32.
+A program of a kernel works on one sample, on up to 64 channels, and on some of the voxels. `features`,
+`gradient` and `output` are (samples, voxels, channels) in memory, which is torch's layout channels_last_3d.
+`statistics` are float32 (samples, 2, channels): mean, and 1 / standard deviation. Arithmetic is in float32.
 """
 
 import triton
@@ -40,7 +40,8 @@ def partial_statistics(
 
 @triton.jit
 def combine_statistics(
-    means, squares, statistics, voxels, channels, share, parts, eps: tl.constexpr, PARTS: tl.constexpr, WIDTH: tl.constexpr
+    means, squares, statistics, voxels, channels, share, parts, eps: tl.constexpr,
+    PARTS: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
     """Write mean and 1 / standard deviation per sample and channel (Chan's formula)."""
     sample = tl.program_id(0)
@@ -63,6 +64,7 @@ def normalise(
     features, statistics, weight, bias, output, voxels, channels, slope: tl.constexpr, ROWS: tl.constexpr,
     WIDTH: tl.constexpr,
 ):  # fmt: skip
+    """Write the normalised and activated features."""
     sample = tl.program_id(1)
     channel = tl.program_id(2) * WIDTH + tl.arange(0, WIDTH)
     inside = channel < channels
@@ -113,6 +115,7 @@ def propagate(
     features, gradient, statistics, weight, bias, sums, output, voxels, channels,
     slope: tl.constexpr, ROWS: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
+    """Write the gradient of the features, from the sums of `partial_gradients` over all voxels."""
     sample = tl.program_id(1)
     channel = tl.program_id(2) * WIDTH + tl.arange(0, WIDTH)
     inside = channel < channels

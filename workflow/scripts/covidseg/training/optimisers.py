@@ -43,9 +43,10 @@ class NesterovSGD(Optimiser):
         self.momenta: dict[str, torch.Tensor] = {}
 
     @torch.no_grad()
-    def step(self, learning_rate: float | torch.Tensor) -> None:
-        """Update every parameter that has a gradient; the learning rate may be a tensor without axes."""
+    def step(self, learning_rate: torch.Tensor) -> None:
+        """Update every parameter that has a gradient; the learning rate is a tensor without axes."""
         moving = self.moving()
+        on_gpu = learning_rate.is_cuda
         for name, parameter in moving.items():
             if name not in self.momenta:
                 self.momenta[name] = torch.zeros_like(parameter)
@@ -55,11 +56,11 @@ class NesterovSGD(Optimiser):
             [self.momenta[name] for name in moving],
             has_sparse_grad=False,
             foreach=False,
-            # On a GPU one kernel for all parameters.
-            fused=next(iter(moving.values())).is_cuda,
+            fused=on_gpu,  # one kernel for all parameters
             weight_decay=self.weight_decay,
             momentum=self.momentum,
-            lr=learning_rate,
+            # torch's annotations know numbers alone. Its fused kernel takes a float32 tensor.
+            lr=learning_rate.float() if on_gpu else learning_rate.item(),  # type: ignore[arg-type]
             dampening=0,
             nesterov=True,
             maximize=False,

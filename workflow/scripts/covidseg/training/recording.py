@@ -32,6 +32,7 @@ class Recorder:
     def __init__(self, function: Callable[[Tensors], Tensors], device: torch.device) -> None:
         self.function = function
         self.replays = device.type == "cuda"
+        self.stream = torch.cuda.Stream(device) if self.replays else None
         self.calls = 0
         self.graph: torch.cuda.CUDAGraph | None = None
         self.inputs: Tensors = {}
@@ -43,7 +44,7 @@ class Recorder:
         if self.replays and self.calls > WARM_UP and self.graph is None:
             self._record(inputs)
         if self.graph is None:
-            return self.function(inputs)
+            return self._call(inputs)
         for name, tensor in inputs.items():
             self.inputs[name].copy_(tensor)
         self.graph.replay()
@@ -53,11 +54,23 @@ class Recorder:
         """Drop the record, because the function uses other tensors from now on."""
         self.graph, self.calls = None, 0
 
+    def _call(self, inputs: Tensors) -> Tensors:
+        """Call the function, on the stream on which it will be recorded, as torch demands."""
+        if self.stream is None:
+            return self.function(inputs)
+        current = torch.cuda.current_stream(self.stream.device)
+        self.stream.wait_stream(current)
+        with torch.cuda.stream(self.stream):
+            outputs = self.function(inputs)
+        current.wait_stream(self.stream)
+        return outputs
+
     def _record(self, inputs: Tensors) -> None:
         self.inputs = {name: tensor.clone() for name, tensor in inputs.items()}
         graph = torch.cuda.CUDAGraph()
+        torch.cuda.empty_cache()  # the record has memory of its own
         try:
-            with torch.cuda.graph(graph):
+            with torch.cuda.graph(graph, stream=self.stream):
                 self.outputs = self.function(self.inputs)
         except RuntimeError as error:
             log.warning("the training step cannot be recorded (%s); it is slower", str(error).splitlines()[0])

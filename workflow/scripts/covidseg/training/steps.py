@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from covidseg.device import Compute
-from covidseg.training.acceleration import compile_parts
+from covidseg.training.acceleration import compile_parts, uncompiled
 from covidseg.training.batches import Batches
 from covidseg.training.guard import current_momentum
 from covidseg.training.optimisers import NesterovSGD
@@ -33,8 +33,8 @@ class Data:
 class Steps:
     """The steps of one training.
 
-    On a GPU a step is recorded and replayed (see `Recorder`). The last step of an epoch is not, since a
-    strategy may log more of it. While the device works on a step, the next batch is made.
+    On a GPU a step is recorded and replayed (see `Recorder`), except for the steps of which a strategy logs
+    more. While the device works on a step, the next batch is made.
     """
 
     def __init__(
@@ -50,7 +50,11 @@ class Steps:
         inputs = self._inputs(progress)
         self.optimiser.momentum = current_momentum(training, progress)
         last = progress.iteration + 1 == training["iterations"]
-        values = self._step(inputs, norms=True) if last else self.recorder(inputs)
+        if last and self.run.strategy.logs_gradient_norms:
+            with uncompiled():  # compiled code can run backwards only once
+                values = self._step(inputs, norms=True)
+        else:
+            values = self.recorder(inputs)
         self.batches.prepare(self._number(progress) + 1)
         return values
 

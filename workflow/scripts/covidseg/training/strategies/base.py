@@ -134,6 +134,8 @@ class Strategy:
         """Return the groups of parameters whose gradients are clipped apart; here all are one group."""
         return [list(network.parameters())]
 
+    logs_gradient_norms = False  # whether `gradient_norms` returns any
+
     def gradient_norms(self, network: nn.Module, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Return norms of gradients, further columns of log.csv; here none.
 

@@ -104,6 +104,8 @@ class CollaborativeLearning(CollaborativeBackbone):
             losses["target_loss"] = -ramp * self.options["lambda_target"] * target
         return losses
 
+    logs_gradient_norms = True
+
     def gradient_norms(self, network: nn.Module, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Return the norms of the gradients of L_seg (segmentation), L_rc^G (general) and L_rc^T (target).
 
