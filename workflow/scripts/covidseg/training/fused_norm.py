@@ -2,8 +2,8 @@
 
 torch computes instance norm by batch norm, which wants another memory layout than the convolutions. The
 features are copied before and after, and the activation reads and writes them once more: two thirds of the
-time of a training step. Here a forward pass reads the features twice and writes them once. A backward pass reads
-features and gradients twice, and writes gradients once.
+time of a training step. Here a forward pass reads the features twice and writes them once. A backward pass
+reads features and gradients twice, and writes gradients once.
 
 The kernels need Triton, which comes with the CUDA builds of torch. Only `layers.FusedBlock` imports this
 module.
