@@ -40,6 +40,7 @@ class Plan:
         short: changes of section `training` for a short training, whose Dice is compared.
         short_network, short_patch: network and patch of this training.
         seeds: number of such trainings per precision.
+        tested: number of phantom cases on which these networks are tested.
         shared_seconds: seconds for which trainings that share the card are timed.
     """
 
@@ -56,6 +57,7 @@ class Plan:
     short_network: dict[str, Any]
     short_patch: Shape
     seeds: int
+    tested: int
     shared_seconds: float
 
     @cached_property
@@ -92,6 +94,7 @@ PAPERS = Plan(
     },
     short_patch=(24, 64, 64),
     seeds=3,
+    tested=6,
     shared_seconds=8.0,
 )
 TINY = Plan(
@@ -111,8 +114,9 @@ TINY = Plan(
         "strides": [[1, 1, 1], [2, 2, 2]],
         "convolutions": {"encoder": [1, 1], "decoder": [1]},
     },
-    short_patch=(16, 32, 32),
-    seeds=2,
+    short_patch=(16, 48, 48),
+    seeds=1,
+    tested=1,
     shared_seconds=0.5,
 )
 

@@ -25,8 +25,8 @@ class Row:
         unit: unit of median, minimum and maximum.
         median, minimum, maximum, n: of the n repeated measurements.
         epoch_seconds: seconds of an epoch of 250 iterations.
-        start_seconds: seconds that the first iterations took longer than the later ones, for example to
-            compile.
+        start_seconds: seconds before the first timed iteration, less what the iterations before it take:
+            to read the cases, build the network and compile it.
         allocated_gib: peak of the tensors' memory on the device.
         reserved_gib: peak of the memory that torch took from the device for these tensors.
         note: what else to know, for example an error.
