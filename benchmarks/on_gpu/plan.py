@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 import yaml
+from filelock import FileLock
 
 from covidseg.cases.arrays import ArrayDescription, save_case
 from covidseg.training.description import ModelDescription
@@ -124,11 +125,12 @@ TINY = Plan(
 def synthetic_cases(plan: Plan, folder: Path) -> list[Path]:
     """Return preprocessed cases of noise, with a block as the lesion; write them unless they are there."""
     paths = [folder / DATASET / f"case{number}" for number in range(plan.cases)]
-    for number, path in enumerate(paths):
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            image, label = _case(plan.case, number)
-            save_case(path, image, label, describe_arrays(plan.case, plan.target_spacing))
+    paths[0].parent.mkdir(exist_ok=True)
+    with FileLock(folder / f"{DATASET}.lock"):
+        for number, path in enumerate(paths):
+            if not path.exists():
+                image, label = _case(plan.case, number)
+                save_case(path, image, label, describe_arrays(plan.case, plan.target_spacing))
     return paths
 
 
@@ -153,11 +155,12 @@ def pretrained_model(plan: Plan, folder: Path) -> Path:
     Its schedule is half over, so that continual learning can start from it too.
     """
     weights = folder / "pretrained" / "model.safetensors"
-    if not weights.exists():
-        weights.parent.mkdir(parents=True, exist_ok=True)
-        architecture = cast("Architecture", plan.sections["network"] | {"design": "unet"})
-        network = build_network(architecture, classes=2, seed=1)
-        save_model(weights, network, describe(plan, architecture))
+    weights.parent.mkdir(exist_ok=True)
+    with FileLock(folder / "pretrained.lock"):
+        if not weights.exists():
+            architecture = cast("Architecture", plan.sections["network"] | {"design": "unet"})
+            network = build_network(architecture, classes=2, seed=1)
+            save_model(weights, network, describe(plan, architecture))
     return weights
 
 

@@ -28,16 +28,16 @@ STRATEGIES = (
 COMPILED_ONCE = ("scratch", "lesion-representations", "hybrid", "multi-encoder", "collaborative")
 
 
+def recorded(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...]) -> None:
+    """Time the training of every strategy without torch's compiler."""
+    for strategy in strategies:
+        _time(plan, work, results, strategy, compiled=False)
+
+
 def compiled(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...]) -> None:
     """Time the training of every strategy with a compiled network."""
     for strategy in strategies:
         _time(plan, work, results, strategy, compiled=True)
-
-
-def eager(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...]) -> None:
-    """Time the training of every strategy without torch's compiler."""
-    for strategy in strategies:
-        _time(plan, work, results, strategy, compiled=False)
 
 
 def _time(plan: Plan, work: Path, results: Results, strategy: str, *, compiled: bool) -> None:
