@@ -1,6 +1,8 @@
 """Seconds of each iteration of a training that is stopped once enough iterations are timed."""
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -8,9 +10,9 @@ from unittest.mock import patch
 import torch
 
 from covidseg.training import train as training
+from covidseg.training.loop import Loop, run_epochs
 from covidseg.training.run import Run
-from covidseg.training.state import Progress, Tensors
-from covidseg.training.steps import Steps
+from covidseg.training.state import Progress, State, Tensors
 from on_gpu.plan import Plan, describe
 from on_gpu.results import Row
 
@@ -23,7 +25,7 @@ class Clock:
     """Marks the end of each iteration: on a GPU by events of the device, so that nothing waits for them.
 
     Attributes:
-        start_seconds: seconds of the first iterations, which are not timed one by one.
+        start_seconds: seconds from the clock's making to the end of the iterations before the timed ones.
     """
 
     def __init__(self, warm_up: int, timed: int) -> None:
@@ -86,16 +88,18 @@ def start_training(run: Run, plan: Plan, folder: Path) -> None:
     )
 
 
-def time_training(run: Run, plan: Plan, folder: Path, tick: Any) -> None:
+def time_training(run: Run, plan: Plan, folder: Path, tick: Callable[[], None]) -> None:
     """Train until `tick`, which is called after every iteration, raises Enough."""
-    step = Steps.__call__
 
-    def ticking_step(steps: Steps, progress: Progress) -> Tensors:
-        values = step(steps, progress)
-        tick()
-        return values
+    def run_ticking(loop: Loop, state: State) -> Progress:
+        def step(progress: Progress) -> Tensors:
+            values = loop.step(progress)
+            tick()
+            return values
 
-    with patch.object(Steps, "__call__", ticking_step):
+        return run_epochs(replace(loop, step=step), state)
+
+    with patch.object(training, "run_epochs", run_ticking):
         try:
             start_training(run, plan, folder)
         except Enough:

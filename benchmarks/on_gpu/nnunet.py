@@ -119,6 +119,13 @@ def _write_cases(plan: Plan, work: Path) -> None:
         list(pool.map(write, synthetic_cases(plan, work)))
 
 
+def compile_ahead(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...]) -> None:
+    """Compile nnU-Net's network and loss by one training step: this fills torch's cache."""
+    trainer = make_trainer(plan, work)
+    with results.row("training step", CONTENDER) as row:
+        row.set("s of the first", seconds_of(lambda: trainer.train_step(_random_batch(plan, trainer)), 1))
+
+
 def train(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...]) -> None:
     """Time nnU-Net's training step: with one random batch on the device, with its loader; and the loader."""
     torch.backends.cudnn.benchmark = True  # as nnU-Net's command does

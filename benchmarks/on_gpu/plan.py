@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 import yaml
+from filelock import FileLock
 
 from covidseg.cases.arrays import ArrayDescription, save_case
 from covidseg.training.description import ModelDescription
@@ -40,6 +41,7 @@ class Plan:
         short: changes of section `training` for a short training, whose Dice is compared.
         short_network, short_patch: network and patch of this training.
         seeds: number of such trainings per precision.
+        tested: number of phantom cases on which these networks are tested.
         shared_seconds: seconds for which trainings that share the card are timed.
     """
 
@@ -56,6 +58,7 @@ class Plan:
     short_network: dict[str, Any]
     short_patch: Shape
     seeds: int
+    tested: int
     shared_seconds: float
 
     @cached_property
@@ -92,6 +95,7 @@ PAPERS = Plan(
     },
     short_patch=(24, 64, 64),
     seeds=3,
+    tested=6,
     shared_seconds=8.0,
 )
 TINY = Plan(
@@ -111,8 +115,9 @@ TINY = Plan(
         "strides": [[1, 1, 1], [2, 2, 2]],
         "convolutions": {"encoder": [1, 1], "decoder": [1]},
     },
-    short_patch=(16, 32, 32),
-    seeds=2,
+    short_patch=(16, 48, 48),
+    seeds=1,
+    tested=1,
     shared_seconds=0.5,
 )
 
@@ -120,11 +125,12 @@ TINY = Plan(
 def synthetic_cases(plan: Plan, folder: Path) -> list[Path]:
     """Return preprocessed cases of noise, with a block as the lesion; write them unless they are there."""
     paths = [folder / DATASET / f"case{number}" for number in range(plan.cases)]
-    for number, path in enumerate(paths):
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            image, label = _case(plan.case, number)
-            save_case(path, image, label, describe_arrays(plan.case, plan.target_spacing))
+    paths[0].parent.mkdir(exist_ok=True)
+    with FileLock(folder / f"{DATASET}.lock"):
+        for number, path in enumerate(paths):
+            if not path.exists():
+                image, label = _case(plan.case, number)
+                save_case(path, image, label, describe_arrays(plan.case, plan.target_spacing))
     return paths
 
 
@@ -149,11 +155,12 @@ def pretrained_model(plan: Plan, folder: Path) -> Path:
     Its schedule is half over, so that continual learning can start from it too.
     """
     weights = folder / "pretrained" / "model.safetensors"
-    if not weights.exists():
-        weights.parent.mkdir(parents=True, exist_ok=True)
-        architecture = cast("Architecture", plan.sections["network"] | {"design": "unet"})
-        network = build_network(architecture, classes=2, seed=1)
-        save_model(weights, network, describe(plan, architecture))
+    weights.parent.mkdir(exist_ok=True)
+    with FileLock(folder / "pretrained.lock"):
+        if not weights.exists():
+            architecture = cast("Architecture", plan.sections["network"] | {"design": "unet"})
+            network = build_network(architecture, classes=2, seed=1)
+            save_model(weights, network, describe(plan, architecture))
     return weights
 
 

@@ -5,6 +5,7 @@ import importlib.metadata
 import shutil
 import statistics
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -12,6 +13,7 @@ from datetime import date
 from pathlib import Path
 
 import torch
+from filelock import FileLock
 
 
 @dataclass
@@ -25,8 +27,8 @@ class Row:
         unit: unit of median, minimum and maximum.
         median, minimum, maximum, n: of the n repeated measurements.
         epoch_seconds: seconds of an epoch of 250 iterations.
-        start_seconds: seconds that the first iterations took longer than the later ones, for example to
-            compile.
+        start_seconds: seconds before the first timed iteration, less what the iterations before it take:
+            to read the cases, build the network and compile it.
         allocated_gib: peak of the tensors' memory on the device.
         reserved_gib: peak of the memory that torch took from the device for these tensors.
         note: what else to know, for example an error.
@@ -105,10 +107,15 @@ class Results:
 
     def clear(self) -> None:
         """Delete the rows that an earlier run of this part left."""
-        self._write([row for row in self.read() if row["part"] != self.part])
+        with self._locked():
+            self._write([row for row in self.read() if row["part"] != self.part])
+
+    def _locked(self) -> FileLock:
+        """Return the lock of the table, which parts that run at the same time share."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(Path(tempfile.gettempdir()) / f"{self.path.name}.lock")
 
     def _write(self, rows: list[dict[str, str]]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with open(self.path, "w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
@@ -130,7 +137,8 @@ class Results:
     def add(self, row: Row) -> None:
         """Write one more row, and print it."""
         text = {name: _text(value) for name, value in asdict(row).items()}
-        self._write([*self.read(), text])
+        with self._locked():
+            self._write([*self.read(), text])
         print(_line(text), flush=True)
 
 
