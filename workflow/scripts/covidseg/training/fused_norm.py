@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 import triton
-from torch.autograd.function import once_differentiable
 
 from covidseg.training import norm_kernels as kernels
 
@@ -51,7 +50,6 @@ class FusedNorm(torch.autograd.Function):
         return output
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Return the gradients of features, weight and bias."""
         features, statistics, weight, bias = ctx.saved_tensors
