@@ -126,7 +126,9 @@ def test_a_job_sees_nothing_of_the_job_before(start, script):
 
 def test_jobs_run_at_the_same_time_and_each_has_its_own_status(start, script):
     server = start()
-    text = "import os, sys, time; open('{0}', 'w').close()\nwhile not os.path.exists('{1}'): time.sleep(0.01)\n"
+    text = (
+        "import os, sys, time; open('{0}', 'w').close()\nwhile not os.path.exists('{1}'): time.sleep(0.01)\n"
+    )
     one, two = (
         in_background(server, script(text.format(*names) + f"sys.exit({status})"))
         for names, status in ((("a", "b"), 5), (("b", "a"), 6))

@@ -10,7 +10,9 @@ from covidseg.runs.fork_server import ForkServer
 from covidseg.runs.temporaries import remove_temporaries
 
 BEGUN = time.time()
-FEWEST_FORKS = 10  # jobs of a run; with fewer, a fork server would take longer than it saves
+FEWEST_FORKS = (
+    10  # jobs of a run; with fewer, a fork server would take longer than it saves
+)
 
 
 def begin():

@@ -113,7 +113,10 @@ def main(connection: int) -> None:
     for name in [*MODULES, *_library()]:
         importlib.import_module(name)
     gc.freeze()  # a garbage collection in a fork would copy the memory that the fork shares with the server
-    with socket.socket(fileno=connection) as requests, contextlib.suppress(BrokenPipeError):  # the run was killed
+    with (
+        socket.socket(fileno=connection) as requests,
+        contextlib.suppress(BrokenPipeError),
+    ):  # the run was killed
         requests.send(READY)
         _serve(requests)
     os._exit(0)  # to tidy up all modules would take a second
@@ -158,7 +161,9 @@ def _run(script: str) -> NoReturn:
         os.closerange(3, 1000)  # the server's connections, and answers to other jobs
         libc = ctypes.CDLL(None)
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # when the server dies
-        libc.prctl(PR_SET_NAME, Path(script).suffixes[-2][1:].encode())  # `train` of tmpabc.train.py, for `top`
+        libc.prctl(
+            PR_SET_NAME, Path(script).suffixes[-2][1:].encode()
+        )  # `train` of tmpabc.train.py, for `top`
         signal.signal(signal.SIGINT, signal.default_int_handler)
         runpy.run_path(script, run_name="__main__")
         status = 0
