@@ -1,6 +1,5 @@
 """Jobs that are forks of one process: they end, fail, die and are killed as processes that start Python do."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -99,7 +98,9 @@ def test_the_status_of_a_script_is_passed_on(start, script, text, status):
     assert start().run(script(text)) == status
 
 
-def test_a_job_has_the_folder_the_environment_and_the_output_of_the_run(start, script, capfd, monkeypatch):
+def test_a_job_has_the_folder_the_environment_and_the_output_of_the_run(
+    start, script, capfd, monkeypatch, tmp_path
+):
     monkeypatch.setenv("OF_THE_RUN", "this one")
     text = """
 import os, sys
@@ -111,17 +112,17 @@ raise KeyError("told with its line")
     assert start().run(path) == 1
     output, errors = capfd.readouterr()
     # Three streams, and the list of files itself: no file of the server or of another job.
-    assert output == f"__main__ {os.getcwd()} this one {[path]} 4\n"
+    assert output == f"__main__ {tmp_path} this one {[path]} 4\n"
     assert errors.startswith("1 1 1 1 1 1\n")
     assert errors.endswith("KeyError: 'told with its line'\n")
     assert f'File "{path}", line 5' in errors
 
 
-def test_a_job_sees_nothing_of_the_job_before(start, script):
+def test_a_job_sees_nothing_of_the_job_before(start, script, tmp_path):
     server = start()
     assert server.run(script("import os, json; json.mine = 1; os.environ['MINE'] = '1'; os.chdir('/')")) == 0
     text = "import os, json, pathlib; assert not hasattr(json, 'mine') and 'MINE' not in os.environ; "
-    assert server.run(script(text + f"assert os.getcwd() == {os.getcwd()!r}")) == 0
+    assert server.run(script(text + f"assert os.getcwd() == {str(tmp_path)!r}")) == 0
 
 
 def test_jobs_run_at_the_same_time_and_each_has_its_own_status(start, script):

@@ -29,6 +29,7 @@ onstart:
     print("alone", internals.is_asked_for(workflow, "all"), internals.is_asked_for(workflow, "one"))
     print("due", [job.wildcards.name for job in internals.due_jobs(workflow, "one")])
     print("slurm", internals.runs_on_slurm(workflow))
+    print("beside", internals.runs_beside_its_jobs(workflow))
     print("limit", workflow.scheduler.job_rate_limiter is None)
     print("jobs", internals.count_due(workflow))
     internals.lift_rate_limit(workflow)
@@ -61,6 +62,7 @@ def test_everything_that_is_taken_from_inside_is_there(tmp_path):
         "alone True False",
         "due ['a']",
         "slurm False",
+        "beside True",
         "jobs 2",
         "limit False",
         "lifted True",

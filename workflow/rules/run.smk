@@ -54,10 +54,10 @@ def check_machine():
 
 
 def fork_jobs():
-    """Start the jobs of a long run on this machine by a fork server."""
+    """Start the jobs of a long run on this machine as forks of one process; a short run needs no such process."""
     if (
-        workflow.local_exec
-        and sys.platform == "linux"
+        sys.platform == "linux"
+        and internals.runs_beside_its_jobs(workflow)
         and internals.count_due(workflow) >= FEWEST_FORKS
     ):
         internals.run_scripts_by(ForkServer(BASE / "workflow" / "scripts").run)

@@ -1,12 +1,12 @@
-"""A process that imports once what the jobs of a run import, and starts each job as a copy of itself (a fork).
+"""A process that imports once what all jobs of a run import, and starts a job as a copy of itself (a fork).
 
-A job needs 1.5 seconds of a processor to start Python and to import torch, and most phantom jobs work for a few
-seconds only. A fork has all modules after 0.05 seconds. Every job stays a process of its own, which can be
+To start Python and to import torch takes 1.5 seconds of processor time, and most phantom jobs work for one to
+four seconds. A fork has all modules after 0.05 seconds. Every job is still a process of its own, which can be
 stopped and killed alone.
 
-The libraries of the server use one thread, as Snakemake asks them to in a job with one thread, so results have
-the same bits. The server runs no code of torch but the imports: a fork of a process that has used threads or a
-GPU could use neither.
+The libraries of the server use one thread, which is what Snakemake asks of them in a job with one thread. So
+results have the same bits. The server only imports, and never computes: a fork of a process that has used
+threads or a GPU could use neither.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from typing import NoReturn
 
 import covidseg
 
-# Beside the library itself: what Snakemake's first lines in a script import, and what is imported at first use.
+# Needed beside the modules of the library: by the lines that Snakemake adds to a script, and to save figures.
 MODULES = (
     *("snakemake.logging", "snakemake.iocontainers"),
     *("matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"),
@@ -70,8 +70,8 @@ class ForkServer:
         """Run a script in a fork and wait for its end.
 
         Returns:
-            The exit status, negative for the number of a signal; None if the server has not started the script,
-            because it still imports or has died.
+            The exit status, or the negative number of the signal that ended the script; None if the script
+            has not been started, because the server still imports or has died.
         """
         if not self._answers():
             return None
@@ -129,7 +129,7 @@ def _library() -> list[str]:
 
 
 def _serve(requests: socket.socket) -> None:
-    """Fork for each request, and answer with the job's exit status when the job has ended; return after the run."""
+    """Fork for each request, and answer with the exit status when the job has ended, until the run ends."""
     with selectors.DefaultSelector() as events:
         events.register(requests, selectors.EVENT_READ)
         while True:

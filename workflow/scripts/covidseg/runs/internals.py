@@ -67,7 +67,7 @@ def run_scripts_by(run: Callable[[str], int | None]) -> None:
     """Let `run` run each script that needs one thread and no environment of its own.
 
     Args:
-        run: returns the exit status of a script. If it returns None, the script starts as without this function.
+        run: returns the exit status of a script, or None if the script is to start as without this function.
     """
     start = PythonScript.execute_script
 
@@ -80,6 +80,11 @@ def run_scripts_by(run: Callable[[str], int | None]) -> None:
             raise CalledProcessError(status, file)
 
     PythonScript.execute_script = execute
+
+
+def runs_beside_its_jobs(workflow: Workflow) -> bool:
+    """Return whether all jobs run on this machine, with the Python and the packages of the run itself."""
+    return workflow.local_exec and not workflow.deployment_settings.deployment_method
 
 
 def runs_on_slurm(workflow: Workflow) -> bool:
