@@ -1,5 +1,6 @@
 """Jobs that are forks of one process: they end, fail, die and are killed as processes that start Python do."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -193,6 +194,51 @@ while server.run({script(WAIT)!r}) is None:
     for process in (server, job):
         with suppress(psutil.NoSuchProcess):
             process.wait(timeout=PATIENCE)
+
+
+def test_ctrl_c_ends_the_jobs_and_not_the_server(script, tmp_path):
+    program = f"""
+import signal, sys
+sys.path.append({str(SCRIPTS)!r})
+from covidseg.runs import fork_server
+fork_server.START = {QUICK!r}
+server = fork_server.ForkServer({str(SCRIPTS)!r})
+while not server._answers():
+    pass
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print(server.run({script(WAIT)!r}), server.run({script("pass")!r}))
+"""
+    run = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process_of(tmp_path)
+    os.killpg(run.pid, signal.SIGINT)
+    output, errors = run.communicate(timeout=PATIENCE)
+    assert output == "1 0\n"
+    assert errors.endswith("KeyboardInterrupt\n")
+
+
+IMPORTS = """
+import importlib
+from pathlib import Path
+from covidseg.runs import fork_server
+for name in [*fork_server.MODULES, *fork_server._library()]:
+    importlib.import_module(name)
+import torch
+assert not torch.cuda.is_initialized()
+assert len(list(Path("/proc/self/task").iterdir())) == 1
+"""
+
+
+@pytest.mark.slow
+def test_the_imports_start_no_thread_and_use_no_gpu():
+    environment = os.environ | dict.fromkeys(THREADS, "1") | {"PYTHONPATH": str(SCRIPTS)}
+    subprocess.run([sys.executable, "-c", IMPORTS], env=environment, check=True)
 
 
 def test_the_server_imports_every_module_that_a_job_may_import_and_none_that_only_the_run_needs():
