@@ -82,6 +82,7 @@ onstart:
     if not internals.is_asked_for(workflow, "workload"):
         begin()
     internals.lift_rate_limit(workflow)
+    fork_jobs()
 
 
 onsuccess:

@@ -53,7 +53,7 @@ rule ingest:
         "logs/ingest/{dataset}.log",
     conda:
         ENVIRONMENT
-    threads: 4
+    threads: THREADS
     resources:
         **asks(memory_mb=8000, minutes=240),
     params:
@@ -80,7 +80,7 @@ rule preprocess:
         "logs/preprocess/{dataset}.log",
     conda:
         ENVIRONMENT
-    threads: 4
+    threads: THREADS
     resources:
         **asks(memory_mb=8000, minutes=240),
     params:

@@ -1,13 +1,18 @@
 """What a run prints and refuses at its start, and what it prints and writes at its end. No rules."""
 
 import shutil
+import sys
 import time
 
 from covidseg import slurm
 from covidseg.archives.licences import describe_licences
+from covidseg.runs.fork_server import ForkServer
 from covidseg.runs.temporaries import remove_temporaries
 
 BEGUN = time.time()
+FEWEST_FORKS = (
+    10  # jobs of a run; with fewer, a fork server would take longer than it saves
+)
 
 
 def begin():
@@ -46,6 +51,16 @@ def check_machine():
         slurm.check_cluster()
     elif workflow.local_exec:
         start.check_devices(CONFIG)
+
+
+def fork_jobs():
+    """Start the jobs of a long run on this machine as forks of one process; a short run needs no such process."""
+    if (
+        sys.platform == "linux"
+        and internals.runs_beside_its_jobs(workflow)
+        and internals.count_due(workflow) >= FEWEST_FORKS
+    ):
+        internals.run_scripts_by(ForkServer(BASE / "workflow" / "scripts").run)
 
 
 def clean_up():

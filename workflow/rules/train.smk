@@ -34,6 +34,7 @@ use rule train as pretrain with:
         "logs/pretrain/{experiment}/fold{fold}.log",
     wildcard_constraints:
         experiment="pretrain-.*",
+    priority: LONG
 
 
 use rule train as collaborative with:
@@ -46,6 +47,7 @@ use rule train as collaborative with:
         experiment=one_of(
             name for name, one in CONFIG.experiments.items() if one.source_datasets
         ),
+    priority: LONG
 
 
 ruleorder: pretrain > collaborative > train

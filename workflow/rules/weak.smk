@@ -76,6 +76,7 @@ rule train_weak:
         **trained("results/models/{model}/fold0"),
     log:
         "logs/train_weak/{model}.log",
+    priority: LONG
     conda:
         ENVIRONMENT
     threads: 1

@@ -4,11 +4,14 @@ If an installed version of Snakemake lacks one of these attributes, tests/test_i
 the attribute.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 from snakemake.common import configfile
 from snakemake.exceptions import WorkflowError
+from snakemake.script import PythonScript
 
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.errors import InputError
@@ -45,6 +48,11 @@ def due_jobs(workflow: Workflow, rule: str) -> list[Any]:
     return [job for job in workflow.dag.needrun_jobs() if job.rule.name == rule]
 
 
+def count_due(workflow: Workflow) -> int:
+    """Return how many jobs this run will do."""
+    return len(list(workflow.dag.needrun_jobs()))
+
+
 def lift_rate_limit(workflow: Workflow) -> None:
     """Remove the limit on jobs started per second, if jobs run on this machine; the limit of a cluster stays.
 
@@ -53,6 +61,30 @@ def lift_rate_limit(workflow: Workflow) -> None:
     """
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
+
+
+def run_scripts_by(run: Callable[[str], int | None]) -> None:
+    """Let `run` run each script that needs one thread and no environment of its own.
+
+    Args:
+        run: returns the exit status of a script, or None if the script is to start as without this function.
+    """
+    start = PythonScript.execute_script
+
+    def execute(script: PythonScript, file: str, edit: bool = False) -> None:
+        apart = script.threads > 1 or script.conda_env or script.container_img or script.env_modules
+        status = None if apart else run(file)
+        if status is None:
+            start(script, file, edit=edit)
+        elif status:
+            raise CalledProcessError(status, file)
+
+    PythonScript.execute_script = execute
+
+
+def runs_beside_its_jobs(workflow: Workflow) -> bool:
+    """Return whether all jobs run on this machine, with the Python and the packages of the run itself."""
+    return workflow.local_exec and not workflow.deployment_settings.deployment_method
 
 
 def runs_on_slurm(workflow: Workflow) -> bool:
