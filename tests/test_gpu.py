@@ -12,7 +12,6 @@ from covidseg import device
 from covidseg.device import choose_compute, choose_device, given_gpu
 from covidseg.errors import InputError
 from covidseg.runs import start
-from covidseg.training.gpu_memory import enough_gpu_memory
 
 V100 = "535.104.05, Tesla V100-SXM2-32GB"
 H100 = "580.65.06, NVIDIA H100 80GB HBM3"
@@ -294,10 +293,12 @@ def test_an_nvidia_smi_that_hangs_is_left(machine, monkeypatch):
 @pytest.mark.parametrize("section", ["training", "weak"])
 def test_a_run_tries_the_gpu_before_its_first_job(machine, config, monkeypatch, capfd, section):
     start.check_devices(config)
+    assert capfd.readouterr().err == "", "device: cpu tries nothing"
     changed = {**config.sections, section: {**config.sections[section], "device": "auto"}}
     auto = type(config)(**{**vars(config), "sections": changed})
     start.check_devices(auto)
-    assert capfd.readouterr().err == ""
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("device: auto is the CPU here")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     with refused_in_one_line(r"^CUDA_VISIBLE_DEVICES=0 gives this job a GPU, but .* not compiled with CUDA"):
         start.check_devices(auto)
@@ -305,7 +306,7 @@ def test_a_run_tries_the_gpu_before_its_first_job(machine, config, monkeypatch, 
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     install_nvidia_smi(machine, V100)
     start.check_devices(auto)
-    (line,) = capfd.readouterr().err.splitlines()
+    line, _ = capfd.readouterr().err.splitlines()
     assert line.startswith("going on on the CPU, since torch cannot use the GPU: Torch not compiled")
 
 
@@ -313,35 +314,3 @@ def test_a_run_tries_the_gpu_before_its_first_job(machine, config, monkeypatch, 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that torch can use")
 def test_the_gpu_of_this_machine_is_used():
     assert choose_device("auto") == choose_device("cuda") == "cuda"
-
-
-FULL_CARD = (
-    "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 15.77 GiB of which 1.21 GiB "
-    "is free. Including non-PyTorch memory, this process has 14.50 GiB memory in use."
-)
-
-
-@pytest.mark.parametrize(
-    ("error", "asks"),
-    [
-        (torch.OutOfMemoryError(FULL_CARD), "2.50 GiB"),
-        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "more"),
-        (torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might ..."), "more"),
-    ],
-)
-def test_a_card_that_is_too_small_is_named_with_what_the_job_needs(monkeypatch, error, asks):
-    gib = 2**30
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1 * gib, 16 * gib))
-    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 14 * gib)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Tesla V100-SXM2-16GB")
-    expected = (
-        rf"^the memory of the GPU is full: this job holds 14\.0 GiB and asks for {asks}, other processes and the "
-        r"driver hold 1\.0 GiB, and Tesla V100-SXM2-16GB has 16\.0 GiB; lower x$"
-    )
-    with refused_in_one_line(expected), enough_gpu_memory("lower x"):
-        raise error
-
-
-def test_other_errors_stay_what_they_are():
-    with pytest.raises(RuntimeError, match="the strategy is wrong"), enough_gpu_memory("lower x"):
-        raise RuntimeError("the strategy is wrong")

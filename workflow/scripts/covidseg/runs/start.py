@@ -23,7 +23,8 @@ from covidseg.device import choose_device
 from covidseg.errors import InputError
 
 try:
-    choose_device(sys.argv[1])
+    if choose_device(sys.argv[1]) == "cpu":
+        print("device: auto is the CPU here: a training of the papers takes months", file=sys.stderr)
 except InputError as error:
     sys.exit(str(error))
 """
@@ -93,7 +94,7 @@ def check_consent(config: Configuration, archives: Iterable[tuple[str, str]], na
 
 
 def check_devices(config: Configuration) -> None:
-    """Try the device of the jobs before the first job starts; print the jobs' warning, if there is one.
+    """Try the device of the jobs before the first job starts; print a warning if the device is the CPU.
 
     The device is tried in a new process: a process that has used a GPU holds memory of the GPU until its end.
 
@@ -104,5 +105,5 @@ def check_devices(config: Configuration) -> None:
         command = [sys.executable, "-c", TRY_DEVICE, device]
         done = subprocess.run(command, cwd=SCRIPTS, stderr=subprocess.PIPE, text=True)
         if done.returncode:
-            raise InputError(done.stderr.strip())
+            raise InputError(done.stderr.strip() or f"the GPU cannot be tried: status {done.returncode}")
         print(done.stderr, end="", file=sys.stderr)
