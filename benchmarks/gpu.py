@@ -6,7 +6,8 @@
     .venv/bin/python benchmarks/gpu.py training:scratch,hybrid
                                                               a part, for two strategies only
     .venv/bin/python benchmarks/gpu.py compile+numerics       two parts at once: neither is timed
-    .venv/bin/python benchmarks/gpu.py --small                tiny sizes, also without a GPU: a test
+    .venv/bin/python benchmarks/gpu.py --small                tiny sizes, also without a GPU: a test, without
+                                                              torch's compiler
 
 Runs alone on a machine with a CUDA device, torch >= 2.11 and the packages that the library's training and
 prediction import: numpy, scipy, nibabel, safetensors, PyYAML, psutil, filelock, flufl.lock and

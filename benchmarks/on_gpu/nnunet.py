@@ -175,7 +175,8 @@ def predict(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...
     """Time nnU-Net's sliding window over the scan that ours predicts."""
     predictor, image = _make_predictor(plan, work), scan(plan)[None]
     with results.row(what(plan), CONTENDER) as row:
-        predictor.predict_sliding_window_return_logits(image[:, : plan.patch[0]])
+        tile = tuple(slice(0, size) for size in plan.patch)
+        predictor.predict_sliding_window_return_logits(image[(slice(None), *tile)])
         row.set("s per scan", seconds_of(lambda: predictor.predict_sliding_window_return_logits(image), 1))
         row.set_memory()
         row.note = "its tiles alone: logits, before softmax and resampling"

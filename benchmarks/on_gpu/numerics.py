@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import torch
 
 from covidseg.archives.phantom.cohort import make_case
 from covidseg.cases.arrays import open_case, save_case
@@ -45,7 +46,11 @@ def compare(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...
     cases = phantom_cases(work, TRAINED + plan.tested)
     dices = []
     with ProcessPoolExecutor(len(CONTENDERS), mp_context=get_context("spawn")) as pool:
-        jobs = {name: pool.submit(_dices, plan, cases, work, changes) for name, changes in CONTENDERS.items()}
+        jobs = {
+            name: pool.submit(_dices, plan, cases, work, changes)
+            for name, changes in CONTENDERS.items()
+            if torch.cuda.is_available() or not changes["compile"]
+        }
         for contender, job in jobs.items():
             with results.row(f"mean Dice of {plan.tested} cases, {plan.seeds} seeds", contender) as row:
                 dices.append(job.result())

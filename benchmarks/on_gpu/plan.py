@@ -96,7 +96,7 @@ PAPERS = Plan(
     short_patch=(24, 64, 64),
     seeds=3,
     tested=6,
-    shared_seconds=8.0,
+    shared_seconds=6.0,
 )
 TINY = Plan(
     config="config",

@@ -35,8 +35,8 @@ def recorded(plan: Plan, work: Path, results: Results, strategies: tuple[str, ..
 
 
 def compiled(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...]) -> None:
-    """Time the training of every strategy with a compiled network."""
-    for strategy in strategies:
+    """Time the training of every strategy with a compiled network, on a GPU only."""
+    for strategy in strategies if torch.cuda.is_available() else ():
         _time(plan, work, results, strategy, compiled=True)
 
 
@@ -63,8 +63,11 @@ def _contender(compiled: bool) -> str:
 def compile_ahead(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...]) -> None:
     """Compile the networks of all strategies at once, each in a process of its own.
 
-    This fills torch's cache, and takes about as long as one network. The rows have the seconds of each.
+    This fills torch's cache, and takes about as long as one network. The rows have the seconds of each. On a
+    CPU, where a compilation takes minutes, there is none.
     """
+    if not torch.cuda.is_available():
+        return
     synthetic_cases(plan, work)
     pretrained_model(plan, work)
     chosen = [name for name in strategies if name in COMPILED_ONCE]
@@ -89,7 +92,7 @@ def profile(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...
     path = results.path.with_name(f"gpu-{card_slug()}-kernels.txt")
     path.unlink(missing_ok=True)
     for strategy in strategies:
-        for compiled in (False, True):
+        for compiled in (False, True) if torch.cuda.is_available() else (False,):
             with results.row(strategy, _contender(compiled)) as row:
                 forget_compiled()
                 kernels = _kernels(synthetic_run(plan, strategy, work, compile=compiled), plan, work)
