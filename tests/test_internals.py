@@ -28,6 +28,7 @@ rule one:
 onstart:
     print("alone", internals.is_asked_for(workflow, "all"), internals.is_asked_for(workflow, "one"))
     print("due", [job.wildcards.name for job in internals.due_jobs(workflow, "one")])
+    print("gpu", internals.needs_gpu(workflow))
     print("slurm", internals.runs_on_slurm(workflow))
     print("beside", internals.runs_beside_its_jobs(workflow))
     print("limit", workflow.scheduler.job_rate_limiter is None)
@@ -61,6 +62,7 @@ def test_everything_that_is_taken_from_inside_is_there(tmp_path):
     for line in (
         "alone True False",
         "due ['a']",
+        "gpu True",
         "slurm False",
         "beside True",
         "jobs 2",

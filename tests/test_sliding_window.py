@@ -15,12 +15,8 @@ from covidseg.cases.preprocessing import preprocess
 from covidseg.cases.resampling import new_shape
 from covidseg.device import Compute, choose_compute
 from covidseg.evaluation import prediction
-from covidseg.evaluation.sliding_window import (
-    gaussian_weights,
-    labels_on_grid,
-    predict_probabilities,
-    tile_starts,
-)
+from covidseg.evaluation.scan_grid import labels_on_grid
+from covidseg.evaluation.sliding_window import gaussian_weights, predict_probabilities, tile_starts
 from covidseg.training.network import build_network
 from covidseg.training.weights import save_model
 from covidseg.volumes import Volume, read_volume, write_volume
@@ -34,6 +30,13 @@ class Pointwise(nn.Module):
 
     def forward(self, tiles):
         return torch.cat([tiles, 0.5 - tiles, 0.3 * tiles], 1)
+
+
+def predict(network, image, tile, inference):
+    """Return the probabilities of a whole scan."""
+    return torch.cat(
+        list(predict_probabilities(network, image, tile, inference=inference, compute=FLOAT32)), 1
+    )
 
 
 def test_tiles_by_hand():
@@ -73,7 +76,7 @@ def test_weights_are_nnunet_s():
 def test_a_pointwise_network_is_blended_without_a_seam(shape, axes):
     image = torch.randn(shape)
     inference = {"step": 0.5, "mirror_axes": axes, "tiles": 4}
-    found = predict_probabilities(Pointwise(), image, (4, 8, 8), inference=inference, compute=FLOAT32)
+    found = predict(Pointwise(), image, (4, 8, 8), inference)
     expected = Pointwise()(image[None, None])[0].softmax(0)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
     assert found.dtype == torch.float32
@@ -86,7 +89,7 @@ def test_equals_monai_with_the_same_tiles_and_weights():
     network.decoder.deep_supervision = False
     # A length at which nnU-Net's even spacing and MONAI's fixed one give the same tiles.
     image, tile = torch.randn(8, 32, 24), (4, 16, 16)
-    ours = predict_probabilities(network, image, tile, inference=PLAIN, compute=FLOAT32)
+    ours = predict(network, image, tile, PLAIN)
     with torch.inference_mode():
         theirs = sliding_window_inference(
             image[None, None], tile, 4, lambda tiles: network(tiles).softmax(1), overlap=0.5,
@@ -100,12 +103,7 @@ def test_the_number_of_tiles_a_pass_changes_nothing():
     network = build_network(SMALL_NETWORK, classes=2, seed=1).eval()
     network.decoder.deep_supervision = False
     image = torch.randn(9, 30, 26)
-    results = [
-        predict_probabilities(
-            network, image, (4, 16, 16), inference=PLAIN | {"tiles": tiles}, compute=FLOAT32
-        )
-        for tiles in (1, 2, 7)
-    ]
+    results = [predict(network, image, (4, 16, 16), PLAIN | {"tiles": tiles}) for tiles in (1, 2, 7)]
     torch.testing.assert_close(results[0], results[1], atol=1e-6, rtol=0)
     torch.testing.assert_close(results[0], results[2], atol=1e-6, rtol=0)
 
@@ -117,9 +115,7 @@ def test_mirroring_averages_all_flips():
             return torch.cat([tiles * 0, ramp], 1)
 
     inference = {"step": 0.5, "mirror_axes": [2], "tiles": 1}
-    found = predict_probabilities(
-        Sided(), torch.zeros(4, 8, 8), (4, 8, 8), inference=inference, compute=FLOAT32
-    )
+    found = predict(Sided(), torch.zeros(4, 8, 8), (4, 8, 8), inference)
     ramp = torch.linspace(-1, 1, 8)
     expected = (ramp.sigmoid() + (-ramp).sigmoid()) / 2
     torch.testing.assert_close(found[1, 0, 0], expected)
@@ -131,7 +127,9 @@ def test_labels_go_back_to_the_scan_s_own_grid():
     probabilities[1, :2] = 0.6
     probabilities[2, 2:] = 0.6
     geometry = make_volume(np.zeros((8, 12, 18)), spacing=(1.0, 1.0, 1.0)).geometry
-    labels = labels_on_grid(probabilities, geometry, box=(slice(None),) * 3, target_spacing=(2.0, 2.0, 3.0))
+    labels = labels_on_grid(
+        [probabilities], geometry, depth=4, box=(slice(None),) * 3, target_spacing=(2.0, 2.0, 3.0)
+    )
     assert labels.shape == (8, 12, 18)
     assert labels.dtype == np.uint8
     assert (labels[:4] == 1).all()
@@ -141,7 +139,9 @@ def test_labels_go_back_to_the_scan_s_own_grid():
 def test_the_first_of_the_most_probable_classes_counts():
     probabilities = torch.tensor([[0.4, 0.2], [0.4, 0.4], [0.2, 0.4]]).reshape(3, 1, 1, 2)
     geometry = make_volume(np.zeros((1, 1, 2))).geometry
-    labels = labels_on_grid(probabilities, geometry, box=(slice(None),) * 3, target_spacing=geometry.spacing)
+    labels = labels_on_grid(
+        [probabilities], geometry, depth=1, box=(slice(None),) * 3, target_spacing=geometry.spacing
+    )
     assert labels.tolist() == [[[0, 1]]]
 
 
@@ -155,15 +155,15 @@ ratios = st.tuples(*[st.sampled_from([0.71, 0.83, 1.0, 1.3, 1.4])] * 3)  # no ax
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.tuples(sides(9), sides(15), sides(17)), ratios, st.integers(0, 99))
-def test_labels_of_a_cropped_scan_land_on_the_right_voxels_of_the_scan(box, ratio, seed):
+@given(st.tuples(sides(9), sides(15), sides(17)), ratios, st.integers(0, 99), st.integers(1, 20))
+def test_labels_of_a_cropped_scan_land_on_the_right_voxels_of_the_scan(box, ratio, seed, slab):
     """As SciPy interpolates at the place of every voxel's centre; around the crop is background."""
     geometry = make_volume(np.zeros((9, 15, 17)), spacing=(1.1, 0.9, 1.0)).geometry
     target = tuple(s * r for s, r in zip(geometry.spacing, ratio, strict=True))
     crop = [side.stop - side.start for side in box]
     lesion = np.random.default_rng(seed).random(new_shape(crop, geometry.spacing, target)).astype(np.float32)
-    probabilities = torch.from_numpy(np.stack([1 - lesion, lesion]))
-    labels = labels_on_grid(probabilities, geometry, box=box, target_spacing=target)
+    slabs = torch.from_numpy(np.stack([1 - lesion, lesion])).split(slab, 1)
+    labels = labels_on_grid(slabs, geometry, depth=len(lesion), box=box, target_spacing=target)
 
     centres = np.argwhere(np.ones(crop)) + 0.5
     places = centres * (np.array(lesion.shape) / crop) - 0.5
@@ -230,7 +230,7 @@ def test_a_lesion_of_a_padded_scan_is_found_where_it_is(model, tmp_path, monkeyp
     middle = (float(case.image.max()) + float(case.image.min())) / 2
     monkeypatch.setattr(
         prediction, "predict_probabilities",
-        lambda network, image, tile, **_: torch.stack([image * 0 + middle, image]).float(),
+        lambda network, image, tile, **_: [torch.stack([image * 0 + middle, image]).float()],
     )  # fmt: skip
     run(model, [tmp_path / "ready" / "a"], tmp_path / "out", tmp_path / "partial")
     written = read_volume(tmp_path / "out" / "ready" / "a.nii.gz")

@@ -56,6 +56,14 @@ def training_sections(wildcards):
     return in_use.training_parameters(CONFIG, wildcards.experiment)
 
 
+def training_memory(wildcards):
+    return MEMORY.host_mb("train", experiment_of(wildcards).strategy)
+
+
+def system_memory(wildcards):
+    return MEMORY.host_mb("train_weak", CONFIG.weak_models[wildcards.model].system)
+
+
 def scored_regions(wildcards):
     return {name: CONFIG.datasets[name]["regions"] for name in evaluated_on(wildcards)}
 

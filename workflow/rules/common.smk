@@ -13,6 +13,7 @@ from covidseg.config.remarks import find_remarks
 from covidseg.errors import InputError
 from covidseg.runs import start
 from covidseg.runs.code import code_of
+from covidseg.runs.memory import ALL, Memory
 
 try:
     chosen = internals.chosen_files(workflow) or ["config/config.yaml"]
@@ -25,6 +26,7 @@ except InputError as error:
 
 config.pop("extends", None)
 config.update(CONFIG.sections)  # with the sections that the chosen file extends
+MEMORY = Memory.of(CONFIG)
 ARTEFACTS = in_use.shown_artefacts(CONFIG)
 TARGET = config["plan"]["target"]
 ENVIRONMENT = "../../envs/environment.yaml"
@@ -46,9 +48,13 @@ ONE_MODEL = [
 
 
 def asks(*, memory_mb, minutes):
-    """Return a job's memory and run time; every further attempt of a failed job asks for more of both."""
+    """Return a job's memory and run time; every further attempt of a failed job asks for more of both.
+
+    The memory is a number, or a function of the wildcards.
+    """
+    memory = memory_mb if callable(memory_mb) else lambda wildcards: memory_mb
     return {
-        "mem_mb": lambda wildcards, attempt: attempt * memory_mb,
+        "mem_mb": lambda wildcards, attempt: attempt * memory(wildcards),
         "runtime": lambda wildcards, attempt: attempt * minutes,
     }
 

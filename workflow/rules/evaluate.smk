@@ -15,7 +15,7 @@ rule predict:
         ENVIRONMENT
     threads: 1
     resources:
-        **asks(memory_mb=16000, minutes=DAY),
+        **asks(memory_mb=MEMORY.host_mb("predict", ALL), minutes=DAY),
         gpu=1,
     params:
         code=code("predict"),

@@ -46,10 +46,10 @@ def check_fetching():
 
 
 def check_machine():
-    """Refuse a SLURM cluster that does not answer, and a GPU that this machine does not have."""
+    """Refuse a SLURM cluster that does not answer, and a GPU of this machine that torch cannot use."""
     if internals.runs_on_slurm(workflow):
         slurm.check_cluster()
-    elif workflow.local_exec:
+    elif workflow.local_exec and internals.needs_gpu(workflow):
         start.check_devices(CONFIG)
 
 

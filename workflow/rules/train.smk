@@ -16,7 +16,7 @@ rule train:
         ENVIRONMENT
     threads: 1
     resources:
-        **trains(memory_mb=32000),
+        **trains(memory_mb=training_memory),
     params:
         code=strategy_code,
         experiment=lambda wildcards: experiment_of(wildcards).for_training(),

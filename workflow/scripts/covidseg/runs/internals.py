@@ -53,6 +53,11 @@ def count_due(workflow: Workflow) -> int:
     return len(list(workflow.dag.needrun_jobs()))
 
 
+def needs_gpu(workflow: Workflow) -> bool:
+    """Return whether a job that this run will do asks for a GPU."""
+    return any("gpu" in job.rule.resources for job in workflow.dag.needrun_jobs())
+
+
 def lift_rate_limit(workflow: Workflow) -> None:
     """Remove the limit on jobs started per second, if jobs run on this machine; the limit of a cluster stays.
 
