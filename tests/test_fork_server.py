@@ -1,6 +1,7 @@
 """Jobs that are forks of one process: they end, fail, die and are killed as processes that start Python do."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -245,3 +246,14 @@ def test_the_server_imports_every_module_that_a_job_may_import_and_none_that_onl
     names = fork_server._library()
     assert {"covidseg.training.train", "covidseg.paper.violin", "covidseg.weak.va_gan"} <= set(names)
     assert not [name for name in names if name.startswith("covidseg.runs")]
+    assert not set(fork_server.GPU_MODULES) & set(names)
+
+
+def test_the_modules_for_a_gpu_are_there_and_no_other_module_needs_triton():
+    library = SCRIPTS / "covidseg"
+    needing = {
+        path for path in library.rglob("*.py") if re.search(r"(?m)^(import|from) triton", path.read_text())
+    }
+    assert {".".join(path.relative_to(SCRIPTS).with_suffix("").parts) for path in needing} == set(
+        fork_server.GPU_MODULES
+    )

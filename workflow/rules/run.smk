@@ -10,9 +10,7 @@ from covidseg.runs.fork_server import ForkServer
 from covidseg.runs.temporaries import remove_temporaries
 
 BEGUN = time.time()
-FEWEST_FORKS = (
-    10  # jobs of a run; with fewer, a fork server would take longer than it saves
-)
+FEWEST_FORKS = 10  # jobs; for fewer, a fork server takes more time than it saves
 
 
 def begin():

@@ -34,6 +34,8 @@ MODULES = (
     *("snakemake.logging", "snakemake.iocontainers"),
     *("matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"),
 )
+# Only jobs on a GPU import these two. They need Triton, which only torch for GPUs brings.
+GPU_MODULES = ("covidseg.training.fused_norm", "covidseg.training.norm_kernels")
 # The variables that Snakemake sets to the number of a job's threads.
 THREADS = (
     *("OMP_NUM_THREADS", "GOTO_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
@@ -123,9 +125,13 @@ def main(connection: int) -> None:
 
 
 def _library() -> list[str]:
-    """Return the names of the library's modules, but for those that only the run itself needs."""
+    """Return the names of the library's modules, without those for the run itself and those for a GPU."""
     modules = pkgutil.walk_packages(covidseg.__path__, "covidseg.")
-    return [module.name for module in modules if not module.name.startswith("covidseg.runs")]
+    return [
+        module.name
+        for module in modules
+        if not module.name.startswith("covidseg.runs") and module.name not in GPU_MODULES
+    ]
 
 
 def _serve(requests: socket.socket) -> None:
