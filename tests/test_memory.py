@@ -2,13 +2,14 @@
 
 import csv
 import math
+import re
 
 import pytest
 import yaml
 
 from conftest import ROOT
 from covidseg.config.loading import load_configuration
-from covidseg.runs.memory import Memory
+from covidseg.runs.memory import DRIVER_GIB, Memory
 from covidseg.runs.memory_table import memory_table
 from covidseg.training.strategies import STRATEGIES
 from covidseg.weak import SYSTEMS
@@ -94,6 +95,22 @@ def test_every_strategy_and_system_of_the_papers_has_its_row(paper):
     expected |= {("train_weak", name, f"{side}x{side}") for name in SYSTEMS}
     expected |= {("predict", "all", patch), ("localise", "all", f"{side}x{side}")}
     assert expected <= set(rows)
+
+
+def test_the_cards_in_the_slurm_profile_suffice(paper):
+    """Of its nominal memory a card with error correction leaves 92 % or more, a V100 98 %."""
+    profile = (ROOT / "profiles" / "slurm" / "config.yaml").read_text()
+    cards = re.findall(r"# +(\d+) GB +with (?:up to )?(\d+) GiB of cases", profile)
+    assert [int(size) for size, _ in cards] == [16, 24, 32, 80]
+    assert int(cards[2][1]) == paper.sections["training"]["device_memory_gib"]
+    memory = Memory.of(paper)
+    needs = {name: memory.need("train", name).device_gib for name in STRATEGIES}
+    for size, cases in cards:
+        assert max(needs.values()) + DRIVER_GIB + int(cases) <= 0.92 * int(size)
+    largest = needs.pop("collaborative")
+    assert 1.8 * largest + DRIVER_GIB + 1 <= 0.98 * 16
+    assert 1.8 * max(needs.values()) + DRIVER_GIB + 6 <= 0.98 * 16
+    assert 1.8 * largest + DRIVER_GIB + 16 <= 0.98 * 32
 
 
 def test_the_phantom_asks_for_little(config):

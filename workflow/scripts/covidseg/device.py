@@ -193,11 +193,14 @@ def _text(path: Path) -> str:
 
 def _explain(fault: str, driver: str, cards: list[str]) -> str:
     """Return an error of torch with the driver, the build and the card, and what helps."""
-    cuda, hip, architectures = torch.version.cuda, torch.version.hip, torch.cuda.get_arch_list()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch repeats its error in a warning
+        architectures, card = torch.cuda.get_arch_list(), _card(cards)
+    cuda, hip = torch.version.cuda, torch.version.hip
     built_for = f"CUDA {cuda}" if cuda else f"ROCm {hip}" if hip else "CPUs alone"
     code = f" with code for {' '.join(architectures)}" if architectures else ""
     remedy = next((remedy for words, remedy in REMEDIES.items() if words in fault), OTHERWISE)
-    facts = f"driver {driver}, torch {torch.__version__} for {built_for}{code}, card {_card(cards)}"
+    facts = f"driver {driver}, torch {torch.__version__} for {built_for}{code}, card {card}"
     if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         facts += f", CUDA_VISIBLE_DEVICES '{visible}'"
     return f"{fault} ({facts}); {remedy}; device: cpu goes without a GPU"

@@ -27,11 +27,13 @@ class Need:
     Attributes:
         host_gib: GiB of the host.
         device_gib: GiB of the GPU; NaN where the table has no number.
+        patch: patch or slice for which the numbers hold, as in the table.
         basis: where the numbers come from.
     """
 
     host_gib: float
     device_gib: float
+    patch: str
     basis: str
 
 
@@ -82,7 +84,7 @@ class Memory:
         rows = [row for row in of_size if row["strategy"] == strategy] or of_size
         row, times = max(rows, key=lambda row: float(row["host_gib"])), max(1, voxels / chosen)
         device = float(row["device_gib"] or math.nan)
-        return Need(times * float(row["host_gib"]), times * device, row["measured on"])
+        return Need(times * float(row["host_gib"]), times * device, row["patch"], row["measured on"])
 
     def host_mb(self, rule: str, strategy: str) -> int:
         """Return the memory of the host that a job asks for, in MB: whole thousands."""

@@ -19,12 +19,13 @@ def memory_table(config: Configuration) -> pd.DataFrame:
 
 
 def _row(memory: Memory, rule: str, strategy: str) -> dict[str, object]:
-    device = memory.device_gib(rule, strategy)
+    need, device = memory.need(rule, strategy), memory.device_gib(rule, strategy)
     return {
         "Rule": rule,
         "Strategy": strategy,
+        "Patch": need.patch,
         "GB of the host that are asked for": memory.host_mb(rule, strategy) // 1000,
         "GiB of the GPU": "–" if math.isnan(device) else f"{device:.1f}",
         "of these for cases": memory.cases_gib if rule == "train" else 0,
-        "From": memory.need(rule, strategy).basis,
+        "From": need.basis,
     }
