@@ -1,6 +1,5 @@
 """Prediction of one scan with mirroring, ours and nnU-Net's."""
 
-import importlib.util
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from covidseg.cases.resampling import new_shape
 from covidseg.device import Compute, choose_compute
 from covidseg.evaluation.prediction import predict_cases
 from covidseg.evaluation.sliding_window import predict_probabilities, tile_starts
+from covidseg.training.acceleration import fuse
 from covidseg.training.weights import load_model
 from covidseg.volumes import Geometry
 from on_gpu.clock import synchronise
@@ -56,7 +56,7 @@ def ours(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...]) 
     with results.row(what(plan), "covidseg") as row:
         compute = choose_compute(training["device"], training["precision"], threads=torch.get_num_threads())
         network = compute.place(load_model(weights)[0], torch.channels_last_3d)
-        _fuse(network, compute.device)
+        fuse(network, compute.device)
         image = scan(plan).to(compute.device)
         _predict(plan, network, image[: plan.patch[0]], compute)
         row.set("s per scan", seconds_of(lambda: _predict(plan, network, image, compute), 2))
@@ -77,12 +77,6 @@ def ours(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...]) 
         )
         row.set("s per scan", [(time.perf_counter() - begun) / SCANS])
         row.set_memory()
-
-
-def _fuse(network: torch.nn.Module, device: torch.device) -> None:
-    """Fuse the network's layers as `predict_cases` does, if this covidseg has fused layers."""
-    if importlib.util.find_spec("covidseg.training.acceleration"):
-        importlib.import_module("covidseg.training.acceleration").fuse(network, device)
 
 
 def _predict(plan: Plan, network: torch.nn.Module, image: torch.Tensor, compute: Compute) -> None:
