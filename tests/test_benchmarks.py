@@ -89,11 +89,11 @@ def test_a_clock_times_the_iterations_after_the_warm_up(monkeypatch):
     [
         (
             [[0.70, 0.74], [0.71, 0.77]],
-            "yes: the means differ by 0.0200, the seeds of one precision by up to 0.0600",
+            "yes, of 2 precisions: the means differ by 0.0200, the seeds of one precision by up to 0.0600",
         ),
         (
             [[0.70, 0.71], [0.80, 0.82]],
-            "no: the means differ by 0.1050, the seeds of one precision by up to 0.0200",
+            "no, of 2 precisions: the means differ by 0.1050, the seeds of one precision by up to 0.0200",
         ),
     ],
 )

@@ -6,7 +6,7 @@ on four phantom cases and are tested on six others.
 
 import os
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -47,12 +47,12 @@ def compare(plan: Plan, work: Path, results: Results, strategies: tuple[str, ...
     dices = []
     with ProcessPoolExecutor(len(CONTENDERS), mp_context=get_context("spawn")) as pool:
         jobs = {
-            name: pool.submit(_dices, plan, cases, work, changes)
-            for name, changes in CONTENDERS.items()
+            pool.submit(_dices, plan, cases, work, changes): contender
+            for contender, changes in CONTENDERS.items()
             if torch.cuda.is_available() or not changes["compile"]
         }
-        for contender, job in jobs.items():
-            with results.row(f"mean Dice of {plan.tested} cases, {plan.seeds} seeds", contender) as row:
+        for job in as_completed(jobs):
+            with results.row(f"mean Dice of {plan.tested} cases, {plan.seeds} seeds", jobs[job]) as row:
                 dices.append(job.result())
                 row.set("Dice", dices[-1])
                 row.note = f"mean {np.mean(dices[-1]):.4f}"
@@ -69,7 +69,10 @@ def verdict(dices: list[list[float]]) -> str:
     means = [float(np.mean(seeds)) for seeds in dices]
     difference, spread = max(means) - min(means), max(max(seeds) - min(seeds) for seeds in dices)
     answer = "yes" if difference <= spread else "no"
-    return f"{answer}: the means differ by {difference:.4f}, the seeds of one precision by up to {spread:.4f}"
+    return (
+        f"{answer}, of {len(dices)} precisions: the means differ by {difference:.4f}, "
+        f"the seeds of one precision by up to {spread:.4f}"
+    )
 
 
 def phantom_cases(work: Path, count: int) -> list[Path]:
@@ -90,6 +93,7 @@ def phantom_cases(work: Path, count: int) -> list[Path]:
 def _dices(plan: Plan, cases: list[Path], work: Path, changes: dict[str, Any]) -> list[float]:
     """Return the mean Dice of one network per seed."""
     os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "4"  # several compilers at once
+    torch.backends.cudnn.allow_tf32 = False  # TensorFloat-32 would round the float32 of convolutions
     return [_dice(plan, cases, work, seed, changes) for seed in range(plan.seeds)]
 
 

@@ -37,7 +37,7 @@ class Plan:
         target_spacing: spacing (z, y, x) of the preprocessed scan in mm.
         warm_up: iterations before the timed ones.
         timed: timed iterations.
-        loaders: processes of nnU-Net's loader; 0: none but the main process.
+        loaders: processes of nnU-Net's loader.
         short: changes of section `training` for a short training, whose Dice is compared.
         short_network, short_patch: network and patch of this training.
         seeds: number of such trainings per precision.
@@ -85,8 +85,8 @@ PAPERS = Plan(
     warm_up=8,
     timed=40,
     loaders=12,
-    # The rate and the momentum suit 200 iterations; the papers' values need thousands.
-    short={"epochs": 10, "iterations": 20, "learning_rate": 0.05, "momentum": 0.9},
+    # The rate and the momentum suit 400 iterations; the papers' values need thousands.
+    short={"epochs": 16, "iterations": 25, "learning_rate": 0.02, "momentum": 0.9},
     short_network={
         "features": [32, 64, 128, 256],
         "kernels": [[1, 3, 3], [3, 3, 3], [3, 3, 3], [3, 3, 3]],
@@ -107,7 +107,7 @@ TINY = Plan(
     target_spacing=(10.0, 7.5, 7.5),
     warm_up=1,
     timed=2,
-    loaders=0,
+    loaders=1,
     short={"epochs": 1, "iterations": 2},
     short_network={
         "features": [4, 8],

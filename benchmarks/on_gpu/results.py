@@ -10,10 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import torch
 from filelock import FileLock
+
+
+@cache
+def machine() -> tuple[str, str]:
+    """Return the card's name and the driver's version; "CPU" and "" without a card."""
+    if shutil.which("nvidia-smi") is None:
+        return "CPU", ""
+    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    first = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    name, driver = first.split(", ")
+    return name, driver
 
 
 @dataclass
@@ -70,16 +82,6 @@ class Row:
 COLUMNS = [column.name for column in fields(Row)]
 SHOWN = ("what", "contender", "unit", "median", "minimum", "maximum", "n", "epoch_seconds", "start_seconds",
          "allocated_gib", "note")  # fmt: skip
-
-
-def machine() -> tuple[str, str]:
-    """Return the card's name and the driver's version; "CPU" and "" without a card."""
-    if shutil.which("nvidia-smi") is None:
-        return "CPU", ""
-    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-    first = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
-    name, driver = first.split(", ")
-    return name, driver
 
 
 def card_slug() -> str:
