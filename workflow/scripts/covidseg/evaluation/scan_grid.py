@@ -40,7 +40,7 @@ def labels_on_grid(
     along_z = axis_matrix(depth, len(inside), orders[0])
     ready = 0
     for part in _resampled(slabs, along_z, inside.shape[1:], orders):
-        highest = part.argmax(0).to(torch.uint8).cpu().numpy()
+        highest = part.max(0).indices.to(torch.uint8).cpu().numpy()
         inside[ready : ready + len(highest)] = highest
         ready += len(highest)
     return labels
