@@ -46,6 +46,9 @@ LIBRARIES = RuntimeError(
 )
 UNKNOWN = RuntimeError("CUDA unknown error - this may be due to an incorrectly set up environment, e.g. ...")
 CUDNN = RuntimeError("cuDNN version incompatibility: PyTorch was compiled  against (9, 20, 0) but found ...")
+LAZY = torch.cuda.DeferredCudaCallError(
+    "CUDA call failed lazily at initialization with error: device >= 0 ...\n\nCUDA call was originally invoked at:\n"
+)
 SLURM = {"SLURM_JOB_GPUS": "3", "CUDA_VISIBLE_DEVICES": "0"}
 
 
@@ -161,6 +164,7 @@ REFUSED = [
     pytest.param("auto", SLURM, H100, CUDA_13, LIBRARIES, r"unsupported display driver .*restart", id="libraries"),
     pytest.param("auto", SLURM, H100, CUDA_13, UNKNOWN, r"CUDA unknown error .*nvidia-smi says", id="unknown"),
     pytest.param("auto", SLURM, H100, CUDA_13, CUDNN, r"cuDNN version .*unset LD_LIBRARY_PATH", id="cuDNN"),
+    pytest.param("auto", SLURM, H100, CUDA_13, LAZY, r"failed lazily at initialization with error", id="lazy"),
     pytest.param("auto", {"ROCR_VISIBLE_DEVICES": "0"}, None, ROCM, NO_AMD_CARD,
                  r"No HIP GPUs .*torch 2\.13\.0\+rocm7\.2 for ROCm 7\.2\.1 with code for gfx90a", id="ROCm"),
 ]  # fmt: skip
@@ -255,10 +259,17 @@ def test_device_cpu_is_the_cpu_whatever_was_given(machine, monkeypatch, caplog):
         ("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build  (x)", "580.65.06"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("smi", [None, "NVIDIA-SMI has failed because it could not talk to the driver."])
-def test_without_nvidia_smi_the_kernel_knows_driver_and_cards(machine, monkeypatch, line, driver, smi):
+@pytest.mark.parametrize(
+    ("smi", "code"),
+    [
+        (None, 0),
+        ("NVIDIA-SMI has failed, because it could not talk to the driver.", 9),
+        ("No devices were found", 0),
+    ],
+)
+def test_without_nvidia_smi_the_kernel_knows_driver_and_cards(machine, monkeypatch, line, driver, smi, code):
     if smi:
-        install_nvidia_smi(machine, smi, code=9)
+        install_nvidia_smi(machine, smi, code)
     for number in range(2):
         card = machine / "nvidia" / "gpus" / f"0000:0{number}:00.0" / "information"
         card.parent.mkdir(parents=True)

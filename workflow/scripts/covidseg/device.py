@@ -31,6 +31,8 @@ GPU_NAMES = (
     *("NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
 )
 GPU_COUNTS = ("SLURM_GPUS_ON_NODE", "SLURM_GPUS")
+# What torch raises if it cannot use a GPU; AssertionError, where a build of torch is for CPUs alone.
+GPU_ERRORS = (RuntimeError, AssertionError, torch.cuda.DeferredCudaCallError)
 # Values that name no GPU. Images of containers set "all", also on machines without a GPU.
 NO_GPU = ("", "-1", "nodevfiles", "none", "void", "all")
 
@@ -40,13 +42,13 @@ NVIDIA_VENDOR, DISPLAY_CLASS = "0x10de", "0x03"
 NVIDIA_SMI_SECONDS = 10
 QUERY = ("nvidia-smi", "--query-gpu=driver_version,name", "--format=csv,noheader")
 
-OLD = "envs/requirements-cu126.txt (make demo TORCH=cu126)"
+OLDER_BUILD = "envs/requirements-cu126.txt (make demo TORCH=cu126)"
 # Words of an error of torch -> what helps.
 REMEDIES = {
-    "not compiled with CUDA": f"install envs/requirements.txt or, for a card or driver of old, {OLD}",
+    "not compiled with CUDA": f"install envs/requirements.txt or, for an older card or driver, {OLDER_BUILD}",
     "driver on your system is too old": "update the driver (CUDA 13 needs 580 or newer, CUDA 12 needs 525), "
-    f"or install {OLD}, which has CUDA 12.6",
-    "no kernel image": f"this build has no code for this card: for cards up to Volta (sm_70) install {OLD}, "
+    f"or install {OLDER_BUILD}, which has CUDA 12.6",
+    "no kernel image": f"for cards up to Volta (sm_70) install {OLDER_BUILD}, "
     "for newer cards envs/requirements.txt",
     "Found no NVIDIA driver": "load NVIDIA's driver, or start the container with its GPUs",
     "GPUs are available": "correct or unset CUDA_VISIBLE_DEVICES, or ask the scheduler for a GPU",
@@ -155,7 +157,7 @@ def _fault() -> str:
             warnings.simplefilter("ignore")  # torch warns of what the error says, in several lines
             ones = torch.ones(1, 1, 3, 3, 3, device="cuda")
             result = functional.conv3d(ones, ones).item()
-    except (RuntimeError, AssertionError) as error:  # AssertionError: this build of torch is for CPUs alone
+    except GPU_ERRORS as error:
         line = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
         return line.partition(" Please ")[0].rstrip(".")
     return "" if result == ones.numel() else f"a sum of {ones.numel()} ones is {result}"
@@ -165,10 +167,10 @@ def _nvidia() -> tuple[str, list[str]]:
     """Return the version of NVIDIA's driver, "none" if there is none, and the names of the NVIDIA cards."""
     try:
         asked = subprocess.run(QUERY, capture_output=True, text=True, timeout=NVIDIA_SMI_SECONDS)
-        rows = [line.split(", ", 1) for line in asked.stdout.splitlines() if not asked.returncode]
+        rows = [line.split(", ", 1) for line in asked.stdout.splitlines() if ", " in line]
     except (OSError, subprocess.TimeoutExpired):
         rows = []
-    if rows:
+    if rows and not asked.returncode:
         return rows[0][0], [name for _, name in rows]
     version = re.search(r"\s(\d+(?:\.\d+)+)\s", _text(NVIDIA / "version"))
     cards = [_text(path) for path in sorted(NVIDIA.glob("gpus/*/information"))]
@@ -211,7 +213,7 @@ def _card(cards: list[str]) -> str:
     try:
         major, minor = torch.cuda.get_device_capability()
         return f"{torch.cuda.get_device_name()} (sm_{major}{minor})"
-    except (RuntimeError, AssertionError):
+    except GPU_ERRORS:
         return ", ".join(cards) or "none"
 
 
