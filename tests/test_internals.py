@@ -93,6 +93,11 @@ rule threaded:
     threads: 2
     script: "threaded.py"
 
+rule moved:
+    output: "moved.csv"
+    resources: tmpdir="mine"
+    script: "moved.py"
+
 rule failing:
     output: "failing.csv"
     script: "failing.py"
@@ -110,11 +115,11 @@ onstart:
 
 
 @pytest.mark.slow
-def test_scripts_of_one_thread_are_run_by_what_asks_for_them(tmp_path):
+def test_scripts_without_needs_of_their_own_are_run_by_what_asks_for_them(tmp_path):
     (tmp_path / "Snakefile").write_text(SCRIPTS.format(scripts=ROOT / "workflow" / "scripts"))
-    rules = ("forked", "plain", "threaded", "failing")
+    rules = ("forked", "plain", "threaded", "moved", "failing")
     for rule in rules:
-        writes = rule in ("plain", "threaded")
+        writes = rule in ("plain", "threaded", "moved")
         (tmp_path / f"{rule}.py").write_text("open(snakemake.output[0], 'w')" if writes else "1 / 0")
     targets = [f"{rule}.csv" for rule in rules]
     done = subprocess.run(
@@ -122,6 +127,6 @@ def test_scripts_of_one_thread_are_run_by_what_asks_for_them(tmp_path):
     )
     assert done.returncode != 0
     assert "failing.py' returned non-zero exit status 7" in done.stderr
-    assert [rule for rule in rules if (tmp_path / f"{rule}.csv").exists()] == ["forked", "plain", "threaded"]
+    assert [rule for rule in rules if (tmp_path / f"{rule}.csv").exists()] == list(rules[:-1])
     asked = sorted(line for line in done.stdout.splitlines() if line.startswith("asked"))
     assert asked == ["asked failing True", "asked forked True", "asked plain True"]

@@ -7,6 +7,7 @@ the attribute.
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CalledProcessError
+from tempfile import gettempdir
 from typing import Any
 
 from snakemake.common import configfile
@@ -69,7 +70,7 @@ def lift_rate_limit(workflow: Workflow) -> None:
 
 
 def run_scripts_by(run: Callable[[str], int | None]) -> None:
-    """Let `run` run each script that needs one thread and no environment of its own.
+    """Let `run` run every script with one thread and without environment or temporary folder of its own.
 
     Args:
         run: returns the exit status of a script, or None if the script is to start as without this function.
@@ -77,8 +78,9 @@ def run_scripts_by(run: Callable[[str], int | None]) -> None:
     start = PythonScript.execute_script
 
     def execute(script: PythonScript, file: str, edit: bool = False) -> None:
-        apart = script.threads > 1 or script.conda_env or script.container_img or script.env_modules
-        status = None if apart else run(file)
+        apart = script.conda_env or script.container_img or script.env_modules
+        usual = script.threads == 1 and script.resources.get("tmpdir") == gettempdir()
+        status = run(file) if usual and not apart else None
         if status is None:
             start(script, file, edit=edit)
         elif status:
