@@ -92,20 +92,29 @@ def test_the_seed_fixes_the_weights():
     assert not torch.equal(next(first.parameters()), next(other.parameters()))
 
 
-def test_instance_norm_is_torch_s_own():
-    """Values and gradients, in both memory layouts."""
-    for layout in (torch.contiguous_format, torch.channels_last_3d):
-        features = (3 * torch.randn(2, 6, 3, 5, 5) + 1).to(memory_format=layout)
-        ours, theirs = InstanceNorm(6, affine=True), torch.nn.InstanceNorm3d(6, affine=True)
-        with torch.no_grad():
-            for norm in (ours, theirs):
-                norm.weight.copy_(torch.arange(1.0, 7))
-                norm.bias.copy_(torch.arange(6.0))
-        results = []
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
+@pytest.mark.parametrize("size", [(3, 5, 5), (8, 12, 12)])
+@pytest.mark.parametrize("channels", [6, 16])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_instance_norm_is_torch_s_own(layout, size, channels, precision):
+    """Values and gradients, on either side of the bounds at which the function changes."""
+    torch.manual_seed(0)
+    features = (3 * torch.randn(2, channels, *size) + 1).to(precision, memory_format=layout)
+    slopes = torch.randn(2, channels, *size).to(precision)
+    ours, theirs = InstanceNorm(channels, affine=True), torch.nn.InstanceNorm3d(channels, affine=True)
+    with torch.no_grad():
         for norm in (ours, theirs):
-            given = features.clone().requires_grad_()
-            output = norm(given)
-            output.square().sum().backward()
-            results.append((output, given.grad, norm.weight.grad, norm.bias.grad))
-        for first, second in zip(*results, strict=True):
-            assert torch.allclose(first, second, rtol=1e-4, atol=1e-4)
+            norm.weight.copy_(torch.arange(channels) + 1)
+            norm.bias.copy_(torch.arange(channels))
+    results = []
+    for norm, given in ((ours, features), (theirs, features.float())):
+        given = given.clone().requires_grad_()
+        output = norm(given)
+        assert output.dtype == given.dtype
+        output.backward(slopes.to(output.dtype))
+        results.append((output, given.grad, norm.weight.grad, norm.bias.grad))
+    tolerance = 1e-4 if precision == torch.float32 else 3e-2
+    for first, second in zip(*results, strict=True):
+        assert torch.allclose(
+            first.float(), second, rtol=tolerance, atol=tolerance * second.detach().abs().max().item()
+        )

@@ -5,6 +5,8 @@ from dynamic_network_architectures.building_blocks.simple_conv_blocks import Con
 from torch import nn
 from torch.nn import functional
 
+from covidseg.training.cpu_norm import InstanceNormFunction
+
 GROUP = 8  # cuDNN's kernels for tensor cores take the channels in groups of eight
 
 
@@ -52,17 +54,13 @@ class Convolution(nn.Conv3d):
 
 
 class InstanceNorm(nn.InstanceNorm3d):
-    """torch's instance norm; on a CPU, group norm with one channel per group, which is the same function.
-
-    On a CPU torch computes instance norm by batch norm, which needs one certain memory layout: features in
-    another layout are copied before and after.
-    """
+    """torch's instance norm; on a CPU, a faster function with the same values."""
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Normalise every channel of every sample of features (batch, channels, z, y, x)."""
         if features.is_cuda:
             return super().forward(features)
-        return functional.group_norm(features, self.num_features, self.weight, self.bias, self.eps)
+        return InstanceNormFunction.apply(features, self.weight, self.bias, self.eps)
 
 
 class FusedBlock(nn.Module):
