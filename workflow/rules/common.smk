@@ -26,6 +26,7 @@ except InputError as error:
 config.pop("extends", None)
 config.update(CONFIG.sections)  # with the sections that the chosen file extends
 ARTEFACTS = in_use.shown_artefacts(CONFIG)
+REHEARSAL = config["rehearsal"]
 TARGET = config["plan"]["target"]
 ENVIRONMENT = "../../envs/environment.yaml"
 # Numbers of folds, so that a dry run refuses any other; a weakly supervised system has fold 0.

@@ -10,6 +10,11 @@ from covidseg.runs.temporaries import remove_temporaries
 BEGUN = time.time()
 
 
+def makes_results():
+    """Return whether this run makes results, and does not only count or rehearse."""
+    return not any(internals.is_asked_for(workflow, rule) for rule in ("workload", "rehearse"))
+
+
 def begin():
     """Check, print and claim what a run needs before its first job.
 

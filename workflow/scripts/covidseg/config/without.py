@@ -131,7 +131,9 @@ def describe_left_out(shown: list[tuple[str, bool, str]], config_name: str) -> l
     """
     groups: dict[str, dict[str, None]] = {}
     for name, runs, needed in shown:
-        if needed:
+        if not (runs or needed):
+            groups.setdefault("Not run in a rehearsal", {})[name] = None
+        elif needed:
             start = "Learned without" if runs else f"Not run, as configuration {config_name} is without"
             end = ", unlike the published" if runs else ""
             groups.setdefault(f"{start} {needed}{end}", {})[name] = None

@@ -47,6 +47,7 @@ def predict_probabilities(
     *,
     inference: Inference,
     compute: Compute,
+    at_most: int | None = None,
 ) -> torch.Tensor:
     """Return class probabilities of a preprocessed scan.
 
@@ -56,6 +57,7 @@ def predict_probabilities(
         tile: size (z, y, x) in voxels, that of the training patches.
         inference: the configuration's `inference`.
         compute: device and precision of the network; sums are always float32.
+        at_most: number of tiles to compute; None: all. Where no tile lies, all probabilities are 0.
 
     Returns:
         float32 (classes, z, y, x); the probabilities of a voxel sum to 1.
@@ -66,7 +68,7 @@ def predict_probabilities(
     weights = gaussian_weights(tile).to(image.device)
     total: torch.Tensor | None = None
     norm = torch.zeros(padded.shape, device=image.device)
-    positions = _tiles(padded.shape, tile, inference["step"])
+    positions = islice(_tiles(padded.shape, tile, inference["step"]), at_most)
     while boxes := list(islice(positions, inference["tiles"])):
         tiles = torch.stack([padded[box] for box in boxes])[:, None]
         probabilities = _mirrored(network, tiles, inference["mirror_axes"], compute)
@@ -77,6 +79,7 @@ def predict_probabilities(
             norm[box] += weights
     assert total is not None  # there is at least one tile
     inner = [slice(p // 2, p // 2 + n) for p, n in zip(padding, image.shape, strict=True)]
+    norm.clamp_min_(torch.finfo(torch.float16).tiny)  # the smallest weight, so that only gaps change
     return (total / norm)[(slice(None), *inner)]
 
 
