@@ -91,6 +91,7 @@ def test_jobs_are_told_apart_by_the_number_of_their_files():
     assert jobs.to_dict("list") == {
         "rule": ["table", "collect", "table"],
         "file": ["a.csv", "scores.csv", "b.csv"],
+        "log": ["-", "-", "-"],
         "to_do": [True, False, False],
     }
 

@@ -102,7 +102,9 @@ def real_grid(dataset):
     """Return the grid of the real scans as `grid`, if this is a rehearsal at full size."""
     if not (REHEARSAL and REHEARSAL["real_grids"]):
         return {}
-    from covidseg.runs.grids import typical_grids  # imports torch, which only a rehearsal needs
+    from covidseg.runs.grids import (
+        typical_grids,
+    )  # imports torch, which only a rehearsal needs
 
     grid = typical_grids(BASE / "config" / "grids.csv")[dataset]
     return {"grid": (grid.shape, grid.spacing)}

@@ -12,7 +12,9 @@ BEGUN = time.time()
 
 def makes_results():
     """Return whether this run makes results, and does not only count or rehearse."""
-    return not any(internals.is_asked_for(workflow, rule) for rule in ("workload", "rehearse"))
+    return not any(
+        internals.is_asked_for(workflow, rule) for rule in ("workload", "rehearse")
+    )
 
 
 def begin():

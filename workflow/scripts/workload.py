@@ -21,7 +21,9 @@ if __name__ == "__main__":
             jobs["to_do"] = True
         config = load_configuration(snakemake.config, "configuration", root / "config")
         results = Path("results") if params.owner == name else None
-        known = gather(config, rules, jobs, results=results, logs=Path("logs"))
+        known = gather(
+            config, rules, jobs, results=results, logs=Path("logs"), rehearsal=Path(params.rehearsal)
+        )
         tables = workload_tables(known, job_hours(known), params.hosts)
         text = FORMATS[".md"][1](f"What configuration {name} takes", NOTES, tables)
         write_text(f"{params.base}.md", text)

@@ -31,7 +31,7 @@ def rehearsed(
     Raises:
         InputError: there is no experiment or localiser of a name.
     """
-    check_known(names, experiments | localisers, where, "experiment or localiser")
+    check_known(names, {*experiments, *localisers}, where, "experiment or localiser")
     shown = {name: localisers[name] for name in names if name in localisers}
     systems = {one.model for one in shown.values()}
     systems |= {found for name in systems if (found := weak_models[name].classifier)}

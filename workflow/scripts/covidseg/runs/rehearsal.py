@@ -1,81 +1,118 @@
-"""Run a rehearsal: Snakemake in a folder of its own, each training killed once after its first state."""
+"""The rehearsal: run the whole workflow at full size in a folder of its own, and tell what it took."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import math
+import shutil
 from pathlib import Path
+from typing import Any, cast
 
+import pandas as pd
+
+from covidseg.config.configuration import Configuration
+from covidseg.config.loading import load_configuration
 from covidseg.config.sheets import Sections
-from covidseg.files import write_json
-from covidseg.runs.rehearsal_jobs import Job, read_logs
+from covidseg.errors import InputError
+from covidseg.files import write_csv, write_text
+from covidseg.paper.formats import FORMATS
+from covidseg.runs.dag import Rule, list_jobs
+from covidseg.runs.grids import at_target_spacing, known_target_spacing, read_cohort
+from covidseg.runs.hours import gather, job_hours
+from covidseg.runs.rehearsal_plan import few_cases, rehearsal_sections, rehearsed_datasets
+from covidseg.runs.rehearsal_run import run
+from covidseg.runs.rehearsal_table import failures, printed_table, rehearsal_table
+from covidseg.runs.workload_tables import NOTES, epoch_table, rule_table
 
-# Rules whose jobs take the whole machine, so that their times and their memory are those of one job.
-ALONE = ("train", "pretrain", "collaborative", "predict", "train_weak", "localise", "ingest", "preprocess")
-POLL = 0.1  # seconds between two looks at states and logs
+BYTES = 9  # per voxel of an archive, a case and a preprocessed case together: int16 or float16, and uint8
+SPARE = 5e9  # bytes: models, states and predictions
 
 
-def run(snakefile: Path, sections: Sections, folder: Path, *, cores: int) -> bool:
-    """Run the whole workflow with a configuration; return whether all jobs succeeded.
-
-    Every training is killed once, as if its node had died, when it has written its first state. Snakemake
-    then starts the training again, which goes on from the state.
+def rehearse(
+    config: Configuration,
+    rules: dict[str, Rule],
+    root: Path,
+    folder: Path,
+    *,
+    device: str,
+    cores: int,
+    keep: bool,
+) -> list[str]:
+    """Rehearse a configuration, write what it took, and return one text per job that is not done.
 
     Args:
-        snakefile: the project's Snakefile.
-        sections: the configuration.
-        folder: folder of the run, with data/, results/ and logs/ of its own.
+        config: the configuration to rehearse.
+        rules: name -> rule.
+        root: folder of the Snakefile.
+        folder: where rehearsal.csv and rehearsal.md are written; the run has the subfolder `run`.
+        device: "cuda" or "cpu".
         cores: number of processor cores.
+        keep: whether to keep the synthetic archives and all that was made of them.
+
+    Raises:
+        InputError: the disk is too small.
     """
+    work = folder / "run"
+    check_disk(config, folder)
+    sections = rehearsal_sections(config, device)
+    succeeded = run(root / "Snakefile", sections, work, cores=cores)
+    if not succeeded and (rest := without_failed(sections, work)):
+        run(root / "Snakefile", rest, work, cores=cores)
+    table = _read_table(sections, rules, root, work)
+    write_csv(folder / "rehearsal.csv", table)
+    not_done = failures(table, work)
+    page = "\n\n".join([_describe(config, rules, root, table, folder / "rehearsal.csv"), *not_done])
+    write_text(folder / "rehearsal.md", f"{page}\n")
+    print(page)
+    if not (keep or not_done):
+        for part in ("data", "results"):
+            shutil.rmtree(work / part)
+    return not_done
+
+
+def check_disk(config: Configuration, folder: Path) -> None:
+    """Raise InputError if the disk is too small for a rehearsal."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "configuration.json", sections)
-    with suppress(FileExistsError):  # tables read config/published.csv, relative to their run's folder
-        (folder / "config").symlink_to(snakefile.parent / "config")
-    command = [sys.executable, "-m", "snakemake", "all", "--snakefile", str(snakefile), "--directory", str(folder)]
-    command += ["--configfile", str(folder / "configuration.json"), "--cores", str(cores), "--nolock"]
-    command += ["--keep-going", "--retries", "1", "--resources", "gpu=1"]
-    command += ["--set-threads", *(f"{rule}={cores}" for rule in ALONE)]
-    with open(folder / "snakemake.log", "ab") as output, _watching(folder):
-        return subprocess.run(command, stdout=output, stderr=subprocess.STDOUT).returncode == 0
+    free, needed = shutil.disk_usage(folder).free, SPARE + BYTES * _voxels(config)
+    if free < needed:
+        numbers = f"{free / 1e9:.0f} GB are free, and a rehearsal needs {needed / 1e9:.0f}"
+        raise InputError(f"{folder}: {numbers}; free some space")
 
 
-@contextmanager
-def _watching(folder: Path) -> Iterator[None]:
-    """Kill each training once, and print a line per finished job, until the block ends."""
-    ended, killed = threading.Event(), set[Path]()
-    printed = {job.log for job in read_logs(folder / "logs")}
-
-    def watch() -> None:
-        while not ended.wait(POLL):
-            _kill_trainings(folder / "results" / "state", killed)
-            _print_finished(folder / "logs", printed)
-        _print_finished(folder / "logs", printed)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+def _voxels(config: Configuration) -> int:
+    """Return the number of voxels of all cases of a rehearsal, on the finer of both grids of each case."""
+    spacing, voxels = known_target_spacing(config, None), 0
+    for name in rehearsed_datasets(config):
+        grids = read_cohort(config, name, None).grids if "images" in config.datasets[name] else {}
+        for grid in [grids[case] for case in few_cases(config, name) if case in grids] if grids else []:
+            shapes = [grid.shape, *([at_target_spacing(grid, spacing)] if spacing else [])]
+            voxels += max(map(math.prod, shapes))
+    return voxels
 
 
-def _kill_trainings(states: Path, killed: set[Path]) -> None:
-    """Kill the trainings that have written a state, each once."""
-    for state in states.glob("*/fold*/state.safetensors"):
-        if state.parent not in killed:
-            killed.add(state.parent)
-            with suppress(OSError, ValueError):
-                holder = json.loads((state.parent / "holder.json").read_text(encoding="utf-8"))
-                os.kill(holder["process"], signal.SIGKILL)
+def without_failed(sections: Sections, work: Path) -> Sections | None:
+    """Return the configuration with the experiments that were scored; None if none was."""
+    part = sections["rehearsal"]
+    assert part is not None
+    scored = [name for name in part["experiments"] if (work / f"results/scores/{name}/fold0.csv").exists()]
+    if not scored:
+        return None
+    changed: dict[str, Any] = {**sections, "rehearsal": {**part, "experiments": scored}}
+    return cast("Sections", changed)
 
 
-def _print_finished(logs: Path, printed: set[Path]) -> None:
-    for job in read_logs(logs):
-        if job.log not in printed:
-            printed.add(job.log)
-            print(f"{job.log.relative_to(logs).with_suffix('')}: {job.seconds:.1f} s, {job.memory:.2f} GiB", flush=True)
+def _read_table(sections: Sections, rules: dict[str, Rule], root: Path, work: Path) -> pd.DataFrame:
+    config = load_configuration(dict(sections), "rehearsal", root / "config")
+    return rehearsal_table(config, list_jobs(root / "Snakefile", sections, rules, folder=work), work)
+
+
+def _describe(
+    config: Configuration, rules: dict[str, Rule], root: Path, table: pd.DataFrame, path: Path
+) -> str:
+    """Return the page of a rehearsal: what its jobs took, and what the whole configuration takes by it."""
+    jobs = list_jobs(root / "Snakefile", config.sections, rules)
+    known = gather(config, rules, jobs, results=None, logs=Path("logs"), rehearsal=path)
+    hours = job_hours(known)
+    tables = {
+        "Jobs of the rehearsal": printed_table(table),
+        "The whole configuration: jobs and hours": rule_table(hours, list(rules)),
+        "The whole configuration: trainings": epoch_table(known, hours),
+    }
+    return FORMATS[".md"][1](f"Rehearsal of configuration {config.sections['name']}", NOTES, tables)

@@ -1,6 +1,5 @@
-"""What the jobs of a rehearsal took and which of them failed, by their logs."""
+"""What a rehearsal's jobs took and how they ended, by their logs."""
 
-import csv
 import math
 import re
 from dataclasses import dataclass
@@ -11,42 +10,41 @@ DONE = re.compile(
     r"(, of the GPU (?P<device_memory>\d+\.\d+) GiB)?"
 )
 DEVICE = re.compile(r"(?:training|predicting|localising) on (.+)")
+RESUMED = "resumed at epoch"
 
 
 @dataclass(frozen=True)
-class Job:
-    """What a finished job wrote into its log.
+class Finished:
+    """What a finished job wrote into its log; of a job that ran twice, the second time.
 
     Attributes:
-        log: the log.
-        seconds: run time of the last attempt.
+        seconds: run time.
         memory: peak memory in GiB.
         device_memory: peak memory of the GPU in GiB; NaN without a GPU.
         device: device and precision; empty if the job trains and predicts nothing.
+        resumed: whether the job went on from the state of a killed training.
     """
 
-    log: Path
     seconds: float
     memory: float
     device_memory: float
     device: str
+    resumed: bool
 
 
-def read_logs(logs: Path) -> list[Job]:
-    """Return the finished jobs of a folder of logs; a log that ends otherwise counts as unfinished."""
-    return [job for path in sorted(logs.rglob("*.log")) if (job := _read_log(path))]
-
-
-def _read_log(path: Path) -> Job | None:
+def read_log(path: Path) -> Finished | None:
+    """Return what a job took; None if the job has no log or has not finished."""
+    if not path.exists():
+        return None
     text = path.read_text(encoding="utf-8", errors="replace")
     found = DONE.search(text.rstrip().rpartition("\n")[2])
     if not found:
         return None
-    device = DEVICE.findall(text)
-    return Job(
-        path,
-        float(found["seconds"]),
-        float(found["memory"]),
-        float(found["device_memory"] or math.nan),
-        device[-1] if device else "",
+    devices = DEVICE.findall(text)
+    return Finished(
+        seconds=float(found["seconds"]),
+        memory=float(found["memory"]),
+        device_memory=float(found["device_memory"] or math.nan),
+        device=devices[-1] if devices else "",
+        resumed=RESUMED in text,
     )

@@ -1,6 +1,7 @@
 """What a rehearsal runs: one experiment per strategy, one system of each kind, few cases, two iterations."""
 
 import copy
+from pathlib import Path
 from typing import Any, cast
 
 from covidseg.archives.origins import archive_paths
@@ -12,7 +13,7 @@ from covidseg.config.sheets import Sections
 EPOCHS = 2  # the state is written after the first epoch, and the training is killed and goes on from there
 ITERATIONS = {"cpu": 1, "cuda": 20}  # per epoch: on a GPU the first iterations are slower than all others
 SLICES = {"train_normal": 100, "train_lesion": 60, "test_lesion": 8}
-SCANS_WITH_SLICES = 2  # one normal, one with lesions: together more slices than SLICES asks for
+SCANS_WITH_SLICES = ["scan_001", "scan_002"]  # one normal, one with lesions: together more slices than SLICES asks for
 
 
 def rehearsal_sections(config: Configuration, device: str) -> Sections:
@@ -73,8 +74,8 @@ def _has_phantom(config: Configuration, dataset: str) -> bool:
     return all(path.partition("/")[0] in HOSTS for path in archive_paths(config.datasets[dataset]))
 
 
-def few_cases(config: Configuration, dataset: str) -> int | list[str]:
-    """Return the names of one training case and one test case of fold 0, or a number of scans with slices."""
+def few_cases(config: Configuration, dataset: str) -> list[str]:
+    """Return the names of one training case and one test case of fold 0, or of scans with slices."""
     names = config.case_names(dataset)
     if "slices" in config.datasets[dataset]:
         return SCANS_WITH_SLICES
@@ -82,3 +83,12 @@ def few_cases(config: Configuration, dataset: str) -> int | list[str]:
         parts = [[case for case in published[0][part] if case in (names or [])] for part in ("train", "val")]
         return [parts[0][0], parts[1][-1]]  # of covid20 one in HU and one windowed
     return (names or [])[:1]
+
+
+def key_of(config: Configuration, file: Path) -> str:
+    """Return the strategy, system or data set that a job's first file belongs to; empty if there is none."""
+    strategies = {name: one.strategy for name, one in (config.experiments | config.localisers).items()}
+    strategies |= {name: one.system for name, one in config.weak_models.items()}
+    strategies = dict.fromkeys(config.datasets, "") | strategies
+    parts = [part.removesuffix(".json") for part in file.parts if part.removesuffix(".json") in strategies]
+    return strategies[parts[0]] or parts[0] if parts else ""

@@ -31,7 +31,7 @@ def write_archive(
     cases: list[str],
     cohort: list[str],
     seed: int,
-    grid: tuple[list[int], list[float]] | None = None,
+    grid: tuple[tuple[int, int, int], tuple[float, float, float]] | None = None,
 ) -> None:
     """Write the phantom of one archive of a host.
 

@@ -1,4 +1,4 @@
-"""Phantom cases on the grids of real scans, for a rehearsal: as large as the real data, and drawn in seconds."""
+"""Phantom cases on the grids of real scans: as large as the real data, and made in seconds."""
 
 import zlib
 from dataclasses import replace
