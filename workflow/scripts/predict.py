@@ -20,8 +20,8 @@ if __name__ == "__main__":
             output=Path(snakemake.output[0]),
             partial=Path(snakemake.params.partial),
             inference=snakemake.params.inference,
-            at_most=snakemake.params.tiles,
             device=snakemake.params.device,
             precision=snakemake.params.precision,
             threads=snakemake.threads,
+            at_most=snakemake.params.tiles,
         )

@@ -25,10 +25,10 @@ def predict_cases(
     output: Path,
     partial: Path,
     inference: Inference,
-    at_most: int | None,
     device: str,
     precision: str,
     threads: int,
+    at_most: int | None = None,
 ) -> None:
     """Segment cases with one model.
 
@@ -40,10 +40,10 @@ def predict_cases(
         partial: folder for the finished segmentations of an unfinished job, with one subfolder per model; a
             restarted job does not repeat these cases.
         inference: the configuration's `inference`.
-        at_most: number of tiles per case that are computed; None: all. A rehearsal computes a few.
         device: the configuration's `training.device`.
         precision: the configuration's `training.precision`.
         threads: number of processor threads.
+        at_most: number of tiles per case that are computed; None: all. A rehearsal computes a few.
 
     Raises:
         InputError: the model's files are damaged or do not belong together.
@@ -70,8 +70,8 @@ def predict_cases(
             torch.from_numpy(np.array(case.image)).to(compute.device),
             (depth, height, width),
             inference=inference,
-            at_most=at_most,
             compute=compute,
+            at_most=at_most,
         )
         labels = labels_on_grid(probabilities, geometry, box=case.description.box, target_spacing=(z, y, x))
         write_volume(path, Volume(labels, geometry))

@@ -1,5 +1,6 @@
 """The rehearsal: run the whole workflow at full size in a folder of its own, and tell what it took."""
 
+import logging
 import math
 import shutil
 from pathlib import Path
@@ -16,10 +17,17 @@ from covidseg.paper.formats import FORMATS
 from covidseg.runs.dag import Rule, list_jobs
 from covidseg.runs.grids import at_target_spacing, known_target_spacing, read_cohort
 from covidseg.runs.hours import gather, job_hours
-from covidseg.runs.rehearsal_plan import few_cases, rehearsal_sections, rehearsed_datasets
+from covidseg.runs.rehearsal_plan import (
+    few_cases,
+    rehearsal_sections,
+    rehearsed_datasets,
+    strategies_left_out,
+)
 from covidseg.runs.rehearsal_run import run
 from covidseg.runs.rehearsal_table import failures, printed_table, rehearsal_table
 from covidseg.runs.workload_tables import NOTES, epoch_table, rule_table
+
+log = logging.getLogger(__name__)
 
 BYTES = 9  # per voxel of an archive, a case and a preprocessed case together: int16 or float16, and uint8
 SPARE = 5e9  # bytes: models, states and predictions
@@ -52,6 +60,8 @@ def rehearse(
     work = folder / "run"
     check_disk(config, folder)
     sections = rehearsal_sections(config, device)
+    if missing := strategies_left_out(config):
+        log.warning("not rehearsed, as there are no phantoms of their data: %s", ", ".join(missing))
     succeeded = run(root / "Snakefile", sections, work, cores=cores)
     if not succeeded and (rest := without_failed(sections, work)):
         run(root / "Snakefile", rest, work, cores=cores)
@@ -95,6 +105,8 @@ def without_failed(sections: Sections, work: Path) -> Sections | None:
     if not scored:
         return None
     changed: dict[str, Any] = {**sections, "rehearsal": {**part, "experiments": scored}}
+    if sections["weak"]["lungs"] not in scored:
+        changed["weak"] = {**sections["weak"], "lungs": "truth"}
     return cast("Sections", changed)
 
 

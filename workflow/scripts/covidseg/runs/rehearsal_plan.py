@@ -8,12 +8,14 @@ from covidseg.archives.origins import archive_paths
 from covidseg.archives.phantom import HOSTS
 from covidseg.config import in_use
 from covidseg.config.configuration import Configuration
+from covidseg.config.experiments import Experiment
 from covidseg.config.sheets import Sections
+from covidseg.config.without import learned_from
 
 EPOCHS = 2  # the state is written after the first epoch, and the training is killed and goes on from there
 ITERATIONS = {"cpu": 1, "cuda": 20}  # per epoch: on a GPU the first iterations are slower than all others
 SLICES = {"train_normal": 100, "train_lesion": 60, "test_lesion": 8}
-SCANS_WITH_SLICES = ["scan_001", "scan_002"]  # one normal, one with lesions: together more slices than SLICES asks for
+SCANS_WITH_SLICES = ["scan_001", "scan_002"]  # one normal, one with lesions
 
 
 def rehearsal_sections(config: Configuration, device: str) -> Sections:
@@ -53,11 +55,12 @@ def rehearsed_experiments(config: Configuration) -> list[str]:
 
     Of the experiments that start from a pre-training the last one counts, which has most data and options;
     of those that start from random weights the first one, which all others are compared with. The lungs that
-    slices are cut out with are needed too.
+    slices are cut out with are needed too. An experiment on data of which there is no phantom is left out.
     """
     found: dict[str, str] = {}
     for name, one in config.experiments.items():
-        if one.evaluate and one.model == name and not (one.pretraining is None and one.strategy in found):
+        first = one.pretraining or one.strategy not in found
+        if one.evaluate and one.model == name and first and _has_phantoms(config, one):
             found[one.strategy] = name
     lungs = [name for name in [config.sections["weak"]["lungs"]] if name in config.experiments]
     heat = {(one.strategy, one.map): name for name, one in reversed(config.localisers.items())}
@@ -68,6 +71,20 @@ def rehearsed_datasets(config: Configuration) -> list[str]:
     """Return the data sets in use of which there are phantoms."""
     used = {*in_use.datasets(config), *in_use.sliced_datasets(config)}
     return [name for name in config.datasets if name in used and _has_phantom(config, name)]
+
+
+def strategies_left_out(config: Configuration) -> list[str]:
+    """Return the strategies of which no experiment can be rehearsed, since its data have no phantom."""
+    named = rehearsed_experiments(config)
+    chosen = {config.experiments[name].strategy for name in named if name in config.experiments}
+    return sorted(
+        {one.strategy for one in config.experiments.values() if one.evaluate} - chosen - {"pretrain"}
+    )
+
+
+def _has_phantoms(config: Configuration, experiment: Experiment) -> bool:
+    learned = learned_from(experiment, config.experiments)
+    return all(_has_phantom(config, name) for name in {*learned, *experiment.evaluate})
 
 
 def _has_phantom(config: Configuration, dataset: str) -> bool:
