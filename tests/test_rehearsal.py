@@ -80,7 +80,8 @@ def test_a_rehearsal_is_a_configuration_with_the_same_plan_and_one_fold(load, na
 def test_a_rehearsal_has_a_case_to_train_and_a_case_to_test(paper):
     fold = paper.published_split("covid20")[0]
     train, test = few_cases(paper, "covid20")
-    assert train in fold["train"] and test in fold["val"]
+    assert train in fold["train"]
+    assert test in fold["val"]
     assert (train.split("_")[0], test.split("_")[0]) == ("coronacases", "radiopaedia"), "in HU, and windowed"
     assert few_cases(paper, "mosmed") == ["study_0255"]
 

@@ -14,7 +14,7 @@ from covidseg.config.without import learned_from
 
 EPOCHS = 2  # the state is written after the first epoch, and the training is killed and goes on from there
 ITERATIONS = {"cpu": 1, "cuda": 20}  # per epoch: on a GPU the first iterations are slower than all others
-SLICES = {"train_normal": 100, "train_lesion": 60, "test_lesion": 8}
+SLICES = {"train_normal": 8, "train_lesion": 6, "test_lesion": 4}
 SCANS_WITH_SLICES = ["scan_001", "scan_002"]  # one normal, one with lesions
 
 
