@@ -5,6 +5,8 @@
 rule rehearse:
     log:
         "logs/rehearse.log",
+    # A profile's retries would rehearse again what failed.
+    retries: 0
     conda:
         ENVIRONMENT
     threads: 16
