@@ -1,4 +1,4 @@
-"""Hours of the whole configuration on each GPU whose benchmark is committed (benchmarks/results/gpu-*.csv)."""
+"""Hours of the whole configuration on each GPU whose benchmark is committed (benchmarks/results)."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ def card_hours(known: Known, tables: list[Path]) -> pd.DataFrame:
     The benchmarks are of the papers' network and patch, so a phantom configuration gets no row.
 
     Args:
-        known: all facts that the estimates are computed from; seconds that a card's table lacks stay as known.
+        known: all facts that the estimates are computed from. Seconds that a table lacks stay as known.
         tables: the files gpu-<card>.csv.
     """
     rows = [_row(known, table) for table in tables if known.config.sections["phantom"] is None]
