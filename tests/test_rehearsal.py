@@ -31,6 +31,7 @@ from covidseg.training.strategies import STRATEGIES
 from covidseg.weak import SYSTEMS
 from test_sliding_window import FLOAT32, Pointwise
 from test_volumes import parse_volume
+from toy_workflow import change_yaml, make_toy, snakemake
 
 
 @pytest.fixture(scope="module")
@@ -212,3 +213,34 @@ def test_rehearsed_seconds_are_per_epoch_of_the_whole_configuration(paper, tmp_p
     assert seconds["ingest", "covid20"] == 40
     assert ("predict", "scratch") not in seconds, "it computes a part"
     assert read_rehearsal(tmp_path / "absent.csv").empty
+
+
+@pytest.mark.slow
+def test_a_rehearsal_runs_every_rule_and_says_what_failed(tmp_path):
+    """One prediction fails: the rest goes on to its tables, and the rehearsal ends with an error."""
+    toy = make_toy(tmp_path)
+    change_yaml(toy / "config" / "experiments.yaml", lambda sheet: sheet["experiments"].pop("task3-msd"))
+    (toy / "results").mkdir()
+    (toy / "results" / "configuration.txt").write_text("another\n")
+    (toy / "results" / "scores.csv").write_text("of another configuration\n")
+    prediction = toy / "workflow" / "scripts" / "predict.py"
+    prediction.write_text(
+        prediction.read_text().replace(
+            "        splits, fold",
+            "        assert 'body-finetune' not in snakemake.output[0]\n        splits, fold",
+        )
+    )
+    code, output = snakemake(toy, "rehearse", check=False)
+    assert code == 1
+    found = pd.read_csv(toy / "results/rehearsal/toy/rehearsal.csv").set_index(["rule", "strategy"])
+    assert found["status"]["predict", "body-finetune"] == "failed"
+    assert found["status"]["score", "body-finetune"] == "not run"
+    assert set(found["status"].drop("body-finetune", level=1)) == {"done"}, output
+    trained = found.loc[["pretrain", "train", "train_weak"]]
+    assert (trained["seconds_per_iteration"] > 0).all()
+    assert (trained["peak_memory_gib"] > 0).all()
+    assert "AssertionError" in output
+    assert "rehearsed on CPU" in output
+    assert (toy / "results/scores.csv").read_text() == "of another configuration\n"
+    assert (toy / "results/configuration.txt").read_text() == "another\n"
+    assert not (toy / "data").exists()

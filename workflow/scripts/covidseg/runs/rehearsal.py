@@ -62,9 +62,9 @@ def rehearse(
     sections = rehearsal_sections(config, device)
     if missing := strategies_left_out(config):
         log.warning("not rehearsed, as there are no phantoms of their data: %s", ", ".join(missing))
-    succeeded = run(root / "Snakefile", sections, work, cores=cores)
+    succeeded = run(root / "Snakefile", sections, work, device=device, cores=cores)
     if not succeeded and (rest := without_failed(sections, work)):
-        run(root / "Snakefile", rest, work, cores=cores)
+        run(root / "Snakefile", rest, work, device=device, cores=cores)
     table = _read_table(sections, rules, root, work)
     write_csv(folder / "rehearsal.csv", table)
     not_done = failures(table, work)

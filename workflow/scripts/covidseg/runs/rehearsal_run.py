@@ -14,12 +14,15 @@ from covidseg.config.sheets import Sections
 from covidseg.files import write_json
 from covidseg.runs.rehearsal_jobs import read_log
 
-# Rules whose jobs take the whole machine, so that their times and their memory are those of one job.
-ALONE = ("train", "pretrain", "collaborative", "predict", "train_weak", "localise", "ingest", "preprocess")
+NETWORKS = ("train", "pretrain", "collaborative", "predict", "train_weak", "localise")
+VOLUMES = ("ingest", "preprocess")  # a thread per case, and a data set has two cases
+# Jobs with networks at a time. On a CPU each takes the whole machine. On a GPU most of such a job is its start,
+# so two run at a time; seconds per iteration are then an upper limit.
+AT_A_TIME = {"cpu": 1, "cuda": 2}
 POLL = 0.2  # seconds between two looks at states and logs
 
 
-def run(snakefile: Path, sections: Sections, folder: Path, *, cores: int) -> bool:
+def run(snakefile: Path, sections: Sections, folder: Path, *, device: str, cores: int) -> bool:
     """Run the whole workflow with a configuration; return whether all jobs succeeded.
 
     Every training is killed once, as if its node had died, when it has written its first state. Snakemake
@@ -29,16 +32,20 @@ def run(snakefile: Path, sections: Sections, folder: Path, *, cores: int) -> boo
         snakefile: the project's Snakefile.
         sections: the configuration.
         folder: folder of the run, with data/, results/ and logs/ of its own.
+        device: "cuda" or "cpu".
         cores: number of processor cores.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "configuration.json", sections)
     with suppress(FileExistsError):  # tables read config/published.csv, relative to their run's folder
         (folder / "config").symlink_to(snakefile.parent / "config")
+    at_a_time = AT_A_TIME[device]
+    threads = dict.fromkeys(NETWORKS, max(1, cores // at_a_time)) | dict.fromkeys(VOLUMES, 2)
     command = [sys.executable, "-m", "snakemake", "all", "--snakefile", str(snakefile)]
     command += ["--directory", str(folder), "--configfile", str(folder / "configuration.json")]
     command += ["--cores", str(cores), "--nolock", "--keep-going", "--retries", "1"]
-    command += ["--resources", "gpu=1", "--set-threads", *(f"{rule}={cores}" for rule in ALONE)]
+    command += ["--resources", f"gpu={at_a_time}"]
+    command += ["--set-threads", *(f"{rule}={count}" for rule, count in threads.items())]
     with open(folder / "snakemake.log", "ab") as output, _watching(folder):
         return subprocess.run(command, stdout=output, stderr=subprocess.STDOUT).returncode == 0
 
