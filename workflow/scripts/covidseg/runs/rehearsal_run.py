@@ -16,7 +16,7 @@ from covidseg.runs.rehearsal_jobs import read_log
 
 NETWORKS = ("train", "pretrain", "collaborative", "predict", "train_weak", "localise")
 VOLUMES = ("ingest", "preprocess")  # a thread per case, and a data set has two cases
-# Jobs with networks at a time. On a CPU each takes the whole machine. On a GPU most of such a job is its start,
+# Jobs with networks at a time. On a CPU each takes the whole machine. On a GPU most of a job is its start,
 # so two run at a time; seconds per iteration are then an upper limit.
 AT_A_TIME = {"cpu": 1, "cuda": 2}
 POLL = 0.2  # seconds between two looks at states and logs
