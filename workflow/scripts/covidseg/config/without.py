@@ -118,7 +118,12 @@ def reduce_artefact(
         kept = {row: names for row, names in shown_rows(artefact).items() if row in running}
     if not kept or artefact.get("truth") in missing:
         return None
-    return artefact if key == "experiment" else cast("ArtefactEntry", {**artefact, key: kept})
+    if key == "experiment":
+        return artefact
+    changed: dict[str, object] = {**artefact, key: kept}
+    if "segmented" in artefact:  # names some of the localisers
+        changed["segmented"] = [name for name in artefact["segmented"] if name in kept]
+    return cast("ArtefactEntry", changed)
 
 
 def describe_left_out(shown: list[tuple[str, bool, str]], config_name: str) -> list[str]:
