@@ -28,6 +28,7 @@ config.pop("extends", None)
 config.update(CONFIG.sections)  # with the sections that the chosen file extends
 MEMORY = Memory.of(CONFIG)
 ARTEFACTS = in_use.shown_artefacts(CONFIG)
+REHEARSAL = config["rehearsal"]
 TARGET = config["plan"]["target"]
 ENVIRONMENT = "../../envs/environment.yaml"
 # Numbers of folds, so that a dry run refuses any other; a weakly supervised system has fold 0.

@@ -82,7 +82,8 @@ rule preprocess:
         ENVIRONMENT
     threads: THREADS
     resources:
-        **asks(memory_mb=8000, minutes=240),
+        # Per thread at most 3.2 GiB, for StructSeg: 520x856x856 voxels at the papers' target spacing.
+        **asks(memory_mb=16000, minutes=240),
     params:
         code=code("preprocess"),
         dataset=keys("regions", "intensity"),

@@ -21,6 +21,7 @@ rule predict:
         code=code("predict"),
         train=lambda wildcards: experiment_of(wildcards).train,
         inference=config["inference"],
+        tiles=REHEARSAL and REHEARSAL["tiles"],
         device=config["training"]["device"],
         precision=config["training"]["precision"],
         # Not an output, which Snakemake would delete: a restart goes on with the missing cases.

@@ -13,6 +13,13 @@ BEGUN = time.time()
 FEWEST_FORKS = 10  # jobs; for fewer, a fork server takes more time than it saves
 
 
+def makes_results():
+    """Return whether this run makes results, and does not only count or rehearse."""
+    return not any(
+        internals.is_asked_for(workflow, rule) for rule in ("workload", "rehearse")
+    )
+
+
 def begin():
     """Check, print and claim what a run needs before its first job.
 

@@ -26,4 +26,5 @@ if __name__ == "__main__":
             device=snakemake.params.device,
             precision=snakemake.params.precision,
             threads=snakemake.threads,
+            at_most=snakemake.params.tiles,
         )

@@ -34,6 +34,7 @@ def predict_cases(
     device: str,
     precision: str,
     threads: int,
+    at_most: int | None = None,
 ) -> None:
     """Segment cases with one model.
 
@@ -48,6 +49,7 @@ def predict_cases(
         device: the configuration's `training.device`.
         precision: the configuration's `training.precision`.
         threads: number of processor threads.
+        at_most: number of tiles per case that are computed; None: all. A rehearsal computes a few.
 
     Raises:
         InputError: the model's files are damaged or do not belong together.
@@ -75,8 +77,7 @@ def predict_cases(
 
     cases = in_background(read, missing)
     segmented = (
-        (path, _segment(network, case, description.plan, inference=inference, compute=compute))
-        for path, case in cases
+        (path, _segment(network, case, description.plan, inference, compute, at_most)) for path, case in cases
     )
     for _ in in_background(write, segmented):
         pass
@@ -84,7 +85,12 @@ def predict_cases(
 
 
 def _segment(
-    network: nn.Module, case: Preprocessed, plan: Grid, *, inference: Inference, compute: Compute
+    network: nn.Module,
+    case: Preprocessed,
+    plan: Grid,
+    inference: Inference,
+    compute: Compute,
+    at_most: int | None,
 ) -> Volume:
     """Return the segmentation of a case, on the grid of the ingested scan."""
     depth, height, width = plan["patch"]
@@ -96,6 +102,7 @@ def _segment(
         (depth, height, width),
         inference=inference,
         compute=compute,
+        at_most=at_most,
     )
     labels = labels_on_grid(
         slabs, geometry, depth=len(case.image), box=case.description.box, target_spacing=(z, y, x)

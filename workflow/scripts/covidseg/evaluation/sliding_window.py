@@ -22,6 +22,7 @@ from covidseg.evaluation.sections import Inference
 
 log = logging.getLogger(__name__)
 HOST = torch.device("cpu")
+SMALLEST = torch.finfo(torch.float16).tiny  # of the weights of a tile's voxels
 
 
 def tile_starts(length: int, tile: int, step: float) -> list[int]:
@@ -40,7 +41,7 @@ def gaussian_weights(tile: tuple[int, int, int]) -> torch.Tensor:
         distance = (torch.arange(size, dtype=torch.float64) - size // 2) / (size / 8)
         axes.append(torch.exp(-0.5 * distance**2))
     weights = torch.einsum("i,j,k->ijk", *axes)
-    return weights.float().clamp_min(torch.finfo(torch.float16).tiny)
+    return weights.float().clamp_min(SMALLEST)
 
 
 @torch.inference_mode()
@@ -51,6 +52,7 @@ def predict_probabilities(
     *,
     inference: Inference,
     compute: Compute,
+    at_most: int | None = None,
 ) -> Iterator[torch.Tensor]:
     """Yield the class probabilities of a preprocessed scan: slabs, from the first slice to the last one.
 
@@ -63,6 +65,7 @@ def predict_probabilities(
         tile: size (z, y, x) in voxels, that of the training patches.
         inference: the configuration's `inference`.
         compute: device and precision of the network; sums are always float32.
+        at_most: number of tiles to compute; None: all. Where no tile lies, all probabilities are 0.
 
     Yields:
         float32 (classes, slices, y, x); the probabilities of a voxel sum to 1.
@@ -70,7 +73,7 @@ def predict_probabilities(
     Raises:
         torch.OutOfMemoryError: the memory of the device is too small for one tile.
     """
-    boxes = _boxes(image.shape, tile, inference["step"])
+    boxes = _boxes(image.shape, tile, inference["step"])[:at_most]
     sums, done = _Sums(image.shape, tile), 0
     tiles, home = inference["tiles"], compute.device
     while done < len(boxes):
@@ -90,6 +93,7 @@ def predict_probabilities(
         done += len(batch)
         end = boxes[done][0].start if done < len(boxes) else len(image)
         if end > sums.first:
+            sums.reach(end, classes=probabilities.shape[1])  # slices beyond the last of `at_most` tiles
             yield sums.finish(end)
 
 
@@ -176,4 +180,4 @@ class _Sums:
         """Return the probabilities (classes, slices, y, x) of the slices before `end`; drop their sums."""
         finished, self._values = self._values.tensor_split([end - self.first], 1)
         self.first = end
-        return finished[:-1].div_(finished[-1])
+        return finished[:-1].div_(finished[-1].clamp_min(SMALLEST))

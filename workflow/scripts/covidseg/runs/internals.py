@@ -99,6 +99,11 @@ def runs_on_slurm(workflow: Workflow) -> bool:
     return not workflow.local_exec and workflow.executor_plugin.name == "slurm"
 
 
+def keeps_temporaries(workflow: Workflow) -> bool:
+    """Return whether the command line says --notemp: keep files that are only needed for a time."""
+    return bool(workflow.storage_settings.notemp)
+
+
 def rules_asked(workflow: Workflow) -> dict[str, tuple[int, float, int, bool]]:
     """Return, per rule with outputs: number of outputs, minutes, threads, whether a job asks for a GPU."""
     return {
