@@ -108,9 +108,8 @@ def test_the_cards_in_the_slurm_profile_suffice(paper):
     for size, cases in cards:
         assert max(needs.values()) + DRIVER_GIB + int(cases) <= 0.92 * int(size)
     largest = needs.pop("collaborative")
-    assert 1.8 * largest + DRIVER_GIB + 1 <= 0.98 * 16
-    assert 1.8 * max(needs.values()) + DRIVER_GIB + 6 <= 0.98 * 16
-    assert 1.8 * largest + DRIVER_GIB + 16 <= 0.98 * 32
+    assert 1.8 * max(needs.values()) + DRIVER_GIB + 4 <= 0.98 * 16
+    assert 1.8 * largest + DRIVER_GIB + 13 <= 0.98 * 32
 
 
 def test_the_phantom_asks_for_little(config):

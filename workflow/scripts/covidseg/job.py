@@ -22,8 +22,8 @@ def job(log_file: str) -> Iterator[None]:
     The last line of the log gives the run time in seconds and the peak memory: of this process or of its
     largest worker, whichever is higher; then that of the GPU, if the job used one. (Snakemake's own
     `benchmark` asks the kernel for the first two values twice per second, which took a tenth of the time of a
-    phantom run.) A job that is a fork (runs/fork_server.py) counts all modules that it shares with its server,
-    0.3 GiB; on its own it would import some of them.
+    phantom run.) A job that is a fork (runs/fork_server.py) counts all modules that it shares with its
+    server, 0.3 GiB; on its own it would import some of them.
 
     Bad input, a full disk and a requested stop end the process with a non-zero status and one line.
     Any other error is a fault of the program and keeps its traceback.

@@ -50,9 +50,14 @@ class Recorder:
         self.graph.replay()
         return self.outputs
 
+    def release(self) -> None:
+        """Drop the record and free its memory; the next call records anew."""
+        self.graph, self.inputs, self.outputs = None, {}, {}
+
     def forget(self) -> None:
         """Drop the record, because the function uses other tensors from now on."""
-        self.graph, self.calls = None, 0
+        self.release()
+        self.calls = 0
 
     def _call(self, inputs: Tensors) -> Tensors:
         """Call the function, on the stream on which it will be recorded, as torch demands."""

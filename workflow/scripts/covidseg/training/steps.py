@@ -51,6 +51,7 @@ class Steps:
         self.optimiser.momentum = current_momentum(training, progress)
         last = progress.iteration + 1 == training["iterations"]
         if last and self.run.strategy.logs_gradient_norms:
+            self.recorder.release()  # record and plain step together would take twice the memory
             with uncompiled():  # compiled code can run backwards only once
                 values = self._step(inputs, norms=True)
         else:
