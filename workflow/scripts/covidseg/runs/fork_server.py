@@ -115,10 +115,8 @@ def main(connection: int) -> None:
     for name in [*MODULES, *_library()]:
         importlib.import_module(name)
     gc.freeze()  # a garbage collection in a fork would copy the memory that the fork shares with the server
-    with (
-        socket.socket(fileno=connection) as requests,
-        contextlib.suppress(BrokenPipeError),
-    ):  # the run was killed
+    requests = socket.socket(fileno=connection)
+    with contextlib.suppress(BrokenPipeError):  # the run was killed
         requests.send(READY)
         _serve(requests)
     os._exit(0)  # to tidy up all modules would take a second
@@ -167,9 +165,7 @@ def _run(script: str) -> NoReturn:
         os.closerange(3, 1000)  # the server's connections, and answers to other jobs
         libc = ctypes.CDLL(None)
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # when the server dies
-        libc.prctl(
-            PR_SET_NAME, Path(script).suffixes[-2][1:].encode()
-        )  # `train` of tmpabc.train.py, for `top`
+        libc.prctl(PR_SET_NAME, script.split(".")[-2].encode())  # `top` shows tmpabc.train.py as `train`
         signal.signal(signal.SIGINT, signal.default_int_handler)
         runpy.run_path(script, run_name="__main__")
         status = 0
