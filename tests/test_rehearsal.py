@@ -99,8 +99,11 @@ def test_a_phantom_of_real_size_repeats_the_voxels_of_the_small_one():
     large = at_real_size(small, Grid(shape, (1.0, 0.7, 0.7)), "coronacases_001")
     np.testing.assert_array_equal(large.lesion.array[1::2, ::2, 1::2], small.lesion.array)
     np.testing.assert_array_equal(large.lungs.array[::2, 1::2, ::2], small.lungs.array)
+    lowest, highest = -1024, 3071
     difference = large.image.array[::2, ::2, ::2].astype(int) - small.image.array
     assert (difference.min(), difference.max()) == (-NOISE, NOISE)
+    assert lowest == large.image.array.min(), "a DICOM file stores HU + 1024 without a sign"
+    assert large.image.array.max() <= highest
     assert large.image.geometry.spacing == (1.0, 0.7, 0.7)
     middle = large.image.geometry.affine @ [*((n - 1) / 2 for n in reversed(shape)), 1]
     np.testing.assert_allclose(middle, [0, 0, 0, 1], atol=1e-9)
