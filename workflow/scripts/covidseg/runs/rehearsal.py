@@ -98,11 +98,11 @@ def _voxels(config: Configuration) -> int:
 
 
 def without_failed(sections: Sections, work: Path) -> Sections | None:
-    """Return the configuration with the experiments that were scored; None if none was."""
+    """Return the configuration with the experiments that were scored; None if all were, or none."""
     part = sections["rehearsal"]
     assert part is not None
     scored = [name for name in part["experiments"] if (work / f"results/scores/{name}/fold0.csv").exists()]
-    if not scored:
+    if not scored or scored == part["experiments"]:
         return None
     changed: dict[str, Any] = {**sections, "rehearsal": {**part, "experiments": scored}}
     if sections["weak"]["lungs"] not in scored:

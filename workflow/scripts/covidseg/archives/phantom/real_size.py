@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from covidseg.archives.phantom.anatomy import Grid
+from covidseg.archives.phantom.anatomy import HIGHEST, LOWEST, Grid
 from covidseg.archives.phantom.cohort import Case
 from covidseg.volumes import Geometry, Volume
 
@@ -30,4 +30,5 @@ def at_real_size(case: Case, grid: Grid, name: str) -> Case:
 
     image, rng = stretch(case.image), np.random.default_rng(zlib.crc32(name.encode()))
     image.array[:] += rng.integers(-NOISE, NOISE + 1, grid.shape, np.int16)
+    np.clip(image.array, LOWEST, HIGHEST, out=image.array)
     return replace(case, image=image, lungs=stretch(case.lungs), lesion=stretch(case.lesion))
