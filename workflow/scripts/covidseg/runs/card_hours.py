@@ -5,10 +5,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from covidseg.runs.epoch_times import PUBLISHED_SAMPLES, REFERENCE, EpochTime
+from covidseg.runs.epoch_times import PUBLISHED_SAMPLES, EpochTime
 from covidseg.runs.hours import WEIGHTS, Known, job_hours
 from covidseg.training.strategies import STRATEGIES
 
+# Strategies whose network is the same, and as long in training, as that of another strategy.
+SAME_NETWORK = {
+    "pretrain": "scratch",
+    "continual": "scratch",
+    "body-finetune": "scratch",
+    "collaborative-backbone": "multi-encoder",
+}
 COLUMNS = ["Card", "Trainings", "Predictions", "All on GPUs", "Measured"]
 
 
@@ -40,7 +47,7 @@ def _row(known: Known, table: Path) -> dict[str, object]:
 def read_card(table: Path, *, scale: float) -> tuple[str, dict[str, EpochTime]]:
     """Return a card's name, and strategy -> seconds per epoch: eager or compiled, whichever is faster.
 
-    A pre-training without a row of its own takes as long as a training from scratch.
+    A strategy without a row of its own takes as long as the strategy with the same network.
 
     Args:
         table: the file gpu-<card>.csv.
@@ -50,7 +57,8 @@ def read_card(table: Path, *, scale: float) -> tuple[str, dict[str, EpochTime]]:
     ours = rows["contender"].str.startswith("covidseg") & rows["what"].isin(STRATEGIES)
     fastest = rows[ours & (rows["unit"] == "s per iteration")].groupby("what")["epoch_seconds"].min()
     seconds = {str(name): float(value) * scale for name, value in fastest.items()}
-    if REFERENCE in seconds:
-        seconds.setdefault("pretrain", seconds[REFERENCE])
+    for name, same in SAME_NETWORK.items():
+        if same in seconds:
+            seconds.setdefault(name, seconds[same])
     card = str(rows["card"].iloc[0])
     return card, {name: EpochTime(value, f"benchmarked on {card}") for name, value in seconds.items()}
