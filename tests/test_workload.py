@@ -203,6 +203,8 @@ def test_a_card_is_as_fast_as_its_benchmark_compiled_or_not(tmp_path):
     assert {name: time.seconds for name, time in found.items()} == {
         "scratch": 3.5,
         "pretrain": 3.5,
+        "continual": 3.5,
+        "body-finetune": 3.5,
         "hybrid": 4.5,
     }
     assert found["scratch"].basis == "benchmarked on NVIDIA H200"
