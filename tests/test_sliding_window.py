@@ -1,5 +1,8 @@
 """Sliding windows: nnU-Net's tiles and weights, MONAI as oracle, slabs, and memory that is too small."""
 
+import os
+import subprocess
+import sys
 from itertools import combinations, product
 
 import numpy as np
@@ -9,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from conftest import SMALL_NETWORK
+from conftest import ROOT, SMALL_NETWORK
 from covidseg.device import Compute, choose_compute
 from covidseg.evaluation.sliding_window import gaussian_weights, predict_probabilities, tile_starts
 from covidseg.training.network import build_network
@@ -219,6 +222,39 @@ def test_a_tile_that_fits_no_memory_is_an_error():
     with pytest.raises(torch.OutOfMemoryError):
         predict(network, torch.randn(4, 8, 8), (4, 8, 8), PLAIN | {"tiles": 4})
     assert network.refused == [1, 1, 1]
+
+
+MEMORY = """
+import resource
+import numpy as np
+import torch
+from covidseg.device import Compute
+from covidseg.evaluation.scan_grid import labels_on_grid
+from covidseg.evaluation.sliding_window import predict_probabilities
+from covidseg.volumes import Geometry
+
+shape, spacing = (1000, 256, 256), (1.0, 0.8, 0.8)
+image = torch.zeros(shape, dtype=torch.float16).normal_()
+geometry = Geometry(shape, np.diag([*reversed(spacing), 1.0]))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+slabs = predict_probabilities(
+    lambda tiles: torch.cat([tiles, -tiles], 1), image, (56, 128, 128),
+    inference={"step": 1.0, "mirror_axes": [], "tiles": 1}, compute=Compute(torch.device("cpu"), torch.float32),
+)
+labels = labels_on_grid(slabs, geometry, depth=1000, box=(slice(None),) * 3, target_spacing=spacing)
+assert (labels == (image.numpy() < 0)).mean() > 0.999
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.slow
+def test_a_scan_of_a_thousand_slices_needs_little_memory():
+    """65 MB are labels, 45 MB sums; all sums and probabilities in float32 would be 1.3 GB."""
+    path = {**os.environ, "PYTHONPATH": str(ROOT / "workflow" / "scripts")}
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY], env=path, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 400 * 1024, "kB"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

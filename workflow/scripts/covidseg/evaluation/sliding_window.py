@@ -121,16 +121,11 @@ def _pad(tiles: torch.Tensor, tile: tuple[int, int, int]) -> torch.Tensor:
 def _mirrored(network: nn.Module, tiles: torch.Tensor, axes: list[int], compute: Compute) -> torch.Tensor:
     """Return the probabilities of tiles, averaged over every combination of mirrored axes."""
     flips = [flip for count in range(len(axes) + 1) for flip in combinations([a + 2 for a in axes], count)]
-    total = _softmax(network, tiles, compute)
-    for flip in flips[1:]:
-        total += _softmax(network, tiles.flip(flip), compute).flip(flip)
-    return total.div_(len(flips))
-
-
-def _softmax(network: nn.Module, tiles: torch.Tensor, compute: Compute) -> torch.Tensor:
-    with compute.autocast():
-        logits: torch.Tensor = network(tiles)
-    return logits.float().softmax(1)
+    with compute.autocast():  # once for all passes, which share the weights in the lower precision
+        total = network(tiles).float().softmax(1)
+        for flip in flips[1:]:
+            total += network(tiles.flip(flip)).float().softmax(1).flip(flip)
+    return total.div_(len(flips)) if axes else total
 
 
 def _retreat(tiles: int, home: torch.device) -> tuple[int, torch.device]:
@@ -173,8 +168,8 @@ class _Sums:
         """Add the probabilities of tiles, which cover `boxes` of the scan, times the weights."""
         for (z, y, x), probability in zip(boxes, probabilities, strict=True):
             part = self._values[:, z.start - self.first : z.stop - self.first, y, x]
-            part[:-1] += probability[(slice(None), *self._inner)].mul_(self._weights)
-            part[-1] += self._weights
+            part[:-1].add_(probability[(slice(None), *self._inner)].mul_(self._weights))
+            part[-1].add_(self._weights)  # "+=" would copy the part once more
 
     def finish(self, end: int) -> torch.Tensor:
         """Return the probabilities (classes, slices, y, x) of the slices before `end`; drop their sums."""
