@@ -15,7 +15,8 @@ rule predict:
         ENVIRONMENT
     threads: 1
     resources:
-        **asks(memory_mb=16000, minutes=DAY),
+        # 17.6 GiB for StructSeg's lungs: 520x856x856 voxels at the papers' target spacing, three classes.
+        **asks(memory_mb=20000, minutes=DAY),
         gpu=1,
     params:
         code=code("predict"),
