@@ -90,7 +90,8 @@ def failures(table: pd.DataFrame, folder: Path) -> list[str]:
     for job in table[table["status"] != DONE].to_dict("records"):
         path = folder / job["log"]
         ending = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-        title = f"{job['rule']} {job['strategy']}: {job['status']} ({path})"
+        name = " ".join(filter(None, [job["rule"], job["strategy"]]))
+        title = f"{name}: {job['status']} ({path})"
         found.append("\n".join([title, *(f"    {line}" for line in ending[-LINES:])]))
     return found
 
