@@ -12,14 +12,18 @@
 # make slurm-down   stop the test cluster
 #
 # Every target but slurm-down needs Python 3.11 or 3.12, and sets up .venv once. PYTHON=... chooses the interpreter.
+# TORCH=cu126 chooses torch for older NVIDIA cards (up to Volta) and drivers (before 580), TORCH= the other one.
+# Without TORCH a .venv keeps the torch that it has.
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3))
+INSTALLED := $(shell cat .venv/installed 2>/dev/null)
+TORCH ?= $(INSTALLED)
 BIN := .venv/bin
 SECONDS ?= 60
 NUMBER ?= 30
 SEED ?= 0
 
-.PHONY: demo test quick fuzz kill-test mutants slurm-up slurm-down
+.PHONY: demo test quick fuzz kill-test mutants slurm-up slurm-down other-torch
 
 demo: .venv/installed
 	$(BIN)/snakemake
@@ -63,6 +67,6 @@ slurm-down:
 	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --upgrade --target $@ --requirement $<
 	touch $@
 
-.venv/installed: envs/requirements.txt envs/setup.sh
-	sh envs/setup.sh "$(PYTHON)"
-	touch $@
+.venv/installed: envs/requirements.txt envs/requirements-cu126.txt envs/setup.sh $(if $(filter-out x$(INSTALLED),x$(TORCH)),other-torch)
+	sh envs/setup.sh "$(PYTHON)" "$(TORCH)"
+	echo "$(TORCH)" >$@

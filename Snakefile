@@ -35,6 +35,7 @@ include: "workflow/rules/weak.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/workload.smk"
+include: "workflow/rules/rehearse.smk"
 include: "workflow/rules/stages.smk"
 
 
@@ -79,13 +80,14 @@ rule tables_and_violins:
 
 
 onstart:
-    if not internals.is_asked_for(workflow, "workload"):
+    if makes_results():
         begin()
     internals.lift_rate_limit(workflow)
+    fork_jobs()
 
 
 onsuccess:
-    if not internals.is_asked_for(workflow, "workload"):
+    if makes_results():
         clean_up()
         write_provenance()
         print(where_results_are())

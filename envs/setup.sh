@@ -1,8 +1,13 @@
 #!/bin/sh
-# Create .venv with the pinned packages. Usage: sh envs/setup.sh <python>
+# Create .venv with the pinned packages. Usage: sh envs/setup.sh <python> [cu126]
 set -eu
 
 python=$1
+requirements=envs/requirements${2:+-$2}.txt
+if [ ! -f "$requirements" ]; then
+    echo "error: TORCH=$2: no $requirements; allowed: cu126, or nothing for CUDA 13" >&2
+    exit 1
+fi
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo none)
 case $version in
     3.11 | 3.12) ;;
@@ -25,4 +30,4 @@ fi
 
 echo "Setting up .venv with Python $version; this takes some minutes the first time."
 "$python" -m venv --clear .venv
-.venv/bin/python -m pip install --disable-pip-version-check --progress-bar off --requirement envs/requirements.txt
+.venv/bin/python -m pip install --disable-pip-version-check --progress-bar off --requirement "$requirements"

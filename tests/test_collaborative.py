@@ -9,13 +9,13 @@ from torch import nn
 
 from conftest import SMALL_NETWORK
 from covidseg.device import choose_compute
-from covidseg.training import train as training
 from covidseg.training.losses import deep_supervision_loss
 from covidseg.training.network import build_network
 from covidseg.training.optimisers import NesterovSGD
 from covidseg.training.patches import load_cases
 from covidseg.training.relations import ramp_up, relation_loss, relation_matrix
 from covidseg.training.state import Progress
+from covidseg.training.steps import Data, Steps
 from covidseg.training.strategies import load_strategy
 from covidseg.training.weights import read_tensors
 from training_program import (
@@ -47,7 +47,7 @@ def gradients(network, loss):
 
 def losses_of(strategy, network, progress=0.5):
     return strategy.losses(
-        network, make_batch(source=True), training=TRAINING, compute=FLOAT32, progress=progress
+        network, make_batch(source=True), training=TRAINING, compute=FLOAT32, progress=torch.tensor(progress)
     )
 
 
@@ -72,7 +72,7 @@ def test_collaborative_losses_are_the_equations(pretrained):
         r_n, r_c, r_t = (relation_matrix(features) for features in (non_covid, covid, skips[-1]))
     expected = deep_supervision_loss(outputs, samples.labels, batch_dice=True)
     assert values["segmentation_loss"].item() == pytest.approx(expected.item(), abs=1e-6)
-    rows, ramp = len(r_n), ramp_up(0.5)
+    rows, ramp = len(r_n), ramp_up(torch.tensor(0.5)).item()
     general, target = (relation_loss(*pair).item() / rows for pair in ((r_n, r_c), (r_c, r_t)))
     assert values["general_loss"].item() == pytest.approx(0.5 * ramp * general, rel=1e-4)
     assert values["target_loss"].item() == pytest.approx(-0.25 * ramp * target, rel=1e-4)
@@ -98,7 +98,7 @@ def test_the_ramp_up_may_end_before_the_training(pretrained):
     for share in (1.0, 0.5):
         strategy, network, _, _ = prepared("collaborative", pretrained, COLLABORATIVE | {"ramp_up": share})
         losses.append(losses_of(strategy, network)["general_loss"].item())
-    assert losses[0] == pytest.approx(losses[1] * ramp_up(0.5), rel=1e-5)
+    assert losses[0] == pytest.approx(losses[1] * ramp_up(torch.tensor(0.5)).item(), rel=1e-5)
     strategy, network, _, _ = prepared("collaborative", pretrained, COLLABORATIVE | {"ramp_up": 0.5})
     later = losses_of(strategy, network, progress=0.9)["general_loss"].item()
     assert later == pytest.approx(losses[1], rel=1e-5), "lambda keeps its full value"
@@ -110,7 +110,9 @@ def test_the_first_ablation_leaves_one_loss_out_and_the_second_both(pretrained):
     strategy, network, _, _ = prepared(
         "collaborative-backbone", pretrained, {"general_encoder": "pretrained"}
     )
-    values = strategy.losses(network, make_batch(), training=TRAINING, compute=FLOAT32, progress=0.5)
+    values = strategy.losses(
+        network, make_batch(), training=TRAINING, compute=FLOAT32, progress=torch.tensor(0.5)
+    )
     assert set(values) == {"loss"}, "without a case of the source"
     assert set(gradients(network, values["loss"])) == {"encoder", "decoder"}
 
@@ -121,8 +123,8 @@ def step_once(run, training_folders, pretrained, progress):
     device, labels = torch.device("cpu"), {"blobs": {1: 1}}
     (cases,) = load_cases({"training": training_folders}, labels=labels, device=device, budget_gib=1)
     optimiser = NesterovSGD(network, momentum=0.99, weight_decay=0)
-    data = training.Data(cases, cases, [])
-    return training.training_step(run, network, optimiser, data, FLOAT32, progress), network
+    data = Data(cases, cases, [])
+    return Steps(run, network, optimiser, data, FLOAT32)(progress), network
 
 
 def test_the_general_encoder_is_clipped_apart_from_target_encoder_and_decoder(training_folders, pretrained):
@@ -182,11 +184,11 @@ def test_one_step_with_the_sum_is_algorithm_1s_two_updates_of_the_target_encoder
             segmentation, relation = (torch.randn(2, 3, generator=generator) for _ in range(2))
             if order == "sum":
                 network.weight.grad = segmentation + relation
-                together.step(0.1)
+                together.step(torch.tensor(0.1))
             else:
                 for optimiser, gradient in ((one, segmentation), (other, relation)):
                     network.weight.grad = gradient
-                    optimiser.step(0.1)
+                    optimiser.step(torch.tensor(0.1))
         ends.append(network.weight.detach().clone())
     torch.testing.assert_close(*ends)
 

@@ -86,10 +86,15 @@ def test_parameters_of_a_training_are_the_keys_that_decide_it(config):
     scratch = in_use.training_parameters(config, "scratch")
     assert scratch["plan"] == {"patch": [8, 32, 32], "window": [-1250, 250]}
     assert set(whole) - set(scratch["training"]) == {
-        "checkpoint_seconds", "device_memory_gib", "restart", "validation_every", "validation_patches",
+        "checkpoint_seconds", "compile", "device_memory_gib", "restart", "validation_every", "validation_patches",
     }  # fmt: skip
     pretraining = in_use.training_parameters(config, "pretrain-msd")
-    assert set(whole) - set(pretraining["training"]) == {"checkpoint_seconds", "device_memory_gib", "restart"}
+    assert set(whole) - set(pretraining["training"]) == {
+        "checkpoint_seconds",
+        "compile",
+        "device_memory_gib",
+        "restart",
+    }
     assert set(scratch) == {"seed", "timed", "network", "augmentation", "plan", "training"}
 
 

@@ -25,7 +25,7 @@ def test_optimiser_equals_torch_s_class():
         for group in expected.param_groups:
             group["lr"] = rate
         expected.step()
-        optimiser.step(rate)
+        optimiser.step(torch.tensor(rate, dtype=torch.float64))
     for a, b in zip(ours.parameters(), reference.parameters(), strict=True):
         assert torch.equal(a, b)
 
@@ -36,7 +36,7 @@ def test_optimiser_leaves_frozen_parameters_alone():
     before = {name: p.clone() for name, p in network.named_parameters()}
     optimiser = NesterovSGD(network, momentum=0.9, weight_decay=0.1)
     network(torch.randn(1, 1, 2, 8, 8))[0].sum().backward()
-    optimiser.step(0.1)
+    optimiser.step(torch.tensor(0.1))
     for name, parameter in network.named_parameters():
         assert torch.equal(parameter, before[name]) == name.startswith("encoder"), name
     optimiser.zero_grad()

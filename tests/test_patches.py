@@ -185,10 +185,12 @@ def test_a_batch_of_two_data_sets_has_each_one_s_own_classes(training_folders):
         for part, number in ((slice(0, 1), 1), (slice(1, 3), 2))
     )
     others = [dataclasses.replace(case, dataset="others") for case in others]
-    run = make_run(training_folders, [], foreground=1.0)
+    options = {"lesions": "heads", "schedule": "whole"}
+    run = make_run(training_folders, [], "pretrain", options, foreground=1.0)
+    run.strategy.datasets = ["blobs", "others"]
     seen = set()
     for step in range(12):
         batch = training_batch(run, own + others, [], step, CPU)
-        for label, dataset in zip(batch.labels, batch.datasets, strict=True):
-            seen |= {(dataset, value) for value in label.unique().tolist() if value}
-    assert seen == {("blobs", 1), ("others", 2)}
+        for label, head in zip(batch.labels, batch.heads.tolist(), strict=True):
+            seen |= {(head, value) for value in label.unique().tolist() if value}
+    assert seen == {(0, 1), (1, 2)}

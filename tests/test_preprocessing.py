@@ -2,13 +2,16 @@
 
 import json
 import logging
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from scipy import ndimage
 from skimage.transform import resize
 
-from conftest import make_volume, write_case_table
+from conftest import ROOT, make_volume, write_case_table
 from covidseg.cases.arrays import ArrayDescription, open_case
 from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.cropping import nonzero_box
@@ -140,6 +143,41 @@ def test_a_data_set_is_written_to_be_read_in_part(cases, tmp_path, caplog):
     assert len(case.foreground) == np.count_nonzero(case.label)
     for value, *voxel in case.foreground[:: len(case.foreground) // 7]:
         assert case.label[tuple(voxel)] == value == 1
+
+
+# A thread takes the number of torch's threads over at its first operation in torch, and computes a first product
+# with as many as OMP_NUM_THREADS says. Two threads add in another order: last digits would depend on the machine.
+THREADS = """
+import ctypes
+from pathlib import Path
+import torch
+from covidseg.cases import preprocessing
+from covidseg.cases.case_folder import CaseFolder
+
+def spy(*arguments, **options):
+    print(openmp.omp_get_max_threads())
+    return compute(*arguments, **options)
+
+openmp = ctypes.CDLL(Path(torch.__file__).with_name("lib") / "libtorch_cpu.so")
+compute, preprocessing.resample_and_normalise = preprocessing.resample_and_normalise, spy
+dataset = {"intensity": {"*": "hounsfield"}, "regions": {1: "lesion"}}
+preprocessing.preprocess(
+    dataset, cases=CaseFolder(Path("cases")), target_spacing=(1.5, 3.0, 2.0), window=(-1250, 250),
+    output=Path("out"), workers=1,
+)
+"""
+
+
+def test_every_worker_computes_with_one_thread(cases):
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS],
+        cwd=cases.parent,
+        env=os.environ | {"OMP_NUM_THREADS": "2", "PYTHONPATH": str(ROOT / "workflow" / "scripts")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["1", "1"]
 
 
 def test_image_and_label_are_cropped_alike(cases, tmp_path):

@@ -35,9 +35,9 @@ def test_relation_loss_is_the_squared_frobenius_norm():
 
 
 def test_ramp_up():
-    assert ramp_up(0) == pytest.approx(math.exp(-5))
-    assert ramp_up(0.5) == pytest.approx(math.exp(-1.25))
-    assert ramp_up(1) == 1
+    assert ramp_up(torch.tensor(0.0)).item() == pytest.approx(math.exp(-5))
+    assert ramp_up(torch.tensor(0.5)).item() == pytest.approx(math.exp(-1.25))
+    assert ramp_up(torch.tensor(1.0)).item() == 1
 
 
 def test_concatenation():

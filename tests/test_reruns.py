@@ -92,7 +92,9 @@ def test_a_training_in_flight_goes_on_after_a_comment_and_after_an_edit_of_what_
     for name in WITHOUT_EFFECT:
         path = own / SCRIPTS / f"{name}.py"
         path.write_text(more(path.read_text()))
-    change = yaml_edit(lambda content: content["training"].update(checkpoint_seconds=59, device_memory_gib=2))
+    change = yaml_edit(
+        lambda content: content["training"].update(checkpoint_seconds=59, device_memory_gib=2, compile=False)
+    )
     config.write_text(change(config.read_text()))
     snakemake(own, target)
     assert re.search(r"resumed at epoch \d+", log.read_text())

@@ -1,29 +1,21 @@
-"""Sliding windows: nnU-Net's tiles and weights, MONAI as oracle, and a restart that repeats nothing."""
+"""Sliding windows: nnU-Net's tiles and weights, MONAI as oracle, slabs, and memory that is too small."""
+
+import os
+import subprocess
+import sys
+from itertools import combinations, product
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import ndimage
 from torch import nn
 
-from conftest import SMALL_NETWORK, describe, describe_arrays, make_volume
-from covidseg.cases.arrays import open_case, save_case
-from covidseg.cases.case_folder import CaseFolder
-from covidseg.cases.preprocessing import preprocess
-from covidseg.cases.resampling import new_shape
+from conftest import ROOT, SMALL_NETWORK
 from covidseg.device import Compute, choose_compute
-from covidseg.evaluation import prediction
-from covidseg.evaluation.sliding_window import (
-    gaussian_weights,
-    labels_on_grid,
-    predict_probabilities,
-    tile_starts,
-)
+from covidseg.evaluation.sliding_window import gaussian_weights, predict_probabilities, tile_starts
 from covidseg.training.network import build_network
-from covidseg.training.weights import save_model
-from covidseg.volumes import Volume, read_volume, write_volume
 
 FLOAT32 = Compute(torch.device("cpu"), torch.float32)
 PLAIN = {"step": 0.5, "mirror_axes": [], "tiles": 3}
@@ -34,6 +26,37 @@ class Pointwise(nn.Module):
 
     def forward(self, tiles):
         return torch.cat([tiles, 0.5 - tiles, 0.3 * tiles], 1)
+
+
+class Neighbours(nn.Module):
+    """Logits that depend on each voxel's place in the tile and on the voxel before."""
+
+    def forward(self, tiles):
+        ramp = torch.linspace(-1, 1, tiles.shape[-1]).expand_as(tiles)
+        return torch.cat([tiles.roll(1, -2) + ramp, 0.5 - tiles, ramp - tiles.roll(1, -3)], 1)
+
+
+class Counting(Neighbours):
+    """Has no memory for more than `most` tiles in a pass, nor for pass number `first`; counts both."""
+
+    def __init__(self, most, first=None):
+        super().__init__()
+        self.most, self.first, self.batches, self.refused = most, first, [], []
+
+    def forward(self, tiles):
+        if len(tiles) > self.most or len(self.batches) == self.first:
+            self.first = None
+            self.refused.append(len(tiles))
+            raise torch.OutOfMemoryError("full")
+        self.batches.append(len(tiles))
+        return super().forward(tiles)
+
+
+def predict(network, image, tile, inference):
+    """Return the probabilities of a whole scan."""
+    return torch.cat(
+        list(predict_probabilities(network, image, tile, inference=inference, compute=FLOAT32)), 1
+    )
 
 
 def test_tiles_by_hand():
@@ -73,7 +96,7 @@ def test_weights_are_nnunet_s():
 def test_a_pointwise_network_is_blended_without_a_seam(shape, axes):
     image = torch.randn(shape)
     inference = {"step": 0.5, "mirror_axes": axes, "tiles": 4}
-    found = predict_probabilities(Pointwise(), image, (4, 8, 8), inference=inference, compute=FLOAT32)
+    found = predict(Pointwise(), image, (4, 8, 8), inference)
     expected = Pointwise()(image[None, None])[0].softmax(0)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
     assert found.dtype == torch.float32
@@ -86,7 +109,7 @@ def test_equals_monai_with_the_same_tiles_and_weights():
     network.decoder.deep_supervision = False
     # A length at which nnU-Net's even spacing and MONAI's fixed one give the same tiles.
     image, tile = torch.randn(8, 32, 24), (4, 16, 16)
-    ours = predict_probabilities(network, image, tile, inference=PLAIN, compute=FLOAT32)
+    ours = predict(network, image, tile, PLAIN)
     with torch.inference_mode():
         theirs = sliding_window_inference(
             image[None, None], tile, 4, lambda tiles: network(tiles).softmax(1), overlap=0.5,
@@ -100,12 +123,7 @@ def test_the_number_of_tiles_a_pass_changes_nothing():
     network = build_network(SMALL_NETWORK, classes=2, seed=1).eval()
     network.decoder.deep_supervision = False
     image = torch.randn(9, 30, 26)
-    results = [
-        predict_probabilities(
-            network, image, (4, 16, 16), inference=PLAIN | {"tiles": tiles}, compute=FLOAT32
-        )
-        for tiles in (1, 2, 7)
-    ]
+    results = [predict(network, image, (4, 16, 16), PLAIN | {"tiles": tiles}) for tiles in (1, 2, 7)]
     torch.testing.assert_close(results[0], results[1], atol=1e-6, rtol=0)
     torch.testing.assert_close(results[0], results[2], atol=1e-6, rtol=0)
 
@@ -117,180 +135,147 @@ def test_mirroring_averages_all_flips():
             return torch.cat([tiles * 0, ramp], 1)
 
     inference = {"step": 0.5, "mirror_axes": [2], "tiles": 1}
-    found = predict_probabilities(
-        Sided(), torch.zeros(4, 8, 8), (4, 8, 8), inference=inference, compute=FLOAT32
-    )
+    found = predict(Sided(), torch.zeros(4, 8, 8), (4, 8, 8), inference)
     ramp = torch.linspace(-1, 1, 8)
     expected = (ramp.sigmoid() + (-ramp).sigmoid()) / 2
     torch.testing.assert_close(found[1, 0, 0], expected)
 
 
-def test_labels_go_back_to_the_scan_s_own_grid():
-    probabilities = torch.zeros(3, 4, 6, 6)
-    probabilities[0] = 0.4
-    probabilities[1, :2] = 0.6
-    probabilities[2, 2:] = 0.6
-    geometry = make_volume(np.zeros((8, 12, 18)), spacing=(1.0, 1.0, 1.0)).geometry
-    labels = labels_on_grid(probabilities, geometry, box=(slice(None),) * 3, target_spacing=(2.0, 2.0, 3.0))
-    assert labels.shape == (8, 12, 18)
-    assert labels.dtype == np.uint8
-    assert (labels[:4] == 1).all()
-    assert (labels[4:] == 2).all()
+def whole(network, image, tile, inference):
+    """Return the probabilities by sums over the whole padded scan, added up tile after tile."""
+    missing = [max(0, size - n) for n, size in zip(image.shape, tile, strict=True)]
+    sides = [(n // 2, n - n // 2) for n in missing]
+    padded = torch.from_numpy(np.pad(image, sides))
+    starts = [tile_starts(n, size, inference["step"]) for n, size in zip(padded.shape, tile, strict=True)]
+    corners = list(product(*starts))
+    boxes = [tuple(slice(n, n + size) for n, size in zip(c, tile, strict=True)) for c in corners]
+    weights, norm, total = gaussian_weights(tile), torch.zeros(padded.shape), 0
+    axes = inference["mirror_axes"]
+    flips = [flip for n in range(len(axes) + 1) for flip in combinations([a + 2 for a in axes], n)]
+    for first in range(0, len(boxes), inference["tiles"]):
+        batch = boxes[first : first + inference["tiles"]]
+        tiles = torch.stack([padded[box] for box in batch])[:, None]
+        mean = sum(network(tiles.flip(flip)).softmax(1).flip(flip) for flip in flips) / len(flips)
+        for box, one in zip(batch, mean, strict=True):
+            part = torch.zeros((len(one), *padded.shape))
+            part[(slice(None), *box)] = one * weights
+            total, norm[box] = total + part, norm[box] + weights
+    inner = [slice(before, before + n) for (before, _), n in zip(sides, image.shape, strict=True)]
+    return (total / norm)[(slice(None), *inner)]
 
 
-def test_the_first_of_the_most_probable_classes_counts():
-    probabilities = torch.tensor([[0.4, 0.2], [0.4, 0.4], [0.2, 0.4]]).reshape(3, 1, 1, 2)
-    geometry = make_volume(np.zeros((1, 1, 2))).geometry
-    labels = labels_on_grid(probabilities, geometry, box=(slice(None),) * 3, target_spacing=geometry.spacing)
-    assert labels.tolist() == [[[0, 1]]]
-
-
-def sides(length):
-    """Slices of an axis, with odd and even offsets and lengths."""
-    ends = st.tuples(st.integers(0, length // 2), st.integers(length // 2 + 1, length))
-    return ends.map(lambda side: slice(*side))
-
-
-ratios = st.tuples(*[st.sampled_from([0.71, 0.83, 1.0, 1.3, 1.4])] * 3)  # no axis is resampled apart
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.tuples(sides(9), sides(15), sides(17)), ratios, st.integers(0, 99))
-def test_labels_of_a_cropped_scan_land_on_the_right_voxels_of_the_scan(box, ratio, seed):
-    """As SciPy interpolates at the place of every voxel's centre; around the crop is background."""
-    geometry = make_volume(np.zeros((9, 15, 17)), spacing=(1.1, 0.9, 1.0)).geometry
-    target = tuple(s * r for s, r in zip(geometry.spacing, ratio, strict=True))
-    crop = [side.stop - side.start for side in box]
-    lesion = np.random.default_rng(seed).random(new_shape(crop, geometry.spacing, target)).astype(np.float32)
-    probabilities = torch.from_numpy(np.stack([1 - lesion, lesion]))
-    labels = labels_on_grid(probabilities, geometry, box=box, target_spacing=target)
-
-    centres = np.argwhere(np.ones(crop)) + 0.5
-    places = centres * (np.array(lesion.shape) / crop) - 0.5
-    expected = ndimage.map_coordinates(lesion, places.T, order=1, mode="nearest").reshape(crop)
-    clear = np.abs(expected - 0.5) > 1e-4
-    np.testing.assert_array_equal(labels[box][clear], (expected > 0.5)[clear])
-    labels[box] = 0
-    assert not labels.any()
-
-
-@pytest.fixture
-def model(tmp_path):
-    network = build_network(SMALL_NETWORK, classes=2, seed=4)
-    save_model(tmp_path / "model.safetensors", network, describe(SMALL_NETWORK))
-    return tmp_path / "model.safetensors"
-
-
-def run(model, folders, output, partial):
-    prediction.predict_cases(
-        model,
-        folders,
-        output=output,
-        partial=partial,
-        inference=PLAIN,
-        device="cpu",
-        precision="float32",
-        threads=1,
+@settings(deadline=None, max_examples=25)
+@given(
+    st.tuples(*[st.integers(1, 20)] * 3),
+    st.sampled_from([0.3, 0.5, 0.75, 1]),
+    st.sampled_from([[], [0], [1, 2], [0, 1, 2]]),
+    st.integers(1, 9),
+)
+@torch.inference_mode()
+def test_slabs_have_the_same_bits_as_sums_over_the_whole_scan(shape, step, axes, tiles):
+    inference = {"step": step, "mirror_axes": axes, "tiles": tiles}
+    image = torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
+    assert torch.equal(
+        predict(Neighbours(), image, (4, 6, 8), inference), whole(Neighbours(), image, (4, 6, 8), inference)
     )
 
 
-def test_predictions_lie_on_the_scans_grids(model, tmp_path):
-    image = np.random.default_rng(0).standard_normal((5, 20, 22)).astype(np.float16)
-    scan = make_volume(np.zeros((7, 15, 33)), spacing=(2.2, 2.0, 0.7), origin=(7.0, -3.0, 99.0))
-    folder = tmp_path / "covid20" / "a"
-    folder.parent.mkdir()
-    save_case(folder, image, np.zeros(image.shape, np.uint8), describe_arrays(scan.geometry))
-    run(model, [folder], tmp_path / "out", tmp_path / "partial")
-    written = read_volume(tmp_path / "out" / "covid20" / "a.nii.gz")
-    assert written.geometry.differences(scan.geometry) == []
-    assert written.array.dtype == np.uint8
-    assert written.array.any()
+def test_slices_are_handed_over_as_soon_as_no_tile_is_left_for_them():
+    """Tiles of 4 slices begin at slices 0, 2, ..., 16: two slices are finished each time, in the end four."""
+    network = Counting(most=99)
+    slabs = predict_probabilities(
+        network, torch.randn(20, 8, 8), (4, 8, 8), inference=PLAIN | {"tiles": 1}, compute=FLOAT32
+    )
+    seen = [(slab.shape[1], len(network.batches)) for slab in slabs]
+    assert seen == [*((2, n) for n in range(1, 9)), (4, 9)]
 
 
-@pytest.mark.parametrize(
-    ("corner", "spacing"),
-    [((3, 5, 7), (2.0, 1.0, 1.0)), ((1, 0, 12), (2.7, 1.3, 0.9)), ((0, 9, 1), (3.1, 0.8, 1.1))],
-)
-def test_a_lesion_of_a_padded_scan_is_found_where_it_is(model, tmp_path, monkeypatch, corner, spacing):
-    """From the padded scan through the cropped arrays and back: a network that sees the bright voxels."""
-    body = tuple(slice(first, first + length) for first, length in zip(corner, (8, 21, 25), strict=True))
-    lesion = tuple(slice(side.start + 3, side.start + 7) for side in body)
-    scan, truth = np.full((12, 34, 41), -2048, np.int16), np.zeros((12, 34, 41), np.uint8)
-    scan[body], scan[lesion], truth[lesion] = -900, 100, 1
-    image = make_volume(scan, spacing=spacing, origin=(7.0, -3.0, 99.0))
-    write_volume(tmp_path / "cases" / "images" / "a.nii.gz", image)
-    write_volume(tmp_path / "cases" / "labels" / "a.nii.gz", Volume(truth, image.geometry))
-    dataset = {"intensity": {"*": "hounsfield"}, "regions": {1: "lesion"}}
-    preprocess(
-        dataset, cases=CaseFolder(tmp_path / "cases"), target_spacing=(3.0, 1.5, 1.0), window=(-1250, 250),
-        output=tmp_path / "ready", workers=1,
-    )  # fmt: skip
-    case = open_case(tmp_path / "ready" / "a")
-    assert case.description.box == body
-    middle = (float(case.image.max()) + float(case.image.min())) / 2
-    monkeypatch.setattr(
-        prediction, "predict_probabilities",
-        lambda network, image, tile, **_: torch.stack([image * 0 + middle, image]).float(),
-    )  # fmt: skip
-    run(model, [tmp_path / "ready" / "a"], tmp_path / "out", tmp_path / "partial")
-    written = read_volume(tmp_path / "out" / "ready" / "a.nii.gz")
-    ingested = read_volume(tmp_path / "cases" / "images" / "a.nii.gz").geometry
-    np.testing.assert_array_equal(written.geometry.affine, ingested.affine)
-    assert written.geometry.shape == ingested.shape
-    overlap = 2 * (written.array & truth).sum() / (written.array.sum() + truth.sum())
-    assert overlap > 0.8
-    centres = [np.argwhere(mask).mean(0) for mask in (written.array, truth)]
-    assert np.abs(np.subtract(*centres)).max() <= 0.5
-
-
-def test_a_restart_after_a_crash_repeats_no_case(model, training_folders, tmp_path, monkeypatch):
-    done, original = [], prediction.predict_probabilities
-
-    def crashing(*arguments, **keywords):
-        if len(done) == 2:
-            raise KeyboardInterrupt
-        done.append(1)
-        return original(*arguments, **keywords)
-
-    paths = tmp_path / "out", tmp_path / "partial"
-    monkeypatch.setattr(prediction, "predict_probabilities", crashing)
-    with pytest.raises(KeyboardInterrupt):
-        run(model, training_folders, *paths)
-    assert not paths[0].exists(), "nothing half-done stands under the final name"
-    done.clear()
-    run(model, training_folders, *paths)
-    assert len(done) == 1, "two of three cases were there already"
-    assert sorted(file.name for file in (paths[0] / "blobs").iterdir()) == [
-        f"case_{i}.nii.gz" for i in range(3)
+def test_with_too_little_memory_a_pass_gets_half_the_tiles_from_then_on(caplog):
+    image, network = torch.randn(9, 20, 21), Counting(most=2)
+    found = predict(network, image, (4, 8, 8), PLAIN | {"tiles": 11})
+    assert torch.equal(found, whole(Neighbours(), image, (4, 8, 8), PLAIN | {"tiles": 2}))
+    assert network.refused == [11, 5]
+    assert set(network.batches[:-1]) == {2}
+    assert [record.getMessage() for record in caplog.records] == [
+        "not enough memory for 11 tiles per forward pass: trying 5",
+        "not enough memory for 5 tiles per forward pass: trying 2",
     ]
-    whole = tmp_path / "whole"
-    done.clear()
-    monkeypatch.undo()
-    run(model, training_folders, whole, tmp_path / "other")
-    for name in ("case_0", "case_1", "case_2"):
-        assert (whole / "blobs" / f"{name}.nii.gz").read_bytes() == (
-            paths[0] / "blobs" / f"{name}.nii.gz"
-        ).read_bytes()
 
 
-def test_a_case_that_is_left_out_since_the_crash_is_in_no_prediction(
-    model, training_folders, tmp_path, monkeypatch
-):
-    paths = tmp_path / "out", tmp_path / "partial"
-    monkeypatch.setattr(prediction, "replace_directory", lambda source, target: None)  # killed at the end
-    run(model, training_folders, *paths)
-    monkeypatch.undo()
-    run(model, training_folders[1:], *paths)
-    assert sorted(file.name for file in (paths[0] / "blobs").iterdir()) == ["case_1.nii.gz", "case_2.nii.gz"]
+def test_with_too_little_memory_for_one_tile_scan_and_sums_move_to_the_host(caplog):
+    """The device has another name than the host's memory, which stands in for a GPU."""
+    image, network = torch.randn(9, 20, 21), Counting(most=1, first=4)
+    slabs = predict_probabilities(
+        network,
+        image,
+        (4, 8, 8),
+        inference=PLAIN | {"tiles": 1},
+        compute=Compute(torch.device("cpu", 0), torch.float32),
+    )
+    assert torch.equal(torch.cat(list(slabs), 1), whole(Neighbours(), image, (4, 8, 8), PLAIN | {"tiles": 1}))
+    assert network.refused == [1]
+    assert "move to the memory of the host" in caplog.text
 
 
-def test_another_model_does_not_go_on_with_the_first_one_s_cases(model, training_folders, tmp_path):
-    partial = tmp_path / "partial"
-    leftover = partial / "0123" / "blobs" / "case_0.nii.gz"
-    leftover.parent.mkdir(parents=True)
-    leftover.write_bytes(b"of another model")
-    run(model, training_folders[:1], tmp_path / "out", partial)
-    assert (tmp_path / "out" / "blobs" / "case_0.nii.gz").read_bytes() != b"of another model"
+def test_a_tile_that_fits_no_memory_is_an_error():
+    network = Counting(most=0)
+    with pytest.raises(torch.OutOfMemoryError):
+        predict(network, torch.randn(4, 8, 8), (4, 8, 8), PLAIN | {"tiles": 4})
+    assert network.refused == [1, 1, 1]
+
+
+MEMORY = """
+import resource
+import numpy as np
+import torch
+from covidseg.device import Compute
+from covidseg.evaluation.scan_grid import labels_on_grid
+from covidseg.evaluation.sliding_window import predict_probabilities
+from covidseg.volumes import Geometry
+
+shape, spacing = (1000, 256, 256), (1.0, 0.8, 0.8)
+image = torch.zeros(shape, dtype=torch.float16).normal_()
+geometry = Geometry(shape, np.diag([*reversed(spacing), 1.0]))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+slabs = predict_probabilities(
+    lambda tiles: torch.cat([tiles, -tiles], 1), image, (56, 128, 128),
+    inference={"step": 1.0, "mirror_axes": [], "tiles": 1}, compute=Compute(torch.device("cpu"), torch.float32),
+)
+labels = labels_on_grid(slabs, geometry, depth=1000, box=(slice(None),) * 3, target_spacing=spacing)
+assert (labels == (image.numpy() < 0)).mean() > 0.999
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.slow
+def test_a_scan_of_a_thousand_slices_needs_little_memory():
+    """65 MB are labels, 45 MB sums; all sums and probabilities in float32 would be 1.3 GB."""
+    path = {**os.environ, "PYTHONPATH": str(ROOT / "workflow" / "scripts")}
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY], env=path, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 400 * 1024, "kB"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("mebibytes", [24, 48, 96, 400])
+def test_a_gpu_with_little_memory_gives_what_the_cpu_gives(mebibytes):
+    network = build_network(SMALL_NETWORK, classes=2, seed=1).eval()
+    network.decoder.deep_supervision = False
+    image, inference = torch.randn(60, 160, 150), PLAIN | {"mirror_axes": [2], "tiles": 64}
+    expected = predict(network, image, (16, 64, 64), inference)
+    compute, (_, total) = Compute(torch.device("cuda"), torch.float32), torch.cuda.mem_get_info()
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + mebibytes * 2**20) / total)
+    try:
+        slabs = predict_probabilities(
+            compute.place(network, torch.channels_last_3d), image, (16, 64, 64), inference=inference,
+            compute=compute,
+        )  # fmt: skip
+        found = torch.cat([slab.cpu() for slab in slabs], 1)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    torch.testing.assert_close(found, expected, atol=5e-3, rtol=0)
 
 
 def test_words_for_devices_and_precisions():

@@ -4,7 +4,6 @@ import os
 import subprocess
 
 import pytest
-import torch
 
 from conftest import refused_in_one_line
 from covidseg import slurm
@@ -96,14 +95,6 @@ def test_archives_of_a_host_need_consent_and_phantoms_and_own_files_do_not(confi
     start.check_consent(real, [], "paper.yaml")
     agreed = type(config)(**{**vars(config), "sections": {**sections, "accept_licences": True}})
     start.check_consent(agreed, [("msd", "Task06_Lung.tar")], "paper.yaml")
-
-
-def test_a_gpu_that_is_not_there_is_named(config, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    start.check_devices(config)
-    weak = {**config.sections, "weak": {**config.sections["weak"], "device": "cuda"}}
-    with refused_in_one_line(r"weak\.device: 'cuda'; this machine has no GPU .*; allowed: auto, cpu"):
-        start.check_devices(type(config)(**{**vars(config), "sections": weak}))
 
 
 def test_a_machine_without_slurm_is_told_so(monkeypatch, checkout):

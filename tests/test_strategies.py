@@ -163,15 +163,15 @@ def test_only_continual_learning_starts_half_way():
 def test_heads_see_the_cases_of_their_own_data_set_alone():
     strategy = load_strategy("pretrain", {"lesions": "heads", "schedule": "whole"}, ["msd", "nsclc"])
     network = build_network(strategy.architecture(SMALL_NETWORK), classes=2, seed=0)
-    samples = dataclasses.replace(make_batch(), datasets=["nsclc", "nsclc"])
-    values = strategy.losses(network, samples, training=TRAINING, compute=FLOAT32, progress=0)
+    samples = dataclasses.replace(make_batch(), heads=strategy.heads(["nsclc", "nsclc"]))
+    values = strategy.losses(network, samples, training=TRAINING, compute=FLOAT32, progress=torch.zeros(()))
     values["loss"].backward()
     head = network.decoder.seg_layers[-1].weight.grad
     assert head.shape[0] == 4
     assert head[:2].eq(0).all(), "msd's head learned from nsclc's cases"
     assert head[2:].abs().sum() > 0
     outputs = [torch.arange(8.0).reshape(2, 4, 1, 1, 1)]
-    picked = strategy.select(outputs, ["nsclc", "msd"])[0].flatten(1)
+    picked = strategy.select(outputs, strategy.heads(["nsclc", "msd"]))[0].flatten(1)
     assert picked.tolist() == [[2, 3], [4, 5]]
 
 
@@ -180,7 +180,7 @@ def test_without_heads_of_their_own_all_data_sets_have_the_same_logits(lesions):
     strategy = load_strategy("pretrain", {"lesions": lesions, "schedule": "whole"}, ["msd", "nsclc"])
     assert strategy.architecture(SMALL_NETWORK)["heads"] == 1
     outputs = [torch.arange(8.0).reshape(2, 4, 1, 1, 1)]
-    assert strategy.select(outputs, ["nsclc", "msd"]) is outputs
+    assert strategy.select(outputs, strategy.heads(["nsclc", "msd"])) is outputs
 
 
 @pytest.fixture(scope="module")

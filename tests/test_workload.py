@@ -10,6 +10,7 @@ import yaml
 import dag_sizes
 from conftest import ROOT, write_case_table
 from covidseg.errors import InputError
+from covidseg.runs.card_hours import read_card
 from covidseg.runs.dag import Rule, list_jobs, read_summary
 from covidseg.runs.epoch_times import EpochTime, epoch_times, measured_times, published_times
 from covidseg.runs.grids import Cohort, Grid, at_target_spacing, predicted_grids, read_cohort
@@ -91,6 +92,7 @@ def test_jobs_are_told_apart_by_the_number_of_their_files():
     assert jobs.to_dict("list") == {
         "rule": ["table", "collect", "table"],
         "file": ["a.csv", "scores.csv", "b.csv"],
+        "log": ["-", "-", "-"],
         "to_do": [True, False, False],
     }
 
@@ -185,3 +187,24 @@ def test_a_jobs_wall_time_is_that_of_its_last_run(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     assert wall_times(tmp_path) == {"collect": [2.5], "train": [4.0]}
+
+
+def test_a_card_is_as_fast_as_its_benchmark_compiled_or_not(tmp_path):
+    (tmp_path / "gpu-h200.csv").write_text(
+        "part,what,contender,unit,epoch_seconds,card\n"
+        "eager,scratch,covidseg,s per iteration,28,NVIDIA H200\n"
+        'compiled,scratch,"covidseg, compiled",s per iteration,7,NVIDIA H200\n'
+        'compiled,hybrid,"covidseg, compiled",s per iteration,9,NVIDIA H200\n'
+        'compiled,hybrid,"covidseg, compiled",s from start to third iteration,,NVIDIA H200\n'
+        "nnunet,training step,nnU-Net,s per iteration,68,NVIDIA H200\n"
+    )
+    card, found = read_card(tmp_path / "gpu-h200.csv", scale=0.5)
+    assert card == "NVIDIA H200"
+    assert {name: time.seconds for name, time in found.items()} == {
+        "scratch": 3.5,
+        "pretrain": 3.5,
+        "continual": 3.5,
+        "body-finetune": 3.5,
+        "hybrid": 4.5,
+    }
+    assert found["scratch"].basis == "benchmarked on NVIDIA H200"

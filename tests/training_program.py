@@ -18,6 +18,7 @@ from conftest import SMALL_NETWORK, describe
 from covidseg.job import job
 from covidseg.training import train as training
 from covidseg.training.network import build_network
+from covidseg.training.steps import Steps
 from covidseg.training.strategies import STRATEGIES, load_strategy
 from covidseg.training.strategies.base import Batch
 from covidseg.training.weights import read_tensors
@@ -92,7 +93,7 @@ def assert_same_model(first: Path, second: Path) -> None:
 
 def interrupt(run: training.Run, output: Path) -> None:
     """Train for two epochs and leave the state behind, as a crash would."""
-    original, steps = training.training_step, []
+    original, steps = Steps.__call__, []
 
     def failing_step(*arguments):
         steps.append(1)
@@ -100,12 +101,12 @@ def interrupt(run: training.Run, output: Path) -> None:
             raise RuntimeError("crash")
         return original(*arguments)
 
-    training.training_step = failing_step
+    Steps.__call__ = failing_step
     try:
         with pytest.raises(RuntimeError, match="crash"):
             start(run, output)
     finally:
-        training.training_step = original
+        Steps.__call__ = original
 
 
 COLLABORATIVE = {
@@ -131,7 +132,7 @@ def make_batch(seed=0, source=False):
     generator = torch.Generator().manual_seed(seed)
     images, source_images = (torch.randn(2, 1, 4, 16, 16, generator=generator) for _ in range(2))
     labels = (images[:, 0] > 0.5).to(torch.uint8)
-    return Batch(images, labels, ["covid20", "covid20"], source_images if source else None)
+    return Batch(images, labels, source_images=source_images if source else None)
 
 
 def trained(training_folders, output, name, options, pretrained, **changes):
@@ -146,14 +147,14 @@ if __name__ == "__main__":
     folders, output = sorted(Path(sys.argv[1]).iterdir()), Path(sys.argv[2])
     changes = {"epochs": int(sys.argv[3])} if len(sys.argv) > 3 else {}
     if len(sys.argv) > 4:
-        original = training.training_step
+        original = Steps.__call__
 
         def slow_step(*arguments):
             """Leave the test time to interfere between two steps."""
             time.sleep(float(sys.argv[4]))
             return original(*arguments)
 
-        training.training_step = slow_step
+        Steps.__call__ = slow_step
     with job(str(output / "job.log")):
         logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))
         start(make_run(folders[:2], folders[2:], **changes), output)

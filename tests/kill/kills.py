@@ -14,8 +14,10 @@ from pathlib import Path
 import psutil
 from kill_toy import TARGET
 
+from conftest import ROOT
 from covidseg.files import digest
 
+SCRIPTS = ROOT / "workflow" / "scripts"
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 KINDS = ("main", "job", "all")
 # Files that no result depends on: saved states, partial downloads, and what differs from run to run.
@@ -49,11 +51,16 @@ def finish(folder: Path, environment: dict[str, str] | None = None) -> None:
 
 
 def jobs_of(folder: Path) -> list[psutil.Process]:
-    """Return the processes that run a script of a job in a folder, also those whose Snakemake is dead."""
+    """Return the processes that run a script of a job in a folder, also those whose Snakemake is dead.
+
+    Some have started Python with the script; the others are forks, which have the name of their script.
+    """
+    scripts, names = str(folder / ".snakemake" / "scripts"), {path.stem for path in SCRIPTS.glob("*.py")}
     found = []
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if any(str(folder / ".snakemake" / "scripts") in word for word in words) and "python" in words[0]:
+    for process in psutil.process_iter(["cmdline", "name", "cwd"]):
+        words = process.info["cmdline"] or [""]
+        started = any(scripts in word for word in words) and "python" in words[0]
+        if started or (process.info["name"] in names and process.info["cwd"] == str(folder)):
             found.append(process)
     return found
 

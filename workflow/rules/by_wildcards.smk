@@ -56,6 +56,14 @@ def training_sections(wildcards):
     return in_use.training_parameters(CONFIG, wildcards.experiment)
 
 
+def training_memory(wildcards):
+    return MEMORY.host_mb("train", experiment_of(wildcards).strategy)
+
+
+def system_memory(wildcards):
+    return MEMORY.host_mb("train_weak", CONFIG.weak_models[wildcards.model].system)
+
+
 def scored_regions(wildcards):
     return {name: CONFIG.datasets[name]["regions"] for name in evaluated_on(wildcards)}
 
@@ -95,7 +103,19 @@ def phantom_of(wildcards):
     if not CONFIG.is_phantom(wildcards.dataset):
         return None
     cases = CONFIG.phantom_cases(wildcards.dataset, wildcards.archive)
-    return cases | {"seed": config["phantom"]["seed"]}
+    return cases | {"seed": config["phantom"]["seed"]} | real_grid(wildcards.dataset)
+
+
+def real_grid(dataset):
+    """Return the grid of the real scans as `grid`, if this is a rehearsal at full size."""
+    if not (REHEARSAL and REHEARSAL["real_grids"]):
+        return {}
+    from covidseg.runs.grids import (
+        typical_grids,
+    )  # imports torch, which only a rehearsal needs
+
+    grid = typical_grids(BASE / "config" / "grids.csv")[dataset]
+    return {"grid": (grid.shape, grid.spacing)}
 
 
 def addresses_of(wildcards):

@@ -13,6 +13,7 @@ from covidseg.config.remarks import find_remarks
 from covidseg.errors import InputError
 from covidseg.runs import start
 from covidseg.runs.code import code_of
+from covidseg.runs.memory import ALL, Memory
 
 try:
     chosen = internals.chosen_files(workflow) or ["config/config.yaml"]
@@ -25,7 +26,9 @@ except InputError as error:
 
 config.pop("extends", None)
 config.update(CONFIG.sections)  # with the sections that the chosen file extends
+MEMORY = Memory.of(CONFIG)
 ARTEFACTS = in_use.shown_artefacts(CONFIG)
+REHEARSAL = config["rehearsal"]
 TARGET = config["plan"]["target"]
 ENVIRONMENT = "../../envs/environment.yaml"
 # Numbers of folds, so that a dry run refuses any other; a weakly supervised system has fold 0.
@@ -33,6 +36,10 @@ FOLDS = [
     str(k) for k in range(max([1, *(one.folds for one in CONFIG.experiments.values())]))
 ]
 MESSAGE = "{rule}: {output[0]} (log: {log})"  # one line per job on the terminal
+THREADS = (
+    1 if config["phantom"] else 4
+)  # of jobs on whole data sets; a phantom takes less than a second
+LONG = 1  # priority of long trainings, which start first, so that they are not the last to end
 DAY = 1440  # minutes; a longer training goes on in further jobs
 # Weights and description of the one model of a pre-training, or of a weakly supervised system.
 ONE_MODEL = [
@@ -42,9 +49,13 @@ ONE_MODEL = [
 
 
 def asks(*, memory_mb, minutes):
-    """Return a job's memory and run time; every further attempt of a failed job asks for more of both."""
+    """Return a job's memory and run time; every further attempt of a failed job asks for more of both.
+
+    The memory is a number, or a function of the wildcards.
+    """
+    memory = memory_mb if callable(memory_mb) else lambda wildcards: memory_mb
     return {
-        "mem_mb": lambda wildcards, attempt: attempt * memory_mb,
+        "mem_mb": lambda wildcards, attempt: attempt * memory(wildcards),
         "runtime": lambda wildcards, attempt: attempt * minutes,
     }
 

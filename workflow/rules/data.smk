@@ -53,7 +53,7 @@ rule ingest:
         "logs/ingest/{dataset}.log",
     conda:
         ENVIRONMENT
-    threads: 4
+    threads: THREADS
     resources:
         **asks(memory_mb=8000, minutes=240),
     params:
@@ -80,9 +80,10 @@ rule preprocess:
         "logs/preprocess/{dataset}.log",
     conda:
         ENVIRONMENT
-    threads: 4
+    threads: THREADS
     resources:
-        **asks(memory_mb=8000, minutes=240),
+        # Per thread at most 3.2 GiB, for StructSeg: 520x856x856 voxels at the papers' target spacing.
+        **asks(memory_mb=16000, minutes=240),
     params:
         code=code("preprocess"),
         dataset=keys("regions", "intensity"),

@@ -15,12 +15,13 @@ rule predict:
         ENVIRONMENT
     threads: 1
     resources:
-        **asks(memory_mb=16000, minutes=DAY),
+        **asks(memory_mb=MEMORY.host_mb("predict", ALL), minutes=DAY),
         gpu=1,
     params:
         code=code("predict"),
         train=lambda wildcards: experiment_of(wildcards).train,
         inference=config["inference"],
+        tiles=REHEARSAL and REHEARSAL["tiles"],
         device=config["training"]["device"],
         precision=config["training"]["precision"],
         # Not an output, which Snakemake would delete: a restart goes on with the missing cases.

@@ -1,13 +1,23 @@
 """What a run prints and refuses at its start, and what it prints and writes at its end. No rules."""
 
 import shutil
+import sys
 import time
 
 from covidseg import slurm
 from covidseg.archives.licences import describe_licences
+from covidseg.runs.fork_server import ForkServer
 from covidseg.runs.temporaries import remove_temporaries
 
 BEGUN = time.time()
+FEWEST_FORKS = 10  # jobs; for fewer, a fork server takes more time than it saves
+
+
+def makes_results():
+    """Return whether this run makes results, and does not only count or rehearse."""
+    return not any(
+        internals.is_asked_for(workflow, rule) for rule in ("workload", "rehearse")
+    )
 
 
 def begin():
@@ -41,11 +51,21 @@ def check_fetching():
 
 
 def check_machine():
-    """Refuse a SLURM cluster that does not answer, and a GPU that this machine does not have."""
+    """Refuse a SLURM cluster that does not answer, and a GPU of this machine that torch cannot use."""
     if internals.runs_on_slurm(workflow):
         slurm.check_cluster()
-    elif workflow.local_exec:
+    elif workflow.local_exec and internals.needs_gpu(workflow):
         start.check_devices(CONFIG)
+
+
+def fork_jobs():
+    """Start the jobs of a long run on this machine as forks of one process; a short run needs no such process."""
+    if (
+        sys.platform == "linux"
+        and internals.runs_beside_its_jobs(workflow)
+        and internals.count_due(workflow) >= FEWEST_FORKS
+    ):
+        internals.run_scripts_by(ForkServer(BASE / "workflow" / "scripts").run)
 
 
 def clean_up():

@@ -16,7 +16,7 @@ rule train:
         ENVIRONMENT
     threads: 1
     resources:
-        **trains(memory_mb=32000),
+        **trains(memory_mb=training_memory),
     params:
         code=strategy_code,
         experiment=lambda wildcards: experiment_of(wildcards).for_training(),
@@ -34,6 +34,7 @@ use rule train as pretrain with:
         "logs/pretrain/{experiment}/fold{fold}.log",
     wildcard_constraints:
         experiment="pretrain-.*",
+    priority: LONG
 
 
 use rule train as collaborative with:
@@ -46,6 +47,7 @@ use rule train as collaborative with:
         experiment=one_of(
             name for name, one in CONFIG.experiments.items() if one.source_datasets
         ),
+    priority: LONG
 
 
 ruleorder: pretrain > collaborative > train

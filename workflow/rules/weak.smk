@@ -76,11 +76,12 @@ rule train_weak:
         **trained("results/models/{model}/fold0"),
     log:
         "logs/train_weak/{model}.log",
+    priority: LONG
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        **trains(memory_mb=16000),
+        **trains(memory_mb=system_memory),
     params:
         code=lambda wildcards: system_code("train_weak", wildcards.model),
         model=lambda wildcards: CONFIG.weak_models[wildcards.model].to_json(),
@@ -107,7 +108,7 @@ rule localise:
         ENVIRONMENT
     threads: 1
     resources:
-        **asks(memory_mb=8000, minutes=60),
+        **asks(memory_mb=MEMORY.host_mb("localise", ALL), minutes=60),
         gpu=1,
     params:
         code=lambda wildcards: system_code("localise", model_of(wildcards)),

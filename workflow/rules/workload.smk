@@ -13,6 +13,7 @@ rule workload:
         rules=lambda wildcards: internals.rules_asked(workflow),
         hosts=in_use.hosts(CONFIG),
         owner=OWNER,
+        rehearsal=f"results/rehearsal/{config['name']}/rehearsal.csv",
         base=f"results/workload/{config['name']}",
     script:
         "../scripts/workload.py"

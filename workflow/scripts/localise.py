@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from covidseg.job import job
+from covidseg.training.gpu_memory import enough_gpu_memory
 from covidseg.weak.heat import localise
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0]), enough_gpu_memory("take a larger card: `snakemake workload` says how large"):
         localise(
             Path(snakemake.input.model[0]),
             Path(snakemake.input.slices),

@@ -5,9 +5,12 @@ from pathlib import Path
 from covidseg.cases.splits import evaluation_cases, read_splits
 from covidseg.evaluation.prediction import predict_cases
 from covidseg.job import job
+from covidseg.training.gpu_memory import enough_gpu_memory
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    tiles = f"inference.tiles ({snakemake.params.inference['tiles']})"
+    remedy = f"lower {tiles}, or take a larger card: `snakemake workload` says how large"
+    with job(snakemake.log[0]), enough_gpu_memory(remedy):
         splits, fold = read_splits(snakemake.input.splits), int(snakemake.wildcards.fold)
         folders = map(Path, snakemake.input.cases)
         predict_cases(
@@ -23,4 +26,5 @@ if __name__ == "__main__":
             device=snakemake.params.device,
             precision=snakemake.params.precision,
             threads=snakemake.threads,
+            at_most=snakemake.params.tiles,
         )

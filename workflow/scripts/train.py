@@ -3,12 +3,15 @@
 from pathlib import Path
 
 from covidseg.job import job
+from covidseg.training.gpu_memory import enough_gpu_memory
 from covidseg.training.run import describe_run, make_run
 from covidseg.training.train import train
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
-        params = snakemake.params
+    params, training = snakemake.params, snakemake.config["training"]
+    held = f"training.device_memory_gib ({training['device_memory_gib']})"
+    remedy = f"lower {held}, or take a larger card: `snakemake workload` says how large"
+    with job(snakemake.log[0]), enough_gpu_memory(remedy):
         run = make_run(
             params.experiment,
             fold=int(snakemake.wildcards.fold),
@@ -16,7 +19,7 @@ if __name__ == "__main__":
             splits=snakemake.input.splits,
             pretrained=Path(snakemake.input.pretrained[0]) if snakemake.input.pretrained else None,
             sections=params.sections,
-            training=snakemake.config["training"],
+            training=training,
             code=params.code,
             threads=snakemake.threads,
         )

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from covidseg.job import job
+from covidseg.training.gpu_memory import enough_gpu_memory
 from covidseg.weak.training import describe_weak_run, make_weak_run, train_weakly
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
-        params = snakemake.params
+    params = snakemake.params
+    with job(snakemake.log[0]), enough_gpu_memory("take a larger card: `snakemake workload` says how large"):
         run = make_weak_run(
             params.model,
             slices=Path(snakemake.input.slices[0]),

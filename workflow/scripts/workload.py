@@ -6,6 +6,7 @@ from covidseg.config.loading import load_configuration
 from covidseg.files import write_csv, write_text
 from covidseg.job import job
 from covidseg.paper.formats import FORMATS
+from covidseg.runs.card_hours import card_hours
 from covidseg.runs.dag import Rule, list_jobs
 from covidseg.runs.hours import gather, job_hours
 from covidseg.runs.workload_tables import NOTES, workload_tables
@@ -21,8 +22,12 @@ if __name__ == "__main__":
             jobs["to_do"] = True
         config = load_configuration(snakemake.config, "configuration", root / "config")
         results = Path("results") if params.owner == name else None
-        known = gather(config, rules, jobs, results=results, logs=Path("logs"))
+        known = gather(
+            config, rules, jobs, results=results, logs=Path("logs"), rehearsal=Path(params.rehearsal)
+        )
         tables = workload_tables(known, job_hours(known), params.hosts)
+        by_card = card_hours(known, sorted((root / "benchmarks" / "results").glob("gpu-*.csv")))
+        tables |= {} if by_card.empty else {"GPU hours by card, as benchmarked": by_card}
         text = FORMATS[".md"][1](f"What configuration {name} takes", NOTES, tables)
         write_text(f"{params.base}.md", text)
         write_csv(f"{params.base}.csv", next(iter(tables.values())), digits=9)

@@ -1,20 +1,68 @@
-"""The device that a network runs on, and the precision of its arithmetic."""
+"""The device that a network runs on, and the precision of its arithmetic.
+
+A job that was given a GPU uses the GPU, or ends with one line: on a CPU a training of the papers takes years.
+"""
 
 import ctypes
 import logging
+import os
+import re
+import subprocess
 import time
+import warnings
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from covidseg.errors import InputError
+
 log = logging.getLogger(__name__)
 
 Network = TypeVar("Network", bound=nn.Module)
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+# Variables in which a scheduler or a user names the GPUs of a process, and variables with a number of GPUs.
+GPU_NAMES = (
+    *("SLURM_STEP_GPUS", "SLURM_JOB_GPUS", "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL"),
+    *("NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
+)
+GPU_COUNTS = ("SLURM_GPUS_ON_NODE", "SLURM_GPUS")
+# What torch raises if it cannot use a GPU; AssertionError, where a build of torch is for CPUs alone.
+GPU_ERRORS = (RuntimeError, AssertionError, torch.cuda.DeferredCudaCallError)
+# Values that name no GPU. Images of containers set "all", also on machines without a GPU.
+NO_GPU = ("", "-1", "nodevfiles", "none", "void", "all")
+
+NVIDIA = Path("/proc/driver/nvidia")
+PCI = Path("/sys/bus/pci/devices")
+NVIDIA_VENDOR, DISPLAY_CLASS = "0x10de", "0x03"
+NVIDIA_SMI_SECONDS = 10
+QUERY = ("nvidia-smi", "--query-gpu=driver_version,name", "--format=csv,noheader")
+
+OLDER_BUILD = "envs/requirements-cu126.txt (make demo TORCH=cu126)"
+# Words of an error of torch -> what helps.
+REMEDIES = {
+    "not compiled with CUDA": f"install envs/requirements.txt or, for an older card or driver, {OLDER_BUILD}",
+    "driver on your system is too old": "update the driver (CUDA 13 needs 580 or newer, CUDA 12 needs 525), "
+    f"or install {OLDER_BUILD}, which has CUDA 12.6",
+    "no kernel image": f"for cards up to Volta (sm_70) install {OLDER_BUILD}, "
+    "for newer cards envs/requirements.txt",
+    "Found no NVIDIA driver": "load NVIDIA's driver, or start the container with its GPUs",
+    "GPUs are available": "correct or unset CUDA_VISIBLE_DEVICES, or ask the scheduler for a GPU",
+    "invalid device": "correct or unset CUDA_VISIBLE_DEVICES",
+    "busy or unavailable": "another process has the card for itself: run one job at a time "
+    "(--resources gpu=1), or choose another card with CUDA_VISIBLE_DEVICES",
+    "cuDNN": "unset LD_LIBRARY_PATH, which may lead to another cuDNN, or set up .venv anew",
+    "out of memory": "other processes fill the card: nvidia-smi lists them; choose another card with "
+    "CUDA_VISIBLE_DEVICES",
+    "system not yet initialized": "start the service nvidia-fabricmanager on this machine",
+    "unsupported display driver": "the driver and its libraries have different versions: restart the machine",
+}
+OTHERWISE = "nvidia-smi says whether the driver works; if not, restart the machine"
 
 
 @dataclass(frozen=True)
@@ -50,14 +98,124 @@ def choose_compute(device: str, precision: str, *, threads: int) -> Compute:
         device: "cpu", "cuda" or "auto" (a GPU where there is one).
         precision: "float32", "bfloat16" or "auto" (bfloat16 where it is faster).
         threads: number of processor threads, set for the whole process.
+
+    Raises:
+        InputError: as in `choose_device`.
     """
     torch.set_num_threads(threads)
     _keep_freed_memory()
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choose_device(device)
     if precision == "auto":
         precision = "bfloat16" if _has_bfloat16(device) and _is_faster_in_bfloat16(device) else "float32"
     return Compute(torch.device(device), PRECISIONS[precision])
+
+
+def choose_device(word: str) -> str:
+    """Return "cuda" or "cpu", the device that the configuration's word means on this machine.
+
+    Args:
+        word: "cpu", "cuda" or "auto". With "auto", a machine with an NVIDIA card that torch cannot use is
+            warned of, and the CPU is used.
+
+    Raises:
+        InputError: torch cannot use a GPU, and the word is "cuda" or the process was given a GPU.
+    """
+    given = given_gpu()
+    if word == "cpu":
+        if given:
+            log.info("device: cpu, so the GPU of this job (%s) is not used", given)
+        return "cpu"
+    fault = _fault()
+    if not fault:
+        return "cuda"
+    driver, cards = _nvidia()
+    if word == "cuda" or given:
+        reason = f"{given} gives this job a GPU" if given else "device: cuda asks for a GPU"
+        raise InputError(f"{reason}, but torch cannot use it: {_explain(fault, driver, cards)}")
+    if cards:
+        log.warning("going on on the CPU, since torch cannot use the GPU: %s", _explain(fault, driver, cards))
+    return "cpu"
+
+
+def given_gpu() -> str:
+    """Return the variable by which this process was given a GPU, for example "SLURM_JOB_GPUS=0", or ""."""
+    for name in (*GPU_NAMES, *GPU_COUNTS):
+        value = os.environ.get(name, "")
+        first = value.split(",")[0].strip().lower()
+        if first not in NO_GPU and not (name in GPU_COUNTS and first.rpartition(":")[2] == "0"):
+            return f"{name}={value}"
+    return ""
+
+
+def _fault() -> str:
+    """Return the error of a small convolution on the GPU, in torch's words; "" if the result is right.
+
+    Only a convolution shows whether driver, card, torch and cuDNN fit together: where a card has no code in
+    the build of torch, `torch.cuda.is_available` is true.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of what the error says, in several lines
+            ones = torch.ones(1, 1, 3, 3, 3, device="cuda")
+            result = functional.conv3d(ones, ones).item()
+    except GPU_ERRORS as error:
+        line = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
+        return line.partition(" Please ")[0].rstrip(".")
+    return "" if result == ones.numel() else f"a sum of {ones.numel()} ones is {result}"
+
+
+def _nvidia() -> tuple[str, list[str]]:
+    """Return the version of NVIDIA's driver, "none" if there is none, and the names of the NVIDIA cards."""
+    try:
+        asked = subprocess.run(QUERY, capture_output=True, text=True, timeout=NVIDIA_SMI_SECONDS)
+        rows = [line.split(", ", 1) for line in asked.stdout.splitlines() if ", " in line]
+    except (OSError, subprocess.TimeoutExpired):
+        rows = []
+    if rows and not asked.returncode:
+        return rows[0][0], [name for _, name in rows]
+    version = re.search(r"\s(\d+(?:\.\d+)+)\s", _text(NVIDIA / "version"))
+    cards = [_text(path) for path in sorted(NVIDIA.glob("gpus/*/information"))]
+    models = [line.partition(":")[2].strip() for card in cards for line in card.splitlines()[:1]]
+    return version[1] if version else "none", models or _cards_without_driver()
+
+
+def _cards_without_driver() -> list[str]:
+    return [
+        f"NVIDIA {_text(card / 'device').strip()}"
+        for card in sorted(PCI.glob("*"))
+        if _text(card / "vendor").strip() == NVIDIA_VENDOR and _text(card / "class").startswith(DISPLAY_CLASS)
+    ]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def _explain(fault: str, driver: str, cards: list[str]) -> str:
+    """Return an error of torch with the driver, the build and the card, and what helps."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch repeats its error in a warning
+        architectures, card = torch.cuda.get_arch_list(), _card(cards)
+    cuda, hip = torch.version.cuda, torch.version.hip
+    built_for = f"CUDA {cuda}" if cuda else f"ROCm {hip}" if hip else "CPUs alone"
+    code = f" with code for {' '.join(architectures)}" if architectures else ""
+    remedy = next((remedy for words, remedy in REMEDIES.items() if words in fault), OTHERWISE)
+    facts = f"driver {driver}, torch {torch.__version__} for {built_for}{code}, card {card}"
+    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        facts += f", CUDA_VISIBLE_DEVICES '{visible}'"
+    return f"{fault} ({facts}); {remedy}; device: cpu goes without a GPU"
+
+
+def _card(cards: list[str]) -> str:
+    """Return the name of the card that torch would use, or else the names of all NVIDIA cards."""
+    try:
+        major, minor = torch.cuda.get_device_capability()
+        return f"{torch.cuda.get_device_name()} (sm_{major}{minor})"
+    except GPU_ERRORS:
+        return ", ".join(cards) or "none"
 
 
 def _keep_freed_memory() -> None:

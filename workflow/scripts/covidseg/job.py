@@ -20,8 +20,10 @@ def job(log_file: str) -> Iterator[None]:
     """Log to `log_file`, print warnings and errors on the terminal too; report expected errors in one line.
 
     The last line of the log gives the run time in seconds and the peak memory: of this process or of its
-    largest worker, whichever is higher. (Snakemake's own `benchmark` asks the kernel for both values twice
-    per second, which took a tenth of the time of a phantom run.)
+    largest worker, whichever is higher; then that of the GPU, if the job used one. (Snakemake's own
+    `benchmark` asks the kernel for the first two values twice per second, which took a tenth of the time of a
+    phantom run.) A job that is a fork (runs/fork_server.py) counts all modules that it shares with its
+    server, 0.3 GiB; on its own it would import some of them.
 
     Bad input, a full disk and a requested stop end the process with a non-zero status and one line.
     Any other error is a fault of the program and keeps its traceback.
@@ -42,7 +44,8 @@ def job(log_file: str) -> Iterator[None]:
         memory = max(
             resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
         )
-        logging.info("done in %.2f s, peak memory %.2f GiB", time.monotonic() - begun, memory / 2**20)
+        seconds = time.monotonic() - begun
+        logging.info("done in %.2f s, peak memory %.2f GiB%s", seconds, memory / 2**20, _device_memory())
     except InputError as error:
         logging.error("%s", error)
         sys.exit(1)
@@ -60,3 +63,11 @@ def job(log_file: str) -> Iterator[None]:
     except Exception:
         logging.exception("unexpected error")
         sys.exit(1)
+
+
+def _device_memory() -> str:
+    """Return the peak memory that torch has reserved on a GPU, as the end of a log's last line."""
+    torch = sys.modules.get("torch")  # to import torch takes longer than most jobs
+    if not (torch and torch.cuda.is_initialized()):
+        return ""
+    return f", of the GPU {torch.cuda.max_memory_reserved() / 2**30:.2f} GiB"

@@ -1,7 +1,7 @@
 """Work on several cases at the same time, with the threads of one job."""
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar, cast
 
 from covidseg.errors import InputError
@@ -45,3 +45,20 @@ def try_in_parallel(
     outcomes = zip(items, in_parallel(attempt, items, workers), strict=True)
     results = {item: cast("Result", found) for item, found in outcomes if item not in faults}
     return results, {item: faults[item] for item in items if item in faults}
+
+
+def in_background(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yield `function` of each item, in the order of the items.
+
+    A thread applies `function` to one item while the caller works with the result for the item before, or
+    makes the item after. An error is raised in the caller, at its item.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        before: Future[Result] | None = None
+        for item in items:
+            running = thread.submit(function, item)
+            if before:
+                yield before.result()
+            before = running
+        if before:
+            yield before.result()

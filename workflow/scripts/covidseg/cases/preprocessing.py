@@ -41,10 +41,10 @@ def preprocess(
         workers: number of cases at the same time.
     """
     names = cases_in(cases.images)
-    torch.set_num_threads(1)  # the cases run in parallel
     with atomic_directory(output) as partial_output:
 
         def one(name: str) -> None:
+            torch.set_num_threads(1)  # for this worker: the cases run in parallel
             files = [cases.image(name), cases.label(name)]
             image, label = read_volume(files[0]), read_volume(files[1]).array
             own_window = window_of(dataset, name, image.array, window)

@@ -174,7 +174,7 @@ class Configuration:
             self.source_titles[experiment.source],
             *panel,
             experiment.name,
-            folds=experiment.folds,
+            folds=(run or experiment).folds,
             runs=run is not None and panel in self.places(run),
             left_out=", ".join(sorted(needed)),
         )

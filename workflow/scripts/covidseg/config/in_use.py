@@ -17,7 +17,7 @@ from covidseg.weak import SYSTEMS
 
 # Parameters that change how a training runs, but not its result. A change of one of them reruns no job and
 # restarts no training.
-WITHOUT_EFFECT = ("checkpoint_seconds", "device_memory_gib")
+WITHOUT_EFFECT = ("checkpoint_seconds", "compile", "device_memory_gib")
 OF_WATCHED = ("validation_every", "validation_patches")  # read only where held-out cases are watched
 
 # Keys of an entry in datasets.yaml, per rule or table that reads them.

@@ -16,6 +16,7 @@ from covidseg.config.dataset_checks import check_entries
 from covidseg.config.experiments import Experiment, expand_experiments
 from covidseg.config.kinds import with_kinds
 from covidseg.config.published import check_published
+from covidseg.config.rehearsal import rehearsed
 from covidseg.config.schemas import check_schema, read_schema
 from covidseg.config.sections import check_lungs, check_sections, extend
 from covidseg.config.sheets import ExperimentSheet, Sections
@@ -61,6 +62,14 @@ def _load(sections: Sections, name: str, folder: Path) -> Configuration:
     check_claims(sheets["claims"], sheets["artefacts"], all_experiments, datasets, folder / "claims.yaml")
     reduced = reduce_experiments(sheets["experiments"], missing)
     experiments, weak_models, localisers = _read_experiments(reduced, datasets, sections, folder)
+    if part := sections["rehearsal"]:
+        experiments, weak_models, localisers = rehearsed(
+            part["experiments"],
+            experiments,
+            weak_models,
+            localisers,
+            f"{name}: rehearsal.experiments",
+        )
     check_lungs(sections["weak"]["lungs"], experiments, all_experiments, datasets, name)
     titles = {"none": "none", WEAK_SOURCE: "COVID-cell"} | {
         key: value["title"] for key, value in sheets["experiments"]["sources"].items()

@@ -20,7 +20,8 @@ class Series:
         folds: number of the experiment's models.
         runs: whether this configuration runs the experiment and scores it in this region and split.
         left_out: entries of the configuration's `without` that take away data sets which the experiment would
-            learn from or be scored on, separated by commas; empty if nothing is missing.
+            learn from or be scored on, separated by commas; empty if nothing is missing. An experiment
+            that is not run although nothing is missing is none of a rehearsal's.
     """
 
     row: str

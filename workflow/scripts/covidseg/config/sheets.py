@@ -19,6 +19,20 @@ class Phantom(TypedDict):
     cases: dict[str, int | list[str]]
 
 
+class Rehearsal(TypedDict):
+    """Section `rehearsal`: the part of everything that a rehearsal runs.
+
+    Attributes:
+        experiments: experiments and localisers that are run, in fold 0. What they start from is run too.
+        real_grids: whether generated scans have the number of voxels and the spacing of the real ones.
+        tiles: tiles per scan that a prediction computes; None: all.
+    """
+
+    experiments: list[str]
+    real_grids: bool
+    tiles: int | None
+
+
 class Sections(TypedDict):
     """A complete configuration.
 
@@ -27,6 +41,7 @@ class Sections(TypedDict):
         seed: seed of the weights, patches, augmentation, random splits and bootstrap.
         timed: whether seconds are written into logs and scores.
         phantom: the data sets that are generated, or None if all data are real.
+        rehearsal: the part that a rehearsal runs, or None for everything.
         without: data sets to leave out.
         accept_licences: whether the user agrees to the licences of the archives that are fetched.
         splits: kind of the splits, "published" or "patient".
@@ -36,6 +51,7 @@ class Sections(TypedDict):
     seed: int
     timed: bool
     phantom: Phantom | None
+    rehearsal: Rehearsal | None
     without: list[str]
     accept_licences: bool
     splits: str

@@ -118,7 +118,12 @@ def reduce_artefact(
         kept = {row: names for row, names in shown_rows(artefact).items() if row in running}
     if not kept or artefact.get("truth") in missing:
         return None
-    return artefact if key == "experiment" else cast("ArtefactEntry", {**artefact, key: kept})
+    if key == "experiment":
+        return artefact
+    changed: dict[str, object] = {**artefact, key: kept}
+    if "segmented" in artefact:  # names some of the localisers
+        changed["segmented"] = [name for name in artefact["segmented"] if name in kept]
+    return cast("ArtefactEntry", changed)
 
 
 def describe_left_out(shown: list[tuple[str, bool, str]], config_name: str) -> list[str]:
@@ -131,7 +136,9 @@ def describe_left_out(shown: list[tuple[str, bool, str]], config_name: str) -> l
     """
     groups: dict[str, dict[str, None]] = {}
     for name, runs, needed in shown:
-        if needed:
+        if not (runs or needed):
+            groups.setdefault("Not run in a rehearsal", {})[name] = None
+        elif needed:
             start = "Learned without" if runs else f"Not run, as configuration {config_name} is without"
             end = ", unlike the published" if runs else ""
             groups.setdefault(f"{start} {needed}{end}", {})[name] = None

@@ -9,7 +9,7 @@ class Inference(TypedDict):
     Attributes:
         step: distance from one tile to the next, as a share of the patch.
         mirror_axes: axes along which tiles are mirrored, to average the predictions: 0 is z, 1 is y, 2 is x.
-        tiles: number of tiles per forward pass.
+        tiles: number of tiles per forward pass, halved while the memory of a GPU is too small.
     """
 
     step: float

@@ -1,23 +1,28 @@
-"""Sliding-window inference as in nnU-Net: tiles, Gaussian weights, mirroring, and the scan's own grid.
+"""Sliding-window inference as in nnU-Net: tiles, Gaussian weights, mirroring.
 
 The positions of the tiles (evenly spaced) and the weights within a tile (a Gaussian with its centre at
 patch // 2 and sigma = patch / 8) are those of nnU-Net v1, neural_network.py. MONAI's inferer offers neither.
+
+Memory holds the sums of few slices, however long the scan is: tiles come in the order of their first slice,
+and slices that no further tile covers are handed over as finished.
 """
 
+import logging
 import math
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import combinations, islice, product
+from itertools import combinations, product
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from covidseg.cases.resampling import resample, spline_orders
 from covidseg.device import Compute
 from covidseg.evaluation.sections import Inference
-from covidseg.volumes import Geometry
+
+log = logging.getLogger(__name__)
+HOST = torch.device("cpu")
+SMALLEST = torch.finfo(torch.float16).tiny  # of the weights of a tile's voxels
 
 
 def tile_starts(length: int, tile: int, step: float) -> list[int]:
@@ -36,7 +41,7 @@ def gaussian_weights(tile: tuple[int, int, int]) -> torch.Tensor:
         distance = (torch.arange(size, dtype=torch.float64) - size // 2) / (size / 8)
         axes.append(torch.exp(-0.5 * distance**2))
     weights = torch.einsum("i,j,k->ijk", *axes)
-    return weights.float().clamp_min(torch.finfo(torch.float16).tiny)
+    return weights.float().clamp_min(SMALLEST)
 
 
 @torch.inference_mode()
@@ -47,83 +52,127 @@ def predict_probabilities(
     *,
     inference: Inference,
     compute: Compute,
-) -> torch.Tensor:
-    """Return class probabilities of a preprocessed scan.
+    at_most: int | None = None,
+) -> Iterator[torch.Tensor]:
+    """Yield the class probabilities of a preprocessed scan: slabs, from the first slice to the last one.
+
+    If the memory of the device is too small, a forward pass gets half as many tiles, again and again. If one
+    tile is still too much, the scan and the sums move to the memory of the host.
 
     Args:
         network: returns logits (batch, classes, z, y, x) for images (batch, 1, z, y, x).
-        image: intensities (z, y, x), normalised to z-scores, on the network's device.
+        image: intensities (z, y, x), normalised to z-scores, of any type and on any device.
         tile: size (z, y, x) in voxels, that of the training patches.
         inference: the configuration's `inference`.
         compute: device and precision of the network; sums are always float32.
+        at_most: number of tiles to compute; None: all. Where no tile lies, all probabilities are 0.
 
-    Returns:
-        float32 (classes, z, y, x); the probabilities of a voxel sum to 1.
+    Yields:
+        float32 (classes, slices, y, x); the probabilities of a voxel sum to 1.
+
+    Raises:
+        torch.OutOfMemoryError: the memory of the device is too small for one tile.
     """
-    padding = [max(0, size - n) for n, size in zip(image.shape, tile, strict=True)]
-    sides = [side for total in reversed(padding) for side in (total // 2, total - total // 2)]
-    padded = functional.pad(image.float(), sides)
-    weights = gaussian_weights(tile).to(image.device)
-    total: torch.Tensor | None = None
-    norm = torch.zeros(padded.shape, device=image.device)
-    positions = _tiles(padded.shape, tile, inference["step"])
-    while boxes := list(islice(positions, inference["tiles"])):
-        tiles = torch.stack([padded[box] for box in boxes])[:, None]
-        probabilities = _mirrored(network, tiles, inference["mirror_axes"], compute)
-        if total is None:
-            total = torch.zeros((probabilities.shape[1], *padded.shape), device=image.device)
-        for box, probability in zip(boxes, probabilities, strict=True):
-            total[(slice(None), *box)] += probability * weights
-            norm[box] += weights
-    assert total is not None  # there is at least one tile
-    inner = [slice(p // 2, p // 2 + n) for p, n in zip(padding, image.shape, strict=True)]
-    return (total / norm)[(slice(None), *inner)]
+    boxes = _boxes(image.shape, tile, inference["step"])[:at_most]
+    sums, done = _Sums(image.shape, tile), 0
+    tiles, home = inference["tiles"], compute.device
+    while done < len(boxes):
+        batch = boxes[done : done + tiles]
+        try:
+            image = image.to(home)
+            sums.move(home)
+            padded = _pad(torch.stack([image[box] for box in batch]).to(compute.device).float(), tile)
+            probabilities = _mirrored(network, padded, inference["mirror_axes"], compute).to(home)
+            sums.reach(batch[-1][0].stop, classes=probabilities.shape[1])
+        except torch.OutOfMemoryError:
+            if tiles == 1 and home == HOST:
+                raise
+            tiles, home = _retreat(tiles, home)
+            continue
+        sums.add(batch, probabilities)
+        done += len(batch)
+        end = boxes[done][0].start if done < len(boxes) else len(image)
+        if end > sums.first:
+            sums.reach(end, classes=probabilities.shape[1])  # slices beyond the last of `at_most` tiles
+            yield sums.finish(end)
 
 
-def _tiles(shape: torch.Size, tile: tuple[int, int, int], step: float) -> Iterator[tuple[slice, ...]]:
-    starts = [tile_starts(n, size, step) for n, size in zip(shape, tile, strict=True)]
-    for corner in product(*starts):
-        yield tuple(slice(start, start + size) for start, size in zip(corner, tile, strict=True))
+def _boxes(shape: torch.Size, tile: tuple[int, int, int], step: float) -> list[tuple[slice, slice, slice]]:
+    """Return the part of the scan that each tile covers, along x first and along z last."""
+    axes = (
+        [slice(start, min(start + size, n)) for start in tile_starts(n, size, step)]
+        for n, size in zip(shape, tile, strict=True)
+    )
+    return list(product(*axes))
+
+
+def _margins(shape: tuple[int, ...], tile: tuple[int, int, int]) -> list[tuple[int, int]]:
+    """Return the numbers of voxels by which a tile exceeds the scan: before and after, along each axis."""
+    missing = [max(0, size - n) for n, size in zip(shape, tile, strict=True)]
+    return [(total // 2, total - total // 2) for total in missing]
+
+
+def _pad(tiles: torch.Tensor, tile: tuple[int, int, int]) -> torch.Tensor:
+    """Return parts of a scan (batch, z, y, x) as tiles (batch, 1, z, y, x), with zeros beyond the scan."""
+    sides = [side for margin in reversed(_margins(tiles.shape[1:], tile)) for side in margin]
+    return functional.pad(tiles, sides)[:, None]
 
 
 def _mirrored(network: nn.Module, tiles: torch.Tensor, axes: list[int], compute: Compute) -> torch.Tensor:
     """Return the probabilities of tiles, averaged over every combination of mirrored axes."""
     flips = [flip for count in range(len(axes) + 1) for flip in combinations([a + 2 for a in axes], count)]
-    total = torch.zeros((), device=tiles.device)
-    for flip in flips:
-        mirrored = tiles.flip(flip).contiguous(memory_format=torch.channels_last_3d)
-        with compute.autocast():
-            logits = network(mirrored)
-        total = total + logits.float().softmax(1).flip(flip)
-    return total / len(flips)
+    with compute.autocast():  # once for all passes, which share the weights in the lower precision
+        total = network(tiles).float().softmax(1)
+        for flip in flips[1:]:
+            total += network(tiles.flip(flip)).float().softmax(1).flip(flip)
+    return total.div_(len(flips)) if axes else total
 
 
-def labels_on_grid(
-    probabilities: torch.Tensor,
-    geometry: Geometry,
-    *,
-    box: tuple[slice, ...],
-    target_spacing: tuple[float, float, float],
-) -> np.ndarray:
-    """Resample probabilities to a scan's grid and return the class with the highest one for each voxel.
+def _retreat(tiles: int, home: torch.device) -> tuple[int, torch.device]:
+    """Return how many tiles a forward pass gets, and where scan and sums are, after memory was too small."""
+    if tiles > 1:
+        log.warning("not enough memory for %d tiles per forward pass: trying %d", tiles, tiles // 2)
+        return tiles // 2, home
+    log.warning("not enough memory on the GPU: the scan and the sums move to the memory of the host")
+    return tiles, HOST
 
-    Args:
-        probabilities: (classes, z, y, x), on the grid of the preprocessed scan.
-        geometry: geometry of the scan itself.
-        box: the part of the scan that was preprocessed; around the box all is background.
-        target_spacing: (z, y, x) of the preprocessed scan, in mm.
 
-    Returns:
-        uint8 (z, y, x).
+class _Sums:
+    """Weighted sums of probabilities, for the slices that are not finished.
+
+    Attributes:
+        first: the first of these slices.
     """
-    orders = spline_orders(geometry.spacing, target_spacing, order=1)
-    labels = np.zeros(geometry.shape, np.uint8)
-    shape = labels[box].shape
-    best = torch.zeros(shape, dtype=torch.uint8, device=probabilities.device)
-    highest = resample(probabilities[0], shape, orders)
-    for label in range(1, len(probabilities)):
-        candidate = resample(probabilities[label], shape, orders)
-        best[candidate > highest] = label
-        torch.maximum(highest, candidate, out=highest)
-    labels[box] = best.cpu().numpy()
-    return labels
+
+    def __init__(self, shape: tuple[int, ...], tile: tuple[int, int, int]) -> None:
+        self.first = 0
+        self._inner = tuple(
+            slice(before, size - after)
+            for (before, after), size in zip(_margins(shape, tile), tile, strict=True)
+        )
+        self._weights = gaussian_weights(tile)[self._inner]
+        self._values = torch.zeros((0, 0, *shape[1:]))  # (classes + 1, slices, y, x), the sum of weights last
+
+    def move(self, device: torch.device) -> None:
+        """Move sums and weights to a device."""
+        self._weights, self._values = self._weights.to(device), self._values.to(device)
+
+    def reach(self, end: int, *, classes: int) -> None:
+        """Make room for the slices before `end`."""
+        rows = classes + 1 - self._values.shape[0]
+        slices = end - self.first - self._values.shape[1]
+        if slices > 0:
+            self._values = functional.pad(self._values, (0, 0, 0, 0, 0, slices, 0, rows))
+
+    def add(self, boxes: list[tuple[slice, slice, slice]], probabilities: torch.Tensor) -> None:
+        """Add the probabilities of tiles, which cover `boxes` of the scan, times the weights."""
+        for (z, y, x), probability in zip(boxes, probabilities, strict=True):
+            part = self._values[:, z.start - self.first : z.stop - self.first, y, x]
+            part[:-1].add_(probability[(slice(None), *self._inner)].mul_(self._weights))
+            part[-1].add_(self._weights)  # "+=" would copy the part once more
+
+    def finish(self, end: int) -> torch.Tensor:
+        """Return the probabilities (classes, slices, y, x) of the slices before `end`; drop their sums."""
+        finished, self._values = self._values.tensor_split([end - self.first], 1)
+        self.first = end
+        return finished[:-1].div_(finished[-1].clamp_min(SMALLEST))

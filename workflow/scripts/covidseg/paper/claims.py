@@ -146,7 +146,10 @@ def judge_comparison(comparison: ComparisonParameters, evidence: Evidence, publi
 def _missing(comparison: ComparisonParameters) -> str:
     """Return which experiment of a comparison the configuration does not run and why, or an empty text."""
     series = [Series(*cell["series"]) for cell in comparison["a"] + comparison["b"]]
-    return next((f"{one.experiment} needs {one.left_out}" for one in series if not one.runs), "")
+    reasons = {
+        one.experiment: one.left_out or "all experiments, not a rehearsal" for one in series if not one.runs
+    }
+    return next((f"{name} needs {reason}" for name, reason in reasons.items()), "")
 
 
 def _experiments(side: list[CellParameters]) -> str:

@@ -99,7 +99,7 @@ def draw_localisation(
             axis.imshow(picture[crop])
             axis.set(xticks=[], yticks=[], frame_on=False)
         _outline(row[1], mask[crop], LESION)
-        for axis, name in zip(row[-len(segmented) :], segmented, strict=True):
+        for axis, name in zip(row[len(row) - len(segmented) :], segmented, strict=True):
             _outline(axis, own[name][crop] >= threshold * LEVELS, SEGMENTATION)
     _draw_curves(right.subplots(), curves)
     bottom = (

@@ -32,12 +32,20 @@ class Rule:
     gpu: bool
 
 
-def list_jobs(snakefile: Path, sections: Mapping[str, Any], rules: dict[str, Rule]) -> pd.DataFrame:
-    """Return one row per job that makes files: rule, first file, and whether the job is still to be done.
+def list_jobs(
+    snakefile: Path, sections: Mapping[str, Any], rules: dict[str, Rule], *, folder: Path | None = None
+) -> pd.DataFrame:
+    """Return one row per job that makes files: rule, first file, log, and whether the job is to be done.
 
     The rows come from `snakemake all --summary` in a new process. The Snakemake process that calls this
     function was started for another target, so that its DAG has other jobs. The new process takes no lock:
     it also works while a run is going on.
+
+    Args:
+        snakefile: the project's Snakefile.
+        sections: the configuration.
+        rules: name -> rule.
+        folder: folder of the run; None: the working directory.
 
     Raises:
         InputError: Snakemake failed; the message has the end of what Snakemake printed.
@@ -46,6 +54,7 @@ def list_jobs(snakefile: Path, sections: Mapping[str, Any], rules: dict[str, Rul
         json.dump(sections, file)
         file.flush()
         command = [sys.executable, "-m", "snakemake", "all", "--summary", "--snakefile", str(snakefile)]
+        command += ["--directory", str(folder)] if folder else []
         done = subprocess.run([*command, "--configfile", file.name], capture_output=True, text=True)
     if done.returncode:
         raise InputError(f"snakemake --summary failed: {done.stderr[-2000:]}")
@@ -57,5 +66,5 @@ def read_summary(summary: str, rules: dict[str, Rule]) -> pd.DataFrame:
     table = pd.read_csv(io.StringIO(summary), sep="\t")
     outputs = table["rule"].map({name: rule.outputs for name, rule in rules.items()})
     first = table.groupby("rule").cumcount() % outputs == 0
-    jobs = table[first].rename(columns={"output_file": "file"})
-    return jobs.assign(to_do=jobs["plan"] == "update pending")[["rule", "file", "to_do"]]
+    jobs = table[first].rename(columns={"output_file": "file", "log-file(s)": "log"})
+    return jobs.assign(to_do=jobs["plan"] == "update pending")[["rule", "file", "log", "to_do"]]

@@ -1,4 +1,4 @@
-"""Seconds per training epoch: measured in this checkout, published by the papers, or derived from these."""
+"""Seconds per training epoch: measured in this checkout, rehearsed, published, or derived from these."""
 
 import statistics
 from dataclasses import dataclass

@@ -50,7 +50,7 @@ def read_cohort(config: Configuration, dataset: str, cases: Path | None) -> Coho
     names = config.case_names(dataset) or []
     # A data set that reads another data set's archives (covid20-lung) has the grid of the archives' owner.
     owner = config.datasets[dataset]["images"]["archive"].partition("/")[0]
-    typical = {} if config.is_phantom(dataset) else _typical_grids(config.folder / "grids.csv")
+    typical = {} if config.is_phantom(dataset) else typical_grids(config.folder / "grids.csv")
     if owner not in typical or not names:
         return Cohort({}, "unknown before ingest")
     return Cohort(dict.fromkeys(names, typical[owner]), "config/grids.csv")
@@ -61,7 +61,8 @@ def _table(cases: Path | None, dataset: str) -> Path | None:
     return table if table and table.exists() else None
 
 
-def _typical_grids(table: Path) -> dict[str, Grid]:
+def typical_grids(table: Path) -> dict[str, Grid]:
+    """Return host of archives -> the grid of its typical scan, from config/grids.csv."""
     with open(table, newline="", encoding="utf-8") as file:
         return {
             row["dataset"]: Grid(parse_shape(row["shape"]), parse_spacing(row["spacing_mm"]))

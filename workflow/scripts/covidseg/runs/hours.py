@@ -17,6 +17,8 @@ from covidseg.runs.dag import Rule
 from covidseg.runs.epoch_times import REFERENCE, EpochTime, epoch_times, measured_times, published_times
 from covidseg.runs.grids import Cohort, at_target_spacing, known_target_spacing, predicted_grids, read_cohort
 from covidseg.runs.network_sizes import NetworkSize, network_size, plain_size
+from covidseg.runs.rehearsal_plan import few_cases, key_of
+from covidseg.runs.rehearsed_times import read_rehearsal, rehearsed_epochs, rehearsed_seconds
 from covidseg.runs.wall_times import wall_times
 from covidseg.training.strategies import STRATEGIES
 
@@ -34,6 +36,7 @@ class Known:
         jobs: one row per job, as returned by `list_jobs`.
         epochs: strategy or system -> seconds per epoch.
         walls: rule -> seconds of each job that ran in this checkout.
+        rehearsed: (rule, strategy or data set) -> seconds of the rule's longest job in a rehearsal.
         cohorts: data set -> cases of the data set.
         target_spacing: (z, y, x) in mm, or None while the cases of the target data set are unknown.
         sizes: experiment -> size of the experiment's network.
@@ -44,6 +47,7 @@ class Known:
     jobs: pd.DataFrame
     epochs: dict[str, EpochTime]
     walls: dict[str, list[float]]
+    rehearsed: dict[tuple[str, str], float]
     cohorts: dict[str, Cohort]
     target_spacing: tuple[float, ...] | None
     sizes: dict[str, NetworkSize]
@@ -56,6 +60,7 @@ def gather(
     *,
     results: Path | None,
     logs: Path,
+    rehearsal: Path,
 ) -> Known:
     """Collect all facts that the estimates are computed from.
 
@@ -65,6 +70,7 @@ def gather(
         jobs: one row per job, as returned by `list_jobs`.
         results: the folder results/ of this checkout, or None if it has no results of this configuration.
         logs: folder of the logs of the same runs.
+        rehearsal: rehearsal.csv of the configuration, which may be absent.
     """
     sections = config.sections
     training, network, plan = sections["training"], sections["network"], sections["plan"]
@@ -77,19 +83,21 @@ def gather(
         for name, entry in STRATEGIES.items()
     }
     strategies = {name: training_of(config, name)[0] for name in (*config.experiments, *config.weak_models)}
-    cases = results and results / "cases"
+    cases, rehearsed = results and results / "cases", read_rehearsal(rehearsal)
+    measured = measured_times(results / "models", strategies) if results else {}
     return Known(
         config,
         rules,
         jobs,
         epochs=epoch_times(
-            measured_times(results / "models", strategies) if results else {},
+            rehearsed_epochs(rehearsed, config) | measured,
             published_times(config),
             operations,
             samples=training["iterations"] * training["batch"],
             comparable=sections["phantom"] is None,
         ),
         walls=wall_times(logs) if results else {},
+        rehearsed=rehearsed_seconds(rehearsed),
         cohorts={
             name: read_cohort(config, name, cases)
             for name, dataset in config.datasets.items()
@@ -134,7 +142,17 @@ def _estimate(known: Known, rule: str, file: Path) -> tuple[float, str]:
         return mean(known.walls[rule]) / 3600, "its jobs here"
     if rule == "predict":
         return _prediction(known, file.parts[-2], int(file.name.removeprefix("fold")))
+    key = key_of(known.config, file)
+    if (rule, key) in known.rehearsed:
+        return known.rehearsed[rule, key] * _cases_ratio(known, rule, key) / 3600, "a rehearsal"
     return float("nan"), "no estimate"
+
+
+def _cases_ratio(known: Known, rule: str, key: str) -> float:
+    """Return how many times as many cases a job has as the rehearsal's, where its time depends on them."""
+    if rule not in ("ingest", "preprocess"):
+        return 1
+    return len(known.cohorts[key].grids) / len(few_cases(known.config, key))
 
 
 def _training(known: Known, name: str) -> tuple[float, str]:

@@ -4,11 +4,15 @@ If an installed version of Snakemake lacks one of these attributes, tests/test_i
 the attribute.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CalledProcessError
+from tempfile import gettempdir
 from typing import Any
 
 from snakemake.common import configfile
 from snakemake.exceptions import WorkflowError
+from snakemake.script import PythonScript
 
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.errors import InputError
@@ -45,6 +49,16 @@ def due_jobs(workflow: Workflow, rule: str) -> list[Any]:
     return [job for job in workflow.dag.needrun_jobs() if job.rule.name == rule]
 
 
+def count_due(workflow: Workflow) -> int:
+    """Return how many jobs this run will do."""
+    return len(list(workflow.dag.needrun_jobs()))
+
+
+def needs_gpu(workflow: Workflow) -> bool:
+    """Return whether a job that this run will do asks for a GPU."""
+    return any("gpu" in job.rule.resources for job in workflow.dag.needrun_jobs())
+
+
 def lift_rate_limit(workflow: Workflow) -> None:
     """Remove the limit on jobs started per second, if jobs run on this machine; the limit of a cluster stays.
 
@@ -55,9 +69,39 @@ def lift_rate_limit(workflow: Workflow) -> None:
         workflow.scheduler.job_rate_limiter = None
 
 
+def run_scripts_by(run: Callable[[str], int | None]) -> None:
+    """Let `run` run every script with one thread and without environment or temporary folder of its own.
+
+    Args:
+        run: returns the exit status of a script, or None if the script is to start as without this function.
+    """
+    start = PythonScript.execute_script
+
+    def execute(script: PythonScript, file: str, edit: bool = False) -> None:
+        apart = script.conda_env or script.container_img or script.env_modules
+        usual = script.threads == 1 and script.resources.get("tmpdir") == gettempdir()
+        status = run(file) if usual and not apart else None
+        if status is None:
+            start(script, file, edit=edit)
+        elif status:
+            raise CalledProcessError(status, file)
+
+    PythonScript.execute_script = execute
+
+
+def runs_beside_its_jobs(workflow: Workflow) -> bool:
+    """Return whether all jobs run on this machine, with the Python and the packages of the run itself."""
+    return workflow.local_exec and not workflow.deployment_settings.deployment_method
+
+
 def runs_on_slurm(workflow: Workflow) -> bool:
     """Return whether a SLURM cluster runs the jobs."""
     return not workflow.local_exec and workflow.executor_plugin.name == "slurm"
+
+
+def keeps_temporaries(workflow: Workflow) -> bool:
+    """Return whether the command line says --notemp: keep files that are only needed for a time."""
+    return bool(workflow.storage_settings.notemp)
 
 
 def rules_asked(workflow: Workflow) -> dict[str, tuple[int, float, int, bool]]:

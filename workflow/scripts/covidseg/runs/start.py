@@ -1,6 +1,8 @@
 """What a run checks before its first job: its folders, whose results they hold, consent and devices."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +15,19 @@ MARK = Path("results/configuration.txt")
 FOLDERS = (Path("data"), Path("results"), Path("logs"))
 # Files that a run makes in seconds, even if it is refused or fails soon: nobody needs them kept.
 QUICKLY_MADE = ("results/configuration.txt", "results/paper/licences.*", "results/paper/errata.html")
+
+SCRIPTS = Path(__file__).parents[2]
+TRY_DEVICE = """
+import sys
+from covidseg.device import choose_device
+from covidseg.errors import InputError
+
+try:
+    if choose_device(sys.argv[1]) == "cpu":
+        print("device: auto is the CPU here: a training of the papers takes months", file=sys.stderr)
+except InputError as error:
+    sys.exit(str(error))
+"""
 
 
 def check_folders() -> None:
@@ -79,13 +94,16 @@ def check_consent(config: Configuration, archives: Iterable[tuple[str, str]], na
 
 
 def check_devices(config: Configuration) -> None:
-    """Raise InputError if the configuration asks for a GPU that this machine does not have."""
-    asked = [key for key in ("training", "weak") if config.sections[key]["device"] == "cuda"]
-    if not asked:
-        return
-    import torch  # takes seconds, which only this check needs
+    """Try the device of the jobs before the first job starts; print a warning if the device is the CPU.
 
-    if not torch.cuda.is_available():
-        raise InputError(
-            f"{asked[0]}.device: 'cuda'; this machine has no GPU that torch can use; allowed: auto, cpu"
-        )
+    The device is tried in a new process: a process that has used a GPU holds memory of the GPU until its end.
+
+    Raises:
+        InputError: every job that needs a GPU would be refused, as `choose_device` says.
+    """
+    for device in sorted({config.sections[key]["device"] for key in ("training", "weak")} - {"cpu"}):
+        command = [sys.executable, "-c", TRY_DEVICE, device]
+        done = subprocess.run(command, cwd=SCRIPTS, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            raise InputError(done.stderr.strip() or f"the GPU cannot be tried: status {done.returncode}")
+        print(done.stderr, end="", file=sys.stderr)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from covidseg.runs.grids import Grid, at_target_spacing, predicted_grids
 from covidseg.runs.hours import WEIGHTS, Known, training_of
+from covidseg.runs.memory_table import memory_table
 from covidseg.runs.network_sizes import weak_parameters
 
 NOTHING = "–"
@@ -20,6 +21,9 @@ NOTES = [
     "job, and no guess; trainings have none, since they go on in another job. Rules without an estimate are "
     "not in the sums of hours.",
     "Slices, scores, tables and figures are small beside these.",
+    "Memory: train stands for pretrain and collaborative, too. The memory of the GPU holds at most "
+    "training.device_memory_gib of cases. In float32, on cards without bfloat16 such as Volta's, all but the "
+    "cases takes 1.8 times as much.",
 ]
 
 
@@ -34,6 +38,7 @@ def workload_tables(known: Known, hours: pd.DataFrame, hosts: list[str]) -> dict
     return {
         "Jobs and hours": rule_table(hours, list(known.rules)),
         "Trainings": epoch_table(known, hours),
+        "Memory of one job": memory_table(known.config),
         "Gigabytes": size_table(known, hosts),
     }
 

@@ -1,5 +1,7 @@
 """The samples of one training iteration."""
 
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -29,7 +31,37 @@ def training_batch(
     generator = np.random.default_rng([run.seed, run.fold, step])
     images, labels, datasets = _samples(run, cases, generator, device)
     source_images = _samples(run, source_cases, generator, device)[0] if source_cases else None
-    return Batch(images, labels, datasets, source_images)
+    heads = run.strategy.heads(datasets)
+    return Batch(images, labels, None if heads is None else heads.to(device), source_images)
+
+
+class Batches:
+    """The batches of a training; on a GPU, the next batch is made while the device works on another one."""
+
+    def __init__(
+        self, run: Run, cases: list[TrainingCase], source_cases: list[TrainingCase], device: torch.device
+    ) -> None:
+        self.make = partial(training_batch, run, cases, source_cases, device=device)
+        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self.ahead: dict[int, Batch] = {}
+
+    def take(self, step: int) -> Batch:
+        """Return the batch of an iteration."""
+        if self.stream is None:
+            return self.make(step)
+        if step not in self.ahead:
+            self.prepare(step)
+        batch, current = self.ahead.pop(step), torch.cuda.current_stream(self.stream.device)
+        current.wait_stream(self.stream)
+        for tensor in batch.tensors().values():
+            tensor.record_stream(current)  # so that its memory is not reused too early
+        return batch
+
+    def prepare(self, step: int) -> None:
+        """Start to make the batch of an iteration, beside what the device does; nothing on a CPU."""
+        if self.stream is not None:
+            with torch.cuda.stream(self.stream):
+                self.ahead = {step: self.make(step)}
 
 
 def _samples(

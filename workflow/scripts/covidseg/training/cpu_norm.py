@@ -20,7 +20,7 @@ class InstanceNormFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,  # noqa: ANN401  # torch's own types leave out what it holds
+        ctx: Any,
         features: torch.Tensor,
         weight: torch.Tensor,
         bias: torch.Tensor,
@@ -57,7 +57,7 @@ class InstanceNormFunction(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(
-        ctx: Any,  # noqa: ANN401
+        ctx: Any,
         gradient: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, None]:
         """Return the gradients of features, weight and bias."""

@@ -40,11 +40,11 @@ class Guard:
         self.epochs, self.momentum = run.training["restart"]["epochs"], run.training["restart"]["momentum"]
         self.initial = {} if self.momentum is None else deepcopy(network.state_dict())
 
-    def check(self, cases: list[TrainingCase], compute: Compute, progress: Progress) -> None:
+    def check(self, cases: list[TrainingCase], compute: Compute, progress: Progress) -> bool:
         """At the epoch in question, warn if the network finds no foreground, and start again if this is on.
 
         The training then has its first weights again, but the epochs and their learning rates go on, as in
-        nnU-Net.
+        nnU-Net. Returns whether the training starts again.
 
         Args:
             cases: training cases.
@@ -52,12 +52,13 @@ class Guard:
             progress: the training, at the end of an epoch.
         """
         if progress.epoch + 1 != self.epochs or finds_foreground(self.run, self.network, cases, compute):
-            return
+            return False
         log.warning("after %d epochs the network finds no foreground in the training cases", self.epochs)
         if self.momentum is None:
             log.warning("training does not start again, since training.restart.momentum is null")
-            return
+            return False
         log.warning("training starts again with momentum %g", self.momentum)
         self.network.load_state_dict(self.initial)
         self.optimiser.momenta.clear()
         progress.restarted = True
+        return True

@@ -14,19 +14,24 @@ def soft_dice_loss(probabilities: torch.Tensor, target: torch.Tensor, *, batch_d
         target: (batch, z, y, x), class indices.
         batch_dice: whether Dice is computed over the whole batch, instead of per sample.
     """
-    one_hot = functional.one_hot(target.long(), probabilities.shape[1]).movedim(-1, 1)[:, 1:]
-    foreground = probabilities[:, 1:]
+    truth, foreground = _masks(target, probabilities.shape[1])[:, 1:], probabilities[:, 1:]
     axes = (0, 2, 3, 4) if batch_dice else (2, 3, 4)
-    overlap = (foreground * one_hot).sum(axes)
-    total = foreground.sum(axes) + one_hot.sum(axes)
+    overlap = (foreground * truth).sum(axes)
+    total = foreground.sum(axes) + truth.sum(axes)
     return -((2 * overlap + SMOOTH) / (total + SMOOTH)).mean()
 
 
 def dice_and_cross_entropy(logits: torch.Tensor, target: torch.Tensor, *, batch_dice: bool) -> torch.Tensor:
     """Return cross entropy plus Dice loss in float32, from logits (batch, classes, z, y, x) and classes."""
-    logits = logits.float()
-    cross_entropy = functional.cross_entropy(logits, target.long())
-    return cross_entropy + soft_dice_loss(logits.softmax(1), target, batch_dice=batch_dice)
+    logarithms = logits.float().log_softmax(1)
+    cross_entropy = -(logarithms * _masks(target, logits.shape[1])).sum() / target.numel()
+    return cross_entropy + soft_dice_loss(logarithms.exp(), target, batch_dice=batch_dice)
+
+
+def _masks(target: torch.Tensor, classes: int) -> torch.Tensor:
+    """Return a mask per class, bool (batch, classes, z, y, x); torch's one_hot would be int64."""
+    numbers = torch.arange(classes, dtype=target.dtype, device=target.device)
+    return target[:, None] == numbers[:, None, None, None]
 
 
 def supervision_weights(outputs: int) -> list[float]:
@@ -55,6 +60,6 @@ def deep_supervision_loss(
     loss = torch.zeros((), device=target.device)
     for logits, weight in zip(outputs, supervision_weights(len(outputs)), strict=True):
         if weight > 0:
-            scaled = functional.interpolate(target[:, None].float(), logits.shape[2:], mode="nearest")[:, 0]
+            scaled = functional.interpolate(target[:, None], logits.shape[2:], mode="nearest")[:, 0]
             loss = loss + weight * dice_and_cross_entropy(logits, scaled, batch_dice=batch_dice)
     return loss

@@ -43,25 +43,28 @@ class NesterovSGD(Optimiser):
         self.momenta: dict[str, torch.Tensor] = {}
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
-        """Update every parameter that has a gradient."""
+    def step(self, learning_rate: torch.Tensor) -> None:
+        """Update every parameter that has a gradient; the learning rate is a tensor without axes."""
         moving = self.moving()
-        buffers = [self.momenta.get(name) for name in moving]
+        on_gpu = learning_rate.is_cuda
+        for name, parameter in moving.items():
+            if name not in self.momenta:
+                self.momenta[name] = torch.zeros_like(parameter)
         sgd(
             list(moving.values()),
             [p.grad for p in moving.values() if p.grad is not None],
-            buffers,
+            [self.momenta[name] for name in moving],
             has_sparse_grad=False,
-            foreach=None,
+            foreach=False,
+            fused=on_gpu,  # one kernel for all parameters
             weight_decay=self.weight_decay,
             momentum=self.momentum,
-            lr=learning_rate,
+            # torch's annotations know numbers alone. Its fused kernel takes a float32 tensor.
+            lr=learning_rate.float() if on_gpu else learning_rate.item(),  # type: ignore[arg-type]
             dampening=0,
             nesterov=True,
             maximize=False,
         )
-        # In `buffers`, `sgd` has replaced each None by a tensor.
-        self.momenta |= {name: b for name, b in zip(moving, buffers, strict=True) if b is not None}
 
 
 class Adam(Optimiser):

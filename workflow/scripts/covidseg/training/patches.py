@@ -149,7 +149,7 @@ def cut_patch(
     first, last = max(start, 0), min(start + depth, case.image.shape[0])
     box = (slice(first, last), slice(low[0], high[0]), slice(low[1], high[1]))
     image, label = (_read_box(array, box, device) for array in (case.image, case.label))
-    grid = _grid(centre[1:] - low, half, (cosine, sine), image.shape[1:], (height, width)).to(device)
+    grid = _grid(centre[1:] - low, half, (cosine, sine), image.shape[1:], device)
     cut_image, cut_label = (
         _resample(image.float(), grid, "bicubic"),
         _resample_label(label, grid, {i: case.classes[i] for i in case.foreground}),
@@ -166,14 +166,17 @@ def _read_box(array: torch.Tensor | np.ndarray, box: tuple[slice, ...], device: 
 
 
 def _grid(
-    centre: np.ndarray, half: np.ndarray, turn: tuple[float, float], box: torch.Size, size: tuple[int, int]
+    centre: np.ndarray, half: np.ndarray, turn: tuple[float, float], box: torch.Size, device: torch.device
 ) -> torch.Tensor:
     """Return the position of each pixel of the patch in the box, for `grid_sample`: (1, y, x, 2), -1 to 1."""
     cosine, sine = turn
-    rows = torch.arange(size[0], dtype=torch.float32)[:, None] - half[0]
-    columns = torch.arange(size[1], dtype=torch.float32)[None, :] - half[1]
-    y = centre[0] + cosine * rows - sine * columns
-    x = centre[1] + sine * rows + cosine * columns
+    # Made on the device: a copy to a GPU would wait until the GPU has done all work before it.
+    rows, columns = (
+        torch.arange(2 * reach + 1, dtype=torch.float32, device=device) - reach for reach in half.tolist()
+    )
+    rows, columns = rows[:, None], columns[None, :]
+    y = float(centre[0]) + cosine * rows - sine * columns
+    x = float(centre[1]) + sine * rows + cosine * columns
     return torch.stack([(2 * x + 1) / box[1] - 1, (2 * y + 1) / box[0] - 1], -1)[None]
 
 
@@ -185,5 +188,5 @@ def _resample(slices: torch.Tensor, grid: torch.Tensor, mode: str) -> torch.Tens
 def _resample_label(label: torch.Tensor, grid: torch.Tensor, classes: dict[int, int]) -> torch.Tensor:
     cut = torch.zeros((label.shape[0], *grid.shape[1:3]), dtype=torch.uint8, device=label.device)
     for value, number in classes.items():
-        cut[_resample((label == value).float(), grid, "bilinear") >= 0.5] = number
+        cut.masked_fill_(_resample((label == value).float(), grid, "bilinear") >= 0.5, number)
     return cut

@@ -1,7 +1,5 @@
 """Relations between the channels of a feature map, and the consistency of relations (zhang2021 III-B)."""
 
-import math
-
 import torch
 from torch.nn import functional
 
@@ -27,6 +25,6 @@ def relation_loss(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     return (first - second).square().sum()
 
 
-def ramp_up(progress: float) -> float:
+def ramp_up(progress: torch.Tensor) -> torch.Tensor:
     """Return the Gaussian ramp-up exp(-5 (1 - t/T)^2) of lambda (zhang2021); `progress` is t/T, 0 to 1."""
-    return math.exp(-5 * (1 - progress) ** 2)
+    return torch.exp(-5 * (1 - progress) ** 2)

@@ -3,7 +3,7 @@
 config/paper.yaml has the same keys, with the papers' values and the reasons for these values.
 """
 
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 Options = dict[str, Any]  # options of a strategy or a system, checked against its entry in the registry
 Range = list[float]  # the lowest and the highest value
@@ -94,6 +94,7 @@ class Training(TypedDict, total=False):
         checkpoint_seconds: seconds between two saved states.
         device: auto, cpu or cuda.
         precision: auto, float32 or bfloat16.
+        compile: auto, true or false.
         device_memory_gib: GiB of cases on the device: of training, then of the source, then of validation.
     """
 
@@ -113,6 +114,7 @@ class Training(TypedDict, total=False):
     checkpoint_seconds: float
     device: str
     precision: str
+    compile: Literal["auto", True, False]
     device_memory_gib: float
 
 

@@ -7,7 +7,7 @@ uninterrupted one.
 
 import logging
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from torch import nn
 
 from covidseg.device import Compute, choose_compute
 from covidseg.files import write_csv
-from covidseg.training.batches import training_batch
+from covidseg.training.acceleration import fuse, pays_to_compile
 from covidseg.training.description import ModelDescription
 from covidseg.training.guard import Guard, current_momentum
 from covidseg.training.loop import Loop, run_epochs
@@ -27,26 +27,17 @@ from covidseg.training.state import (
     LogRow,
     Progress,
     State,
-    Tensors,
     network_tensors,
     open_state,
     restore_network,
 )
+from covidseg.training.steps import Data, Steps
 from covidseg.training.validation import validation_dice
 from covidseg.training.weights import log_loaded_weights, save_model, weights_digest, write_tensors
 
 log = logging.getLogger(__name__)
 
 COLUMNS = ("epoch", "learning_rate", "momentum", "loss", "validation_dice", "seconds")
-
-
-@dataclass(frozen=True)
-class Data:
-    """The loaded cases of a run; the attributes have the names and meanings of those of `Run`."""
-
-    cases: list[TrainingCase]
-    source_cases: list[TrainingCase]
-    validation: list[TrainingCase]
 
 
 def train(
@@ -84,6 +75,7 @@ def train(
         log_loaded_weights(weights, network, run.pretrained)
         frozen = weights_digest(network, weights.frozen)
         network = compute.place(network, torch.channels_last_3d)
+        fuse(network, compute.device)
         progress = _epochs(run, network, compute, kept)
         _check_frozen(network, weights.frozen, frozen)
         kept.lease.check()
@@ -110,49 +102,29 @@ def _epochs(run: Run, network: nn.Module, compute: Compute, state: State) -> Pro
     groups = {"training": run.cases, "source": run.source_cases, "validation": run.validation}
     budget = training["device_memory_gib"]
     data = Data(*load_cases(groups, labels=run.labels, device=compute.device, budget_gib=budget))
-    guard = Guard(run, network, optimiser)
+    guard, steps = Guard(run, network, optimiser), Steps(run, network, optimiser, data, compute)
+    network.train()
+    if pays_to_compile(training, compute.device):
+        steps.compile(state.folder.parents[1] / "compiled")
 
     def finish(progress: Progress, means: dict[str, float]) -> LogRow:
         row = _log_row(run, network, data.validation, compute, progress, means)
-        guard.check(data.cases, compute, progress)
+        if guard.check(data.cases, compute, progress):
+            steps.forget()
         network.train()
         return row
 
-    network.train()
     loop = Loop(
         epochs=training["epochs"],
         iterations=training["iterations"],
         checkpoint_seconds=training["checkpoint_seconds"],
         device=compute.device,
-        step=lambda progress: training_step(run, network, optimiser, data, compute, progress),
+        step=steps,
         finish=finish,
         tensors=lambda: network_tensors(network, optimiser),
         restore=lambda tensors: restore_network(tensors, network, optimiser),
     )
     return run_epochs(loop, state)
-
-
-def training_step(
-    run: Run, network: nn.Module, optimiser: NesterovSGD, data: Data, compute: Compute, progress: Progress
-) -> Tensors:
-    """Do one optimisation step; returns the loss and the strategy's other scalars, on the device."""
-    training = run.training
-    step = progress.epoch * training["iterations"] + progress.iteration
-    batch = training_batch(run, data.cases, data.source_cases, step, compute.device)
-    optimiser.zero_grad()
-    values = run.strategy.losses(
-        network, batch, training=training, compute=compute, progress=progress.epoch / training["epochs"]
-    )
-    if progress.iteration + 1 == training["iterations"]:
-        # One iteration stands for the epoch: the loop divides what it sums by the number of iterations.
-        norms = run.strategy.gradient_norms(network, values)
-        values |= {name: norm * training["iterations"] for name, norm in norms.items()}
-    values["loss"].backward()
-    for group in run.strategy.clipped_apart(network):
-        nn.utils.clip_grad_norm_(group, training["gradient_clip"])
-    optimiser.momentum = current_momentum(training, progress)
-    optimiser.step(run.schedule.learning_rate(training, progress.epoch))
-    return values
 
 
 def _log_row(

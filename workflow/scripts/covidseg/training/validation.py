@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from covidseg.device import Compute
+from covidseg.training.acceleration import uncompiled
 from covidseg.training.patches import TrainingCase, cut_patch, patch_centre
 from covidseg.training.run import Run
 
@@ -46,6 +47,8 @@ def _predictions(
         case = cases[index % len(cases)]
         centre = patch_centre(case, run.patch, foreground=index % 2 == 1, generator=generator)
         image, label = cut_patch(case, centre, run.patch, angle=0, scale=1, device=compute.device)
-        with compute.autocast():
-            logits = run.strategy.select(network(image[None, None]), [case.dataset])[0][0]
+        with compute.autocast(), uncompiled():
+            outputs = network(image[None, None])
+        heads = run.strategy.heads([case.dataset])
+        logits = run.strategy.select(outputs, None if heads is None else heads.to(compute.device))[0][0]
         yield logits.argmax(0), label

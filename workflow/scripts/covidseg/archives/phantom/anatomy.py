@@ -11,6 +11,7 @@ from scipy import ndimage
 
 AIR, FAT, SOFT_TISSUE, BONE, LUNG = -1000.0, -100.0, 40.0, 450.0, -850.0
 TABLE, MARROW = 150.0, 180.0
+LOWEST, HIGHEST = -1024, 3071  # HU that a scanner stores in 12 bits
 
 
 @dataclass(frozen=True)
@@ -218,4 +219,4 @@ def reconstruct(
     sigma = (0, blur / grid.spacing[1], blur / grid.spacing[2])
     smooth = ndimage.gaussian_filter(hu, sigma)
     grain = ndimage.gaussian_filter(rng.standard_normal(hu.shape).astype(np.float32), (0, 0.6, 0.6))
-    return np.clip(np.rint(smooth + noise * grain / grain.std()), -1024, 3071).astype(np.int16)
+    return np.clip(np.rint(smooth + noise * grain / grain.std()), LOWEST, HIGHEST).astype(np.int16)

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from covidseg.archives.phantom.anatomy import Grid
 from covidseg.archives.phantom.cohort import Case, make_case, ranks
 from covidseg.archives.phantom.dicom import series_files
 from covidseg.archives.phantom.dirt import examined, packed
 from covidseg.archives.phantom.odd_archives import Member
+from covidseg.archives.phantom.real_size import at_real_size
 from covidseg.archives.zips import write_zip
 from covidseg.errors import InputError
 from covidseg.volumes import Volume, nifti_bytes
@@ -22,7 +24,14 @@ MARKED_PIXELS = 12  # a slice with more pixels of lesion than this counts as a s
 
 
 def write_archive(
-    path: Path, dataset: str, archive: str, *, cases: list[str], cohort: list[str], seed: int
+    path: Path,
+    dataset: str,
+    archive: str,
+    *,
+    cases: list[str],
+    cohort: list[str],
+    seed: int,
+    grid: tuple[tuple[int, int, int], tuple[float, float, float]] | None = None,
 ) -> None:
     """Write the phantom of one archive of a host.
 
@@ -33,6 +42,7 @@ def write_archive(
         cases: names of the cases in the archive; of all cases if the host has one archive per case.
         cohort: names of all phantom cases of the host, among which the sizes of the infections are spread.
         seed: seed of the phantom; the same seed gives the same bytes.
+        grid: number of voxels (z, y, x) and spacing (z, y, x) in mm of all scans; None: of small scans.
 
     Raises:
         InputError: the data set has no phantom, or its host has no archive of this name.
@@ -52,7 +62,8 @@ def write_archive(
     place = ranks(tuple(cohort), seed)
 
     def draw(case: str) -> Case:
-        return examined(dataset, case, make_case(dataset, case, seed=seed, rank=place[case]))
+        drawn = make_case(dataset, case, seed=seed, rank=place[case])
+        return examined(dataset, case, at_real_size(drawn, Grid(*grid), case) if grid else drawn)
 
     members = packed(archive, packers[dataset](archive, cases, draw))
     if archive.endswith((".nii.gz", ".csv")):

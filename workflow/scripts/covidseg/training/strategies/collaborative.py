@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from covidseg.device import Compute
-from covidseg.training.losses import deep_supervision_loss
 from covidseg.training.network import TwoEncoderUNet
 from covidseg.training.relations import ramp_up, relation_loss, relation_matrix
 from covidseg.training.sections import Options, Training
@@ -55,7 +54,13 @@ class CollaborativeLearning(CollaborativeBackbone):
         return [general, others]
 
     def losses(
-        self, network: nn.Module, batch: Batch, *, training: Training, compute: Compute, progress: float
+        self,
+        network: nn.Module,
+        batch: Batch,
+        *,
+        training: Training,
+        compute: Compute,
+        progress: torch.Tensor,
     ) -> dict[str, torch.Tensor]:
         """Return the losses, their sum, and the mean differences between the relation matrices.
 
@@ -77,9 +82,7 @@ class CollaborativeLearning(CollaborativeBackbone):
         }
         self._matrices = kept = {name: matrix.detach() for name, matrix in matrices.items()}
         losses = {
-            "segmentation_loss": deep_supervision_loss(
-                outputs, batch.labels, batch_dice=training["batch_dice"]
-            ),
+            "segmentation_loss": self.supervise(outputs, batch.labels, batch_dice=training["batch_dice"]),
             **self._relation_losses(matrices, progress),
         }
         return {
@@ -89,15 +92,19 @@ class CollaborativeLearning(CollaborativeBackbone):
             "target_difference": (kept["general_covid"] - kept["target_covid"]).abs().mean(),
         }
 
-    def _relation_losses(self, matrices: dict[str, torch.Tensor], progress: float) -> dict[str, torch.Tensor]:
+    def _relation_losses(
+        self, matrices: dict[str, torch.Tensor], progress: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
         """Return L_rc^G and L_rc^T, lambda included (zhang2021, equations 4 and 5)."""
-        ramp = ramp_up(min(1.0, progress / self.options["ramp_up"])) / len(matrices["general_covid"])
+        ramp = ramp_up((progress / self.options["ramp_up"]).clamp_max(1)) / len(matrices["general_covid"])
         general = relation_loss(matrices["general_non_covid"], matrices["general_covid"])
         losses = {"general_loss": ramp * self.options["lambda_general"] * general}
         if self.options["relations"] == "both":
             target = relation_loss(matrices["general_covid"].detach(), matrices["target_covid"])
             losses["target_loss"] = -ramp * self.options["lambda_target"] * target
         return losses
+
+    logs_gradient_norms = True
 
     def gradient_norms(self, network: nn.Module, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Return the norms of the gradients of L_seg (segmentation), L_rc^G (general) and L_rc^T (target).
@@ -117,4 +124,5 @@ class CollaborativeLearning(CollaborativeBackbone):
         """Return the relation matrices of the epoch's last iteration, if the epoch is one to keep."""
         if epoch not in np.linspace(1, epochs, self.options["snapshots"]).round():
             return {}
-        return {f"epoch{epoch:04d}.{name}": matrix for name, matrix in self._matrices.items()}
+        # Copies: the next step may overwrite its own results.
+        return {f"epoch{epoch:04d}.{name}": matrix.clone() for name, matrix in self._matrices.items()}

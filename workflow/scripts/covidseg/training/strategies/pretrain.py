@@ -31,13 +31,15 @@ class Pretraining(Strategy):
         phases = 2 if self.options["schedule"] == "first half" else 1
         return Schedule(0, phases * training["epochs"])
 
-    def select(self, outputs: list[torch.Tensor], datasets: list[str]) -> list[torch.Tensor]:
-        """Return the logits of the head of each sample's data set, per resolution."""
+    def heads(self, datasets: list[str]) -> torch.Tensor | None:
+        """Return the number of each data set's head; None if there is one head for all."""
         if self.options["lesions"] != "heads":
+            return None
+        return torch.tensor([self.datasets.index(name) for name in datasets])
+
+    def select(self, outputs: list[torch.Tensor], heads: torch.Tensor | None) -> list[torch.Tensor]:
+        """Return the logits of the head of each sample's data set, per resolution."""
+        if heads is None:
             return outputs
-        heads = torch.tensor([self.datasets.index(name) for name in datasets])
-        samples = torch.arange(len(datasets))
-        return [
-            logits.unflatten(1, (len(self.datasets), -1))[samples, heads.to(logits.device)]
-            for logits in outputs
-        ]
+        samples = torch.arange(len(heads), device=heads.device)
+        return [logits.unflatten(1, (len(self.datasets), -1))[samples, heads] for logits in outputs]
