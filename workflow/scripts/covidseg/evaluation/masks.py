@@ -8,6 +8,7 @@ import numpy as np
 
 from covidseg.evaluation.lesions import Detection, count_detected
 from covidseg.evaluation.sections import Lesions
+from covidseg.volumes import bounding_box
 
 Spacing = tuple[float, float, float]
 
@@ -76,13 +77,29 @@ class Masks:
         return float(np.prod(self.spacing)) / 1000
 
     @cached_property
+    def box(self) -> tuple[slice, ...] | None:
+        """Smallest box (z, y, x) with all voxels of both masks; None if both are empty."""
+        boxes = [box for box in map(bounding_box, (self.truth, self.prediction)) if box]
+        if not boxes:
+            return None
+        sides = zip(*boxes, strict=True)
+        return tuple(slice(min(s.start for s in side), max(s.stop for s in side)) for side in sides)
+
+    @cached_property
+    def boxed(self) -> tuple[np.ndarray, np.ndarray]:
+        """Truth and prediction within their box: what is left to compare if the masks are small."""
+        box = self.box or np.s_[:0, :0, :0]
+        return self.truth[box], self.prediction[box]
+
+    @cached_property
     def confusion(self) -> Confusion:
         """Numbers of true positive, false positive, false negative and true negative voxels."""
-        both = int(np.count_nonzero(self.truth & self.prediction))
-        predicted, true = int(np.count_nonzero(self.prediction)), int(np.count_nonzero(self.truth))
+        truth, prediction = self.boxed
+        both = int(np.count_nonzero(truth & prediction))
+        predicted, true = int(np.count_nonzero(prediction)), int(np.count_nonzero(truth))
         return Confusion(both, predicted - both, true - both, self.truth.size - predicted - true + both)
 
     @cached_property
     def detection(self) -> Detection:
         """Numbers of lesions, found and missed, true and false."""
-        return count_detected(self.truth, self.prediction, voxel_ml=self.voxel_ml, rule=self.lesions)
+        return count_detected(*self.boxed, voxel_ml=self.voxel_ml, rule=self.lesions)

@@ -6,7 +6,7 @@ background and follow their formulas with empty masks too.
 """
 
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from importlib.util import find_spec
 from itertools import product
@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from covidseg.evaluation.masks import Masks, Spacing
-from covidseg.volumes import bounding_box
+
+LOOKUPS = 2**15  # places in a mask that are looked up at a time
 
 
 def dice(masks: Masks) -> float:
@@ -65,13 +66,12 @@ def surface_dice(masks: Masks) -> float:
     """
     z, y, x = masks.spacing
     spacing = float(z), float(y), float(x)
-    box = bounding_box(masks.truth | masks.prediction)
-    if box is None:
+    if masks.box is None:
         return float("nan")
     areas = _surface_areas(spacing)
     surfaces, elements = [], []
-    for mask in (masks.truth, masks.prediction):
-        codes = _neighbour_codes(mask[box])
+    for mask in masks.boxed:
+        codes = _neighbour_codes(mask)
         surface = (codes != 0) & (codes != 255)
         surfaces.append(surface)
         elements.append((np.flatnonzero(surface), areas[codes[surface]]))
@@ -118,12 +118,20 @@ def _surface_areas(spacing: Spacing) -> np.ndarray:
 
 def _neighbour_codes(mask: np.ndarray) -> np.ndarray:
     """Return a code (z, y, x) per voxel corner: one bit for each voxel of the 2x2x2 around the corner."""
-    padded = np.pad(mask, 1).view(np.uint8)
+    padded = _padded(mask, (1, 1, 1)).view(np.uint8)
     codes = np.zeros([n + 1 for n in mask.shape], np.uint8)
     for bit, corner in enumerate(product((1, 0), repeat=3)):
         shifted = padded[tuple(slice(start, start + n) for start, n in zip(corner, codes.shape, strict=True))]
         codes |= shifted << bit
     return codes
+
+
+def _padded(mask: np.ndarray, widths: Iterable[int]) -> np.ndarray:
+    """Return a mask (z, y, x) with false voxels added on both sides of each axis; faster than np.pad."""
+    pairs = list(zip(mask.shape, widths, strict=True))
+    padded = np.zeros([n + 2 * width for n, width in pairs], bool)
+    padded[tuple(slice(width, width + n) for n, width in pairs)] = mask
+    return padded
 
 
 def _offsets(spacing: Spacing, tolerance: float, shape: tuple[int, ...]) -> np.ndarray:
@@ -139,13 +147,13 @@ def _area_apart(indices: np.ndarray, areas: np.ndarray, other: np.ndarray, offse
     """Return the area of the elements, at flat `indices`, without an element of `other` at any offset."""
     # The padding keeps every lookup within the array: to apply an offset is one addition to a flat index.
     reach = np.abs(offsets).max(0)
-    padded = np.pad(other, [(r, r) for r in reach])
+    padded = _padded(other, reach)
     strides = np.array([padded.shape[1] * padded.shape[2], padded.shape[2], 1])
     places = (np.stack(np.unravel_index(indices, other.shape), 1) + reach) @ strides
-    lookup = padded.ravel()
-    for shift in offsets @ strides:
-        missed = ~lookup[places + shift]
+    lookup, shifts = padded.ravel(), offsets @ strides
+    while len(shifts) and len(places):
+        # The first offsets find most elements. For the few that are left, one lookup tries many offsets.
+        tried, shifts = np.split(shifts, [max(1, LOOKUPS // len(places))])
+        missed = ~lookup[places + tried[:, None]].any(0)
         places, areas = places[missed], areas[missed]
-        if not len(places):
-            break
     return areas.sum()
