@@ -36,9 +36,8 @@ FOLDS = [
     str(k) for k in range(max([1, *(one.folds for one in CONFIG.experiments.values())]))
 ]
 MESSAGE = "{rule}: {output[0]} (log: {log})"  # one line per job on the terminal
-THREADS = (
-    1 if config["phantom"] else 4
-)  # of jobs on whole data sets; a phantom takes less than a second
+# Threads of jobs on whole data sets. A phantom takes less than a second, unless it has the size of a real scan.
+THREADS = 1 if config["phantom"] and not REHEARSAL else 4
 LONG = 1  # priority of long trainings, which start first, so that they are not the last to end
 DAY = 1440  # minutes; a longer training goes on in further jobs
 # Weights and description of the one model of a pre-training, or of a weakly supervised system.
