@@ -66,7 +66,7 @@ class Zero(str):
         (
             "predict",
             "evaluation.prediction.predict_cases",
-            r"lower inference\.tiles \(0\), or take a larger card",
+            r"take a larger card",
         ),
         ("train_weak", "weak.training.train_weakly", "take a larger card"),
         ("localise", "weak.heat.localise", "take a larger card"),

@@ -8,8 +8,7 @@ from covidseg.job import job
 from covidseg.training.gpu_memory import enough_gpu_memory
 
 if __name__ == "__main__":
-    tiles = f"inference.tiles ({snakemake.params.inference['tiles']})"
-    remedy = f"lower {tiles}, or take a larger card: `snakemake workload` says how large"
+    remedy = "take a larger card: `snakemake workload` says how large"
     with job(snakemake.log[0]), enough_gpu_memory(remedy):
         splits, fold = read_splits(snakemake.input.splits), int(snakemake.wildcards.fold)
         folders = map(Path, snakemake.input.cases)
