@@ -6,6 +6,8 @@
 # make kill-test   kill a small run 200 times, at random; half an hour on two cores. make test does 20 of these
 # make mutants  change single places in the code and see whether a test notices (tests/mutants): about an hour.
 #               MODULES="training/losses weak/losses" NUMBER=30 SEED=0 choose what is changed
+# make benchmark  set up, then compare speed and memory on this CPU with nnU-Net and surface-distance: 20 minutes.
+#               PARTS="batch lungs" chooses the parts (benchmarks/cpu.py)
 #
 # make slurm-up     start a test cluster (SLURM, two nodes) on this machine, for `snakemake --profile slurm`.
 #                   Needs Debian or Ubuntu, and root; installs the packages that the cluster needs
@@ -23,7 +25,7 @@ SECONDS ?= 60
 NUMBER ?= 30
 SEED ?= 0
 
-.PHONY: demo test quick fuzz kill-test mutants slurm-up slurm-down other-torch
+.PHONY: demo test quick fuzz kill-test mutants benchmark slurm-up slurm-down other-torch
 
 demo: .venv/installed
 	$(BIN)/snakemake
@@ -62,6 +64,14 @@ slurm-up:
 
 slurm-down:
 	@$(PYTHON) tests/slurm/cluster.py down
+
+benchmark: .nnunet/packages
+	PYTHONPATH=$< $(BIN)/python benchmarks/cpu.py $(PARTS)
+
+# nnU-Net's packages lie apart from the pipeline's, so that no version of theirs reaches it.
+.nnunet/packages: envs/nnunet.txt .venv/installed
+	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --upgrade --target $@ --requirement $<
+	touch $@
 
 .mutants/packages: envs/mutants.txt .venv/installed
 	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --upgrade --target $@ --requirement $<

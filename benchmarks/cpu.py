@@ -1,0 +1,116 @@
+"""Speed and memory on a CPU, beside nnU-Net and Google's surface-distance: what `make benchmark` runs.
+
+    PYTHONPATH=.nnunet/packages .venv/bin/python benchmarks/cpu.py                  every part: 20 minutes
+    PYTHONPATH=.nnunet/packages .venv/bin/python benchmarks/cpu.py batch lungs      two parts
+    PYTHONPATH=.nnunet/packages .venv/bin/python benchmarks/cpu.py --small          tiny sizes: a test
+
+Every measurement runs in a process of its own on two threads, ours and the peer's in turn, and is one row of
+benchmarks/results/cpu-<processor>.csv.
+"""
+
+import argparse
+import csv
+import importlib
+import os
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "benchmarks")]
+
+THREADS = 2
+PARTS = {  # part -> contender -> module and function
+    "tumour": {"covidseg": ("masks", "ours"), "surface-distance": ("masks", "peer")},
+    "lungs": {"covidseg": ("masks", "ours"), "surface-distance": ("masks", "peer")},
+    "preprocessing": {"covidseg": ("pipeline", "preprocess"), "nnU-Net": ("pipeline", "nnunet_preprocess")},
+    "batch": {"covidseg": ("pipeline", "batches"), "nnU-Net": ("pipeline", "nnunet_batches")},
+    "step": {"covidseg": ("pipeline", "steps"), "nnU-Net": ("pipeline", "nnunet_steps")},
+}
+COLUMNS = (
+    "part",
+    "contender",
+    "median_s",
+    "minimum_s",
+    "maximum_s",
+    "n",
+    "peak_gib",
+    "faster",
+    "processor",
+    "date",
+)
+
+
+def processor() -> str:
+    """Return the processor's name, as Linux writes it."""
+    return re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())[0]
+
+
+def measure_here(part: str, contender: str, *, small: bool) -> None:
+    """Print the seconds of one contender's repetitions, and the peak memory of this process in GiB."""
+    import torch
+
+    torch.set_num_threads(THREADS)
+    module, name = PARTS[part][contender]
+    with tempfile.TemporaryDirectory() as folder:
+        function = getattr(importlib.import_module(f"on_cpu.{module}"), name)
+        seconds = list(function(part, Path(folder), small=small))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(*seconds, peak)
+
+
+def measure(part: str, contender: str, *, small: bool) -> dict[str, str | float]:
+    """Measure one contender in a process of its own, and return a row."""
+    command = [sys.executable, __file__, "--here", contender, *["--small"] * small, part]
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(THREADS))
+    begun = time.perf_counter()
+    done = subprocess.run(command, env=os.environ | threads, stdout=subprocess.PIPE, text=True, check=True)
+    *seconds, peak = map(float, done.stdout.splitlines()[-1].split())
+    print(f"{part}, {contender}: {time.perf_counter() - begun:.0f} s with its start", file=sys.stderr)
+    values = statistics.median(seconds), min(seconds), max(seconds), len(seconds), peak
+    whence = {"processor": processor(), "date": date.today().isoformat()}
+    return {"part": part, "contender": contender} | dict(zip(COLUMNS[2:7], values, strict=True)) | whence
+
+
+def compare(part: str, *, small: bool) -> list[dict[str, str | float]]:
+    """Measure every contender of a part; the row of covidseg says how often it is as fast as the peer."""
+    own, peer = (measure(part, contender, small=small) for contender in PARTS[part])
+    return [own | {"faster": float(peer["median_s"]) / float(own["median_s"])}, peer]
+
+
+def main() -> None:
+    """Run the parts, print the table and write it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
+    parser.add_argument("--small", action="store_true", help="tiny sizes")
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results")
+    parser.add_argument("--here", metavar="CONTENDER", help="measure one contender in this process")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.parts) - set(PARTS):
+        parser.error(f"no part {', '.join(unknown)}; the parts are {', '.join(PARTS)}")
+    if arguments.here:
+        measure_here(arguments.parts[0], arguments.here, small=arguments.small)
+        return
+    rows = [row for part in arguments.parts or PARTS for row in compare(part, small=arguments.small)]
+    slug = re.sub(r"[^a-z0-9]+", "-", re.sub(r"\((r|tm)\)", "", processor().lower())).strip("-")
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    with open(arguments.output / f"cpu-{slug}.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(
+            {key: f"{v:.4g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows
+        )
+    for row in rows:
+        faster = f"  {row['faster']:.1f} times as fast" if "faster" in row else ""
+        values = f"{row['median_s']:9.4g} s {row['peak_gib']:6.2f} GiB"
+        print(f"{row['part']:14}{row['contender']:18}{values}{faster}")
+
+
+if __name__ == "__main__":
+    main()

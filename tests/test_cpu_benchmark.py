@@ -1,0 +1,25 @@
+"""`make benchmark` in tiny sizes: every part beside its peer."""
+
+import csv
+import subprocess
+
+import pytest
+
+from conftest import ROOT
+
+
+@pytest.mark.slow
+def test_every_part_is_measured_beside_its_peer(nnunet, tmp_path):
+    command = [nnunet / "python", ROOT / "benchmarks" / "cpu.py", "--small", "--output", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (path,) = tmp_path.glob("cpu-*.csv")
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["part"] for row in rows[::2]] == ["tumour", "lungs", "preprocessing", "batch", "step"]
+    for own, peer in zip(rows[::2], rows[1::2], strict=True):
+        assert (own["contender"], own["part"]) == ("covidseg", peer["part"])
+        assert float(own["faster"]) == pytest.approx(
+            float(peer["median_s"]) / float(own["median_s"]), rel=0.01
+        )
+        assert all(0 < float(row["minimum_s"]) <= float(row["median_s"]) for row in (own, peer))
