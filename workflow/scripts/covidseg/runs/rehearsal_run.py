@@ -19,7 +19,7 @@ VOLUMES = ("ingest", "preprocess")  # a thread per case, and a data set has two 
 # Jobs with networks at a time. On a CPU each takes the whole machine. On a GPU most of a job is its start,
 # so two run at a time; seconds per iteration are then an upper limit.
 AT_A_TIME = {"cpu": 1, "cuda": 2}
-POLL = 0.2  # seconds between two looks at states and logs
+POLL = 0.05  # seconds between two looks at states and logs
 
 
 def run(snakefile: Path, sections: Sections, folder: Path, *, device: str, cores: int) -> bool:
