@@ -110,8 +110,8 @@ def test_only_long_trainings_on_a_gpu_are_compiled_unless_asked_for(wanted, devi
     assert acceleration.pays_to_compile(training, device) is compiled
 
 
-def make_steps(folders, strategy="scratch", compute=FLOAT32, options=None):
-    run = make_run(folders, [], strategy, options)
+def make_steps(folders, compute=FLOAT32):
+    run = make_run(folders, [])
     labels = {"blobs": {1: 1}}
     (cases,) = load_cases({"": folders}, labels=labels, device=compute.device, budget_gib=1)
     network = compute.place(build_network(run.architecture, classes=2, seed=0), torch.channels_last_3d)
@@ -159,8 +159,6 @@ def test_a_compilation_that_fails_is_a_warning(training_folders, tmp_path, monke
 class FakeGraph:
     """A record that calls the function again, with the tensors of the recording."""
 
-    recording = None
-
     def replay(self):
         outputs = self.function()
         for name, tensor in self.outputs.items():
@@ -196,6 +194,10 @@ def test_a_recorder_gives_new_inputs_to_its_record(recorded):
         inputs = {"first": torch.tensor(float(number)), "second": torch.tensor(2.0)}
         assert recorder(inputs)["total"].item() == number + 2
     assert recorder.graph is not None
+    recorder.release()
+    assert (recorder.graph, recorder.inputs, recorder.outputs) == (None, {}, {})
+    assert recorder({"first": torch.tensor(3.0), "second": torch.tensor(1.0)})["total"].item() == 4
+    assert recorder.graph is not None, "the next call records anew, without a warm-up"
     recorder.forget()
     assert recorder.graph is None
     assert recorder({"first": torch.tensor(1.0), "second": torch.tensor(1.0)})["total"].item() == 2
@@ -246,14 +248,12 @@ def test_the_kernels_compute_instance_norm_and_leaky_relu_and_their_gradients():
     subprocess.run([sys.executable, "-c", INTERPRETED], env=variables, check=True)
 
 
-needs_gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
-
-
-@pytest.mark.parametrize("strategy", [pytest.param("scratch", marks=needs_gpu)])
-def test_recorded_and_plain_steps_agree_on_a_gpu(training_folders, strategy):
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_recorded_and_plain_steps_agree_on_a_gpu(training_folders):
     compute = Compute(GPU, torch.float32)
     torch.backends.cudnn.allow_tf32 = False
-    recorded, plain = (make_steps(training_folders, strategy, compute) for _ in range(2))
+    recorded, plain = (make_steps(training_folders, compute) for _ in range(2))
     plain.recorder.replays = False
     losses, weights = run_steps(recorded, 8)
     others, other_weights = run_steps(plain, 8)
