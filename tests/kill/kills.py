@@ -22,6 +22,9 @@ SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 KINDS = ("main", "job", "all")
 # Files that no result depends on: saved states, partial downloads, and what differs from run to run.
 UNCOMPARED = ("results/state", "results/partial", "results/paper/provenance")
+# Snakemake's own empty file in a folder, which carries a time and no result. It is lost where a job that
+# outlived its killed run puts the same folder in its place once more.
+MARKER = ".snakemake_timestamp"
 LONGEST_RUN = 900  # seconds
 LOCKED = "Directory cannot be locked"
 
@@ -135,17 +138,16 @@ def content_of(folder: Path) -> dict[str, str]:
     return {
         name: digest(path)
         for path in sorted(results.rglob("*"))
-        if path.is_file() and not (name := str(path.relative_to(folder))).startswith(UNCOMPARED)
+        if path.is_file()
+        and path.name != MARKER
+        and not (name := str(path.relative_to(folder))).startswith(UNCOMPARED)
     }
 
 
 def leftovers(folder: Path) -> list[str]:
     """Return files with temporary names and locks that a finished run has left."""
     hidden = [
-        path
-        for part in ("data", "results")
-        for path in (folder / part).rglob(".*")
-        if path.name != ".snakemake_timestamp"
+        path for part in ("data", "results") for path in (folder / part).rglob(".*") if path.name != MARKER
     ]
     locks = [path for path in (folder / "results" / "state").rglob("*") if path.is_file()]
     return sorted(str(path.relative_to(folder)) for path in hidden + locks)
