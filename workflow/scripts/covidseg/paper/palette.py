@@ -1,0 +1,61 @@
+"""One palette for all papers: colour says how a model was trained (strategy), shape says from what (source).
+
+Colours are pairs (on light ground, on dark ground). Any two strategies differ for readers with normal, deutan,
+protan and tritan sight (CIE76 difference at least 13 on light ground and 18 on dark ground).
+"""
+
+from typing import NamedTuple
+
+
+class Colour(NamedTuple):
+    """A colour on light and on dark ground, as #RRGGBB."""
+
+    light: str
+    dark: str
+
+
+INK = Colour("#1A1E24", "#ECEAE4")
+SECOND_INK = Colour("#454D58", "#BBC1C9")
+THIRD_INK = Colour("#646C77", "#959DA8")
+
+STRATEGY_COLOURS = {
+    "scratch": Colour("#646D73", "#CFDFEE"),
+    "continual": Colour("#28539D", "#477EE6"),
+    "body-finetune": Colour("#6091BE", "#4FC0FB"),
+    "lesion-representations": Colour("#C67400", "#FBCE41"),
+    "hybrid": Colour("#B03E1D", "#DD5825"),
+    "multi-encoder": Colour("#6E1A59", "#F98AAB"),
+    "collaborative": Colour("#004C32", "#1D9764"),
+    "other-data": Colour("#8A73DE", "#9C77B3"),  # Task 2 of ma2021: only other data
+    "fused-data": Colour("#828A4A", "#B5B467"),  # Task 3 of ma2021: COVID-19 and other data together
+    "pretrain": Colour("#8A8F98", "#7E868F"),
+}
+
+# The fill of a plot's marker, as matplotlib names it, and the same shape as text.
+SOURCE_MARKERS = {"none": "_", "msd": "o", "structseg": "^", "nsclc": "s", "multi": "D", "multi2": "P"}
+SOURCE_SIGNS = {"none": "–", "msd": "●", "structseg": "▲", "nsclc": "■", "multi": "◆", "multi2": "✚"}
+# Where no strategy is shown, as for data sets.
+SOURCE_COLOURS = {
+    "none": INK,
+    "msd": STRATEGY_COLOURS["body-finetune"],
+    "structseg": STRATEGY_COLOURS["collaborative"],
+    "nsclc": STRATEGY_COLOURS["lesion-representations"],
+    "multi": STRATEGY_COLOURS["multi-encoder"],
+    "multi2": STRATEGY_COLOURS["other-data"],
+}
+
+SYSTEM_COLOURS = {
+    "decomposition": STRATEGY_COLOURS["hybrid"],
+    "biomarker-localisation": STRATEGY_COLOURS["continual"],
+    "va-gan": STRATEGY_COLOURS["lesion-representations"],
+    "grad-cam": STRATEGY_COLOURS["multi-encoder"],
+    "cam": STRATEGY_COLOURS["scratch"],
+}
+
+# Masks over CT, which is dark on either ground. Voxels are named by what the model did.
+FOUND, MISSED, WRONG = "#4AA3E4", "#FFE14A", "#F2611B"
+VERDICT_COLOURS = {
+    "holds": Colour("#0B6B57", "#5CC9AC"),
+    "does not hold": Colour("#A8381A", "#F39A78"),
+    "cannot be told": Colour("#565E69", "#B4BBC5"),
+}

@@ -1,0 +1,1 @@
+"""The site of the results: pages that open from disk, in any browser, without network."""
