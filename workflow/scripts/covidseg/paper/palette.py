@@ -59,3 +59,18 @@ VERDICT_COLOURS = {
     "does not hold": Colour("#A8381A", "#F39A78"),
     "cannot be told": Colour("#565E69", "#B4BBC5"),
 }
+
+
+def strategy_colour(strategy: str) -> Colour:
+    """Return the colour of a strategy; of one that the palette does not know, the second ink."""
+    return STRATEGY_COLOURS.get(strategy, SECOND_INK)
+
+
+def source_marker(source: str) -> str:
+    """Return the marker of a source, as matplotlib names it; of one that the palette does not know, a star."""
+    return SOURCE_MARKERS.get(source, "*")
+
+
+def source_sign(source: str) -> str:
+    """Return the marker of a source as text."""
+    return SOURCE_SIGNS.get(source, "★")
