@@ -128,6 +128,7 @@ def _refuse_scans_trained_on(row: ExpandedRow, datasets: Datasets, where: str) -
 
 
 def same_scans(name: str, other: str, datasets: Datasets) -> bool:
+    """Return whether two data sets have the same scans, with other labels."""
     return datasets[name]["images"]["archive"] == datasets[other]["images"]["archive"]
 
 

@@ -1,4 +1,4 @@
-"""One palette for all papers: colour says how a model was trained (strategy), shape says from what (source).
+"""One palette for all papers. Colour says how a model was trained (strategy), shape from what (source).
 
 Colours are pairs (on light ground, on dark ground). Any two strategies differ for readers with normal, deutan,
 protan and tritan sight (CIE76 difference at least 13 on light ground and 18 on dark ground).
@@ -67,7 +67,7 @@ def strategy_colour(strategy: str) -> Colour:
 
 
 def source_marker(source: str) -> str:
-    """Return the marker of a source, as matplotlib names it; of one that the palette does not know, a star."""
+    """Return the marker of a source, as matplotlib names it; a star if the palette does not know the source."""
     return SOURCE_MARKERS.get(source, "*")
 
 

@@ -32,5 +32,6 @@ def write_assets(folder: Path) -> None:
 
 def _package(name: str) -> Path:
     spec = importlib.util.find_spec(name)
-    assert spec is not None and spec.origin is not None, f"{name} is pinned in envs/requirements.txt"
+    assert spec is not None, f"{name} is pinned in envs/requirements.txt"
+    assert spec.origin is not None
     return Path(spec.origin).parent

@@ -1,4 +1,4 @@
-"""The pages that need all parts: the start page, the indices, what is ours, errata, provenance, the search."""
+"""The pages that need all parts: start, the indices, what is ours, errata, provenance, and the search."""
 
 import json
 

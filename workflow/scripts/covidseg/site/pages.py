@@ -10,7 +10,7 @@ from markupsafe import Markup
 from covidseg.files import write_text
 from covidseg.paper import palette
 
-# A browser loads nothing but the site's own files: no network, no script and no style from a name in the data.
+# A browser loads only the site's own files: nothing from a network, and no script from a name in the data.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
     "base-uri 'none'; form-action 'none'"
@@ -69,7 +69,7 @@ class Site:
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """Return a number with a true minus sign, or a plus sign; with more digits where rounding would give 0."""
+    """Return a number with its sign (a true minus), and with more digits where rounding would give 0."""
     while digits < 3 and value and not float(f"{value:.{digits}f}"):
         digits += 1
     return f"{value:+.{digits}f}".replace("-", "−")
