@@ -1,7 +1,7 @@
 """One palette for all papers. Colour says how a model was trained (strategy), shape from what (source).
 
-Colours are pairs (on light ground, on dark ground). Any two strategies differ for readers with normal, deutan,
-protan and tritan sight (CIE76 difference at least 13 on light ground and 18 on dark ground).
+Colours are pairs (on light ground, on dark ground). Any two strategies differ for readers with normal,
+deutan, protan and tritan sight (CIE76 difference at least 13 on light ground and 18 on dark ground).
 """
 
 from typing import NamedTuple
@@ -67,7 +67,7 @@ def strategy_colour(strategy: str) -> Colour:
 
 
 def source_marker(source: str) -> str:
-    """Return the marker of a source, as matplotlib names it; a star if the palette does not know the source."""
+    """Return the marker of a source, as matplotlib names it; a star for a source that the palette lacks."""
     return SOURCE_MARKERS.get(source, "*")
 
 
