@@ -50,8 +50,8 @@ class Axis:
     def arrow(self, value: float) -> str:
         """Return the path of an arrow for a value beyond an end, an empty text for any other value."""
         if value > self.high:
-            return "M-7-4.5 0 0-7 4.5z"
-        return "M7-4.5 0 0 7 4.5z" if value < self.low else ""
+            return "M-8-5 0 0-8 5z"
+        return "M8-5 0 0 8 5z" if value < self.low else ""
 
     def label(self, tick: float) -> str:
         """Return a tick as text, with a true minus sign."""
