@@ -166,12 +166,15 @@ rule site_trainings:
 
 rule site:
     input:
+        **site_needs.front_inputs(CONFIG),
         parts=PARTS,
         claims=in_use.artefact_files(ARTEFACTS, "claims"),
-        **site_needs.front_inputs(CONFIG),
+        misprints=local("config/published_errata.md"),
     output:
         "results/report/index.html",
         "results/report/papers/index.html",
+        "results/report/choices.html",
+        "results/report/errata.html",
         directory("results/report/assets"),
         directory("results/report/front"),
     log:
