@@ -108,17 +108,17 @@ def task_figure(config: Configuration) -> ArtefactEntry | None:
             shown.setdefault(one["strategy"], one)
     if len(shown) < len(TASK_STRATEGIES):
         return None
-    columns = {title: shown[key]["experiment"] for key, title in TASK_STRATEGIES.items()}
-    return {
+    figure: ArtefactEntry = {
         "kind": "visual",
         "title": "",
-        "columns": columns,
+        "columns": {title: shown[key]["experiment"] for key, title in TASK_STRATEGIES.items()},
         "truth": config.sections["plan"]["target"],
         "regions": ["infection"],
         "split": "test",
         "fold": 0,
         "cases": 3,  # the best, the median and the worst
     }
+    return figure
 
 
 def front_inputs(config: Configuration) -> needs.Inputs:

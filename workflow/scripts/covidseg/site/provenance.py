@@ -1,4 +1,4 @@
-"""The page of provenance and licences, which is written when a run has ended, and what all pages show of it."""
+"""The page of provenance and licences, which is written when a run has ended."""
 
 import json
 from pathlib import Path
