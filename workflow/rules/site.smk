@@ -12,7 +12,6 @@ PARTS = [
         "trainings",
     )
 ]
-PAGE_FILES = page_files(BASE / "workflow" / "scripts" / "covidseg" / "site")
 
 
 def site_part(module, folder, parameters):
@@ -25,7 +24,9 @@ def site_part(module, folder, parameters):
     """
     return {
         "code": code("site_part", f"covidseg/site/{module}"),
-        "templates": PAGE_FILES,
+        "templates": page_files(
+            BASE / "workflow" / "scripts", f"covidseg/site/{module}"
+        ),
         "module": module,
         "folder": lambda wildcards: folder.format(**wildcards),
         "parameters": parameters,

@@ -131,5 +131,5 @@ def _shown(content: object, key: Key) -> str:
     """Return the value at a key as text; an empty text if there is none, or if it is long."""
     for name in key:
         content = content.get(name) if isinstance(content, dict) else None
-    text = json.dumps(content, ensure_ascii=False) if key else ""
-    return text.strip('"') if len(text) <= LONGEST_VALUE else ""
+    text = json.dumps(content, ensure_ascii=False).replace('"', "") if key else ""
+    return text if len(text) <= LONGEST_VALUE else ""
