@@ -52,6 +52,7 @@ localrules:
     ingested,
     licences,
     preprocessed,
+    printed,
     split,
     summarise,
     tables_and_violins,

@@ -110,6 +110,8 @@ def test_all_code_is_behind_a_script_a_registry_or_the_workflow_itself():
         *(f"covidseg/weak/{entry.module}" for entry in SYSTEMS.values()),
         *(f"covidseg/paper/{kind.module}" for kind in KINDS.values()),
     ]
+    pages = (ROOT / "workflow/rules/site.smk").read_text()
+    registered += [f"covidseg/site/{name}" for name in re.findall(r'site_part\(\s*"(\w+)"', pages)]
     text = "".join(
         path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
     )
