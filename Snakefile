@@ -25,6 +25,9 @@ if not internals.chosen_files(workflow):
     configfile: "config/config.yaml"
 
 
+report: "workflow/report/front.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/by_wildcards.smk"
 include: "workflow/rules/run.smk"
@@ -74,6 +77,14 @@ rule all:
             provenance_page(),
             caption="workflow/report/provenance.rst",
             category="Provenance",
+            labels={"Result": "Provenance of the last run"},
+        ),
+        report(
+            site_folder(),
+            caption="workflow/report/site.rst",
+            category="Site",
+            labels={"Result": "Site of the results"},
+            htmlindex="index.html",
         ),
 
 

@@ -105,3 +105,9 @@ def provenance_page():
     """Return the provenance page of the last run, if there is one. No rule makes the page."""
     page = Path(PROVENANCE).with_suffix(".html")
     return [local(str(page))] if page.exists() else []
+
+
+def site_folder():
+    """Return the folder of the site, for Snakemake's report: only a report in a .zip file can hold a folder."""
+    made = Path("results/report/index.html").exists()
+    return [local("results/report")] if made and internals.reports_to_zip() else []
