@@ -8,7 +8,7 @@ import pytest
 
 from conftest import ROOT
 from covidseg.config.kinds import KINDS
-from covidseg.runs.code import WITHOUT_EFFECT, code_of, imported, imports_of
+from covidseg.runs.code import WITHOUT_EFFECT, code_of, imported, imports_of, page_files
 from covidseg.training.strategies import STRATEGIES
 from covidseg.weak import SYSTEMS
 
@@ -221,3 +221,19 @@ def test_imports_for_type_checkers_alone_do_not_count(tmp_path):
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from covidseg.missing import f\n"
     )
     assert imported(tmp_path, ["script"]) == [tmp_path / "script.py"]
+
+
+def test_a_part_of_the_site_is_made_anew_only_for_the_templates_that_its_pages_use():
+    def files(module):
+        return {line.split()[0] for line in page_files(SCRIPTS, f"covidseg/site/{module}")}
+
+    shared = {"base.html", "macros.html"}
+    trainings, front = files("trainings_part"), files("front")
+    assert shared | {"trainings.html"} <= trainings
+    assert "start.html" not in trainings, "another page"
+    assert "site.css" not in trainings, "which the part front copies"
+    assert shared | {"start.html", "paper_cards.html", "claims.html", "site.css", "site.js"} <= front
+    assert "trainings.html" not in front
+    modules = [path.stem for path in (SCRIPTS / "covidseg" / "site").glob("*_part.py")]
+    used = set().union(*map(files, [*modules, "front", "provenance"]))
+    assert {path.name for path in (SCRIPTS / "covidseg" / "site").glob("templates/*")} <= used

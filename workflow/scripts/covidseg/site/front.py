@@ -23,6 +23,7 @@ from covidseg.site.tally import tally
 PAGES = {
     "index.html": "What the papers claim",
     "papers/index.html": "The papers",
+    "cases/index.html": "All cases",
     "choices.html": "What is ours",
     "errata.html": "Misprints in the papers",
     "provenance.html": "Provenance and licences",
