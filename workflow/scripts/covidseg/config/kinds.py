@@ -15,7 +15,7 @@ from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 
 PAGES = (".csv", ".md", ".tex", ".html")
-PICTURES = (".svg", ".png")
+PICTURES = (".svg", ".pdf", ".png")
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,16 @@ KINDS = {
         rule="violin",
         keys={"rows": _ref("models"), "panels": _ref("panels"), "metrics": _ref("case_metrics")},
         inputs=needs.scores,
-        parameters=lambda config, artefact: {"series": needs.series(config, artefact)},
+        parameters=needs.drawn,
+        suffixes=(*PICTURES, ".csv"),
     ),
     "ranking": Kind(
         "ranking_figure",
         rule="ranking",
         keys={"rows": _ref("models"), "panels": _ref("panels"), "metrics": _ref("metrics")},
         inputs=needs.resampled_inputs,
-        parameters=needs.resampled_parameters,
+        parameters=needs.ranking_parameters,
+        suffixes=(*PICTURES, ".csv"),
     ),
     "visual": Kind(
         "cases_figure",
@@ -237,7 +239,7 @@ KINDS = {
         rule="bland_altman",
         keys={"rows": _ref("models"), "panels": _ref("panels")},
         inputs=needs.scores,
-        parameters=lambda config, artefact: {"series": needs.series(config, artefact)},
+        parameters=needs.drawn,
         suffixes=(*PICTURES, ".csv"),
     ),
     "claims": Kind(

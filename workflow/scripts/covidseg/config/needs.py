@@ -10,6 +10,7 @@ from covidseg.config.claims import claim_inputs, claim_parameters, claim_remarks
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.experiments import Experiment
+from covidseg.config.looks import looks
 from covidseg.config.remarks import remarks_on_claims
 
 Inputs = dict[str, str | list[str]]
@@ -18,6 +19,11 @@ Inputs = dict[str, str | list[str]]
 def series(config: Configuration, artefact: ArtefactEntry) -> list[tuple[Any, ...]]:
     """Return the fields of each Series. Snakemake reruns the job if a field changes."""
     return [astuple(one) for one in config.series(artefact)]
+
+
+def drawn(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    """Return the scores to select, and what decides how each model looks."""
+    return {"series": series(config, artefact), "looks": looks(config, artefact)}
 
 
 def scores(config: Configuration, artefact: ArtefactEntry) -> Inputs:
@@ -47,6 +53,11 @@ def resampled_parameters(config: Configuration, artefact: ArtefactEntry) -> dict
         "seed": config.sections["seed"],
         "threshold_range": config.sections["weak"]["threshold_range"],
     }
+
+
+def ranking_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    """Return what a bootstrap needs, and what decides how each model looks."""
+    return resampled_parameters(config, artefact) | {"looks": looks(config, artefact)}
 
 
 def table_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:

@@ -1,34 +1,158 @@
-"""What all figures share: the drawing back end, the line that names the configuration, the files."""
+"""What all figures share: widths and type for print, the page with title and bottom lines, the files."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
+from typing import Any
 
 import matplotlib
 import numpy as np
 
 from covidseg.files import atomic_path
+from covidseg.paper.palette import INK, SECOND_INK, THIRD_INK
 
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
-CHARACTERS_PER_INCH = 16  # in the bottom line
-# The papers' red, green and blue, of Okabe and Ito's palette.
-REGION_COLOURS = {
-    "left_lung": "#D55E00",
-    "right_lung": "#009E73",
-    "infection": "#0072B2",
-    "lesion": "#0072B2",
+COLUMN, FULL = 3.5, 7.1  # widths in print, in inches: one column of a page, and both
+SMALL, TEXT, HEADING = 6.0, 6.5, 8.0  # sizes of type in points; no type in print is smaller than SMALL
+SCRIPTS = SMALL / 0.7  # size of type whose subscripts and superscripts, 0.7 as large, are of size SMALL
+INCHES_PER_POINT = 1 / 72
+WIDTH = 0.56  # mean width of a letter, and
+LINE = 1.25  # height of a line, as shares of the size of type
+# Dots per inch. PNG stores whole dots per metre: 304.8 per inch are 12,000 per metre, and 300 would be 299.9994.
+# Pictures in an SVG, which is for the screen, are coarser.
+DPI = {".svg": 200.0, ".pdf": 304.8, ".png": 304.8}
+METADATA: dict[str, dict[str, Any]] = {
+    ".svg": {"Date": None},
+    ".pdf": {"CreationDate": None},
+    ".png": {"Software": None},
 }
+plt.rcParams.update(
+    {
+        "svg.fonttype": "none",  # text stays text
+        "pdf.fonttype": 42,
+        "svg.hashsalt": "covidseg",  # the same figure has the same bytes
+        "savefig.facecolor": "white",
+        "font.size": TEXT,
+        "axes.titlesize": TEXT,
+        "axes.labelsize": TEXT,
+        "xtick.labelsize": SMALL,
+        "ytick.labelsize": SMALL,
+        "legend.fontsize": TEXT,
+        "legend.title_fontsize": TEXT,
+        "legend.frameon": False,
+        "axes.labelpad": 2,
+        "axes.titlepad": 3,
+        "axes.linewidth": 0.6,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": THIRD_INK.light,
+        "axes.labelcolor": INK.light,
+        "text.color": INK.light,
+        "xtick.color": THIRD_INK.light,
+        "ytick.color": THIRD_INK.light,
+        "xtick.labelcolor": SECOND_INK.light,
+        "ytick.labelcolor": SECOND_INK.light,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "xtick.major.size": 2,
+        "ytick.major.size": 2,
+        "xtick.major.pad": 2,
+        "ytick.major.pad": 2,
+        "grid.color": "#E5E2DA",
+        "grid.linewidth": 0.5,
+        "lines.linewidth": 1.2,
+    }
+)
+HAIRLINE = "#CFCBC0"
+MARGIN = 0.06  # inches around a figure
+LOSS = re.compile(r"L_rc\^([GT])")
 
 
-def caption(figure: plt.Figure, title: str, bottom: str, remarks: Sequence[str] = ()) -> None:
-    """Set the figure's title, its bottom line and the remarks below that, broken into lines."""
-    width = round(CHARACTERS_PER_INCH * figure.get_figwidth())
-    lines = [bottom, *(fill(remark, width) for remark in remarks)]
-    figure.suptitle(title, fontsize=11)
-    figure.supxlabel("\n".join(lines), fontsize=8, color="0.35")
+@dataclass(frozen=True)
+class Page:
+    """A figure as wide as in print, with its title above and its lines of text below a body.
+
+    Attributes:
+        figure: the figure.
+        top, bottom: height of the title and of the lines below, in inches.
+    """
+
+    figure: plt.Figure
+    top: float
+    bottom: float
+
+    @classmethod
+    def of(
+        cls, width: float, body: float, *, title: str, lines: Sequence[str], layout: bool = False
+    ) -> "Page":
+        """Make a page.
+
+        Args:
+            width: width of the page, COLUMN or FULL.
+            body: height of the body, in inches.
+            title: the figure's title.
+            lines: sentences below the body, each of which begins a line.
+            layout: whether matplotlib lays out the axes in the body; else `axes` puts them into place.
+        """
+        above = wrapped(title, width, HEADING)
+        below = "\n".join(wrapped(line, width, SMALL) for line in lines)
+        top, bottom = text_height(above, HEADING) + 0.12, text_height(below, SMALL) + 0.1
+        height = top + body + bottom
+        figure = plt.figure(figsize=(width, height))
+        figure.suptitle(
+            above, x=MARGIN / width, y=1 - 0.05 / height, ha="left", va="top", size=HEADING, weight="bold"
+        ).set_in_layout(False)
+        figure.supxlabel(
+            below, x=MARGIN / width, y=0.05 / height, ha="left", va="bottom", size=SMALL,
+            color=SECOND_INK.light,
+        ).set_in_layout(False)  # fmt: skip
+        if layout:
+            rect = MARGIN / width, bottom / height, 1 - 2 * MARGIN / width, body / height
+            figure.set_layout_engine("constrained", rect=rect, w_pad=0.02, h_pad=0.02)
+        return cls(figure, top, bottom)
+
+    def axes(self, left: float, top: float, width: float, height: float, **options: Any) -> plt.Axes:  # noqa: ANN401
+        """Add axes at a place in the body, in inches from the body's upper left corner."""
+        across, high = self.figure.get_size_inches()
+        lower = high - self.top - top - height
+        return self.figure.add_axes((left / across, lower / high, width / across, height / high), **options)
+
+    def write(self, left: float, top: float, text: str, **options: Any) -> None:  # noqa: ANN401
+        """Write text into the body; (left, top), in inches, is the upper left corner of the text."""
+        across, high = self.figure.get_size_inches()
+        where = {"ha": "left", "va": "top", "size": SMALL}
+        self.figure.text(left / across, 1 - (self.top + top) / high, text, **where | options)
+
+
+def letters(inches: float, points: float) -> int:
+    """Return how many letters of a size fit into a width."""
+    return max(1, int(inches / (points * INCHES_PER_POINT * WIDTH)))
+
+
+def wrapped(text: str, inches: float, points: float) -> str:
+    """Return a text broken into lines of a width, also after an underscore."""
+    broken = fill(text.replace("_", "_\x1f "), letters(inches, points))
+    return broken.replace("_\x1f ", "_").replace("\x1f", "")
+
+
+def text_height(text: str, points: float) -> float:
+    """Return the height of lines of text, in inches."""
+    return (text.count("\n") + 1) * points * INCHES_PER_POINT * LINE
+
+
+def typeset(name: str) -> str:
+    """Return a printed name with the relation losses of zhang2021 as formulas."""
+    return LOSS.sub(r"$L_{rc}^{\1}$", name)
+
+
+def points(name: str, size: float = TEXT) -> float:
+    """Return the size of type for a name: `size`, or larger for the scripts of a formula."""
+    return max(size, SCRIPTS) if "$" in name else size
 
 
 def _freeze_layout(figure: plt.Figure) -> None:
@@ -46,10 +170,9 @@ def _freeze_layout(figure: plt.Figure) -> None:
 
 
 def save_figure(figure: plt.Figure, base: Path) -> None:
-    """Write <base>.svg and <base>.png atomically; the same figure gives the same bytes."""
+    """Write <base>.svg, <base>.pdf and <base>.png atomically; the same figure gives the same bytes."""
     _freeze_layout(figure)
-    with plt.rc_context({"svg.hashsalt": "covidseg"}):
-        for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
-            with atomic_path(base.with_suffix(suffix)) as temporary:
-                figure.savefig(temporary, dpi=150, metadata=metadata)
+    for suffix, metadata in METADATA.items():
+        with atomic_path(base.with_suffix(suffix)) as temporary:
+            figure.savefig(temporary, dpi=DPI[suffix], metadata=metadata)
     plt.close(figure)
