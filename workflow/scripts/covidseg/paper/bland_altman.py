@@ -3,6 +3,7 @@
 from dataclasses import astuple
 from math import ceil
 import pandas as pd
+from matplotlib.offsetbox import AnnotationBbox, TextArea, VPacker
 
 from covidseg.config.series import Series
 from covidseg.evaluation.agreement import Agreement, limits_of_agreement
@@ -16,8 +17,8 @@ from covidseg.paper.figures import (
     SMALL,
     TEXT,
     Page,
+    line_of,
     plt,
-    points,
     save_figure,
     typeset,
     wrapped,
@@ -30,7 +31,8 @@ COLUMNS = 4  # panels side by side
 KEYS = ["fold", "case"]
 WIDE, HIGH = 1.34, 1.0  # width and height of the axes, in inches
 LEFT, GAP = 0.55, 0.25  # inches left of the first axes, and between axes
-ABOVE, BELOW = 0.46, 0.34  # inches above and below the axes
+ABOVE, BELOW = 0.56, 0.34  # inches above and below the axes
+NUMBERS = {"size": SMALL, "linespacing": 1.1}
 LINEAR = 1.0  # mL: the axis of means is linear below, and logarithmic above
 LEGEND = (
     "A point is one case of one fold. Dark line: bias. Band: 95 % limits of agreement of one prediction, from "
@@ -118,17 +120,12 @@ def _panel(axis: plt.Axes, found: pd.DataFrame, agreement: Agreement, look: Look
 
 def _write_title(axis: plt.Axes, one: Series, agreement: Agreement, artefact: Artefact) -> None:
     """Write the method above its panel, and below the method its bias and limits."""
-    name = typeset(_name(one, artefact))
-    name = name if "$" in name else wrapped(name, WIDE + GAP, SMALL)
-    numbers = "\n".join(_numbers(agreement))
-    axis.annotate(
-        numbers, (0, 1), xytext=(0, 3), xycoords="axes fraction", textcoords="offset points", size=SMALL,
-        va="bottom", linespacing=1.1,
-    )  # fmt: skip
-    axis.annotate(
-        name, (0, 1), xytext=(0, 19), xycoords="axes fraction", textcoords="offset points",
-        size=points(name, SMALL), weight="bold", va="bottom", linespacing=1.1,
-    )  # fmt: skip
+    name, numbers = typeset(_name(one, artefact)), "\n".join(_numbers(agreement))
+    lines = [name] if "$" in name else wrapped(name, WIDE + GAP, SMALL).split("\n")
+    children = [line_of(line, SMALL, weight="bold") for line in lines] + [TextArea(numbers, textprops=NUMBERS)]
+    title = VPacker(children=children, pad=0, sep=2)
+    place = {"xycoords": "axes fraction", "boxcoords": "offset points", "box_alignment": (0, 0)}
+    axis.add_artist(AnnotationBbox(title, (0, 1), xybox=(0, 3), frameon=False, pad=0, **place))
 
 
 def _name(one: Series, artefact: Artefact) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.offsetbox import HPacker, TextArea
 
 from covidseg.files import atomic_path
 from covidseg.paper.palette import INK, SECOND_INK, THIRD_INK
@@ -70,7 +71,8 @@ plt.rcParams.update(
 )
 HAIRLINE = "#CFCBC0"
 MARGIN = 0.06  # inches around a figure
-LOSS = re.compile(r"L_rc\^([GT])")
+LOSS = re.compile(r"L_rc\^([GT])")  # a relation loss of zhang2021
+FORMULA = re.compile(r"(\$[^$]+\$)")
 
 
 @dataclass(frozen=True)
@@ -150,9 +152,13 @@ def typeset(name: str) -> str:
     return LOSS.sub(r"$L_{rc}^{\1}$", name)
 
 
-def points(name: str, size: float = TEXT) -> float:
-    """Return the size of type for a name: `size`, or larger for the scripts of a formula."""
-    return max(size, SCRIPTS) if "$" in name else size
+def line_of(name: str, size: float, **style: Any) -> HPacker:  # noqa: ANN401
+    """Return a line of text, whose formulas are so large that their scripts can be read in print."""
+    parts = [
+        TextArea(part, textprops=style | {"size": max(size, SCRIPTS) if part.startswith("$") else size})
+        for part in FORMULA.split(name) if part
+    ]  # fmt: skip
+    return HPacker(children=parts, pad=0, sep=0, align="baseline")
 
 
 def _freeze_layout(figure: plt.Figure) -> None:

@@ -1,7 +1,7 @@
-"""One palette for all papers: colour says how a model was trained (strategy), shape says from what (source).
+"""One palette for all papers. Colour says how a model was trained (strategy), shape from what (source).
 
-Colours are pairs (on light ground, on dark ground). Any two strategies differ for readers with normal, deutan,
-protan and tritan sight (CIE76 difference at least 13 on light ground and 18 on dark ground).
+Colours are pairs (on light ground, on dark ground). Any two strategies differ for readers with normal,
+deutan, protan and tritan sight (CIE76 difference at least 13 on light ground and 18 on dark ground).
 """
 
 from typing import NamedTuple
@@ -71,6 +71,21 @@ VERDICT_COLOURS = {
 }
 
 
+def strategy_colour(strategy: str) -> Colour:
+    """Return the colour of a strategy; of one that the palette does not know, the second ink."""
+    return STRATEGY_COLOURS.get(strategy, SECOND_INK)
+
+
+def source_marker(source: str) -> str:
+    """Return the marker of a source, as matplotlib names it; a star for a source that the palette lacks."""
+    return SOURCE_MARKERS.get(source, "*")
+
+
+def source_sign(source: str) -> str:
+    """Return the marker of a source as text."""
+    return SOURCE_SIGNS.get(source, "★")
+
+
 class Look(NamedTuple):
     """How a plot on light ground shows a model.
 
@@ -87,15 +102,13 @@ class Look(NamedTuple):
     dashes: tuple[int, ...] = ()
 
 
-def look_of(method: str, source: str, without: str = "") -> Look:
-    """Return the look of a model; a strategy and a source that no paper has are ink and a cross.
+def look_of(strategy: str, source: str, without: str = "") -> Look:
+    """Return the look of a model.
 
     Args:
-        method: key of STRATEGY_COLOURS or SYSTEM_COLOURS.
+        strategy: key of STRATEGY_COLOURS or SYSTEM_COLOURS.
         source: key of SOURCE_MARKERS.
         without: the part of a system that is left out, a key of DASHES.
     """
-    colour = (STRATEGY_COLOURS | SYSTEM_COLOURS).get(method, INK).light
-    return Look(
-        colour, SOURCE_MARKERS.get(source, "X"), SOURCE_SIGNS.get(source, "✕"), DASHES.get(without, ())
-    )
+    colour = SYSTEM_COLOURS.get(strategy) or strategy_colour(strategy)
+    return Look(colour.light, source_marker(source), source_sign(source), DASHES.get(without, ()))

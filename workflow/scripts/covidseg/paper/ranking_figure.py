@@ -3,10 +3,13 @@
 The figure is the blob plot of challengeR (Wiesenfarth et al. 2021, Scientific Reports 11, 2369).
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from math import ceil
 
 import pandas as pd
 from matplotlib.lines import Line2D
+from matplotlib.offsetbox import AnnotationBbox
 
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
@@ -14,6 +17,7 @@ from covidseg.evaluation.summary import read_scores
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.figures import (
+    FORMULA,
     FULL,
     HAIRLINE,
     INCHES_PER_POINT,
@@ -23,7 +27,7 @@ from covidseg.paper.figures import (
     WIDTH,
     Page,
     plt,
-    points,
+    line_of,
     save_figure,
     typeset,
 )
@@ -32,12 +36,12 @@ from covidseg.paper.palette import INK, SECOND_INK, Look, look_of
 from covidseg.paper.uncertainty import Bootstrap, ranking_rows
 
 ROW = 0.145  # height per method, in inches
-ABOVE, BELOW = 0.34, 0.28  # inches above the first method of a panel, and below the last
+ABOVE, BELOW = 0.24, 0.3  # inches above the first method of a panel, and below the last
 LEGEND = 0.3  # height of the legend, in inches
 LARGEST = (0.95 * ROW / INCHES_PER_POINT) ** 2  # area of a blob of a method that always has the rank, in square points
 SHOWN = (0.1, 0.5, 1.0)  # shares in the legend
-LONGEST = 1.9  # width of the names at most, in inches
 NUMBER = 0.16  # width of the number of a rank, in inches
+Place = tuple[float, float, float, float]  # left, top, width and height, in inches
 Panels = dict[tuple[str, str], pd.DataFrame]  # (region, split) -> rankings
 
 
@@ -84,41 +88,31 @@ def draw_rankings(
         for panel in artefact["panels"]
         if len(part := ranks[(ranks["region"] == panel["region"]) & (ranks["split"] == panel["split"])])
     }
-    metrics = artefact["metrics"]
-    heights = [ROW * part.groupby("metric").size().max() for part in panels.values()]
     bottom = (
         f"Configuration: {config_name}. Ranks of the averages in {bootstrap.resamples:,} bootstrap samples "
         "of the n patients; rank 1 is the highest average. Methods from the best to the worst mean rank. "
         "Colour: strategy. Shape: source."
     )
-    body = sum(ABOVE + BELOW + height for height in heights) + LEGEND
-    page, top = Page.of(FULL, body, title=artefact["title"], lines=[bottom, *remarks]), 0.0
-    width, name = (FULL - 2 * MARGIN) / len(metrics), _name_width(ranks, len(metrics))
-    for (panel, part), height in zip(panels.items(), heights, strict=True):
-        for number, metric in enumerate(metrics):
-            left = MARGIN + number * width + name
-            axis = page.axes(left, top + ABOVE, width - name - 0.15, height)
-            found = part[part["metric"] == metric]
-            if found.empty:  # fewer than two patients have a value with every method
-                axis.set_axis_off()
-                continue
-            _panel(axis, found, looks)
-            title = f"{SHORT.get(metric, metric)}, {panel_title(*panel)}"
-            axis.set_title(title, loc="left", size=TEXT, weight="bold", x=-name / (width - name - 0.15))
-        top += ABOVE + height + BELOW
+    grid = _Grid.of(panels, artefact["metrics"], _name_width(ranks))
+    body = grid.height + LEGEND
+    page = Page.of(FULL, body, title=artefact["title"], lines=[bottom, *remarks])
+    for panel, metric, place in grid.places(panels):
+        axis = page.axes(*place)
+        found = panels[panel][panels[panel]["metric"] == metric]
+        if found.empty:  # fewer than two patients have a value with every method
+            axis.set_axis_off()
+            continue
+        _panel(axis, found, looks)
+        title = f"{SHORT.get(metric, metric)}, {panel_title(*panel)}"
+        axis.set_title(title, loc="left", size=TEXT, weight="bold", x=-grid.name / place[2])
     _legend(page, body, bootstrap.confidence)
     return page.figure
 
 
-def _name_width(ranks: pd.DataFrame, columns: int) -> float:
-    """Return the width of the longest name with its sign, in inches, if it fits into its column."""
-    longest = max((_letters(name) for name in ranks["name"]), default=0)
-    return float(min(LONGEST, FULL / columns / 2, 0.2 + longest * SMALL * WIDTH * INCHES_PER_POINT))
-
-
-def _letters(name: str) -> int:
-    """Return how many letters of size SMALL are as wide as a name."""
-    return ceil(len(name.replace("$", "").replace("{rc}^", "")) * points(name, SMALL) / SMALL)
+def _name_width(ranks: pd.DataFrame) -> float:
+    """Return the width of the longest name with its sign, in inches."""
+    longest = max((len(FORMULA.sub("formula", name)) for name in ranks["name"]), default=0)
+    return 0.2 + longest * SMALL * WIDTH * INCHES_PER_POINT
 
 
 def _panel(axis: plt.Axes, ranks: pd.DataFrame, looks: dict[tuple[str, str], Look]) -> None:
@@ -144,16 +138,56 @@ def _panel(axis: plt.Axes, ranks: pd.DataFrame, looks: dict[tuple[str, str], Loo
 
 def _write_name(axis: plt.Axes, height: int, name: str, look: Look) -> None:
     """Write a method's name left of its row, and between both the sign of its source."""
-    place = {"xycoords": axis.get_yaxis_transform(), "textcoords": "offset points", "va": "center"}
-    sign = {"ha": "center", "color": look.colour, "size": TEXT}
-    axis.annotate(look.sign, (0, height), xytext=(-6, 0), **place | sign)
-    axis.annotate(name, (0, height), xytext=(-12, 0), ha="right", size=points(name, SMALL), **place)
+    place = {"xycoords": axis.get_yaxis_transform(), "annotation_clip": False}
+    axis.annotate(
+        look.sign, (0, height), xytext=(-6, 0), textcoords="offset points", ha="center", va="center",
+        color=look.colour, size=TEXT, **place,
+    )  # fmt: skip
+    box = {"boxcoords": "offset points", "box_alignment": (1, 0.5), "frameon": False, "pad": 0}
+    axis.add_artist(AnnotationBbox(line_of(name, SMALL), (0, height), xybox=(-12, 0), **place | box))
 
 
 def _number_ranks(axis: plt.Axes, count: int) -> None:
     """Number as many ranks as have room, the first one always."""
     width = axis.get_position().width * FULL / count
     axis.set_xticks(range(1, count + 1, ceil(NUMBER / width)))
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Where the panels are: one row per panel; or one per panel and metric, where names are long.
+
+    Attributes:
+        rows: the metrics of each row of a panel.
+        heights: height of each panel's axes, in inches.
+        name: width of the names, in inches.
+    """
+
+    rows: list[list[str]]
+    heights: list[float]
+    name: float
+
+    @classmethod
+    def of(cls, panels: Panels, metrics: list[str], name: float) -> "_Grid":
+        fits = name <= FULL / len(metrics) / 2
+        heights = [ROW * part.groupby("metric").size().max() for part in panels.values()]
+        return cls([metrics] if fits else [[metric] for metric in metrics], heights, name)
+
+    @property
+    def height(self) -> float:
+        """Height of all panels, in inches."""
+        return sum(ABOVE + BELOW + height for height in self.heights) * len(self.rows)
+
+    def places(self, panels: Panels) -> Iterator[tuple[tuple[str, str], str, Place]]:
+        """Yield each panel and metric with the place of its axes."""
+        top = 0.0
+        for panel, height in zip(panels, self.heights, strict=True):
+            for row in self.rows:
+                width = (FULL - 2 * MARGIN) / len(row)
+                for number, metric in enumerate(row):
+                    left = MARGIN + number * width + self.name
+                    yield panel, metric, (left, top + ABOVE, width - self.name - 0.15, height)
+                top += ABOVE + height + BELOW
 
 
 def _names(ranks: pd.DataFrame) -> pd.Series:

@@ -5,6 +5,7 @@ from itertools import groupby
 
 import numpy as np
 import pandas as pd
+from matplotlib.offsetbox import AnnotationBbox, VPacker
 
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
@@ -13,15 +14,15 @@ from covidseg.evaluation.summary import read_scores
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.figures import (
+    FORMULA,
     FULL,
     HAIRLINE,
     MARGIN,
     SMALL,
     TEXT,
     Page,
-    letters,
     plt,
-    points,
+    line_of,
     save_figure,
     text_height,
     typeset,
@@ -46,12 +47,12 @@ class Names:
 
     Attributes:
         sources: sign and source per violin; the sign alone if the names of the methods say the source.
-        methods: (first violin, number of violins, name) of each method.
+        methods: (first violin, number of violins, lines of the name) of each method.
         slot: width of a violin, in inches.
     """
 
     sources: list[str]
-    methods: list[tuple[int, int, str]]
+    methods: list[tuple[int, int, list[str]]]
     slot: float
 
     @classmethod
@@ -77,19 +78,16 @@ class Names:
     @property
     def height(self) -> float:
         """Height of all names, in inches."""
-        return 0.1 + self.source_height + max(text_height(name, points(name)) for *_, name in self.methods)
+        lines = max(len(lines) + ("$" in "".join(lines)) for *_, lines in self.methods)
+        return 0.12 + self.source_height + lines * text_height("", TEXT)
 
 
-def broken(name: str, inches: float) -> str:
-    """Return a name broken into lines; formulas stay whole."""
-    head, bracket, formula = name.partition(" ($")
-    size = points(name)
-    if not bracket:
-        return wrapped(name, inches, size)
-    formula = f"${formula.removesuffix(')')}"
-    if letters(inches, size) < 14:  # two losses are too long for a line
-        formula = formula.replace("+", " +\n")
-    return f"{wrapped(head, inches, size)}\n{formula}"
+def broken(name: str, inches: float) -> list[str]:
+    """Return the lines of a name that has to fit into a width; a formula has a line of its own."""
+    lines = []
+    for part in FORMULA.split(name):
+        lines += [part] if part.startswith("$") else wrapped(part, inches, TEXT).split("\n")
+    return [line for line in lines if line.strip(" ()")]
 
 
 def make(artefact: Artefact) -> None:
@@ -212,11 +210,16 @@ def _write_names(
 ) -> None:
     """Write the sources below the violins and, below a line in the strategy's colour, the methods."""
     for place, text in enumerate(names.sources):
-        page.write(LEFT + names.slot * (place + 0.6), top + 0.04, text, ha="center", linespacing=LINESPACING)
+        style = {"ha": "center", "linespacing": LINESPACING}
+        page.write(LEFT + names.slot * (place + 0.6), top + 0.04, text, **style)
     line = top + 0.06 + names.source_height
-    for first, count, name in names.methods:
+    for first, count, lines in names.methods:
         left, width = LEFT + names.slot * (first + 0.15), names.slot * (count - 0.1)
         rule = page.axes(left, line, width, 0.016)
         rule.set(facecolor=looks[panel[first].experiment].colour, xticks=[], yticks=[])
         rule.spines[:].set_visible(False)
-        page.write(left + width / 2, line + 0.04, name, ha="center", size=points(name), linespacing=LINESPACING)
+        name = VPacker(children=[line_of(text, TEXT) for text in lines], align="center", pad=0, sep=2)
+        rule.add_artist(
+            AnnotationBbox(name, (0.5, 0), xybox=(0, -3), boxcoords="offset points", box_alignment=(0.5, 1),
+                           xycoords="axes fraction", frameon=False, pad=0)
+        )  # fmt: skip
