@@ -120,6 +120,7 @@ KINDS = {
         },
         inputs=needs.relations_inputs,
         parameters=lambda config, artefact: {},
+        suffixes=(*PICTURES, ".csv"),
     ),
     "examples": Kind(
         "examples_figure",
@@ -210,7 +211,8 @@ KINDS = {
             "cases": _ref("some"),
         },
         inputs=needs.localisation_inputs,
-        parameters=lambda config, artefact: {"threshold": config.weak_variant["threshold"]},
+        parameters=needs.localisation_parameters,
+        suffixes=(*PICTURES, ".csv"),
         memory_mb=4000,
     ),
     "thresholds": Kind(
@@ -218,7 +220,8 @@ KINDS = {
         rule="thresholds",
         keys={"localisers": _ref("localisers"), "split": _ref("split")},
         inputs=needs.curves,
-        parameters=lambda config, artefact: {"limits": config.sections["weak"]["threshold_range"]},
+        parameters=needs.thresholds_parameters,
+        suffixes=(*PICTURES, ".csv"),
     ),
     "volumes": Kind(
         "volumes_table",

@@ -178,7 +178,19 @@ def localisation_inputs(config: Configuration, artefact: ArtefactEntry) -> Input
         "images": f"results/slices/{slices}/images",
         "masks": f"results/slices/{slices}/masks",
         "heatmaps": [f"results/heatmaps/{name}/{slices}" for name in names],
+        # Slices that are cut from volumes have a size in mm.
+        "cases": [] if "slices" in config.datasets[slices] else [str(CaseFolder.of(slices).table)],
     }
+
+
+def localisation_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    """Return the threshold of a segmented pixel, and what decides how each localiser looks."""
+    return {"threshold": config.weak_variant["threshold"], "looks": looks(config, artefact)}
+
+
+def thresholds_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    """Return the range of thresholds, and what decides how each localiser looks."""
+    return {"limits": config.sections["weak"]["threshold_range"], "looks": looks(config, artefact)}
 
 
 def _parts(config: Configuration, name: str, *keys: str) -> dict[str, Any]:

@@ -72,6 +72,7 @@ plt.rcParams.update(
 HAIRLINE = "#CFCBC0"
 MARGIN = 0.06  # inches around a figure
 LOSS = re.compile(r"L_rc\^([GT])")  # a relation loss of zhang2021
+MASK = "\x1e" * 5  # stands for a formula, which is about as wide
 FORMULA = re.compile(r"(\$[^$]+\$)")
 
 
@@ -137,9 +138,11 @@ def letters(inches: float, points: float) -> int:
 
 
 def wrapped(text: str, inches: float, points: float) -> str:
-    """Return a text broken into lines of a width, also after an underscore."""
-    broken = fill(text.replace("_", "_\x1f "), letters(inches, points))
-    return broken.replace("_\x1f ", "_").replace("\x1f", "")
+    """Return a text broken into lines of a width, also after an underscore, but not within a formula."""
+    formulas = iter(FORMULA.findall(text))
+    masked = FORMULA.sub(MASK, text).replace("_", "_\x1f ")
+    broken = fill(masked, letters(inches, points)).replace("_\x1f ", "_").replace("\x1f", "")
+    return re.sub(MASK, lambda _: next(formulas), broken)
 
 
 def text_height(text: str, points: float) -> float:
@@ -167,8 +170,9 @@ def _freeze_layout(figure: plt.Figure) -> None:
     The layout solver's positions may differ in their last bits. Matplotlib derives the ids in an SVG from
     exact positions, so that without rounding the same figure could give different files.
     """
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    if figure.get_layout_engine():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
     for part in figure.subfigs:
         part.bbox_relative.set_points(np.round(part.bbox_relative.get_points(), 6))
     for axes in figure.axes:

@@ -14,7 +14,6 @@ from covidseg.evaluation.summary import read_scores
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.figures import (
-    FORMULA,
     FULL,
     HAIRLINE,
     MARGIN,
@@ -67,7 +66,7 @@ class Names:
         methods, first = [], 0
         for row, group in groupby(panel, key=lambda one: one.row):
             count = len(list(group))
-            methods.append((first, count, broken(typeset(row), slot * count)))
+            methods.append((first, count, wrapped(typeset(row), slot * count, TEXT).split("\n")))
             first += count
         return cls(sources, methods, slot)
 
@@ -80,14 +79,6 @@ class Names:
         """Height of all names, in inches."""
         lines = max(len(lines) + ("$" in "".join(lines)) for *_, lines in self.methods)
         return 0.12 + self.source_height + lines * text_height("", TEXT)
-
-
-def broken(name: str, inches: float) -> list[str]:
-    """Return the lines of a name that has to fit into a width; a formula has a line of its own."""
-    lines = []
-    for part in FORMULA.split(name):
-        lines += [part] if part.startswith("$") else wrapped(part, inches, TEXT).split("\n")
-    return [line for line in lines if line.strip(" ()")]
 
 
 def make(artefact: Artefact) -> None:
