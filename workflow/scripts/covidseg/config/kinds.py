@@ -183,7 +183,7 @@ KINDS = {
             "names": {"type": "object", "additionalProperties": {"type": "string"}},
         },
         inputs=needs.network_inputs,
-        parameters=needs.network_parameters,
+        parameters=needs.architecture_parameters,
     ),
     "strategies": Kind(
         "strategies_figure",

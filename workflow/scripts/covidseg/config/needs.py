@@ -10,7 +10,7 @@ from covidseg.config.claims import claim_inputs, claim_parameters, claim_remarks
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.experiments import Experiment
-from covidseg.config.looks import looks
+from covidseg.config.looks import look, looks
 from covidseg.config.remarks import remarks_on_claims
 
 Inputs = dict[str, str | list[str]]
@@ -210,11 +210,19 @@ def network_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[s
     return {"size": [size, size]} if artefact["experiment"] in config.localisers else {}
 
 
+def architecture_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    """Return the size of a slice, and what decides how the model looks."""
+    return network_parameters(config, artefact) | {"look": look(config, artefact["experiment"])}
+
+
 def strategies_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    """Return the printed row -> the folder of its models."""
+    """Return the printed row -> the folder of its models, and what decides how the row looks."""
     models = _models_shown(config, artefact)
     shown = {one.row: one.experiment for one in config.series(artefact) if one.runs}
-    return {"models": {row: models[experiment] for row, experiment in shown.items()}}
+    return {
+        "models": {row: models[experiment] for row, experiment in shown.items()},
+        "looks": {row: look(config, experiment) for row, experiment in shown.items()},
+    }
 
 
 def settings_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:

@@ -11,6 +11,7 @@ from covidseg.evaluation.summary import read_scores
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.figures import (
+    BOLD,
     FULL,
     HAIRLINE,
     MARGIN,
@@ -121,7 +122,7 @@ def _panel(axis: plt.Axes, found: pd.DataFrame, agreement: Agreement, look: Look
 def _write_title(axis: plt.Axes, one: Series, agreement: Agreement, artefact: Artefact) -> None:
     """Write the method above its panel, and below the method its bias and limits."""
     name, numbers = typeset(_name(one, artefact)), "\n".join(_numbers(agreement))
-    lines = wrapped(name, WIDE + GAP, TEXT).split("\n")  # TEXT: bold letters are wider
+    lines = wrapped(name, WIDE + GAP, BOLD * SMALL).split("\n")
     children = [line_of(line, SMALL, weight="bold") for line in lines] + [TextArea(numbers, textprops=NUMBERS)]
     title = VPacker(children=children, pad=0, sep=2)
     place = {"xycoords": "axes fraction", "boxcoords": "offset points", "box_alignment": (0, 0)}

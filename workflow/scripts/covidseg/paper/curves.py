@@ -4,20 +4,29 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from covidseg.paper.figures import plt
+from covidseg.paper.figures import SMALL, plt
 from covidseg.paper.palette import Look
 
 
 def draw_curves(axis: plt.Axes, curves: Mapping[str, tuple[pd.DataFrame, Look]], x: str, y: str) -> None:
     """Draw one line per localiser, in the colour of its system; ablations are dashed.
 
+    Several lines have numbers, on the line and in the label, so that no line is known by its colour alone.
+
     Args:
         axis: axis to draw into; x and y range from 0 to 1.
         curves: label -> (curve as returned by `read_curve`, its look).
         x, y: columns of the curves.
     """
-    for label, (curve, look) in curves.items():
+    for number, (label, (curve, look)) in enumerate(curves.items(), start=1):
         style = (0, look.dashes) if look.dashes else "-"
+        if len(curves) > 1:
+            label = f"{number}  {label}"
+            place = (curve[x] - number / (len(curves) + 1)).abs().idxmin()
+            axis.text(
+                curve[x][place], curve[y][place], str(number), color=look.colour, size=SMALL, ha="center",
+                va="center", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+            )  # fmt: skip
         axis.plot(curve[x], curve[y], label=label, color=look.colour, linestyle=style, clip_on=False)
     axis.set(xlabel=x, ylabel=y, xlim=(0, 1), ylim=(0, 1))
     axis.grid()

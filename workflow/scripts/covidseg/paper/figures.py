@@ -23,6 +23,7 @@ SMALL, TEXT, HEADING = 6.0, 6.5, 8.0  # sizes of type in points; no type in prin
 SCRIPTS = SMALL / 0.7  # size of type whose subscripts and superscripts, 0.7 as large, are of size SMALL
 INCHES_PER_POINT = 1 / 72
 WIDTH = 0.56  # mean width of a letter, and
+BOLD = 1.15  # width of a bold letter, as a share of a normal one
 LINE = 1.25  # height of a line, as shares of the size of type
 # Dots per inch. PNG stores whole dots per metre: 304.8 per inch are 12,000 per metre, and 300 would be 299.9994.
 # Pictures in an SVG, which is for the screen, are coarser.
@@ -102,7 +103,7 @@ class Page:
             lines: sentences below the body, each of which begins a line.
             layout: whether matplotlib lays out the axes in the body; else `axes` puts them into place.
         """
-        above = wrapped(title, width, HEADING)
+        above = wrapped(title, width, BOLD * HEADING)
         below = "\n".join(wrapped(line, width, SMALL) for line in lines)
         top, bottom = text_height(above, HEADING) + 0.12, text_height(below, SMALL) + 0.1
         height = top + body + bottom
@@ -141,7 +142,7 @@ def wrapped(text: str, inches: float, points: float) -> str:
     """Return a text broken into lines of a width, also after an underscore, but not within a formula."""
     formulas = iter(FORMULA.findall(text))
     masked = FORMULA.sub(MASK, text).replace("_", "_\x1f ")
-    broken = fill(masked, letters(inches, points)).replace("_\x1f ", "_").replace("\x1f", "")
+    broken = fill(masked, letters(inches, points), break_long_words=False).replace("_\x1f ", "_").replace("\x1f", "")
     return re.sub(MASK, lambda _: next(formulas), broken)
 
 

@@ -21,7 +21,7 @@ from covidseg.weak.evaluation import LEVELS, area_under_curve, read_curve
 from covidseg.weak.overlay import overlay
 
 HEAD, FOOT = 0.15, 0.06 + text_height("", SMALL)  # height of the lines above and below a row, in inches
-CURVES = 2.3  # height and width of the curves, in inches
+CURVES = 2.0  # height and width of the curves, in inches
 BAR = 1.6, 0.09  # width and height of the colour bar, in inches
 GREY = 60  # grey level of the slice below the colour bar's colours
 
@@ -105,9 +105,10 @@ def choose_slices(masks: np.ndarray, count: int) -> list[int]:
 
 def size_in_words(place: int, count: int) -> str:
     """Return the size of a lesion among those of `count` slices, of which the smallest one has place 0."""
-    words = {0: "Smallest", count // 2: "Median", (count - 1) // 2: "Median", count - 1: "Largest"}
-    found = "Smallest" if place == 0 else words.get(place, f"Number {place + 1} by size")
-    return f"{found} lesion of {count} slices"
+    words = {count // 2: "Median", (count - 1) // 2: "Median", count - 1: "Largest"} | {0: "Smallest"}
+    if place not in words:
+        return f"Lesion {place + 1} of {count} by size"
+    return f"{words[place]} lesion of {count} slices"
 
 
 def pixel_size(name: str, size: int, tables: Sequence[Path]) -> tuple[float, float] | None:
@@ -164,8 +165,8 @@ def draw_localisation(
     }
     axis = page.axes(0.45, rows + LEGEND + 0.2, CURVES, CURVES)
     draw_curves(axis, labels, "recall", "precision")
-    axis.legend(loc="center left", bbox_to_anchor=(1.08, 0.5), borderaxespad=0, handlelength=3.5)
-    _draw_bar(page, rows + LEGEND + 0.3)
+    axis.legend(loc="lower left", bbox_to_anchor=(1.08, 0), borderaxespad=0, handlelength=3.5)
+    _draw_bar(page, 0.45 + 1.08 * CURVES, rows + LEGEND + 0.2)
     return page.figure
 
 
@@ -208,10 +209,9 @@ def _dice(truth: np.ndarray, found: np.ndarray) -> float:
     return float(2 * (truth & found).sum() / (truth.sum() + found.sum()))
 
 
-def _draw_bar(page: Page, top: float) -> None:
-    """Explain the colours of the heat maps."""
-    left, (width, height) = FULL - BAR[0] - 0.3, BAR
-    axis = page.axes(left, top + 0.16, width, height)
+def _draw_bar(page: Page, left: float, top: float) -> None:
+    """Explain the colours of the heat maps; the place is in inches."""
+    axis = page.axes(left, top + 0.16, *BAR)
     heat = np.linspace(0, 1, 128)[None]
     axis.imshow(overlay(np.full_like(heat, GREY), heat), extent=(0, 1, 0, 1), aspect="auto")
     axis.set(yticks=[], xticks=(0, 0.5, 1))

@@ -98,13 +98,12 @@ def paint(
 
 
 def _edge(mask: np.ndarray, factors: list[int]) -> np.ndarray:
-    """Return the pixels of a mask near its edge: half as near as one pixel of the coarse mask."""
-    inside = mask.copy()
+    """Return the pixels around a mask, at most half as far away as a pixel of the coarse mask is wide."""
+    around = mask.copy()
     for axis, factor in enumerate(factors):
         for step in range(1, max(1, min(factor // 2, 3)) + 1):
-            for shift in (-step, step):
-                inside &= np.roll(mask, shift, axis)
-    return mask & ~inside
+            around |= np.roll(mask, step, axis) | np.roll(mask, -step, axis)
+    return around & ~mask
 
 
 def legend(page: Page, top: float, width: float, patches: list[Patch]) -> None:
