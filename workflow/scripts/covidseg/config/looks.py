@@ -1,11 +1,13 @@
-"""What decides the colour and the shape of a model in figures: its strategy, its source, and what it lacks."""
+"""What decides the colour and the shape of a model in figures: strategy, source, and what it lacks."""
 
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.methods import shown_strategy
 from covidseg.config.weak_models import Localiser
 
-Look = tuple[str, str, str]  # strategy or system, source, and the part that is left out, as in paper/palette.py
+Look = tuple[
+    str, str, str
+]  # strategy or system, source, and the part that is left out, as in paper/palette.py
 
 
 def looks(config: Configuration, artefact: ArtefactEntry) -> dict[str, Look]:

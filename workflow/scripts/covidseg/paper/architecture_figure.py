@@ -59,19 +59,24 @@ def draw_architecture(
     """Draw boxes, arrows and headings, one inch per unit, with a legend of the fillings.
 
     Args:
-        drawing: the drawing, at most as wide as a page.
+        drawing: the drawing; the page is wider than usual if the drawing is.
         colours: strategy of a box -> its colour.
         title: the figure's title.
         lines: sentences to print below the figure.
     """
-    sides = [box.place[0] + sign * box.width / 2 for box in drawing.boxes for sign in (-1, 1)]
-    middle = (min(sides) + max(sides)) / 2
-    lowest = max(y for arrow in drawing.arrows for _, y in arrow.points)
-    lowest = max(lowest, *(box.place[1] + HEIGHT / 2 for box in drawing.boxes)) + 0.1
-    most = max((len(found) for found in drawing.headings.values()), default=0)
-    top = HEADINGS - most * LINE_HEIGHT
-    page = Page.of(FULL, lowest - top + LEGEND, title=title, lines=lines)
-    reach = FULL / 2 - MARGIN
+    points = [point for arrow in drawing.arrows for point in arrow.points]
+    sides = [x for x, _ in points]
+    sides += [box.place[0] + sign * box.width / 2 for box in drawing.boxes for sign in (-1, 1)]
+    middle, reach = (
+        (min(sides) + max(sides)) / 2,
+        max(FULL / 2 - MARGIN, (max(sides) - min(sides)) / 2 + 0.02),
+    )
+    lowest = max(y for _, y in points) + (0.25 if any(arrow.loss for arrow in drawing.arrows) else 0.02)
+    lowest = max(lowest, *(box.place[1] + HEIGHT / 2 + 0.02 for box in drawing.boxes))
+    heads = ["\n".join(heading).count("\n") + 1 for heading in drawing.headings.values()]
+    top = HEADINGS - max(heads, default=0) * LINE_HEIGHT
+    width = 2 * (reach + MARGIN)
+    page = Page.of(width, lowest - top + LEGEND, title=title, lines=lines)
     axis = page.axes(
         MARGIN, 0, 2 * reach, lowest - top, xlim=(middle - reach, middle + reach), ylim=(lowest, top)
     )
@@ -81,20 +86,16 @@ def draw_architecture(
     for box in drawing.boxes:
         _draw_box(axis, box, colours.get(box.strategy, THIRD_INK.light))
     for x, heading in drawing.headings.items():
-        _draw_lines(axis, x, HEADINGS - (len(heading) - 1) / 2 * LINE_HEIGHT, heading)
+        _draw_heading(axis, x, heading)
     shown = {box.state for box in drawing.boxes}
     ink = colours[""] if len(colours) == 1 else THIRD_INK.light
-    legend(
-        page, lowest - top, FULL, [_legend_patch(state, ink) for state in MEANINGS if state in shown]
-    )
+    legend(page, lowest - top, width, [_legend_patch(state, ink) for state in MEANINGS if state in shown])
     return page.figure
 
 
 def _legend_patch(state: str, colour: str) -> Patch:
     face = colour if state == "loaded" else "white"
-    return Patch(
-        facecolor=face, hatch=HATCHES[state], edgecolor=colour, linewidth=0.8, label=MEANINGS[state]
-    )
+    return Patch(facecolor=face, hatch=HATCHES[state], edgecolor=colour, linewidth=0.8, label=MEANINGS[state])
 
 
 def _draw_box(axis: plt.Axes, box: Box, colour: str) -> None:
@@ -120,11 +121,27 @@ def _draw_lines(axis: plt.Axes, x: float, y: float, lines: tuple[str, ...]) -> N
     """Write lines of text one below the other, centred at (x, y); the first line is bold."""
     for number, text in enumerate(lines):
         place = y + (number - (len(lines) - 1) / 2) * LINE_HEIGHT
-        bold = number == 0
-        axis.text(
-            x, place, text, ha="center", va="center", size=SCRIPTS if "$" in text else TEXT if bold else SMALL,
-            weight="bold" if bold else "normal", color=INK.light if bold else SECOND_INK.light, zorder=5,
-        )  # fmt: skip
+        style = _style(text, first=number == 0)
+        axis.text(x, place, text, ha="center", va="center", zorder=5, **style)
+
+
+def _style(text: str, *, first: bool) -> dict[str, Any]:
+    """Return the style of a line of text: the first line is bold, and formulas are large enough."""
+    size = SCRIPTS if "$" in text else TEXT if first else SMALL
+    return {
+        "size": size,
+        "weight": "bold" if first else "normal",
+        "color": (INK if first else SECOND_INK).light,
+    }
+
+
+def _draw_heading(axis: plt.Axes, x: float, lines: tuple[str, ...]) -> None:
+    """Write the lines of a heading, from the lowest to the highest; the first line is bold."""
+    y = HEADINGS
+    for number, text in reversed(list(enumerate(lines))):
+        style = _style(text, first=number == 0)
+        axis.text(x, y, text, ha="center", va="bottom", linespacing=1.1, **style)
+        y -= LINE_HEIGHT
 
 
 def _draw_arrow(axis: plt.Axes, arrow: Arrow) -> None:
@@ -139,11 +156,14 @@ def _draw_arrow(axis: plt.Axes, arrow: Arrow) -> None:
 
 
 def _draw_label(axis: plt.Axes, arrow: Arrow, colour: str) -> None:
-    """Write an arrow's text at its longest piece: above a horizontal or to the right of a vertical one."""
-    pieces = pairwise(arrow.points)
-    (x, y), (end_x, end_y) = max(pieces, key=lambda piece: dist(*piece))
-    upright = x == end_x
-    place = ((x + end_x) / 2 + 0.04 * upright, (y + end_y) / 2 - 0.03 * (not upright))
-    alignment = ("left", "center") if upright else ("center", "bottom")
+    """Write an arrow's text at its longest piece: right of it, above it, or below it if the arrow is bent."""
+    (x, y), (end_x, end_y) = max(pairwise(arrow.points), key=lambda piece: dist(*piece))
     size = SCRIPTS if arrow.loss else SMALL
-    axis.text(*place, arrow.text, ha=alignment[0], va=alignment[1], color=colour, size=size)
+    middle = (x + end_x) / 2, (y + end_y) / 2
+    style: dict[str, Any] = {"color": colour, "size": size}
+    if x == end_x:
+        axis.text(middle[0] + 0.04, middle[1], arrow.text, ha="left", va="center", **style)
+    elif arrow.loss and len(arrow.points) > 2:
+        axis.text(middle[0], middle[1] + 0.03, arrow.text, ha="center", va="top", **style)
+    else:
+        axis.text(middle[0], middle[1] - 0.03, arrow.text, ha="center", va="bottom", **style)

@@ -2,6 +2,8 @@
 
 from dataclasses import astuple
 from math import ceil
+from typing import Any
+
 import pandas as pd
 from matplotlib.offsetbox import AnnotationBbox, TextArea, VPacker
 
@@ -32,14 +34,14 @@ COLUMNS = 4  # panels side by side
 KEYS = ["fold", "case"]
 WIDE, HIGH = 1.34, 1.0  # width and height of the axes, in inches
 LEFT, GAP = 0.55, 0.25  # inches left of the first axes, and between axes
-ABOVE, BELOW = 0.56, 0.34  # inches above and below the axes
-NUMBERS = {"size": SMALL, "linespacing": 1.1}
+ABOVE, BELOW = 0.62, 0.34  # inches above and below the axes
+NUMBERS: dict[str, Any] = {"size": SMALL, "linespacing": 1.1}
 LINEAR = 1.0  # mL: the axis of means is linear below, and logarithmic above
 LEGEND = (
-    "A point is one case of one fold. Dark line: bias. Band: 95 % limits of agreement of one prediction, from "
-    "the variance between patients and the variance between the folds of a patient (Bland and Altman 2007). "
-    "Where errors grow with the volume, the limits are too wide for small infections. The axis of means is "
-    f"logarithmic above {LINEAR:g} mL. Colour: strategy. Shape: source."
+    "A point is one case of one fold. Dark line: bias. Band: 95 % limits of agreement of one prediction, "
+    "from the variance between patients and the variance between the folds of a patient (Bland and Altman "
+    "2007). Where errors grow with the volume, the limits are too wide for small infections. The axis of "
+    f"means is logarithmic above {LINEAR:g} mL. Colour: strategy. Shape: source."
 )
 
 
@@ -90,7 +92,7 @@ def draw_agreement(
     body = ceil(len(volumes) / COLUMNS) * (ABOVE + HIGH) + BELOW
     lines = [f"Configuration: {artefact.config_name}. {LEGEND}", *artefact.remarks]
     page = Page.of(FULL, body, title=artefact.entry["title"], lines=lines)
-    shared: dict[str, plt.Axes] = {}
+    shared: dict[str, Any] = {}
     for number, (one, found) in enumerate(volumes.items()):
         row, column = divmod(number, COLUMNS)
         place = LEFT + column * (WIDE + GAP), ABOVE + row * (ABOVE + HIGH), WIDE, HIGH
@@ -112,7 +114,13 @@ def _panel(axis: plt.Axes, found: pd.DataFrame, agreement: Agreement, look: Look
         axis.axhline(limit, color=look.colour, linewidth=0.6)
     axis.axhline(0, color=HAIRLINE, linewidth=0.8)
     axis.scatter(
-        found["mean"], found["difference"], s=5, marker=look.marker, linewidth=0.5, color=look.colour, alpha=0.8
+        found["mean"],
+        found["difference"],
+        s=5,
+        marker=look.marker,
+        linewidth=0.5,
+        color=look.colour,
+        alpha=0.8,
     )
     axis.axhline(agreement.bias, color=INK.light, linewidth=1)
     axis.set_xscale("symlog", linthresh=LINEAR)
@@ -123,9 +131,15 @@ def _write_title(axis: plt.Axes, one: Series, agreement: Agreement, artefact: Ar
     """Write the method above its panel, and below the method its bias and limits."""
     name, numbers = typeset(_name(one, artefact)), "\n".join(_numbers(agreement))
     lines = wrapped(name, WIDE + GAP, BOLD * SMALL).split("\n")
-    children = [line_of(line, SMALL, weight="bold") for line in lines] + [TextArea(numbers, textprops=NUMBERS)]
+    children: list[Any] = [line_of(line, SMALL, weight="bold") for line in lines] + [
+        TextArea(numbers, textprops=NUMBERS)
+    ]
     title = VPacker(children=children, pad=0, sep=2)
-    place = {"xycoords": "axes fraction", "boxcoords": "offset points", "box_alignment": (0, 0)}
+    place: dict[str, Any] = {
+        "xycoords": "axes fraction",
+        "boxcoords": "offset points",
+        "box_alignment": (0, 0),
+    }
     axis.add_artist(AnnotationBbox(title, (0, 1), xybox=(0, 3), frameon=False, pad=0, **place))
 
 

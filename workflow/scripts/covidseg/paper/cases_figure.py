@@ -16,6 +16,7 @@ from covidseg.paper.pictures import (
     SCALE_BAR_MM,
     Columns,
     draw_scale_bar,
+    draw_slice,
     legend,
     mark_side,
     mask_patch,
@@ -72,7 +73,7 @@ def error_overlay(truth: np.ndarray, prediction: np.ndarray, size: Size) -> np.n
 
 
 def region_overlay(masks: Masks, size: Size) -> np.ndarray:
-    """Return a picture, RGBA (y, x, 4), with one colour per region; lesions have a white line at their edge."""
+    """Return a picture, RGBA (y, x, 4), with one colour per region; lesions have a white rim."""
     lesions = [REGION_COLOURS[region] for region in masks if "lung" not in region]
     return paint({REGION_COLOURS[region]: mask for region, mask in masks.items()}, size, outlined=lesions)
 
@@ -97,8 +98,8 @@ def draw_visual(
     foot = 0.06 + len(artefact["regions"]) * text_height("", SMALL)
     body = columns.head + sum(HEAD + height + foot for height in heights) + LEGEND
     bottom = (
-        f"Configuration: {config_name}. Fold {artefact['fold']}. Cases by their mean DSC over all methods. DSC "
-        "of the whole case; the slice is the one with the largest "
+        f"Configuration: {config_name}. Fold {artefact['fold']}. Cases by their mean DSC over all methods. "
+        "DSC of the whole case; the slice is the one with the largest "
         f"{TITLES[artefact['regions'][-1]].lower()}. R: the patient's right. "
         f"Bar: {SCALE_BAR_MM} mm."
     )
@@ -139,7 +140,7 @@ def _draw_row(axes: list[plt.Axes], view: View, size: Size) -> None:
     # The axes are in millimetres, so that pixels are drawn in their true shape.
     extent = (0, view.wide, view.high, 0)
     for axis in axes:
-        axis.imshow(view.image, cmap="gray", vmin=0, vmax=255, extent=extent)
+        draw_slice(axis, view.image, size[1], high=view.high, wide=view.wide)
     for axis, masks in zip(axes[1:], [view.truth, *view.predictions.values()], strict=True):
         if len(view.truth) == 1:
             (truth,), (mask,) = view.truth.values(), masks.values()

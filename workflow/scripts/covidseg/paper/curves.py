@@ -1,7 +1,9 @@
 """Curves of localisers: how they are drawn, and their table."""
 
 from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from covidseg.paper.figures import SMALL, plt
@@ -19,15 +21,20 @@ def draw_curves(axis: plt.Axes, curves: Mapping[str, tuple[pd.DataFrame, Look]],
         x, y: columns of the curves.
     """
     for number, (label, (curve, look)) in enumerate(curves.items(), start=1):
-        style = (0, look.dashes) if look.dashes else "-"
         if len(curves) > 1:
             label = f"{number}  {label}"
-            place = (curve[x] - number / (len(curves) + 1)).abs().idxmin()
-            axis.text(
-                curve[x][place], curve[y][place], str(number), color=look.colour, size=SMALL, ha="center",
-                va="center", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
-            )  # fmt: skip
-        axis.plot(curve[x], curve[y], label=label, color=look.colour, linestyle=style, clip_on=False)
+            place = int(np.abs(curve[x].to_numpy() - number / (len(curves) + 1)).argmin())
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+            style: dict[str, Any] = {
+                "color": look.colour,
+                "size": SMALL,
+                "ha": "center",
+                "va": "center",
+                "bbox": box,
+            }
+            axis.text(curve[x].iloc[place], curve[y].iloc[place], str(number), **style)
+        line = (0, look.dashes) if look.dashes else "-"
+        axis.plot(curve[x], curve[y], label=label, color=look.colour, linestyle=line, clip_on=False)
     axis.set(xlabel=x, ylabel=y, xlim=(0, 1), ylim=(0, 1))
     axis.grid()
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from covidseg.paper.layers import BuiltModel, times
 from covidseg.training.description import Counts
 
-BETWEEN, ROW = 1.78, 0.62  # distance of the centres of two boxes
-WIDTH, HEIGHT = 1.32, 0.36  # of a box
+BETWEEN, ROW = 1.7, 0.66  # distance of the centres of two boxes
+WIDTH, HEIGHT = 1.3, 0.4  # of a box
 INPUTS = -ROW - 0.06  # y of the inputs and outputs
 HEADINGS = INPUTS - HEIGHT / 2 - 0.08  # y of the lower end of the headings
 Point = tuple[float, float]

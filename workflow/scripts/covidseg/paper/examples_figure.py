@@ -15,7 +15,16 @@ from covidseg.paper.cases_figure import region_overlay
 from covidseg.paper.cavities import lungs_of
 from covidseg.paper.figures import DPI, FULL, SMALL, Page, plt, save_figure, text_height, wrapped
 from covidseg.paper.palette import REGION_COLOURS
-from covidseg.paper.pictures import LEGEND, SCALE_BAR_MM, Columns, draw_scale_bar, legend, mark_side, mask_patch
+from covidseg.paper.pictures import (
+    LEGEND,
+    SCALE_BAR_MM,
+    Columns,
+    draw_scale_bar,
+    draw_slice,
+    legend,
+    mark_side,
+    mask_patch,
+)
 from covidseg.paper.surfaces import Solid, render, surface
 from covidseg.paper.views import show_slice
 from covidseg.reading import read_table
@@ -149,15 +158,15 @@ def draw_examples(
     body = columns.head + 2 * height + 0.05 + foot + columns.width + LEGEND
     bottom = (
         f"Configuration: {config_name}. The case of median lesion volume, the slice with most of it. R: the "
-        f"patient's right. Bar: {SCALE_BAR_MM} mm. In 3D: lungs as glass; grey: lungs without labels, air in the "
-        "body."
+        f"patient's right. Bar: {SCALE_BAR_MM} mm. In 3D: lungs as glass; grey: lungs without labels, air "
+        "in the body."
     )
     page = Page.of(FULL, body, title=artefact["title"], lines=[bottom, *remarks])
     columns.write_titles(page)
     above = columns.row(page, columns.head, height)
     below = columns.row(page, columns.head + height + 0.05, height)
     solid = columns.row(page, columns.head + 2 * height + 0.05 + foot, columns.width)
-    pixels = round(columns.width * DPI[".png"])
+    pixels = round(columns.width * DPI)
     for number, (one, name) in enumerate(zip(examples.values(), names, strict=True)):
         draw_slices(above[number], below[number], one, columns.width)
         middle = columns.left(number) + columns.width / 2
@@ -195,7 +204,7 @@ def draw_slices(top: plt.Axes, middle: plt.Axes, example: Example, width: float)
     masks = {region: mask[example.number][example.crop] for region, mask in example.labels.items()}
     extent = (0, wide, high, 0)
     for axis in (top, middle):
-        axis.imshow(image, cmap="gray", vmin=0, vmax=255, extent=extent)
+        draw_slice(axis, image, width, high=high, wide=wide)
     overlay = region_overlay(masks, (width * high / wide, width))
     middle.imshow(overlay, extent=extent, interpolation="nearest")
     mark_side(top)

@@ -9,7 +9,10 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.offsetbox import HPacker, TextArea
+from PIL import Image
 
 from covidseg.files import atomic_path
 from covidseg.paper.palette import INK, SECOND_INK, THIRD_INK
@@ -25,20 +28,15 @@ INCHES_PER_POINT = 1 / 72
 WIDTH = 0.56  # mean width of a letter, and
 BOLD = 1.15  # width of a bold letter, as a share of a normal one
 LINE = 1.25  # height of a line, as shares of the size of type
-# Dots per inch. PNG stores whole dots per metre: 304.8 per inch are 12,000 per metre, and 300 would be 299.9994.
-# Pictures in an SVG, which is for the screen, are coarser.
-DPI = {".svg": 200.0, ".pdf": 304.8, ".png": 304.8}
-METADATA: dict[str, dict[str, Any]] = {
-    ".svg": {"Date": None},
-    ".pdf": {"CreationDate": None},
-    ".png": {"Software": None},
-}
+# Dots per inch in print. PNG stores whole dots per metre: 304.8 per inch are 12,000; 300 would be 299.9994.
+DPI = 304.8
+SCREEN_DPI = 150  # of pictures in an SVG, which is for the screen
+COLOURS = 256  # in a PNG: enough for grey CT and the palette, and a third of the size of full colour
 plt.rcParams.update(
     {
         "svg.fonttype": "none",  # text stays text
         "pdf.fonttype": 42,
         "svg.hashsalt": "covidseg",  # the same figure has the same bytes
-        "savefig.facecolor": "white",
         "font.size": TEXT,
         "axes.titlesize": TEXT,
         "axes.labelsize": TEXT,
@@ -129,7 +127,7 @@ class Page:
     def write(self, left: float, top: float, text: str, **options: Any) -> None:  # noqa: ANN401
         """Write text into the body; (left, top), in inches, is the upper left corner of the text."""
         across, high = self.figure.get_size_inches()
-        where = {"ha": "left", "va": "top", "size": SMALL}
+        where: dict[str, Any] = {"ha": "left", "va": "top", "size": SMALL}
         self.figure.text(left / across, 1 - (self.top + top) / high, text, **where | options)
 
 
@@ -142,7 +140,11 @@ def wrapped(text: str, inches: float, points: float) -> str:
     """Return a text broken into lines of a width, also after an underscore, but not within a formula."""
     formulas = iter(FORMULA.findall(text))
     masked = FORMULA.sub(MASK, text).replace("_", "_\x1f ")
-    broken = fill(masked, letters(inches, points), break_long_words=False).replace("_\x1f ", "_").replace("\x1f", "")
+    broken = (
+        fill(masked, letters(inches, points), break_long_words=False)
+        .replace("_\x1f ", "_")
+        .replace("\x1f", "")
+    )
     return re.sub(MASK, lambda _: next(formulas), broken)
 
 
@@ -158,7 +160,7 @@ def typeset(name: str) -> str:
 
 def line_of(name: str, size: float, **style: Any) -> HPacker:  # noqa: ANN401
     """Return a line of text, whose formulas are so large that their scripts can be read in print."""
-    parts = [
+    parts: list[Artist] = [
         TextArea(part, textprops=style | {"size": max(size, SCRIPTS) if part.startswith("$") else size})
         for part in FORMULA.split(name) if part
     ]  # fmt: skip
@@ -183,7 +185,25 @@ def _freeze_layout(figure: plt.Figure) -> None:
 def save_figure(figure: plt.Figure, base: Path) -> None:
     """Write <base>.svg, <base>.pdf and <base>.png atomically; the same figure gives the same bytes."""
     _freeze_layout(figure)
-    for suffix, metadata in METADATA.items():
-        with atomic_path(base.with_suffix(suffix)) as temporary:
-            figure.savefig(temporary, dpi=DPI[suffix], metadata=metadata)
+    with atomic_path(base.with_suffix(".svg")) as temporary:
+        figure.savefig(temporary, dpi=SCREEN_DPI, metadata={"Date": None})
+    with atomic_path(base.with_suffix(".pdf")) as temporary:
+        figure.savefig(temporary, dpi=DPI, metadata={"CreationDate": None})
+    with atomic_path(base.with_suffix(".png")) as temporary:
+        figure.set_dpi(DPI)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        _with_few_colours(picture).save(temporary, dpi=(DPI, DPI))
     plt.close(figure)
+
+
+def _with_few_colours(picture: Image.Image) -> Image.Image:
+    """Return a picture of COLOURS colours; the most frequent half of them, so the palette's, is exact."""
+    half = COLOURS // 2
+    counted: Any = picture.getcolors(picture.width * picture.height)  # (number of pixels, RGB)
+    frequent = [colour for _, colour in sorted(counted, reverse=True)[:half]]
+    others = picture.quantize(half, Image.Quantize.MEDIANCUT).getpalette() or []
+    chosen = Image.new("P", (1, 1))
+    chosen.putpalette([level for colour in frequent for level in colour] + others[: 3 * half])
+    return picture.quantize(palette=chosen, dither=Image.Dither.NONE)

@@ -14,7 +14,15 @@ from covidseg.paper.cases_figure import error_overlay, error_patches
 from covidseg.paper.curves import curve_rows, draw_curves
 from covidseg.paper.figures import FULL, MARGIN, SMALL, Page, plt, save_figure, text_height
 from covidseg.paper.palette import Look, look_of
-from covidseg.paper.pictures import LEGEND, SCALE_BAR_MM, Columns, draw_scale_bar, legend, mark_side
+from covidseg.paper.pictures import (
+    LEGEND,
+    SCALE_BAR_MM,
+    Columns,
+    draw_scale_bar,
+    draw_slice,
+    legend,
+    mark_side,
+)
 from covidseg.paper.views import spread
 from covidseg.reading import read_array, read_table
 from covidseg.weak.evaluation import LEVELS, area_under_curve, read_curve
@@ -174,8 +182,8 @@ def _bottom(config_name: str, threshold: float, slices: list[Slice]) -> str:
     known = all(one.spacing for one in slices)
     scale = f"R: the patient's right. Bar: {SCALE_BAR_MM} mm." if known else "Size and side are not known."
     return (
-        f"Configuration: {config_name}. Heat: more lesion, by each method's hottest pixel. Segmented: heat of "
-        f"at least {threshold:g}. Curves: all pixels of all slices. {scale}"
+        f"Configuration: {config_name}. Heat: more lesion, by each method's hottest pixel. Segmented: heat "
+        f"of at least {threshold:g}. Curves: all pixels of all slices. {scale}"
     )
 
 
@@ -191,12 +199,14 @@ def _draw_row(
     grey = image[..., None].repeat(3, 2)
     pictures = [grey, grey, *(overlay(image, found) for found in heat), *[grey] * len(segmented)]
     for axis, picture in zip(axes, pictures, strict=True):
-        axis.imshow(picture, extent=(0, wide, high, 0))
+        draw_slice(axis, picture, columns.width, high=high, wide=wide)
     masks = [mask, *(shown.heat[name][crop] >= threshold * LEVELS for name in segmented)]
     drawn = [1, *range(len(axes) - len(segmented), len(axes))]
     for number, found in zip(drawn, masks, strict=True):
         size = columns.width, columns.width
-        axes[number].imshow(error_overlay(mask, found, size), extent=(0, wide, high, 0), interpolation="nearest")
+        axes[number].imshow(
+            error_overlay(mask, found, size), extent=(0, wide, high, 0), interpolation="nearest"
+        )
         if number > 1:
             middle = columns.left(number) + columns.width / 2
             page.write(middle, top + columns.width + 0.03, f"DSC {_dice(mask, found):.2f}", ha="center")

@@ -56,12 +56,26 @@ class Columns:
 
     def row(self, page: Page, top: float, height: float) -> list[plt.Axes]:
         """Add the axes of a row of pictures, one per column; places and height are in inches."""
-        axes = [
-            page.axes(self.left(number), top, self.width, height) for number, _ in enumerate(self.titles)
-        ]
+        axes = [page.axes(self.left(number), top, self.width, height) for number, _ in enumerate(self.titles)]
         for axis in axes:
             axis.set(xticks=[], yticks=[], frame_on=False)
         return axes
+
+
+def draw_slice(axis: plt.Axes, picture: np.ndarray, inches: float, *, high: float, wide: float) -> None:
+    """Draw a slice in an axis in mm; pixels that are coarser than print stay sharp.
+
+    Args:
+        axis: the axis.
+        picture: grey (y, x) or RGB (y, x, 3), from 0 to 255.
+        inches: width of the axis.
+        high, wide: size of the slice, mm.
+    """
+    sharp = picture.shape[1] < inches * DPI
+    axis.imshow(
+        picture, cmap="gray", vmin=0, vmax=255, extent=(0, wide, high, 0),
+        interpolation="nearest" if sharp else "antialiased",
+    )  # fmt: skip
 
 
 def paint(
@@ -80,11 +94,9 @@ def paint(
         outlined: the colours of masks that have a white line at their edge.
     """
     (shape,) = {mask.shape for mask in masks.values()}
-    factors = [ceil(inches * DPI[".png"] / n) for inches, n in zip(size, shape, strict=True)]
+    factors = [ceil(inches * DPI / n) for inches, n in zip(size, shape, strict=True)]
     picture = np.zeros((shape[0] * factors[0], shape[1] * factors[1], 4))
-    rows, columns = (
-        np.linspace(0, inches, n) for inches, n in zip(size, picture.shape[:2], strict=True)
-    )
+    rows, columns = (np.linspace(0, inches, n) for inches, n in zip(size, picture.shape[:2], strict=True))
     stripes = (rows[:, None] + columns) / STRIPES % 1 < 0.5
     for colour, mask in masks.items():
         fine = mask.repeat(factors[0], 0).repeat(factors[1], 1)

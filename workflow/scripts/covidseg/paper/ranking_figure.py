@@ -6,6 +6,7 @@ The figure is the blob plot of challengeR (Wiesenfarth et al. 2021, Scientific R
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import pandas as pd
 from matplotlib.lines import Line2D
@@ -26,8 +27,8 @@ from covidseg.paper.figures import (
     TEXT,
     WIDTH,
     Page,
-    plt,
     line_of,
+    plt,
     save_figure,
     typeset,
 )
@@ -35,10 +36,12 @@ from covidseg.paper.layout import SHORT, panel_title
 from covidseg.paper.palette import INK, SECOND_INK, Look, look_of
 from covidseg.paper.uncertainty import Bootstrap, ranking_rows
 
-ROW = 0.145  # height per method, in inches
+ROW = 0.165  # height per method, in inches
 ABOVE, BELOW = 0.24, 0.3  # inches above the first method of a panel, and below the last
 LEGEND = 0.3  # height of the legend, in inches
-LARGEST = (0.95 * ROW / INCHES_PER_POINT) ** 2  # area of a blob of a method that always has the rank, in square points
+LARGEST = (
+    0.95 * ROW / INCHES_PER_POINT
+) ** 2  # area of a blob of a method that always has the rank, in square points
 SHOWN = (0.1, 0.5, 1.0)  # shares in the legend
 NUMBER = 0.16  # width of the number of a rank, in inches
 Place = tuple[float, float, float, float]  # left, top, width and height, in inches
@@ -120,7 +123,10 @@ def _panel(axis: plt.Axes, ranks: pd.DataFrame, looks: dict[tuple[str, str], Loo
     ranks = ranks.sort_values("mean_rank", kind="stable")
     places = list(range(1, len(ranks) + 1))
     for height, (_, row) in enumerate(ranks.iterrows(), start=1):
-        look, areas = looks[row["row"], row["source"]], [LARGEST * row[f"frequency_{rank}"] for rank in places]
+        look, areas = (
+            looks[row["row"], row["source"]],
+            [LARGEST * row[f"frequency_{rank}"] for rank in places],
+        )
         axis.scatter(
             places, [height] * len(ranks), s=areas, color=look.colour, alpha=0.55, lw=0, clip_on=False
         )
@@ -138,12 +144,17 @@ def _panel(axis: plt.Axes, ranks: pd.DataFrame, looks: dict[tuple[str, str], Loo
 
 def _write_name(axis: plt.Axes, height: int, name: str, look: Look) -> None:
     """Write a method's name left of its row, and between both the sign of its source."""
-    place = {"xycoords": axis.get_yaxis_transform(), "annotation_clip": False}
+    place: dict[str, Any] = {"xycoords": axis.get_yaxis_transform(), "annotation_clip": False}
     axis.annotate(
         look.sign, (0, height), xytext=(-6, 0), textcoords="offset points", ha="center", va="center",
         color=look.colour, size=TEXT, **place,
     )  # fmt: skip
-    box = {"boxcoords": "offset points", "box_alignment": (1, 0.5), "frameon": False, "pad": 0}
+    box: dict[str, Any] = {
+        "boxcoords": "offset points",
+        "box_alignment": (1, 0.5),
+        "frameon": False,
+        "pad": 0,
+    }
     axis.add_artist(AnnotationBbox(line_of(name, SMALL), (0, height), xybox=(-12, 0), **place | box))
 
 
@@ -210,6 +221,4 @@ def _legend(page: Page, body: float, confidence: float) -> None:
     marks.append(Line2D([], [], ls="", marker="|", color=INK.light, ms=6, mew=1.6, label="median rank"))
     axis = page.axes(MARGIN, body - LEGEND, FULL - 2 * MARGIN, LEGEND)
     axis.set_axis_off()
-    axis.legend(
-        handles=marks, loc="center", ncols=len(marks), fontsize=SMALL, labelcolor=SECOND_INK.light
-    )
+    axis.legend(handles=marks, loc="center", ncols=len(marks), fontsize=SMALL, labelcolor=SECOND_INK.light)

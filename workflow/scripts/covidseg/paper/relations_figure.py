@@ -86,7 +86,7 @@ def _draw_matrices(page: Page, matrices: dict[int, dict[str, np.ndarray]], left:
             axis = page.axes(x, HEAD + row * (SIDE + GAP), SIDE, SIDE)
             image = axis.imshow(matrix, interpolation="nearest", **colours)
             axis.set(xticks=[], yticks=[], title=title if row == 0 else "")
-            axis.title.set_size(SCRIPTS)
+            axis.title.set_fontsize(SCRIPTS)
             axis.spines[:].set_visible(True)
             if number == 0:
                 axis.set_ylabel(f"epoch {epoch}", size=TEXT)
@@ -98,4 +98,6 @@ def _draw_curve(axis: plt.Axes, log: pd.DataFrame, curve: str, epochs: list[int]
     for epoch in epochs:
         axis.axvline(epoch, color=HAIRLINE, linewidth=0.8)
     axis.plot(log["epoch"] + 1, log[curve], color=STRATEGY_COLOURS["collaborative"].light)
-    axis.set(xlabel="epoch (grey: shown above)", ylabel="mean absolute\ndifference", xlim=(0, None), ylim=(0, None))
+    axis.set(
+        xlabel="epoch (grey: shown above)", ylabel="mean absolute\ndifference", xlim=(0, None), ylim=(0, None)
+    )

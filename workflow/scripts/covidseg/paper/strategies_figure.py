@@ -7,7 +7,7 @@ from covidseg.paper.figures import BOLD, TEXT, save_figure, wrapped
 from covidseg.paper.palette import look_of
 from covidseg.paper.parameters import Parameters, read_parameters
 
-BOX_WIDTH, GAP = 1.06, 0.06  # of a box; between two encoders
+BOX_WIDTH, GAP = 1.0, 0.05  # of a box; between two encoders
 SPACE = 0.12  # between two strategies
 ENCODERS = ("general_encoder", "encoder")
 PARTS = {
@@ -24,8 +24,8 @@ def make(artefact: Artefact) -> None:
     found = {path.parents[1].name: path for path in artefact.inputs["descriptions"]}
     shown = {row: read_parameters(found[model]) for row, model in artefact.parameters["models"].items()}
     line = (
-        f"Configuration: {artefact.config_name}. Each box: a part of the network, its parameters, and how they "
-        "start. Arrows: features. Colour: strategy."
+        f"Configuration: {artefact.config_name}. Each box: a part of the network, its parameters, and how "
+        "they start. Arrows: features. Colour: strategy."
     )
     figure = draw_architecture(
         draw_strategies(shown),
@@ -47,7 +47,7 @@ def draw_strategies(shown: dict[str, Parameters]) -> Drawing:
         encoders = sum(part in parameters for part in ENCODERS)
         width = encoders * (BOX_WIDTH + GAP)
         x, left = left + width / 2, left + width + SPACE
-        drawing.headings[x] = tuple(wrapped(row, width, BOLD * TEXT).split("\n"))
+        drawing.headings[x] = (wrapped(row, width, BOLD * TEXT),)
         places = _places(parameters, x)
         for part, place in places.items():
             lines = (PARTS[part], *in_words(parameters[part]))

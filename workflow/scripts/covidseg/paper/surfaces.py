@@ -48,7 +48,9 @@ def render(surfaces: dict[str, Solid], pixels: int) -> np.ndarray:
         surfaces: colour -> surface.
         pixels: width and height of the picture.
     """
-    figure = Figure(figsize=(1, 1), dpi=2 * pixels)  # twice as fine, then the mean: smooth edges without seams
+    figure = Figure(
+        figsize=(1, 1), dpi=2 * pixels
+    )  # twice as fine, then the mean: smooth edges without seams
     canvas = FigureCanvasAgg(figure)
     figure.patch.set_alpha(0)
     if sum(len(found) for found, _ in surfaces.values()):

@@ -1,7 +1,8 @@
-"""A figure of violin plots: one half density per method and source, with quartiles and one point per patient."""
+"""A figure of violin plots: per method and source a half density, quartiles and one point per patient."""
 
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,8 @@ from covidseg.paper.figures import (
     SMALL,
     TEXT,
     Page,
-    plt,
     line_of,
+    plt,
     save_figure,
     text_height,
     typeset,
@@ -72,6 +73,7 @@ class Names:
 
     @property
     def source_height(self) -> float:
+        """Height of the sources, in inches."""
         return max(text_height(text, SMALL) for text in self.sources)
 
     @property
@@ -106,7 +108,7 @@ def value_rows(values: Values) -> list[dict[str, str | float]]:
     return [
         {
             "row": one.row, "source": one.source, "region": one.region, "split": one.split, "metric": metric,
-            "patient": patient, "value": value,
+            "patient": str(patient), "value": value,
         }
         for (one, metric), found in values.items() for patient, value in found.items()
     ]  # fmt: skip
@@ -120,7 +122,7 @@ def draw_violins(
     config_name: str,
     remarks: list[str],
 ) -> plt.Figure:
-    """Draw one row of violins per panel and metric. The colour of a violin is the strategy, the shape the source.
+    """Draw one row of violins per panel and metric; the colour is the strategy, the shape the source.
 
     Args:
         values: what each violin shows.
@@ -135,9 +137,7 @@ def draw_violins(
     names = [Names.of(panel, looks) for panel in panels]
     high = HIGH if len(panels) * len(metrics) <= FEW else LOW
     body = sum(len(metrics) * (high + ABOVE) + one.height for one in names)
-    page = Page.of(
-        FULL, body, title=artefact["title"], lines=[_legend(config_name, series, looks), *remarks]
-    )
+    page = Page.of(FULL, body, title=artefact["title"], lines=[_legend(config_name, series, looks), *remarks])
     top = 0.0
     for panel, below in zip(panels, names, strict=True):
         for metric in metrics:
@@ -169,7 +169,7 @@ def _panel(axis: plt.Axes, shown: list[pd.Series], looks: list[Look]) -> None:
     """Draw half densities, quartiles, medians and points side by side."""
     for place, (found, look) in enumerate(zip(shown, looks, strict=True)):
         if len(found) > 1:
-            drawn = axis.violinplot(found, [place - 0.07], widths=0.76, side="low", showextrema=False)
+            drawn: Any = axis.violinplot(found, [place - 0.07], widths=0.76, side="low", showextrema=False)
             for body in drawn["bodies"]:
                 body.set(facecolor=look.colour, alpha=0.3, linewidth=0)
         if len(found):
@@ -178,7 +178,9 @@ def _panel(axis: plt.Axes, shown: list[pd.Series], looks: list[Look]) -> None:
             axis.hlines(median, place - 0.09, place + 0.09, color=INK.light, linewidth=2)
             axis.hlines(median, place - 0.08, place + 0.08, color="white", linewidth=0.9)
         spread = 0.12 + 0.3 * (np.arange(len(found)) * GOLDEN % 1)
-        axis.scatter(place + spread, found.sort_values(), s=5, marker=look.marker, color=look.colour, linewidth=0.4)
+        axis.scatter(
+            place + spread, found.sort_values(), s=5, marker=look.marker, color=look.colour, linewidth=0.4
+        )
         axis.text(place, 1.04, f"n={len(found)}", ha="center", va="bottom", size=SMALL)
     axis.set(xlim=(-0.6, len(shown) - 0.4), ylim=(-0.03, 1.03), xticks=[], yticks=np.linspace(0, 1, 5))
     axis.grid(axis="y")
@@ -186,19 +188,17 @@ def _panel(axis: plt.Axes, shown: list[pd.Series], looks: list[Look]) -> None:
     axis.yaxis.set_major_formatter("{x:g}")
 
 
-def _dotted(
-    axis: plt.Axes, panel: list[Series], values: Values, metric: str, looks: dict[str, Look]
-) -> None:
+def _dotted(axis: plt.Axes, panel: list[Series], values: Values, metric: str, looks: dict[str, Look]) -> None:
     """Draw the median of the first method without other data across the panel."""
     first = next((one for one in panel if one.source == "none" and len(values[one, metric])), None)
     if first and len(panel) > 1:
         height = values[first, metric].median()
-        axis.axhline(height, color=looks[first.experiment].colour, linewidth=0.8, linestyle=(0, (1, 2)), zorder=0)
+        axis.axhline(
+            height, color=looks[first.experiment].colour, linewidth=0.8, linestyle=(0, (1, 2)), zorder=0
+        )
 
 
-def _write_names(
-    page: Page, panel: list[Series], names: Names, top: float, looks: dict[str, Look]
-) -> None:
+def _write_names(page: Page, panel: list[Series], names: Names, top: float, looks: dict[str, Look]) -> None:
     """Write the sources below the violins and, below a line in the strategy's colour, the methods."""
     for place, text in enumerate(names.sources):
         style = {"ha": "center", "linespacing": LINESPACING}

@@ -27,7 +27,7 @@ PARTS = {
 }
 OUTPUTS = {"lesion_decoder": "lesion version", "normal_decoder": "normal version"}
 STATE = "new"  # all weights start random, and all are trained
-CRITIC_ROW = 0.5  # distance of the centres of two layers of the critic
+CRITIC_ROW = 0.54  # distance of the centres of two layers of the critic
 Places = dict[str, float]  # part -> x of the centre
 
 
