@@ -20,7 +20,7 @@ from covidseg.paper.figures import (
     SMALL,
     TEXT,
     Page,
-    line_of,
+    block_of,
     plt,
     save_figure,
     typeset,
@@ -131,10 +131,8 @@ def _write_title(axis: plt.Axes, one: Series, agreement: Agreement, artefact: Ar
     """Write the method above its panel, and below the method its bias and limits."""
     name, numbers = typeset(_name(one, artefact)), "\n".join(_numbers(agreement))
     lines = wrapped(name, WIDE + GAP, BOLD * SMALL).split("\n")
-    children: list[Any] = [line_of(line, SMALL, weight="bold") for line in lines] + [
-        TextArea(numbers, textprops=NUMBERS)
-    ]
-    title = VPacker(children=children, pad=0, sep=2)
+    block = block_of(lines, SMALL, align="left", weight="bold")
+    title = VPacker(children=[block, TextArea(numbers, textprops=NUMBERS)], pad=0, sep=2)
     place: dict[str, Any] = {
         "xycoords": "axes fraction",
         "boxcoords": "offset points",

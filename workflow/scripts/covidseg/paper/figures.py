@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.offsetbox import HPacker, TextArea
-from PIL import Image
+from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea, VPacker
+from PIL import Image, ImageColor
 
 from covidseg.files import atomic_path
-from covidseg.paper.palette import INK, SECOND_INK, THIRD_INK
+from covidseg.paper.palette import INK, SECOND_INK, THIRD_INK, light_colours
 
 matplotlib.use("Agg")
 
@@ -130,6 +130,20 @@ class Page:
         where: dict[str, Any] = {"ha": "left", "va": "top", "size": SMALL}
         self.figure.text(left / across, 1 - (self.top + top) / high, text, **where | options)
 
+    def write_name(self, left: float, top: float, name: str, *, upwards: bool = False) -> None:
+        """Write a name of one or several lines, which may have formulas, into the body.
+
+        Args:
+            left, top: place of the name's middle and of its upper edge, in inches.
+            name: the name.
+            upwards: whether `top` is the place of its lower edge.
+        """
+        across, high = self.figure.get_size_inches()
+        place = left / across, 1 - (self.top + top) / high
+        where: dict[str, Any] = {"xycoords": "figure fraction", "box_alignment": (0.5, 0 if upwards else 1)}
+        lines = block_of(name.split("\n"), TEXT, align="center")
+        self.figure.add_artist(AnnotationBbox(lines, place, frameon=False, pad=0, **where))
+
 
 def letters(inches: float, points: float) -> int:
     """Return how many letters of a size fit into a width."""
@@ -155,7 +169,7 @@ def text_height(text: str, points: float) -> float:
 
 def typeset(name: str) -> str:
     """Return a printed name with the relation losses of zhang2021 as formulas."""
-    return LOSS.sub(r"$L_{rc}^{\1}$", name)
+    return LOSS.sub(r"$L_{rc}^\1$", name)
 
 
 def line_of(name: str, size: float, **style: Any) -> HPacker:  # noqa: ANN401
@@ -165,6 +179,12 @@ def line_of(name: str, size: float, **style: Any) -> HPacker:  # noqa: ANN401
         for part in FORMULA.split(name) if part
     ]  # fmt: skip
     return HPacker(children=parts, pad=0, sep=0, align="baseline")
+
+
+def block_of(lines: list[str], size: float, *, align: Literal["left", "center"], **style: Any) -> VPacker:  # noqa: ANN401
+    """Return lines of text, as of `line_of`, one below the other."""
+    children: list[Artist] = [line_of(line, size, **style) for line in lines]
+    return VPacker(children=children, align=align, pad=0, sep=1.5)
 
 
 def _freeze_layout(figure: plt.Figure) -> None:
@@ -199,11 +219,9 @@ def save_figure(figure: plt.Figure, base: Path) -> None:
 
 
 def _with_few_colours(picture: Image.Image) -> Image.Image:
-    """Return a picture of COLOURS colours; the most frequent half of them, so the palette's, is exact."""
-    half = COLOURS // 2
-    counted: Any = picture.getcolors(picture.width * picture.height)  # (number of pixels, RGB)
-    frequent = [colour for _, colour in sorted(counted, reverse=True)[:half]]
-    others = picture.quantize(half, Image.Quantize.MEDIANCUT).getpalette() or []
+    """Return a picture of COLOURS colours, white and those of the palette among them."""
+    exact = [level for colour in ("#FFFFFF", *light_colours()) for level in ImageColor.getrgb(colour)]
+    others = picture.quantize(COLOURS - len(exact) // 3, Image.Quantize.MEDIANCUT).getpalette() or []
     chosen = Image.new("P", (1, 1))
-    chosen.putpalette([level for colour in frequent for level in colour] + others[: 3 * half])
+    chosen.putpalette((exact + others)[: 3 * COLOURS])
     return picture.quantize(palette=chosen, dither=Image.Dither.NONE)

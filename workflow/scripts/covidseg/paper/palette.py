@@ -86,6 +86,12 @@ def source_sign(source: str) -> str:
     return SOURCE_SIGNS.get(source, "★")
 
 
+def light_colours() -> list[str]:
+    """Return every colour of figures, as #RRGGBB."""
+    pairs = (INK, SECOND_INK, THIRD_INK, *STRATEGY_COLOURS.values(), *VERDICT_COLOURS.values())
+    return [*(pair.light for pair in pairs), FOUND, MISSED, WRONG, *REGION_COLOURS.values()]
+
+
 class Look(NamedTuple):
     """How a plot on light ground shows a model.
 

@@ -52,7 +52,7 @@ class Columns:
         """Write the titles above the columns, so that their last lines stand side by side."""
         for number, title in enumerate(self.titles):
             middle = self.left(number) + self.width / 2
-            page.write(middle, self.head - 0.03, title, ha="center", va="bottom", size=TEXT, linespacing=1.1)
+            page.write_name(middle, self.head - 0.03, title, upwards=True)
 
     def row(self, page: Page, top: float, height: float) -> list[plt.Axes]:
         """Add the axes of a row of pictures, one per column; places and height are in inches."""

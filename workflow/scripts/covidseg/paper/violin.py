@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.offsetbox import AnnotationBbox, VPacker
 
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
@@ -21,7 +20,6 @@ from covidseg.paper.figures import (
     SMALL,
     TEXT,
     Page,
-    line_of,
     plt,
     save_figure,
     text_height,
@@ -47,12 +45,12 @@ class Names:
 
     Attributes:
         sources: sign and source per violin; the sign alone if the names of the methods say the source.
-        methods: (first violin, number of violins, lines of the name) of each method.
+        methods: (first violin, number of violins, broken name) of each method.
         slot: width of a violin, in inches.
     """
 
     sources: list[str]
-    methods: list[tuple[int, int, list[str]]]
+    methods: list[tuple[int, int, str]]
     slot: float
 
     @classmethod
@@ -67,7 +65,7 @@ class Names:
         methods, first = [], 0
         for row, group in groupby(panel, key=lambda one: one.row):
             count = len(list(group))
-            methods.append((first, count, wrapped(typeset(row), slot * count, TEXT).split("\n")))
+            methods.append((first, count, wrapped(typeset(row), slot * count, TEXT)))
             first += count
         return cls(sources, methods, slot)
 
@@ -79,7 +77,7 @@ class Names:
     @property
     def height(self) -> float:
         """Height of all names, in inches."""
-        lines = max(len(lines) + ("$" in "".join(lines)) for *_, lines in self.methods)
+        lines = max(name.count("\n") + 1 + ("$" in name) for *_, name in self.methods)
         return 0.12 + self.source_height + lines * text_height("", TEXT)
 
 
@@ -204,13 +202,9 @@ def _write_names(page: Page, panel: list[Series], names: Names, top: float, look
         style = {"ha": "center", "linespacing": LINESPACING}
         page.write(LEFT + names.slot * (place + 0.6), top + 0.04, text, **style)
     line = top + 0.06 + names.source_height
-    for first, count, lines in names.methods:
+    for first, count, name in names.methods:
         left, width = LEFT + names.slot * (first + 0.15), names.slot * (count - 0.1)
         rule = page.axes(left, line, width, 0.016)
         rule.set(facecolor=looks[panel[first].experiment].colour, xticks=[], yticks=[])
         rule.spines[:].set_visible(False)
-        name = VPacker(children=[line_of(text, TEXT) for text in lines], align="center", pad=0, sep=2)
-        rule.add_artist(
-            AnnotationBbox(name, (0.5, 0), xybox=(0, -3), boxcoords="offset points", box_alignment=(0.5, 1),
-                           xycoords="axes fraction", frameon=False, pad=0)
-        )  # fmt: skip
+        page.write_name(left + width / 2, line + 0.05, name)
