@@ -96,17 +96,28 @@ def segment(
     z, y, x = plan["spacing"]
     box = nonzero_box(image.array, window, name=name)
     array = resample_and_normalise(image.array[box], geometry.spacing, (z, y, x), window=window, name=name)
-    labels = np.zeros(geometry.shape, np.uint8)
-    disagreement = np.zeros(geometry.shape, np.uint8)
+    found = Segmentation(np.zeros(geometry.shape, np.uint8), np.zeros(geometry.shape, np.uint8))
     slabs = _slices(ensemble, torch.from_numpy(array), inference, compute)
-    parts = on_grid(slabs, geometry, depth=len(array), box=box, target_spacing=(z, y, x))
-    for place, part in parts:
-        folds = part.unflatten(0, (len(ensemble.networks), -1))  # (folds, classes, slices, y, x)
-        mean = folds.mean(0).argmax(0)
-        other = (folds.argmax(1) != mean).float().mean(0)
-        labels[place] = mean.to(torch.uint8).cpu().numpy()
-        disagreement[place] = (100 * other).round().to(torch.uint8).cpu().numpy()
-    return Segmentation(labels, disagreement)
+    for place, part in on_grid(slabs, geometry, depth=len(array), box=box, target_spacing=(z, y, x)):
+        labels, disagreement = _agree(part.chunk(len(ensemble.networks)))
+        found.labels[place] = labels.to(torch.uint8).cpu().numpy()
+        found.disagreement[place] = disagreement.cpu().numpy()
+    return found
+
+
+def _agree(folds: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the label of the highest mean probability, and the percentage of networks with another one.
+
+    Args:
+        folds: of each network, probabilities (classes, slices, y, x).
+    """
+    if len(folds) == 1:
+        labels = folds[0].max(0).indices  # several times as fast as argmax
+        return labels, torch.zeros_like(labels, dtype=torch.uint8)
+    labels = sum(folds[1:], folds[0]).max(0).indices
+    others = [(one.max(0).indices != labels).to(torch.uint8) for one in folds]
+    percent = 100 * sum(others[1:], others[0]).float() / len(folds)
+    return labels, percent.round().to(torch.uint8)
 
 
 def _slices(
