@@ -14,7 +14,7 @@ from covidseg.weak import SYSTEMS
 
 SCRIPTS = ROOT / "workflow" / "scripts"
 LIBRARY = SCRIPTS / "covidseg"
-ROOMS = ["archives", "cases", "training", "weak", "evaluation", "config", "paper", "site", "runs"]
+ROOMS = ["archives", "cases", "training", "weak", "evaluation", "config", "paper", "site", "segment", "runs"]
 FILES = sorted(SCRIPTS.rglob("*.py"))
 
 

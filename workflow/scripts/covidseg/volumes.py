@@ -184,7 +184,7 @@ def to_storage(array: np.ndarray, name: str) -> np.ndarray:
     return array.astype(np.float32)
 
 
-def nifti_bytes(volume: Volume, *, orientation: str = "LPS") -> bytes:
+def nifti_bytes(volume: Volume, *, orientation: str = "LPS", description: str = "") -> bytes:
     """Return the content of a .nii.gz file, stored along the axis codes `orientation`.
 
     The same volume always gives the same bytes.
@@ -192,6 +192,7 @@ def nifti_bytes(volume: Volume, *, orientation: str = "LPS") -> bytes:
     image = nib.Nifti1Image(volume.array.T, RAS_TO_LPS @ volume.geometry.affine)
     image = image.as_reoriented(ornt_transform(axcodes2ornt("LPS"), axcodes2ornt(orientation)))
     image.header.set_xyzt_units("mm")
+    image.header["descrip"] = description
     image.set_qform(image.affine, code=1)
     buffer = io.BytesIO()
     image.to_stream(buffer)
