@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 # nibabel imports pydicom if it is installed, for DICOM readers that nothing here uses. Without pydicom,
 # nibabel's import takes half the time.
@@ -197,19 +196,3 @@ def nifti_bytes(volume: Volume, *, orientation: str = "LPS", description: str = 
     buffer = io.BytesIO()
     image.to_stream(buffer)
     return gzip.compress(buffer.getvalue(), compresslevel=1, mtime=0)
-
-
-def bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
-    """Return the smallest box (z, y, x) with all voxels of a mask; None if the mask is empty."""
-    slices: np.ndarray = np.any(mask, (1, 2))
-    if not slices.any():
-        return None
-    # The mask seen along z, within these slices, so that a large scan with a small mask is read only once.
-    seen: np.ndarray = np.any(mask[_extent(slices)], 0)
-    return tuple(_extent(inside) for inside in (slices, seen.any(1), seen.any(0)))
-
-
-def _extent(inside: ArrayLike) -> slice:
-    """Return the part of an axis from the first to the last true value of `inside`, bool (n,)."""
-    found = np.flatnonzero(inside)
-    return slice(int(found[0]), int(found[-1]) + 1)
