@@ -8,6 +8,7 @@ from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.kinds import KINDS
 from covidseg.config.methods import Method, methods
+from covidseg.config.titles import label_of
 
 # Strategies that the start page compares, in the short words of its pictures.
 TASK_STRATEGIES = {"scratch": "From scratch", "hybrid": "Hybrid-encoder"}
@@ -78,6 +79,10 @@ def front_parameters(config: Configuration) -> dict[str, Any]:
     """Return what the start page and the pages for the whole site show."""
     return {
         "papers": _papers(config),
+        "places": {
+            paper: {label_of(paper, name): name for name in artefacts}
+            for paper, artefacts in in_use.shown_artefacts(config).items()
+        },
         "models": len(in_use.models(config)),
         "confidence": config.sections["evaluation"]["confidence"],
         "pictures": _pictures(config),
