@@ -10,6 +10,7 @@ from covidseg.config.loading import load_configuration
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.config.kinds import KINDS
 from covidseg.config.remarks import find_remarks
+from covidseg.config.titles import full_title, label_of
 from covidseg.errors import InputError
 from covidseg.runs import start
 from covidseg.runs.code import code_of, page_files

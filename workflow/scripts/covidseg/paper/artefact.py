@@ -1,10 +1,11 @@
 """The description of one table or figure, which the module of its kind gets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from covidseg.config.entries import ArtefactEntry
+from covidseg.paper.web import Links
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Artefact:
         remarks: sentences to print below the table or figure.
         inputs: name -> files or folders to read; kinds.py says which names each kind has.
         parameters: name -> value; kinds.py says which names each kind has.
+        links: what the web page of a table links to.
     """
 
     base: Path
@@ -28,6 +30,7 @@ class Artefact:
     remarks: list[str]
     inputs: dict[str, list[Path]]
     parameters: dict[str, Any]
+    links: Links = field(default_factory=Links)
 
     def input(self, name: str) -> Path:
         """Return the input of this name, which must be a single file or folder."""

@@ -23,11 +23,8 @@ def make(artefact: Artefact) -> None:
     table = layer_rows(model)
     write_csv(f"{artefact.base}.csv", table.set_axis(COLUMNS, axis=1))
     notes = [f"Configuration: {artefact.config_name}. Model: {artefact.entry['experiment']}.", *_notes(model)]
-    write_pages(
-        artefact.base,
-        artefact.entry["title"],
-        lambda markup: ([*notes, *artefact.remarks], {"Layers": table.copy()}),
-    )
+    page = [*notes, *artefact.remarks], {"Layers": table}
+    write_pages(artefact.base, artefact.entry["title"], page, artefact.links)
 
 
 def layer_rows(model: BuiltModel) -> pd.DataFrame:

@@ -38,7 +38,7 @@ def make(artefact: Artefact) -> None:
     write_csv(f"{artefact.base}.csv", rows)
     notes = [f"Configuration: {artefact.config_name}. {NOTE}", *artefact.remarks]
     tables = {"Whole networks": whole_networks(rows), "Parts of the networks": parts_of_networks(rows)}
-    write_pages(artefact.base, artefact.entry["title"], lambda markup: (notes, tables))
+    write_pages(artefact.base, artefact.entry["title"], (notes, tables), artefact.links)
 
 
 def parameter_rows(series: list[Series], counts: dict[str, Parameters]) -> list[Row]:

@@ -31,7 +31,7 @@ def make(artefact: Artefact) -> None:
         '[published]; "differs" marks what is not as published.'
     )
     page = ([note, *artefact.remarks], {"Cases": as_text(settings)})
-    write_pages(artefact.base, artefact.entry["title"], lambda markup: page)
+    write_pages(artefact.base, artefact.entry["title"], page, artefact.links)
 
 
 def setting_rows(

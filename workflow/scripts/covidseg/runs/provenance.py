@@ -15,7 +15,7 @@ from covidseg.archives.checksums import ALGORITHMS
 from covidseg.config.configuration import Configuration
 from covidseg.errors import InputError
 from covidseg.files import digest, fingerprint, write_json, write_text
-from covidseg.paper.formats import FORMATS
+from covidseg.paper.web import general_links, write_html
 from covidseg.reading import read_json
 from covidseg.runs.wall_times import wall_times
 from covidseg.training.description import Description
@@ -42,7 +42,10 @@ def write_provenance(path: Path, config: Configuration, *, root: Path) -> None:
     found = collect_provenance(config, root=root, data=Path("data"), previous=_previous(path))
     write_json(path, found)
     note = f"Configuration: {found['configuration']['name']}. Written {found['written']}, after the last run."
-    write_text(path.with_suffix(".html"), FORMATS[".html"][1]("Provenance", [note], _tables(found)))
+    write_text(
+        path.with_suffix(".html"),
+        write_html("Provenance", [note], _tables(found), general_links("provenance.html")),
+    )
 
 
 def collect_provenance(

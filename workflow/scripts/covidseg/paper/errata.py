@@ -1,0 +1,20 @@
+"""The list of the papers' misprints, config/published_errata.md, as HTML."""
+
+from markdown_it import MarkdownIt
+
+# Asterisks and underscores stand in formulas, and a tag in the list is text.
+LITERAL = ("emphasis", "html_inline", "html_block")
+
+
+def errata_html(text: str) -> str:
+    """Return the list of misprints as HTML, with every formula as it is written.
+
+    Args:
+        text: the list, in Markdown.
+    """
+    html = MarkdownIt("commonmark").enable("table").disable(LITERAL).render(text)
+    # A wide table scrolls inside itself, and with the keyboard too.
+    html = html.replace(
+        "<table>", '<div class="scroll" role="region" aria-label="Misprints" tabindex="0">\n<table>'
+    )
+    return html.replace("</table>", "</table>\n</div>")
