@@ -7,7 +7,7 @@ import pandas as pd
 from covidseg.paper.cells import Cell, holds_words, names_of, true_minus
 
 # What Markdown or HTML would read as markup. An underscore is markup only at the start or end of a word.
-SPECIAL = re.compile(r"[\\`*<>|\[\]]|(?<!\w)_|_(?!\w)|(?<!\w)#|&(?=#?\w+;)")
+SPECIAL = re.compile(r"[\\`*<>|\[\]~$]|(?<!\w)_|_(?!\w)|(?<!\w)#|&(?=#?\w+;)")
 MARKS = {"best": "**{}**", "second": "<u>{}</u>", "": "{}"}
 
 

@@ -34,7 +34,8 @@ tbody th { font-weight: 400; }
 tr > :first-child { position: sticky; left: 0; background: var(--ground); }
 tr > :last-child { padding-right: 2px; }
 tbody tr:hover > * { background: var(--hover); }
-.number, .panel { text-align: right; }
+.number { text-align: right; }
+thead .panel { text-align: center; }
 .number { font-variant-numeric: tabular-nums; }
 .long { min-width: 17em; overflow-wrap: anywhere; }
 b { font-weight: 700; }
