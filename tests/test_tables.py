@@ -14,10 +14,12 @@ from covidseg.config.remarks import find_remarks
 from covidseg.config.series import Series
 from covidseg.evaluation.summary import read_scores
 from covidseg.paper import latex
+from covidseg.paper.artefact import Artefact
 from covidseg.paper.cells import Cell
 from covidseg.paper.formats import score_page, write_pages
 from covidseg.paper.layout import Printer, lay_out
 from covidseg.paper.markdown import write_cell
+from covidseg.paper.scores_table import make
 from covidseg.paper.tables import devices_of, read_published, select, table_cells
 from covidseg.paper.uncertainty import Bootstrap, comparison_rows, interval_rows
 from covidseg.paper.web import write_html
@@ -446,3 +448,34 @@ def test_slices_say_who_counts_as_a_patient(config):
             "published slices do not tell the patient" in text for text in find_remarks(config, artefact)
         )
         assert told == (name in ("numbers", "ranking"))
+
+
+@pytest.mark.parametrize("phantom", [True, False], ids=["phantom", "papers"])
+def test_a_difference_is_printed_only_where_the_numbers_can_be_compared(tmp_path, phantom):
+    """0.683 in the one case, 0.673 in the paper."""
+    make_scores(tmp_path, {"scratch": [[0.683]]})
+    inputs = {"scores": [tmp_path / "scores.csv"], "published": [PUBLISHED], "pixels": []}
+    parameters = {"bootstrap": 100, "confidence": 0.95, "seed": 1, "threshold_range": [0.1, 0.4]}
+    artefact = Artefact(
+        base=tmp_path / "table1",
+        paper="wang2021",
+        entry=ARTEFACT | {"title": "Table 1 of wang2021: Some", "published": "1", "folds": "average"},
+        config_name="toy",
+        remarks=[],
+        inputs=inputs,
+        parameters=parameters | {"series": [dataclasses.astuple(ROWS[0])], "phantom": phantom},
+        tables={"table1": "Table 1", "table2": "Table 2"},
+        files=["table1.csv", "table1.html"],
+    )
+    make(artefact)
+    sheet = pd.read_csv(tmp_path / "table1.csv")
+    assert sheet["experiment"].tolist() == ["scratch"]
+    assert sheet["difference"].isna().all() == phantom
+    for suffix in ("md", "tex", "html"):
+        text = (tmp_path / f"table1.{suffix}").read_text()
+        assert "Table 1 of wang2021: Some (fractions; best and second per column)" in text
+        assert ("+0.010" in text) != phantom
+        assert ("Difference" in text) != phantom
+        assert ("no difference is printed" in text) == phantom
+    assert '<a href="table2.html">Table 2</a>' in text
+    assert '<span aria-current="page">Table 1</span>' in text

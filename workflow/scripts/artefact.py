@@ -5,7 +5,6 @@ from pathlib import Path
 
 from covidseg.job import job
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.web import links_of
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
@@ -14,16 +13,15 @@ if __name__ == "__main__":
             name: [Path(path) for path in ([paths] if isinstance(paths, str) else paths)]
             for name, paths in snakemake.input.items()
         }
-        base, paper = Path(snakemake.output[0]).with_suffix(""), snakemake.wildcards.paper
-        files = [Path(path).name for path in snakemake.output]
         artefact = Artefact(
-            base=base,
-            paper=paper,
+            base=Path(snakemake.output[0]).with_suffix(""),
+            paper=snakemake.wildcards.paper,
             entry=params.artefact,
             config_name=params.config_name,
             remarks=params.remarks,
             inputs=inputs,
             parameters=params.parameters,
-            links=links_of(paper, base.name, params.tables, files),
+            tables=params.tables,
+            files=[Path(path).name for path in snakemake.output],
         )
         importlib.import_module(f"covidseg.paper.{params.module}").make(artefact)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from covidseg.config.entries import ArtefactEntry
-from covidseg.paper.web import Links
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,8 @@ class Artefact:
         remarks: sentences to print below the table or figure.
         inputs: name -> files or folders to read; kinds.py says which names each kind has.
         parameters: name -> value; kinds.py says which names each kind has.
-        links: what the web page of a table links to.
+        tables: key of each table of the paper -> its label; the web page of a table links to these.
+        files: names of the artefact's files.
     """
 
     base: Path
@@ -30,7 +30,8 @@ class Artefact:
     remarks: list[str]
     inputs: dict[str, list[Path]]
     parameters: dict[str, Any]
-    links: Links = field(default_factory=Links)
+    tables: dict[str, str] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
 
     def input(self, name: str) -> Path:
         """Return the input of this name, which must be a single file or folder."""

@@ -6,7 +6,7 @@ from covidseg.archives.dataset import Dataset
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.cells import Cell
-from covidseg.paper.formats import write_pages
+from covidseg.paper.formats import write_artefact
 from covidseg.paper.tables import NOT_RUN
 from covidseg.paper.titles import TITLES
 from covidseg.reading import read_table
@@ -44,7 +44,7 @@ def make(artefact: Artefact) -> None:
         [note, *ingest_notes(described), *artefact.remarks],
         {"Cases, grids and lesions": as_text(described, printed)},
     )
-    write_pages(artefact.base, artefact.entry["title"], page, artefact.links)
+    write_artefact(artefact, page)
 
 
 def describe_cases(cases: pd.DataFrame, dataset: Dataset) -> Described:

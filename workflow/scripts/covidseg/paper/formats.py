@@ -6,12 +6,13 @@ import pandas as pd
 
 from covidseg.config.entries import ArtefactEntry
 from covidseg.files import write_text
+from covidseg.paper.artefact import Artefact
 from covidseg.paper.cells import Page
 from covidseg.paper.latex import write_latex
 from covidseg.paper.layout import ELSEWHERE, Printer, lay_out
 from covidseg.paper.markdown import write_markdown
 from covidseg.paper.tables import TIME
-from covidseg.paper.web import Links, write_html
+from covidseg.paper.web import Links, links_of, write_html
 
 MISPRINTS = "Published numbers stand as printed; known misprints are listed in config/published_errata.md."
 PAPERS_TIME = (
@@ -39,6 +40,18 @@ def write_pages(base: Path, title: str, page: Page, links: Links | None = None) 
     write_text(base.with_suffix(".md"), write_markdown(title, *page))
     write_text(base.with_suffix(".tex"), write_latex(title, *page, label))
     write_text(base.with_suffix(".html"), write_html(title, *page, links))
+
+
+def write_artefact(artefact: Artefact, page: Page, title: str = "") -> None:
+    """Write the pages of a table of a paper.
+
+    Args:
+        artefact: the table.
+        page: notes and tables.
+        title: if it is not the title of the artefact's entry.
+    """
+    links = links_of(artefact.paper, artefact.base.name, artefact.tables, artefact.files)
+    write_pages(artefact.base, title or artefact.entry["title"], page, links)
 
 
 def scored_title(artefact: ArtefactEntry) -> str:

@@ -8,7 +8,7 @@ from torch import nn
 
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.formats import write_pages
+from covidseg.paper.formats import write_artefact
 from covidseg.paper.layers import BuiltModel, read_model, times
 from covidseg.training.network import InstanceNorm
 
@@ -24,7 +24,7 @@ def make(artefact: Artefact) -> None:
     write_csv(f"{artefact.base}.csv", table.set_axis(COLUMNS, axis=1))
     notes = [f"Configuration: {artefact.config_name}. Model: {artefact.entry['experiment']}.", *_notes(model)]
     page = [*notes, *artefact.remarks], {"Layers": table}
-    write_pages(artefact.base, artefact.entry["title"], page, artefact.links)
+    write_artefact(artefact, page)
 
 
 def layer_rows(model: BuiltModel) -> pd.DataFrame:

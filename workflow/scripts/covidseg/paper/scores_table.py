@@ -4,7 +4,7 @@ from covidseg.config.series import Series
 from covidseg.evaluation.summary import read_scores
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.formats import score_page, scored_title, write_pages
+from covidseg.paper.formats import score_page, scored_title, write_artefact
 from covidseg.paper.tables import devices_of, read_published, table_cells
 from covidseg.paper.uncertainty import Bootstrap, comparison_rows, interval_rows, ranking_rows
 
@@ -36,4 +36,4 @@ def make(artefact: Artefact) -> None:
         devices=devices_of(series, scores),
         remarks=artefact.remarks,
     )
-    write_pages(base, scored_title(entry), page, artefact.links)
+    write_artefact(artefact, page, scored_title(entry))

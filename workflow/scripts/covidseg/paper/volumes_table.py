@@ -11,7 +11,7 @@ from covidseg.evaluation.summary import read_scores
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.cells import Cell, Page
-from covidseg.paper.formats import LEGENDS, scored_title, write_pages
+from covidseg.paper.formats import LEGENDS, scored_title, write_artefact
 from covidseg.paper.layout import Printer, panel_title
 from covidseg.paper.measures import measure_of
 from covidseg.paper.tables import NOT_RUN, SERIES, table_cells
@@ -35,7 +35,7 @@ def make(artefact: Artefact) -> None:
     write_csv(f"{base}_intervals.csv", intervals, digits=9)
     write_csv(f"{base}_tests.csv", comparison_rows(series, entry, scores, bootstrap), digits=9)
     notes = [_note(artefact), describe_rule(parameters["lesions"]), *artefact.remarks]
-    write_pages(base, scored_title(entry), volumes_page(cells, intervals, notes), artefact.links)
+    write_artefact(artefact, volumes_page(cells, intervals, notes), scored_title(entry))
 
 
 def volumes_page(cells: pd.DataFrame, intervals: pd.DataFrame, notes: list[str]) -> Page:
