@@ -215,6 +215,16 @@ def test_numbers_keep_their_sign_and_their_zeros(tmp_path):
     assert "| +0.010 " in (tmp_path / "t.md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("ours", "text"), [(0.6726, "-0.0004"), (0.673, "0.000"), (0.6735, "+0.0005"), (0.7, "+0.027")]
+)
+def test_a_small_difference_keeps_its_sign(tmp_path, ours, text):
+    """The published mean is 0.673."""
+    scores = make_scores(tmp_path, {"scratch": [[ours]]})
+    table = make_table(scores, "DSC", ROWS[:1], folds="average")
+    assert table["Difference"][0] == text.replace("-", "−")
+
+
 def panel_scores(values):
     """Return scores.csv of (experiment, region, split) -> a list per fold of the cases' values."""
     rows = [

@@ -36,6 +36,8 @@ PREAMBLE = r"""% Compile this file by itself with pdflatex, or \input it in a do
 """
 TYPE = rf"\fontsize{{{SIZE:g}}}{{{LINE:g}}}\selectfont"
 LAYOUT = rf"{TYPE}\setlength{{\tabcolsep}}{{2pt}}\renewcommand{{\arraystretch}}{{1}}"
+INDEXED = re.compile(r"([A-Z])\\_([a-z]+)\\textasciicircum\{\}([A-Z])")  # a relation loss, as in L_rc^G
+INDEX = r"\\fontsize{6}{6}\\selectfont "
 LONG = 50  # lines; a longer table may be broken between pages
 ESCAPES = {
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
@@ -69,7 +71,8 @@ def write_latex(title: str, notes: list[str], tables: dict[str, pd.DataFrame], l
 def escape(text: str) -> str:
     """Return a text that LaTeX shows as it stands; letters that its font lacks stand as [U+...]."""
     single = re.sub(r"([-',])(?=\1)", "\\1\0", " ".join(text.split()))  # -- and '' would be joined
-    return "".join(map(_letter, single)).replace("\0", "{}")
+    written = "".join(map(_letter, single)).replace("\0", "{}")
+    return INDEXED.sub(rf"\1\\raisebox{{-1.5pt}}{{{INDEX}\2}}\\raisebox{{2.5pt}}{{{INDEX}\3}}", written)
 
 
 def _letter(letter: str) -> str:

@@ -142,7 +142,7 @@ class Printer:
         found = self.intervals[(self.intervals[keys] == average[keys]).all(axis=1)]
         limits = found[["low", "high"]].dropna().to_numpy().ravel()
         difference = average.difference
-        text = "–" if np.isnan(difference) else f"{difference:+.{decimals}f}"
+        text = "–" if np.isnan(difference) else _signed(difference, decimals)
         return {
             **({"Difference": text} if self.differences else {}),
             "CI": " to ".join(f"{limit:.{decimals}f}" for limit in limits) or "–",
@@ -208,6 +208,12 @@ def _number(mean: float, std: float, decimals: int | None) -> str:
     if decimals is None:
         decimals = max(0, 2 - floor(log10(mean)))
     return f"{mean:.{decimals}f}" + ("" if np.isnan(std) else f" ± {std:.{decimals}f}")
+
+
+def _signed(difference: float, decimals: int) -> str:
+    """Return a difference with its sign; with one more decimal where rounding would show it as 0."""
+    shown = decimals if round(difference, decimals) else decimals + 1
+    return f"{difference:+.{shown}f}" if round(difference, shown) else f"{0:.{decimals}f}"
 
 
 def _ratios(average: pd.Series, first: pd.Series) -> tuple[str, str]:

@@ -9,11 +9,13 @@ from typing import Any
 
 import pandas as pd
 from jinja2 import Environment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from covidseg.paper.cells import Cell, holds_words, names_of, true_minus
 from covidseg.paper.web_page import PAGE, STYLE
 
+ADDRESS = re.compile(r"https?://\S+")
+INDEXED = re.compile(r"\b([A-Z])_([a-z]+)\^([A-Z])")  # a relation loss, as in L_rc^G
 LONG = 40  # letters; a column with a longer text gets a part of the page's width
 TEMPLATE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(PAGE)
 # Only the style below is applied; nothing is loaded, and no script runs.
@@ -122,7 +124,14 @@ def _value(value: object, kind: str) -> dict[str, Any]:
         mean, spread = map(_number, value.parts)
         return {"mark": value.mark, "mean": mean, "spread": spread, "other": f"[{_number(value.other)}]"}
     text = str(value)
-    return {"mean": _number(text) if kind == "number" else text}
+    if kind == "number":
+        return {"mean": _number(text)}
+    return {"mean": _typeset(text), "address": text if ADDRESS.fullmatch(text) else ""}
+
+
+def _typeset(text: str) -> Markup:
+    """Return a text with the indices of a relation loss below and above the line."""
+    return Markup(INDEXED.sub(r"\1<sub>\2</sub><sup>\3</sup>", str(escape(text))))
 
 
 def _number(text: str) -> str:

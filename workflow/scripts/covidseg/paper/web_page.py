@@ -24,7 +24,7 @@ nav [aria-current] { font-weight: 600; color: var(--ink); }
 footer { margin-top: 40px; border-top: 1px solid var(--line); padding-top: 8px; }
 .scroll { position: relative; overflow-x: auto; max-width: 100%; border-top: 2px solid var(--strong);
   border-bottom: 2px solid var(--strong); }
-table { border-collapse: collapse; width: 100%; font-size: 14px; line-height: 20px; }
+table { border-collapse: collapse; min-width: min(100%, 50em); font-size: 14px; line-height: 20px; }
 th, td { padding: 6px 16px 6px 0; text-align: left; vertical-align: top; overflow-wrap: normal;
   border-bottom: 1px solid var(--line); }
 thead th { color: var(--second); font-size: 13px; vertical-align: bottom; }
@@ -37,6 +37,8 @@ tbody tr:hover > * { background: var(--hover); }
 .number { text-align: right; }
 thead .panel { text-align: center; }
 .number { font-variant-numeric: tabular-nums; }
+.words { min-width: 6.5em; }
+sub, sup { font-size: 12px; line-height: 0; }
 .long { min-width: 17em; overflow-wrap: anywhere; }
 b { font-weight: 700; }
 u { text-decoration-thickness: 1.5px; text-underline-offset: 3px; }
@@ -55,7 +57,8 @@ code { font-size: 13px; }
   table, thead th, .note { font-size: 7pt; line-height: 9pt; }
   .other { font-size: 6.5pt; line-height: 8pt; }
   th, td { padding: 2pt 5pt 2pt 0; }
-  .long { min-width: 0; }
+  .long, .words { min-width: 0; }
+  sub, sup { font-size: 6pt; }
   tr { break-inside: avoid; }
   tr > :first-child { position: static; }
 }
@@ -117,6 +120,7 @@ PAGE = """<!doctype html>
 {% for value, kind in row %}
 <{{ "th scope=row" if loop.first else "td" }} class="{{ kind }}">
 {%- if value.mark == "best" %}<b>{{ value.mean }}</b>{% elif value.mark == "second" %}<u>{{ value.mean }}</u>
+{%- elif value.address %}<a href="{{ value.address }}">{{ value.mean }}</a>
 {%- else %}{{ value.mean }}{% endif %}{{ value.spread }}
 {%- if value.other %}<span class="other">{{ value.other }}</span>{% endif -%}
 </{{ "th" if loop.first else "td" }}>
