@@ -16,11 +16,19 @@ PAGE_WIDTH = 513.0  # 7.1 in, two columns of a journal
 GAP = 4.0  # between two columns
 BREAK = "\u200b"  # where a long word may be broken
 LETTERS = {
-    **{0.33: "!',.:;[]il|", 0.46: ' "()-Ifjrt', 0.52: "?cesz", 0.57: "0123456789", 0.9: "#%&+<=>@DGKOQm−"},
+    **{
+        0.33: "!',.:;[]il|",
+        0.4: " ",
+        0.46: '"()-Ifjrt',
+        0.52: "?cesz",
+        0.57: "0123456789",
+        0.9: "#%&+<=>@DGKOQm−",
+    },
     **{1.2: "MW", 1.25: "±"},  # ± with a thin space on either side
 }
 WIDTHS = {letter: width for width, letters in LETTERS.items() for letter in letters}
-CAPITAL, OTHER, RESERVE = 0.82, 0.63, 1.06
+CAPITAL, OTHER = 0.82, 0.63
+RESERVE, BRACKETED = 1.06, 1.01  # for bold type, which numbers in brackets never have
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ def width_of(line: str) -> float:
     letters = (
         WIDTHS.get(letter, CAPITAL if letter.isupper() else OTHER) for letter in line if letter != BREAK
     )
-    return RESERVE * SIZE * sum(letters)
+    return (BRACKETED if line.startswith("[") else RESERVE) * SIZE * sum(letters)
 
 
 def blocks_of(table: pd.DataFrame) -> list[list[Column]]:
