@@ -18,7 +18,7 @@ from hostile import CELLS, NAMES, SIGNS, tables
 FAULTS = re.compile(
     r"^!.*|Overfull \\hbox.*|.*Float too large.*|LaTeX Font Warning.*|Missing character.*", re.M
 )
-SMALLEST = 6 * 72 / 72.27  # 6 pt of TeX in points of PDF
+SMALLEST = 6  # points of 1/72 in
 
 needs_tex = pytest.mark.skipif(
     shutil.which("pdflatex") is None, reason="no pdflatex: apt-get install texlive-latex-recommended lmodern"
@@ -108,7 +108,7 @@ def test_every_sign_of_latex_is_escaped():
     assert escape("0.5 ± 0.1 – −1") == r"0.5 $\pm$ 0.1 -- $-$1"
     assert escape("two--one ''x''") == "two-{}-one '{}'x'{}'"
     assert escape("中\n\tx") == "[U+4E2D] x"
-    assert escape("L_rc^G").startswith(r"L\raisebox{-1.5pt}{\fontsize{6}{6}\selectfont rc}\raisebox")
+    assert escape("L_rc^G").startswith(r"L\raisebox{-1.5pt}{\fontsize{6.1}{6.1}\selectfont rc}\raisebox")
 
 
 def test_columns_that_do_not_fit_go_into_a_second_block_with_the_names():

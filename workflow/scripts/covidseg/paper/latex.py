@@ -37,7 +37,7 @@ PREAMBLE = r"""% Compile this file by itself with pdflatex, or \input it in a do
 TYPE = rf"\fontsize{{{SIZE:g}}}{{{LINE:g}}}\selectfont"
 LAYOUT = rf"{TYPE}\setlength{{\tabcolsep}}{{2pt}}\renewcommand{{\arraystretch}}{{1}}"
 INDEXED = re.compile(r"([A-Z])\\_([a-z]+)\\textasciicircum\{\}([A-Z])")  # a relation loss, as in L_rc^G
-INDEX = r"\\fontsize{6}{6}\\selectfont "
+INDEX = r"\\fontsize{6.1}{6.1}\\selectfont "
 LONG = 50  # lines; a longer table may be broken between pages
 ESCAPES = {
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},

@@ -142,7 +142,7 @@ class Printer:
         found = self.intervals[(self.intervals[keys] == average[keys]).all(axis=1)]
         limits = found[["low", "high"]].dropna().to_numpy().ravel()
         difference = average.difference
-        text = "–" if np.isnan(difference) else _signed(difference, decimals)
+        text = "–" if np.isnan(difference) else _signed(difference, decimals or 0)
         return {
             **({"Difference": text} if self.differences else {}),
             "CI": " to ".join(f"{limit:.{decimals}f}" for limit in limits) or "–",
