@@ -22,8 +22,8 @@ nav ul { display: flex; flex-wrap: wrap; gap: 0 16px; margin: 0; padding: 0; lis
 nav [aria-current] { font-weight: 600; color: var(--ink); }
 .note, footer { color: var(--second); font-size: 13px; line-height: 20px; }
 footer { margin-top: 40px; border-top: 1px solid var(--line); padding-top: 8px; }
-.scroll { position: relative; overflow-x: auto; width: fit-content; max-width: 100%; border-top: 2px solid var(--strong);
-  border-bottom: 2px solid var(--strong); }
+.scroll { position: relative; overflow-x: auto; width: fit-content; max-width: 100%;
+  border-top: 2px solid var(--strong); border-bottom: 2px solid var(--strong); }
 table { border-collapse: collapse; min-width: min(100%, 50em); font-size: 14px; line-height: 20px; }
 th, td { padding: 6px 16px 6px 0; text-align: left; vertical-align: top; overflow-wrap: normal;
   border-bottom: 1px solid var(--line); }
