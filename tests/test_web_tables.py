@@ -1,7 +1,6 @@
 """Tables as web pages, in a real browser: nothing runs, nothing is loaded, and only tables scroll."""
 
 import re
-import shutil
 from html.parser import HTMLParser
 
 import pytest
@@ -10,20 +9,9 @@ from conftest import ROOT
 from covidseg.paper.errata import errata_html
 from covidseg.paper.web import Links, general_links, links_of, write_html, write_text_page
 from hostile import NAMES, SCRIPT, SIGNS, tables
+from site_browser import opened
 
 ERRATA = (ROOT / "config" / "published_errata.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -34,60 +22,46 @@ def hostile(tmp_path):
     return tmp_path / "a.html"
 
 
-def opened(browser, path, width, scheme):
-    """Return a page and the list of everything that goes wrong in it."""
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    faults = []
-    page.on("console", lambda message: faults.append(message.text))
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("dialog", lambda dialog: (faults.append("a script ran"), dialog.dismiss()))
-    page.goto(path.as_uri())
-    return page, faults
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1400])
-def test_names_are_shown_as_they_are_and_only_tables_scroll(browser, hostile, width, scheme):
-    page, faults = opened(browser, hostile, width, scheme)
-    assert faults == []
-    assert page.locator("img, script, b >> text=body").count() == 0
-    names = page.locator("table").first.locator("tbody th").all_inner_texts()
-    shown = [name.replace("L_rc^G+L_rc^T", "LrcG+LrcT") for name in NAMES]  # with its indices
-    assert [name.split() for name in names] == [name.split() for name in shown]
-    assert page.locator("tbody th sup").first.all_inner_texts() == ["G"]
-    assert page.locator("td a").first.get_attribute("href").startswith("https://www.example.org/")
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-    table = page.locator(".scroll").first
-    assert table.evaluate("element => element.scrollWidth > element.clientWidth")
-    table.focus()
-    page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(300)
-    assert table.evaluate("element => element.scrollLeft") > 0
-    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert ground == {"light": "rgb(251, 250, 247)", "dark": "rgb(19, 22, 26)"}[scheme]
+def test_names_are_shown_as_they_are_and_only_tables_scroll(chromium, hostile, width, dark):
+    with opened(chromium, hostile, width=width, dark=dark) as (page, complaints):
+        assert complaints == []
+        assert page.locator("img, script").count() == 0
+        names = page.locator("table").first.locator("tbody th").all_inner_texts()
+        shown = [name.replace("L_rc^G+L_rc^T", "LrcG+LrcT") for name in NAMES]  # with its indices
+        assert [name.split() for name in names] == [name.split() for name in shown]
+        assert page.locator("tbody th sup").first.all_inner_texts() == ["G"]
+        assert page.locator("td a").first.get_attribute("href").startswith("https://www.example.org/")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        table = page.locator(".scroll").first
+        assert table.evaluate("element => element.scrollWidth > element.clientWidth")
+        table.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(300)
+        assert table.evaluate("element => element.scrollLeft") > 0
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == ("rgb(19, 22, 26)" if dark else "rgb(251, 250, 247)")
 
 
-def test_a_page_that_is_changed_loads_and_runs_nothing(browser, hostile):
+def test_a_page_that_is_changed_loads_and_runs_nothing(chromium, hostile):
     """The policy holds even where a name were not escaped."""
-    text = hostile.read_text().replace(
-        "</main>", "<script>alert(1)</script><img src=x onerror=alert(1)></main>"
-    )
-    hostile.write_text(text)
-    _, faults = opened(browser, hostile, 1400, "light")
-    assert any("Content Security Policy" in fault for fault in faults)
-    assert "a script ran" not in faults
+    injected = "<script>alert(1)</script><img src=x onerror=alert(1)></main>"
+    hostile.write_text(hostile.read_text().replace("</main>", injected))
+    with opened(chromium, hostile) as (_, complaints):
+        assert any("Content Security Policy" in complaint for complaint in complaints)
+        assert not any(complaint.startswith("dialog") for complaint in complaints)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_an_accessibility_checker_finds_nothing(browser, hostile, tmp_path, scheme):
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_an_accessibility_checker_finds_nothing(chromium, hostile, tmp_path, dark):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     errata = write_text_page("Misprints", errata_html(ERRATA), general_links("errata.html"))
     (tmp_path / "errata.html").write_text(errata, encoding="utf-8")
     for path in (hostile, tmp_path / "errata.html"):
         path.write_text(re.sub(r"<meta http-equiv.*?>", "", path.read_text()))  # the checker is a script
-        page, _ = opened(browser, path, 1400, scheme)
-        found = axe.run(page).response["violations"]
-        assert [one["id"] for one in found] == []
+        with opened(chromium, path, width=1400, dark=dark) as (page, _):
+            assert [found["id"] for found in axe.run(page).response["violations"]] == []
 
 
 def test_a_table_links_to_the_site_its_paper_and_the_other_tables():
