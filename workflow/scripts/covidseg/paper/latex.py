@@ -20,8 +20,8 @@ from covidseg.paper.latex_columns import (
 
 # After \begin{document}, LaTeX's own \@nodocument is \relax: then the preamble is skipped.
 PREAMBLE = r"""% Compile this file by itself with pdflatex, or \input it in a document that loads the packages
-% array, booktabs and longtable. The tables are up to 7.1 in wide, as two columns of a journal. A longtable
-% is only for documents with one column.
+% array, booktabs, longtable, and fontenc with T1. The tables are up to 7.1 in wide, as two columns of a
+% journal. A longtable is only for documents with one column.
 \expandafter\ifx\csname @nodocument\endcsname\relax
 \def\endoftables{}
 \else
