@@ -206,7 +206,7 @@ def test_cells_pool_folds_and_stand_beside_the_published(scores):
     assert list(cells.columns) == [
         "row", "source", "fold", "region", "split", "metric", "unit",
         "ours_mean", "ours_std", "published_mean", "published_std", "difference", "n",
-        "published_in", "status", "left_out",
+        "published_in", "status", "left_out", "experiment",
     ]  # fmt: skip
     assert (set(cells.status), set(cells.left_out)) == ({"run"}, {""})
     assert len(cells) == 2 * 2 * 3

@@ -305,7 +305,8 @@ def cells(scores):
 def test_every_cell_of_a_row_not_run_stands_in_the_csv_with_the_reason(cells, tmp_path):
     write_csv(tmp_path / "table1.csv", cells, digits=9)
     sheet = pd.read_csv(tmp_path / "table1.csv", keep_default_na=False)
-    assert list(sheet.columns[-2:]) == ["status", "left_out"]
+    assert list(sheet.columns[-3:]) == ["status", "left_out", "experiment"]
+    assert set(sheet[sheet.source == "Multi-lesion"].experiment) == {"b-multi"}
     missing = sheet[sheet.source == "StructSeg"]
     assert missing[missing.metric == "DSC"].fold.tolist() == ["0", "1", "avg"]
     assert (set(missing.status), set(missing.left_out), set(missing.n)) == ({"not run"}, {"structseg"}, {0})
@@ -320,6 +321,7 @@ def test_marks_intervals_and_tests_know_nothing_of_a_row_not_run(scores, cells):
     """Were it run it would be the best of all; so the two others are best and second."""
     intervals = interval_rows(SERIES, ARTEFACT, scores, BOOTSTRAP)
     assert intervals.source.tolist() == ["none", "Multi-lesion"]
+    assert intervals.experiment.tolist() == ["scratch", "b-multi"]
     tests = comparison_rows(SERIES, ARTEFACT, scores, BOOTSTRAP)
     assert tests[["a", "b"]].to_numpy().tolist() == [["scratch", "b-multi"]]
     table = Printer.of(cells, intervals, MARKDOWN).by_fold("DSC")
