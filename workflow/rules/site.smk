@@ -36,10 +36,12 @@ def site_part(module, folder, parameters):
 
 rule site_paper:
     input:
+        unpack(lambda wildcards: site_needs.paper_inputs(CONFIG, wildcards.paper)),
         artefacts=lambda wildcards: in_use.artefact_files(
             {wildcards.paper: ARTEFACTS[wildcards.paper]}
         ),
         scores="results/scores.csv",
+        citation=BASE / "CITATION.cff",
     output:
         directory("results/report/papers/{paper}"),
     log:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from covidseg.config import in_use
+from covidseg.config import in_use, needs
 from covidseg.config.configuration import Configuration
-from covidseg.config.methods import methods
+from covidseg.config.methods import all_methods, methods, systems
+from covidseg.config.remarks import find_remarks
 
 
 def predicted_datasets(config: Configuration) -> list[str]:
@@ -22,9 +23,37 @@ def predictions(config: Configuration, dataset: str) -> list[str]:
     ]
 
 
+def paper_inputs(config: Configuration, paper: str) -> dict[str, list[str]]:
+    """Return the descriptions of the models that a paper's tables show, and the logs of its weak models."""
+    names = _shown_models(config, paper)
+    weak = [name for name in names if name in config.weak_models]
+    return {
+        "descriptions": [f"results/models/{name}/fold0/model.json" for name in names],
+        "logs": [f"results/models/{name}/fold0/log.csv" for name in weak],
+    }
+
+
+def _shown_models(config: Configuration, paper: str) -> list[str]:
+    """Return the models that the tables and figures of a paper show and the configuration runs."""
+    found = config.experiments | config.localisers
+    shown = (one for entry in in_use.shown_artefacts(config)[paper].values() for one in config.series(entry))
+    return list(dict.fromkeys(found[one.experiment].model for one in shown if one.runs))
+
+
 def paper_parameters(config: Configuration, paper: str) -> dict[str, Any]:
     """Return what the page of a paper shows."""
-    return {"paper": paper, "artefacts": in_use.shown_artefacts(config)[paper], "methods": methods(config)}
+    artefacts = in_use.shown_artefacts(config)[paper]
+    return {
+        "paper": paper,
+        "artefacts": artefacts,
+        "series": {name: needs.series(config, entry) for name, entry in artefacts.items()},
+        "remarks": {name: find_remarks(config, entry) for name, entry in artefacts.items()},
+        "methods": {one["experiment"]: one for one in all_methods(config)},
+        "systems": systems(config),
+        "slices": in_use.sliced_datasets(config),
+        "tolerances": config.sections["evaluation"]["tolerance_mm"],
+        "confidence": config.sections["evaluation"]["confidence"],
+    }
 
 
 def case_parameters(config: Configuration, dataset: str) -> dict[str, Any]:

@@ -1,10 +1,214 @@
-"""Pages of the part paper."""
+"""The page of a paper: its claims, every table and figure, every patient, and where each number comes from."""
 
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from covidseg.config.entries import ArtefactEntry
+from covidseg.config.series import Series
+from covidseg.evaluation.summary import read_scores
+from covidseg.site import downloads
+from covidseg.site.agreements import agreement_axes, agreements_of
+from covidseg.site.citations import read_citation
+from covidseg.site.claim_rows import claims_axis, read_claims, tally
+from covidseg.site.looks import Look, look_of
+from covidseg.site.losses import loss_panels
+from covidseg.site.networks import in_words
+from covidseg.site.origins import Origin, origin_of, read_models
 from covidseg.site.part import Entry, Part
+from covidseg.site.patients import Patient, patients_of
+from covidseg.site.plain_tables import read_plain_table
+from covidseg.site.rankings import read_ranks
+from covidseg.site.score_rows import Cell, Row, ScoreTable, read_score_table
+from covidseg.site.violins import violin_panels
+
+DRAWN_HERE = ("violin", "ranking", "bland_altman")  # kinds of figures that the page draws itself
+PLAIN = ("settings", "datasets", "layers", "parameters", "volumes")
+
+
+class Shown(NamedTuple):
+    """An artefact on the page.
+
+    Attributes:
+        name: its key, and the anchor on the page.
+        label: such as "Table 1".
+        entry: entry of artefacts.yaml.
+        files: label -> name of each file to download.
+        remarks: sentences below it.
+        content: what the template draws, if it is not a picture.
+    """
+
+    name: str
+    label: str
+    entry: ArtefactEntry
+    files: dict[str, str]
+    remarks: list[str]
+    content: Any = None
 
 
 def make(part: Part) -> list[Entry]:
-    """Write the pages of a part, and return what the search finds in it."""
-    page = f"{part.folder}/index.html"
-    part.site.write(page, "paper.html", title="paper")
-    return [{"title": "paper", "kind": "page", "page": page}]
+    """Write the page of a paper and copy the files to download; return what the search finds in it."""
+    page = PaperPage(part)
+    files = part.inputs["artefacts"]
+    downloads.copy_files(files, part.path / "files")
+    for kind in ("csv", "tex"):
+        packed = [path for path in files if path.suffix == f".{kind}"]
+        downloads.pack(packed, part.path / "files" / f"{page.paper}-{kind}.zip")
+    downloads.write_scores(page.scores, page.experiments, part.path / "files" / "scores")
+    part.site.write(page.path, "paper.html", title=page.citation.title, paper=page)
+    return list(page.entries())
+
+
+class PaperPage:
+    """What the template of the page shows."""
+
+    def __init__(self, part: Part) -> None:
+        """Read what all sections share; each section is read when the template comes to it."""
+        self._part = part
+        self._parameters = part.parameters
+        self.paper: str = part.parameters["paper"]
+        self.path = f"{part.folder}/index.html"
+        self.phantom = part.site.phantom
+        self.confidence = f"{part.parameters['confidence']:.0%}"
+        self.citation = read_citation(part.input("citation"), self.paper)
+        self.scores = read_scores(part.input("scores"))
+        self.models = read_models(part.inputs["descriptions"])
+
+    def look(self, experiment: str) -> Look:
+        """Return colour and shape of an experiment."""
+        return look_of(experiment, self._parameters["methods"], self._parameters["systems"])
+
+    @cached_property
+    def looks(self) -> dict[str, Look]:
+        """Experiment or localiser -> its look."""
+        names = [*self._parameters["methods"], *self._parameters["systems"]]
+        return {name: self.look(name) for name in names}
+
+    def shown(self, *kinds: str) -> list[Shown]:
+        """Return the artefacts of some kinds, in the order of artefacts.yaml."""
+        files = self._part.inputs["artefacts"]
+        return [
+            Shown(name, label_of(name), entry, downloads.labelled(name, files), self._parameters["remarks"][name])
+            for name, entry in self._parameters["artefacts"].items()
+            if entry["kind"] in kinds
+        ]
+
+    def _base(self, name: str) -> Path:
+        """Return the path of an artefact's files without suffix."""
+        return next(path.parent for path in self._part.inputs["artefacts"]) / name
+
+    def _series(self, name: str) -> list[Series]:
+        return [Series(*fields) for fields in self._parameters["series"][name]]
+
+    @cached_property
+    def claims(self) -> list[Shown]:
+        """The claims, as rows with a common axis and a tally."""
+        found = []
+        for one in self.shown("claims"):
+            claims = read_claims(self._base(one.name).with_suffix(".csv"))
+            found.append(one._replace(content=(claims, claims_axis(claims), tally(claims))))
+        return found
+
+    @cached_property
+    def score_tables(self) -> list[Shown]:
+        """The tables of scores."""
+        tolerances = self._parameters["tolerances"]
+        return [
+            one._replace(content=read_score_table(self._base(one.name), one.entry, self.looks, tolerances))
+            for one in self.shown("table")
+        ]
+
+    @cached_property
+    def plain_tables(self) -> list[Shown]:
+        """All other tables."""
+        return [
+            one._replace(content=read_plain_table(self._base(one.name).with_suffix(".csv"), one.entry["kind"]))
+            for one in self.shown(*PLAIN)
+        ]
+
+    @cached_property
+    def violins(self) -> list[Shown]:
+        """Every patient of the models that are run."""
+        return [
+            one._replace(
+                content=violin_panels(self._series(one.name), one.entry["metrics"], self.scores, self.looks)
+            )
+            for one in self.shown("violin")
+        ]
+
+    @cached_property
+    def ranks(self) -> dict[str, Any]:
+        """Title -> models from the best to the worst."""
+        files = (Path(f"{self._base(one.name)}_ranks.csv") for one in self.shown("table"))
+        return read_ranks(list(files), self.looks)
+
+    @cached_property
+    def agreements(self) -> list[Shown]:
+        """Volumes against their errors, with the axes that all panels share."""
+        found = []
+        for one in self.shown("bland_altman"):
+            agreements = agreements_of(self._series(one.name), self.scores, self.looks)
+            found.append(one._replace(content=(agreements, *agreement_axes(agreements))))
+        return found
+
+    @cached_property
+    def losses(self) -> list[Any]:
+        """Losses of the weakly supervised systems."""
+        looks = {one["model"]: self.look(name) for name, one in reversed(self._parameters["systems"].items())}
+        return loss_panels(self._part.inputs["logs"], looks)
+
+    @cached_property
+    def figures(self) -> list[Shown]:
+        """Pictures, without those that the page draws itself unless they are figures of the paper."""
+        return [
+            one
+            for one in self.shown(*{entry["kind"] for entry in self._parameters["artefacts"].values()})
+            if "SVG" in one.files and (one.entry["kind"] not in DRAWN_HERE or one.label.startswith("Figure"))
+        ]
+
+    @cached_property
+    def experiments(self) -> list[str]:
+        """The experiments of all tables of scores that are run."""
+        rows = (row for one in self.score_tables for row in one.content.rows if row.runs)
+        return list(dict.fromkeys(name for row in rows for name in row.experiments))
+
+    def patients(self, cell: Cell, table: ScoreTable) -> list[Patient]:
+        """Return the patients of a cell from the best to the worst."""
+        other = table.reference_cell(cell.measure)
+        return patients_of(self.scores, cell, other, self._parameters["slices"])
+
+    def origins(self, row: Row) -> list[Origin]:
+        """Return where the numbers of a row come from."""
+        known = self._parameters["methods"] | self._parameters["systems"]
+        found = []
+        for name in row.experiments:
+            model = known[name]["model"]
+            pretrained = self.models[model].pretrained if model in self.models else ""
+            found.append(origin_of(name, model, self.scores, pretrained))
+        return found
+
+    def parts(self, row: Row) -> tuple[Any, str]:
+        """Return the parts of a row's network, and their states in words."""
+        known = self._parameters["methods"] | self._parameters["systems"]
+        model = self.models.get(known[row.experiments[0]]["model"])
+        return (model.parts, in_words(model.parts)) if model and model.parts else ([], "")
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield what the search finds: the paper, its tables and figures, and the strategies in its tables."""
+        yield {"title": f"{self.paper}: {self.citation.title}", "kind": "paper", "page": self.path}
+        for one in self.shown(*{entry["kind"] for entry in self._parameters["artefacts"].values()}):
+            kind = "figure" if "SVG" in one.files else "table"
+            title = f"{one.label} of {self.paper}: {one.entry['title']}"
+            yield {"title": title, "kind": kind, "page": f"{self.path}#{one.name}"}
+        for one in self.score_tables:
+            for title in dict.fromkeys(block.title for block in one.content.blocks if block.title):
+                title = f"{title}: {one.label} of {self.paper}"
+                yield {"title": title, "kind": "strategy", "page": f"{self.path}#{one.name}"}
+
+
+def label_of(name: str) -> str:
+    """Return the label of an artefact: table1 is "Table 1", and agreement is "Agreement"."""
+    word, number = re.fullmatch(r"(.*?)(\d*)", name).groups()  # type: ignore[union-attr]
+    return f"{word.replace('_', ' ').capitalize()} {number}".strip()

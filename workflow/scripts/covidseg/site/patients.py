@@ -1,0 +1,83 @@
+"""The patients behind a number: each patient's mean over folds, and the page that shows the case."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+
+from covidseg.config.series import Series
+from covidseg.evaluation.statistics import patient_means
+from covidseg.paper.measures import SIGNS, measure_of
+from covidseg.paper.tables import select
+from covidseg.site.score_rows import Cell
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A patient's score.
+
+    Attributes:
+        name: of the patient.
+        value: mean over folds and scans.
+        reference: the same of the row that is compared with; NaN without one.
+        link: page of the patient's first case, below the site's folder.
+    """
+
+    name: str
+    value: float
+    reference: float
+    link: str
+
+
+def patients_of(
+    scores: pd.DataFrame, cell: Cell, other: Cell | None, slice_datasets: list[str]
+) -> list[Patient]:
+    """Return the patients of a cell from the best to the worst.
+
+    Args:
+        scores: table scores.csv.
+        cell: the cell; without scores of cases, as of a metric over all slices, it has no patients.
+        other: the reference's cell of the same measure.
+        slice_datasets: data sets of slices, which have other pages than cases.
+    """
+    found = _scores_of(scores, cell)
+    references = patient_means(_scores_of(scores, other)) if other else pd.Series(dtype=float)
+    cases = found.drop_duplicates("patient").set_index("patient")
+    means = patient_means(found) if len(found) else pd.Series(dtype=float)
+    order = (means * (SIGNS[measure_of(cell.measure.metric).better] or 1)).sort_values(kind="stable").index
+    against = other if other and other.experiment != cell.experiment else None
+    return [
+        Patient(
+            str(name),
+            float(means[name]),
+            float(references.get(name, float("nan"))) if against else float("nan"),
+            case_link(cases.loc[name], cell, against, slice_datasets),
+        )
+        for name in order
+    ]
+
+
+def _scores_of(scores: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    where = cell.measure
+    one = Series("", "", where.region, where.split, cell.experiment)
+    found = select(scores, one, where.metric)
+    return found[found["patient"].notna() & (found["patient"] != "")]
+
+
+def case_link(case: Any, cell: Cell, other: Cell | None, slice_datasets: list[str]) -> str:  # noqa: ANN401
+    """Return the page that shows a case, with the model of the fold that the case is tested in.
+
+    Args:
+        case: row of scores.csv.
+        cell: whose model is shown as A.
+        other: whose model is shown as B, or None.
+        slice_datasets: data sets of slices.
+    """
+    dataset, name = quote(case["dataset"], safe=""), quote(case["case"], safe="")
+    shown = f"a={quote(cell.experiment)}/fold{case['fold']}"
+    if other:
+        shown += f"&b={quote(other.experiment)}/fold{case['fold']}"
+    if case["dataset"] in slice_datasets:
+        return f"slices/{dataset}/index.html#slice={name}&{shown}"
+    return f"cases/{dataset}/{name}.html#{shown}"

@@ -1,0 +1,238 @@
+"""The rows of a table of scores, as the page of a paper shows them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from covidseg.config.entries import ArtefactEntry
+from covidseg.reading import read_table
+from covidseg.site.looks import Look
+from covidseg.site.measures import PANEL, Measure, measures_of
+
+NUMBERS = ("ours_mean", "ours_std", "published_mean", "published_std", "low", "high", "difference")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A cell of a single fold: our mean and the published one."""
+
+    name: str
+    ours: float
+    published: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a row has of a measure.
+
+    Attributes:
+        measure: of the column.
+        experiment: key of the experiment that is scored.
+        mean, std: ours; NaN if the row is not run.
+        low, high: interval of our mean.
+        published, published_std: as printed in the paper.
+        elsewhere: another table of the paper that the published number is taken from, or "".
+        mark: "best", "second" or "".
+        status: "run", "not run" or "not timed".
+        left_out: what the row needs and the configuration leaves out.
+        n: number of patients.
+        folds: one per fold; empty if the paper prints the average alone.
+    """
+
+    measure: Measure
+    experiment: str
+    mean: float
+    std: float
+    low: float
+    high: float
+    published: float
+    published_std: float
+    elsewhere: str
+    mark: str
+    status: str
+    left_out: str
+    n: int
+    folds: list[Fold]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table.
+
+    Attributes:
+        key: unique within the page; part of an id.
+        name: what the paper calls the row.
+        source: what the paper calls the source.
+        look: colour and shape.
+        cells: measure -> cell; a measure that the row does not have is missing.
+    """
+
+    key: str
+    name: str
+    source: str
+    look: Look
+    cells: dict[Measure, Cell]
+
+    @property
+    def experiments(self) -> list[str]:
+        """The experiments behind the cells."""
+        return list(dict.fromkeys(cell.experiment for cell in self.cells.values()))
+
+    @property
+    def runs(self) -> bool:
+        """Whether any cell of the row has a number of ours."""
+        return any(cell.status == "run" for cell in self.cells.values())
+
+    @property
+    def left_out(self) -> str:
+        """What the row needs and the configuration leaves out."""
+        return next((cell.left_out for cell in self.cells.values() if cell.left_out), "")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of one strategy that follow each other in the printed order."""
+
+    title: str
+    rows: list[Row]
+
+    @property
+    def look(self) -> Look:
+        """The look of the block's first row."""
+        return self.rows[0].look
+
+    def label(self, row: Row) -> str:
+        """Return the name of a row below the block's heading, which need not be said again."""
+        if row.name != self.title:
+            return row.name
+        return "no source" if row.source == "none" else row.source
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """A table of scores.
+
+    Attributes:
+        name: name of the artefact.
+        measures: of the columns.
+        blocks: the rows by strategy.
+        reference: the row that others are compared with, or None.
+        tests: (region, split, metric, a, b) -> low, difference and high of a minus b.
+    """
+
+    name: str
+    measures: list[Measure]
+    blocks: list[Block]
+    reference: Row | None
+    tests: dict[tuple[str, ...], tuple[float, float, float]]
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows in the printed order."""
+        return [row for block in self.blocks for row in block.rows]
+
+    def reference_cell(self, measure: Measure) -> Cell | None:
+        """Return the reference's cell of a measure, or None."""
+        return self.reference.cells.get(measure) if self.reference else None
+
+    def against_reference(self, cell: Cell) -> tuple[float, float, float] | None:
+        """Return low end, mean and high end of a cell's number minus the reference's, by patient."""
+        other, where = self.reference_cell(cell.measure), cell.measure
+        if other is None:
+            return None
+        panel = where.region, where.split, where.metric
+        if found := self.tests.get((*panel, cell.experiment, other.experiment)):
+            return found
+        found = self.tests.get((*panel, other.experiment, cell.experiment))
+        return (-found[2], -found[1], -found[0]) if found else None
+
+
+def read_score_table(
+    base: Path, entry: ArtefactEntry, looks: Mapping[str, Look], tolerances: dict[str, float]
+) -> ScoreTable:
+    """Read a table of scores: <base>.csv, <base>_intervals.csv and <base>_tests.csv.
+
+    Args:
+        base: path of the artefact without suffix.
+        entry: entry of artefacts.yaml.
+        looks: experiment -> its look.
+        tolerances: region -> tolerance of the NSD in mm.
+    """
+    cells, intervals, tests = (read_sheet(Path(f"{base}{end}.csv")) for end in ("", "_intervals", "_tests"))
+    measures = measures_of(entry, cells, intervals, tolerances)
+    limits = intervals.set_index(["experiment", "region", "split", "metric"])[["low", "high"]]
+    rows = [
+        _row(f"{base.name}-{number}", part, measures, limits, looks)
+        for number, (_, part) in enumerate(cells.groupby(["row", "source"], sort=False))
+    ]
+    return ScoreTable(
+        base.name,
+        measures,
+        [Block(group[0].look.title, group) for group in _by_strategy(rows)],
+        _reference(rows),
+        {
+            (test.region, test.split, test.metric, test.a, test.b): (test.low, test.difference, test.high)
+            for test in tests.itertuples()
+        },
+    )
+
+
+def read_sheet(path: Path) -> pd.DataFrame:
+    """Read a sheet of an artefact; "none" stays a word, and an empty number becomes NaN."""
+    return read_table(
+        path,
+        [],
+        keep_default_na=False,
+        na_values={name: [""] for name in NUMBERS},
+        dtype={"fold": str, "left_out": str, "published_in": str},
+    )
+
+
+def _row(
+    key: str, part: pd.DataFrame, measures: list[Measure], limits: pd.DataFrame, looks: Mapping[str, Look]
+) -> Row:
+    first = part.iloc[0]
+    cells = {}
+    for measure in measures:
+        own = part[(part[PANEL] == (measure.region, measure.split, measure.metric)).all(axis=1)]
+        if not own.empty:
+            cells[measure] = _cell(measure, own, limits)
+    return Row(key, first["row"], first["source"], looks[first["experiment"]], cells)
+
+
+def _cell(measure: Measure, own: pd.DataFrame, limits: pd.DataFrame) -> Cell:
+    average: Any = own[own["fold"] == "avg"].iloc[0]
+    where = average["experiment"], measure.region, measure.split, measure.metric
+    low, high = limits.loc[where] if where in limits.index else (float("nan"), float("nan"))
+    folds = own[own["fold"] != "avg"]
+    return Cell(
+        measure=measure,
+        experiment=average["experiment"],
+        mean=average["ours_mean"],
+        std=average["ours_std"],
+        low=low,
+        high=high,
+        published=average["published_mean"],
+        published_std=average["published_std"],
+        elsewhere=average["published_in"],
+        mark=measure.marks.get((average["row"], average["source"]), ""),
+        status=average["status"],
+        left_out=average["left_out"],
+        n=int(average["n"]),
+        folds=[Fold(one.fold, one.ours_mean, one.published_mean) for one in folds.itertuples()],
+    )
+
+
+def _by_strategy(rows: list[Row]) -> list[list[Row]]:
+    return [list(group) for _, group in groupby(rows, key=lambda row: (row.look.strategy, row.look.title))]
+
+
+def _reference(rows: list[Row]) -> Row | None:
+    """Return the row trained from scratch, or among weakly supervised systems the first row."""
+    if rows and not rows[0].look.title:
+        return rows[0]
+    return next((row for row in rows if row.look.strategy == "scratch"), None)
