@@ -8,7 +8,7 @@ from covidseg.config.series import Series
 from covidseg.evaluation.agreement import limits_of_agreement
 from covidseg.paper.bland_altman import read_volumes
 from covidseg.paper.layout import panel_title
-from covidseg.site.axis import Axis
+from covidseg.site.axes import Axis
 from covidseg.site.looks import Look
 
 
@@ -55,4 +55,4 @@ def agreement_axes(agreements: list[Agreement]) -> tuple[Axis, Axis]:
     means = [0.0, *(mean for one in agreements for _, mean, _ in one.points)]
     errors = [error for one in agreements for _, _, error in one.points]
     limits = [limit for one in agreements for limit in (one.low, one.high)]
-    return Axis.of(means, ticks=4, ends=True), Axis.of([0.0, *errors, *limits], ticks=5)
+    return Axis.around(means, margin=2), Axis.over([*errors, *limits])

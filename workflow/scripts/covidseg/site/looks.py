@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from covidseg.paper.palette import STRATEGY_COLOURS, SYSTEM_COLOURS, source_sign
+from covidseg.paper.palette import STRATEGY_COLOURS, SYSTEM_COLOURS
+from covidseg.site.pages import SHAPES
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class Look:
         strategy: key of the strategy or system.
         title: of the strategy; empty for a system, which has a row of its own.
         css: classes that set the colour.
-        sign: shape of the source, as text.
+        shape: path of the source's marker, around the point 0, 0.
         source: key of the source.
         dash: dashes of a line, "" for an unbroken one.
     """
@@ -22,7 +23,7 @@ class Look:
     strategy: str
     title: str
     css: str
-    sign: str
+    shape: str
     source: str
     dash: str = ""
 
@@ -39,8 +40,8 @@ def look_of(experiment: str, methods: dict[str, Any], systems: dict[str, Any]) -
         system = systems[experiment]
         known = system["system"] in SYSTEM_COLOURS
         css = f"system-{system['system']}" if known else "other-strategy"
-        return Look(system["system"], "", css, "◆", "none", system["dash"])
+        return Look(system["system"], "", css, SHAPES["msd"], "none", system["dash"])
     method = methods[experiment]
     css = f"strategy-{method['strategy']}" if method["strategy"] in STRATEGY_COLOURS else "other-strategy"
-    sign = source_sign(method["source"])
-    return Look(method["strategy"], method["strategy_title"], css, sign, method["source"])
+    shape = SHAPES.get(method["source"], SHAPES["other"])
+    return Look(method["strategy"], method["strategy_title"], css, shape, method["source"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from covidseg.reading import read_table
-from covidseg.site.axis import Axis
+from covidseg.site.axes import Axis
 from covidseg.site.looks import Look
 
 OTHER = ("epoch", "seconds")  # columns of log.csv that are no losses
@@ -61,6 +61,6 @@ def _panel(name: str, tables: dict[str, pd.DataFrame], looks: dict[str, Look]) -
         for model, table in tables.items()
         if name in table
     ]
-    epochs = Axis.of((epoch for curve in curves for epoch, _ in curve.points), ends=True)
-    losses = Axis.of(loss for curve in curves for _, loss in curve.points)
+    epochs = Axis.around((epoch for curve in curves for epoch, _ in curve.points), margin=0)
+    losses = Axis.around(loss for curve in curves for _, loss in curve.points)
     return LossPanel(name.replace("_", " ").capitalize(), epochs, losses, curves)

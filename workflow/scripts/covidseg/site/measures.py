@@ -9,7 +9,7 @@ from covidseg.config.entries import ArtefactEntry
 from covidseg.paper.layout import HEADINGS, SHORT, panel_title
 from covidseg.paper.measures import SIGNS, measure_of
 from covidseg.paper.tables import TIME
-from covidseg.site.axis import Axis
+from covidseg.site.axes import Axis
 
 DECIMALS = {"fraction": 3, "percent": 1, "mL": 1, "seconds": 1}
 PANEL = ["region", "split", "metric"]
@@ -38,6 +38,21 @@ class Measure:
     decimals: int
     axis: Axis
     marks: dict[tuple[str, str], str]
+
+    @property
+    def points(self) -> float:
+        """Factor that turns the table's numbers into points, hundredths of a score."""
+        return 100 if self.unit == "fraction" else 1
+
+    @property
+    def points_unit(self) -> str:
+        """Unit of the numbers after they are multiplied by `points`."""
+        return "points" if self.unit in ("fraction", "percent") else self.unit
+
+    @property
+    def patients_axis(self) -> Axis:
+        """The axis of the patients' scores, which are shares."""
+        return Axis.around([0.0, 1.0], margin=0)
 
     def text(self, value: float) -> str:
         """Return a number as it is printed; a dash for one that is undefined."""
@@ -85,7 +100,7 @@ def _measure(part: pd.DataFrame, intervals: pd.DataFrame, *, single: bool, note:
         panel="" if single else panel_title(first["region"], first["split"]),
         unit=first["unit"],
         decimals=decimals,
-        axis=Axis.of(shown),
+        axis=Axis.around(shown, margin=6),
         marks=marks_of(part, decimals),
     )
 

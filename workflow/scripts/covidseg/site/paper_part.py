@@ -12,7 +12,7 @@ from covidseg.evaluation.summary import read_scores
 from covidseg.site import downloads
 from covidseg.site.agreements import agreement_axes, agreements_of
 from covidseg.site.citations import read_citation
-from covidseg.site.claim_rows import claims_axis, read_claims, tally
+from covidseg.site.claims import Claim, claims_axis, count_verdicts, read_claims
 from covidseg.site.looks import Look, look_of
 from covidseg.site.losses import loss_panels
 from covidseg.site.networks import in_words
@@ -70,6 +70,8 @@ class PaperPage:
         self._parameters = part.parameters
         self.paper: str = part.parameters["paper"]
         self.path = f"{part.folder}/index.html"
+        self.slices: list[str] = part.parameters["slices"]
+        self.systems: dict[str, Any] = part.parameters["systems"]
         self.phantom = part.site.phantom
         self.confidence = f"{part.parameters['confidence']:.0%}"
         self.citation = read_citation(part.input("citation"), self.paper)
@@ -104,12 +106,22 @@ class PaperPage:
 
     @cached_property
     def claims(self) -> list[Shown]:
-        """The claims, as rows with a common axis and a tally."""
+        """The claims, with the axis that they share."""
         found = []
         for one in self.shown("claims"):
             claims = read_claims(self._base(one.name).with_suffix(".csv"))
-            found.append(one._replace(content=(claims, claims_axis(claims), tally(claims))))
+            found.append(one._replace(content=(claims, claims_axis(claims))))
         return found
+
+    def tally(self, claims: list[Claim]) -> str:
+        """Return how many claims have each verdict, such as "2 hold, 4 do not hold"."""
+        words = {"holds": "hold", "does not hold": "do not hold"}
+        return ", ".join(f"{n} {words.get(verdict, verdict)}" for verdict, n in count_verdicts(claims).items())
+
+    def place(self, claim: Claim) -> str:
+        """Return the anchor of the table or figure that shows a claim; the top of the page without one."""
+        name = claim.source.lower().replace(" ", "")
+        return name if name in self._parameters["artefacts"] else "content"
 
     @cached_property
     def score_tables(self) -> list[Shown]:

@@ -58,6 +58,15 @@ class Cell:
     n: int
     folds: list[Fold]
 
+    def fold(self, name: str) -> Fold | None:
+        """Return the cell of a fold, or None."""
+        return next((fold for fold in self.folds if fold.name == name), None)
+
+    @property
+    def highest_fold(self) -> float:
+        """The highest of our means of a fold; 0 without any."""
+        return max((fold.ours for fold in self.folds if fold.ours == fold.ours), default=0.0)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -86,6 +95,11 @@ class Row:
     def runs(self) -> bool:
         """Whether any cell of the row has a number of ours."""
         return any(cell.status == "run" for cell in self.cells.values())
+
+    @property
+    def fold_names(self) -> list[str]:
+        """The folds that any cell has."""
+        return list(dict.fromkeys(fold.name for cell in self.cells.values() for fold in cell.folds))
 
     @property
     def left_out(self) -> str:
@@ -134,6 +148,29 @@ class ScoreTable:
     def rows(self) -> list[Row]:
         """All rows in the printed order."""
         return [row for block in self.blocks for row in block.rows]
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether the table prints every fold."""
+        return any(row.fold_names for row in self.rows)
+
+    @property
+    def strategies(self) -> list[tuple[str, Look, str]]:
+        """(key, look, title) of each strategy, or of each system."""
+        found = {row.look.strategy: row for row in reversed(self.rows)}
+        return [(key, row.look, row.look.title or row.name) for key, row in reversed(found.items())]
+
+    @property
+    def sources(self) -> list[tuple[str, Look, str]]:
+        """(name, look, title) of each source."""
+        found = {row.source: row for row in reversed(self.rows)}
+        titles = {"none": "no source"}
+        return [(name, row.look, titles.get(name, name)) for name, row in reversed(found.items())]
+
+    def first_of_panel(self, measure: Measure) -> bool:
+        """Return whether a measure is the first of its region and split."""
+        place = measure.region, measure.split
+        return measure is next(one for one in self.measures if (one.region, one.split) == place)
 
     def reference_cell(self, measure: Measure) -> Cell | None:
         """Return the reference's cell of a measure, or None."""

@@ -1,6 +1,7 @@
 """Every patient: half densities with quartiles beside one point per patient."""
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from covidseg.config.series import Series
 from covidseg.evaluation.statistics import patient_means
 from covidseg.paper.layout import panel_title
 from covidseg.paper.tables import select
-from covidseg.site.axis import Axis
+from covidseg.site.axes import Axis
 from covidseg.site.looks import Look
 
 LEVELS = 40  # places at which a density is drawn
@@ -37,6 +38,16 @@ class Violin:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Violins of one method that stand beside each other: the place of the first, and how many."""
+
+    title: str
+    css: str
+    first: int
+    count: int
+
+
+@dataclass(frozen=True)
 class ViolinPanel:
     """The violins of a metric, of a region at a split of the data.
 
@@ -51,6 +62,16 @@ class ViolinPanel:
     axis: Axis
     violins: list[Violin]
     reference: float
+
+    @property
+    def groups(self) -> list[Group]:
+        """The methods below the violins."""
+        found: list[Group] = []
+        for title, part in groupby(self.violins, key=lambda violin: violin.series.row):
+            own = list(part)
+            first = found[-1].first + found[-1].count if found else 0
+            found.append(Group(title, own[0].look.css, first, len(own)))
+        return found
 
 
 def violin_panels(
@@ -73,7 +94,7 @@ def violin_panels(
 def _shares(violins: list[Violin]) -> Axis:
     """Return an axis from 0 to the round value above all points."""
     highest = max(value for violin in violins for _, value, _ in violin.points)
-    return Axis.of([0.0, min(1.0, float(np.ceil(highest * 5) / 5) or 1.0)], ticks=5, ends=True)
+    return Axis.around([0.0, min(1.0, float(np.ceil(highest * 5) / 5) or 1.0)], margin=0)
 
 
 def violin_of(one: Series, metric: str, scores: pd.DataFrame, look: Look) -> Violin | None:
