@@ -30,7 +30,8 @@ def predictions(config: Configuration, dataset: str) -> list[str]:
 
 def paper_inputs(config: Configuration, paper: str) -> dict[str, list[str]]:
     """Return the descriptions of the models that a paper's tables show, and the logs of its weak models."""
-    names = _shown_models(config, paper)
+    found = config.experiments | config.localisers
+    names = list(dict.fromkeys(found[name].model for name in _scored(config, paper)))
     weak = [name for name in names if name in config.weak_models]
     return {
         "descriptions": [f"results/models/{name}/fold0/model.json" for name in names],
@@ -38,11 +39,10 @@ def paper_inputs(config: Configuration, paper: str) -> dict[str, list[str]]:
     }
 
 
-def _shown_models(config: Configuration, paper: str) -> list[str]:
-    """Return the models that the tables and figures of a paper show and the configuration runs."""
-    found = config.experiments | config.localisers
-    shown = (one for entry in in_use.shown_artefacts(config)[paper].values() for one in config.series(entry))
-    return list(dict.fromkeys(found[one.experiment].model for one in shown if one.runs))
+def _scored(config: Configuration, paper: str) -> list[str]:
+    """Return the experiments that the tables and figures of a paper show and the configuration runs."""
+    entries = in_use.shown_artefacts(config)[paper].values()
+    return list(dict.fromkeys(one.experiment for entry in entries for one in config.series(entry) if one.runs))
 
 
 def paper_parameters(config: Configuration, paper: str) -> dict[str, Any]:
@@ -53,6 +53,7 @@ def paper_parameters(config: Configuration, paper: str) -> dict[str, Any]:
         "artefacts": artefacts,
         "series": {name: needs.series(config, entry) for name, entry in artefacts.items()},
         "remarks": {name: find_remarks(config, entry) for name, entry in artefacts.items()},
+        "scored": _scored(config, paper),
         "methods": {one["experiment"]: one for one in all_methods(config)},
         "systems": systems(config),
         "slices": in_use.sliced_datasets(config),

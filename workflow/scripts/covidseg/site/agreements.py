@@ -1,5 +1,6 @@
 """Volumes against their errors (Bland and Altman): bias and limits of agreement of each model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -33,10 +34,12 @@ class Agreement:
     points: list[tuple[str, float, float]]
 
 
-def agreements_of(series: list[Series], scores: pd.DataFrame, looks: dict[str, Look]) -> list[Agreement]:
+def agreements_of(
+    series: list[Series], scores: Mapping[str, pd.DataFrame], looks: Mapping[str, Look]
+) -> list[Agreement]:
     """Return the volumes of every model that is run."""
     single = len({(one.region, one.split) for one in series}) == 1
-    return [_agreement(one, scores, looks[one.experiment], single=single) for one in series if one.runs]
+    return [_agreement(one, scores[one.experiment], looks[one.experiment], single=single) for one in series if one.runs]
 
 
 def _agreement(one: Series, scores: pd.DataFrame, look: Look, *, single: bool) -> Agreement:

@@ -2,12 +2,12 @@
 
 import shutil
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from covidseg.files import atomic_path, write_csv
+from covidseg.files import atomic_path
 
 LABELS = {
     ".csv": "CSV",
@@ -49,17 +49,15 @@ def pack(files: Iterable[Path], archive: Path) -> None:
             packed.writestr(zipfile.ZipInfo(path.name, OLDEST), path.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
-def write_scores(scores: pd.DataFrame, experiments: Iterable[str], folder: Path) -> dict[str, int]:
-    """Write the scores of each experiment as <folder>/<experiment>.csv.
+def write_scores(scores: Mapping[str, pd.DataFrame], shown: pd.DataFrame, folder: Path) -> None:
+    """Write <folder>/<experiment>.csv: the scores of each experiment that the tables average.
 
-    Returns:
-        Experiment -> number of scores.
+    Args:
+        scores: experiment -> its rows of scores.csv.
+        shown: region, split and metric of every measure of the tables.
+        folder: of the files.
     """
-    shown = scores.drop(columns=["paper", "strategy", "source"], errors="ignore")
-    counts = {}
-    for name in experiments:
-        own = shown[shown["experiment"] == name]
-        counts[name] = len(own)
-        if len(own):
-            write_csv(folder / f"{name}.csv", own)
-    return counts
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, own in scores.items():
+        kept = own.drop(columns=["paper", "strategy", "source"], errors="ignore").merge(shown)
+        kept.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")

@@ -40,6 +40,11 @@ class Measure:
     marks: dict[tuple[str, str], str]
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        """Region, split and metric."""
+        return self.region, self.split, self.metric
+
+    @property
     def points(self) -> float:
         """Factor that turns the table's numbers into points, hundredths of a score."""
         return 100 if self.unit == "fraction" else 1

@@ -56,16 +56,15 @@ def _model(description: dict[str, Any]) -> Model:
     return Model(parts_of(description.get("parameters", {})), pretrained.get("experiment", ""))
 
 
-def origin_of(experiment: str, model: str, scores: pd.DataFrame, pretrained: str) -> Origin:
+def origin_of(experiment: str, model: str, own: pd.DataFrame, pretrained: str) -> Origin:
     """Return where the scores of an experiment come from.
 
     Args:
         experiment: its key.
         model: name of its models.
-        scores: table scores.csv.
+        own: the experiment's rows of scores.csv.
         pretrained: name of the model that the training starts from, or "".
     """
-    own = scores[scores["experiment"] == experiment]
     cases = own[own["patient"].notna() & (own["patient"] != "")]
     return Origin(
         experiment,

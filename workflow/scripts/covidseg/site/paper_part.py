@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
+
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
 from covidseg.evaluation.summary import read_scores
@@ -15,6 +17,7 @@ from covidseg.site.citations import read_citation
 from covidseg.site.claims import Claim, claims_axis, count_verdicts, read_claims
 from covidseg.site.looks import Look, look_of
 from covidseg.site.losses import loss_panels
+from covidseg.site.measures import PANEL
 from covidseg.site.networks import in_words
 from covidseg.site.origins import Origin, origin_of, read_models
 from covidseg.site.part import Entry, Part
@@ -25,6 +28,7 @@ from covidseg.site.score_rows import Cell, Row, ScoreTable, read_score_table
 from covidseg.site.violins import violin_panels
 
 DRAWN_HERE = ("violin", "ranking", "bland_altman")  # kinds of figures that the page draws itself
+FIRST = 3  # claims that are shown at once
 PLAIN = ("settings", "datasets", "layers", "parameters", "volumes")
 
 
@@ -56,7 +60,7 @@ def make(part: Part) -> list[Entry]:
     for kind in ("csv", "tex"):
         packed = [path for path in files if path.suffix == f".{kind}"]
         downloads.pack(packed, part.path / "files" / f"{page.paper}-{kind}.zip")
-    downloads.write_scores(page.scores, page.experiments, part.path / "files" / "scores")
+    downloads.write_scores(page.scores, page.measured, part.path / "files" / "scores")
     part.site.write(page.path, "paper.html", title=page.citation.title, paper=page)
     return list(page.entries())
 
@@ -75,7 +79,9 @@ class PaperPage:
         self.phantom = part.site.phantom
         self.confidence = f"{part.parameters['confidence']:.0%}"
         self.citation = read_citation(part.input("citation"), self.paper)
-        self.scores = read_scores(part.input("scores"))
+        scores = read_scores(part.input("scores"))
+        scores = scores[scores["experiment"].isin(part.parameters["scored"])]
+        self.scores = {str(name): own for name, own in scores.groupby("experiment", sort=False)}
         self.models = read_models(part.inputs["descriptions"])
 
     def look(self, experiment: str) -> Look:
@@ -92,7 +98,13 @@ class PaperPage:
         """Return the artefacts of some kinds, in the order of artefacts.yaml."""
         files = self._part.inputs["artefacts"]
         return [
-            Shown(name, label_of(name), entry, downloads.labelled(name, files), self._parameters["remarks"][name])
+            Shown(
+                name,
+                label_of(name),
+                entry,
+                downloads.labelled(name, files),
+                self._parameters["remarks"][name],
+            )
             for name, entry in self._parameters["artefacts"].items()
             if entry["kind"] in kinds
         ]
@@ -106,17 +118,21 @@ class PaperPage:
 
     @cached_property
     def claims(self) -> list[Shown]:
-        """The claims, with the axis that they share."""
+        """The claims: some with a number of this run, the others, and the axis that they share."""
         found = []
         for one in self.shown("claims"):
             claims = read_claims(self._base(one.name).with_suffix(".csv"))
-            found.append(one._replace(content=(claims, claims_axis(claims))))
+            first = [claim for claim in claims if claim.measured][:FIRST]
+            others = [claim for claim in claims if claim not in first]
+            found.append(one._replace(content=(first, others, claims_axis(claims))))
         return found
 
     def tally(self, claims: list[Claim]) -> str:
         """Return how many claims have each verdict, such as "2 hold, 4 do not hold"."""
         words = {"holds": "hold", "does not hold": "do not hold"}
-        return ", ".join(f"{n} {words.get(verdict, verdict)}" for verdict, n in count_verdicts(claims).items())
+        return ", ".join(
+            f"{n} {words.get(verdict, verdict)}" for verdict, n in count_verdicts(claims).items()
+        )
 
     def place(self, claim: Claim) -> str:
         """Return the anchor of the table or figure that shows a claim; the top of the page without one."""
@@ -136,7 +152,9 @@ class PaperPage:
     def plain_tables(self) -> list[Shown]:
         """All other tables."""
         return [
-            one._replace(content=read_plain_table(self._base(one.name).with_suffix(".csv"), one.entry["kind"]))
+            one._replace(
+                content=read_plain_table(self._base(one.name).with_suffix(".csv"), one.entry["kind"])
+            )
             for one in self.shown(*PLAIN)
         ]
 
@@ -180,11 +198,11 @@ class PaperPage:
             if "SVG" in one.files and (one.entry["kind"] not in DRAWN_HERE or one.label.startswith("Figure"))
         ]
 
-    @cached_property
-    def experiments(self) -> list[str]:
-        """The experiments of all tables of scores that are run."""
-        rows = (row for one in self.score_tables for row in one.content.rows if row.runs)
-        return list(dict.fromkeys(name for row in rows for name in row.experiments))
+    @property
+    def measured(self) -> pd.DataFrame:
+        """Region, split and metric of every measure of the tables of scores."""
+        keys = {measure.key for one in self.score_tables for measure in one.content.measures}
+        return pd.DataFrame(sorted(keys), columns=PANEL)
 
     def patients(self, cell: Cell, table: ScoreTable) -> list[Patient]:
         """Return the patients of a cell from the best to the worst."""
@@ -195,10 +213,10 @@ class PaperPage:
         """Return where the numbers of a row come from."""
         known = self._parameters["methods"] | self._parameters["systems"]
         found = []
-        for name in row.experiments:
+        for name in (name for name in row.experiments if name in self.scores):
             model = known[name]["model"]
             pretrained = self.models[model].pretrained if model in self.models else ""
-            found.append(origin_of(name, model, self.scores, pretrained))
+            found.append(origin_of(name, model, self.scores[name], pretrained))
         return found
 
     def parts(self, row: Row) -> tuple[Any, str]:

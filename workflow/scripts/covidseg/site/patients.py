@@ -1,5 +1,6 @@
 """The patients behind a number: each patient's mean over folds, and the page that shows the case."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +12,8 @@ from covidseg.evaluation.statistics import patient_means
 from covidseg.paper.measures import SIGNS, measure_of
 from covidseg.paper.tables import select
 from covidseg.site.score_rows import Cell
+
+Scores = Mapping[str, pd.DataFrame]  # experiment -> its rows of scores.csv
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,18 @@ class Patient:
 
 
 def patients_of(
-    scores: pd.DataFrame, cell: Cell, other: Cell | None, slice_datasets: list[str]
+    scores: Scores, cell: Cell, other: Cell | None, slice_datasets: list[str]
 ) -> list[Patient]:
     """Return the patients of a cell from the best to the worst.
 
     Args:
-        scores: table scores.csv.
+        scores: experiment -> its rows of scores.csv.
         cell: the cell; without scores of cases, as of a metric over all slices, it has no patients.
         other: the reference's cell of the same measure.
         slice_datasets: data sets of slices, which have other pages than cases.
     """
-    found = _scores_of(scores, cell)
-    references = patient_means(_scores_of(scores, other)) if other else pd.Series(dtype=float)
+    found = _scores_of(scores, cell) if cell.status == "run" else pd.DataFrame(columns=["patient"])
+    references = patient_means(_scores_of(scores, other)) if other and other.status == "run" else pd.Series(dtype=float)
     cases = found.drop_duplicates("patient").set_index("patient")
     means = patient_means(found) if len(found) else pd.Series(dtype=float)
     order = (means * (SIGNS[measure_of(cell.measure.metric).better] or 1)).sort_values(kind="stable").index
@@ -58,10 +61,10 @@ def patients_of(
     ]
 
 
-def _scores_of(scores: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+def _scores_of(scores: Scores, cell: Cell) -> pd.DataFrame:
     where = cell.measure
     one = Series("", "", where.region, where.split, cell.experiment)
-    found = select(scores, one, where.metric)
+    found = select(scores[cell.experiment], one, where.metric)
     return found[found["patient"].notna() & (found["patient"] != "")]
 
 

@@ -1,6 +1,6 @@
 """The rows of a table of scores, as the page of a paper shows them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -13,6 +13,8 @@ from covidseg.reading import read_table
 from covidseg.site.looks import Look
 from covidseg.site.measures import PANEL, Measure, measures_of
 
+# (experiment, region, split, metric) -> ends of the interval
+Limits = Mapping[tuple[str, ...], tuple[float, float]]
 NUMBERS = ("ours_mean", "ours_std", "published_mean", "published_std", "low", "high", "difference")
 
 
@@ -181,10 +183,9 @@ class ScoreTable:
         other, where = self.reference_cell(cell.measure), cell.measure
         if other is None:
             return None
-        panel = where.region, where.split, where.metric
-        if found := self.tests.get((*panel, cell.experiment, other.experiment)):
+        if found := self.tests.get((*where.key, cell.experiment, other.experiment)):
             return found
-        found = self.tests.get((*panel, other.experiment, cell.experiment))
+        found = self.tests.get((*where.key, other.experiment, cell.experiment))
         return (-found[2], -found[1], -found[0]) if found else None
 
 
@@ -201,7 +202,10 @@ def read_score_table(
     """
     cells, intervals, tests = (read_sheet(Path(f"{base}{end}.csv")) for end in ("", "_intervals", "_tests"))
     measures = measures_of(entry, cells, intervals, tolerances)
-    limits = intervals.set_index(["experiment", "region", "split", "metric"])[["low", "high"]]
+    limits = {
+        (one.experiment, one.region, one.split, one.metric): (one.low, one.high)
+        for one in _records(intervals)
+    }
     rows = [
         _row(f"{base.name}-{number}", part, measures, limits, looks)
         for number, (_, part) in enumerate(cells.groupby(["row", "source"], sort=False))
@@ -213,7 +217,7 @@ def read_score_table(
         _reference(rows),
         {
             (test.region, test.split, test.metric, test.a, test.b): (test.low, test.difference, test.high)
-            for test in tests.itertuples()
+            for test in _records(tests)
         },
     )
 
@@ -229,38 +233,40 @@ def read_sheet(path: Path) -> pd.DataFrame:
     )
 
 
+def _records(table: pd.DataFrame) -> Iterator[Any]:
+    """Yield one tuple per row; the columns are the attributes of the tuple."""
+    return table.itertuples(index=False)
+
+
 def _row(
-    key: str, part: pd.DataFrame, measures: list[Measure], limits: pd.DataFrame, looks: Mapping[str, Look]
+    key: str, part: pd.DataFrame, measures: list[Measure], limits: Limits, looks: Mapping[str, Look]
 ) -> Row:
     first = part.iloc[0]
-    cells = {}
-    for measure in measures:
-        own = part[(part[PANEL] == (measure.region, measure.split, measure.metric)).all(axis=1)]
-        if not own.empty:
-            cells[measure] = _cell(measure, own, limits)
+    own = {panel: list(_records(group)) for panel, group in part.groupby(PANEL)}
+    cells = {
+        measure: _cell(measure, own[measure.key], limits) for measure in measures if measure.key in own
+    }
     return Row(key, first["row"], first["source"], looks[first["experiment"]], cells)
 
 
-def _cell(measure: Measure, own: pd.DataFrame, limits: pd.DataFrame) -> Cell:
-    average: Any = own[own["fold"] == "avg"].iloc[0]
-    where = average["experiment"], measure.region, measure.split, measure.metric
-    low, high = limits.loc[where] if where in limits.index else (float("nan"), float("nan"))
-    folds = own[own["fold"] != "avg"]
+def _cell(measure: Measure, own: list[Any], limits: Limits) -> Cell:
+    average = next(one for one in own if one.fold == "avg")
+    low, high = limits.get((average.experiment, *measure.key), (float("nan"), float("nan")))
     return Cell(
         measure=measure,
-        experiment=average["experiment"],
-        mean=average["ours_mean"],
-        std=average["ours_std"],
+        experiment=average.experiment,
+        mean=average.ours_mean,
+        std=average.ours_std,
         low=low,
         high=high,
-        published=average["published_mean"],
-        published_std=average["published_std"],
-        elsewhere=average["published_in"],
-        mark=measure.marks.get((average["row"], average["source"]), ""),
-        status=average["status"],
-        left_out=average["left_out"],
-        n=int(average["n"]),
-        folds=[Fold(one.fold, one.ours_mean, one.published_mean) for one in folds.itertuples()],
+        published=average.published_mean,
+        published_std=average.published_std,
+        elsewhere=average.published_in,
+        mark=measure.marks.get((average.row, average.source), ""),
+        status=average.status,
+        left_out=average.left_out,
+        n=int(average.n),
+        folds=[Fold(one.fold, one.ours_mean, one.published_mean) for one in own if one.fold != "avg"],
     )
 
 

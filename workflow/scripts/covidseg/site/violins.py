@@ -1,5 +1,6 @@
 """Every patient: half densities with quartiles beside one point per patient."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -75,7 +76,7 @@ class ViolinPanel:
 
 
 def violin_panels(
-    series: list[Series], metrics: list[str], scores: pd.DataFrame, looks: dict[str, Look]
+    series: list[Series], metrics: list[str], scores: Mapping[str, pd.DataFrame], looks: Mapping[str, Look]
 ) -> list[ViolinPanel]:
     """Return one panel per region and split and metric, of the models that are run."""
     places = list(dict.fromkeys((one.region, one.split) for one in series if one.runs))
@@ -83,7 +84,7 @@ def violin_panels(
     for place in places:
         own = [one for one in series if one.runs and (one.region, one.split) == place]
         for metric in metrics:
-            violins = [v for one in own if (v := violin_of(one, metric, scores, looks[one.experiment]))]
+            violins = [v for one in own if (v := violin_of(one, metric, scores[one.experiment], looks[one.experiment]))]
             medians = [v.quartiles[1] for v in violins if v.look.strategy == "scratch"]
             title = f"{metric}, {panel_title(*place)}" if len(places) > 1 else metric
             if violins:
