@@ -64,16 +64,12 @@ class System(TypedDict):
     Attributes:
         system: key of the palette.
         model: name of the model whose heat maps are used.
-        dash: dashes of its lines; "" for a system without a part left out.
+        without: the part that is left out, or "".
     """
 
     system: str
     model: str
-    dash: str
-
-
-# Dashes of the systems that lack a part, in the order of experiments.yaml.
-DASHES = ("6 3", "2 2", "8 2 2 2")
+    without: str
 
 
 def systems(config: Configuration) -> dict[str, System]:
@@ -82,12 +78,10 @@ def systems(config: Configuration) -> dict[str, System]:
     localisers = {name: one for name, one in config.all_experiments.items() if isinstance(one, Localiser)}
     for name, one in localisers.items():
         options = config.weak_models[one.model].options if one.model in config.weak_models else {}
-        whole = all(value is not False for value in options.values())
-        lacking = sum(bool(system["dash"]) for system in found.values())
         found[name] = {
             "system": one.map if one.strategy == "classifier" else one.strategy,
             "model": one.model,
-            "dash": "" if whole else DASHES[lacking % len(DASHES)],
+            "without": next((part for part, has in options.items() if has is False), ""),
         }
     return found
 

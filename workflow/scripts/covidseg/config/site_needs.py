@@ -42,7 +42,9 @@ def paper_inputs(config: Configuration, paper: str) -> dict[str, list[str]]:
 def _scored(config: Configuration, paper: str) -> list[str]:
     """Return the experiments that the tables and figures of a paper show and the configuration runs."""
     entries = in_use.shown_artefacts(config)[paper].values()
-    return list(dict.fromkeys(one.experiment for entry in entries for one in config.series(entry) if one.runs))
+    return list(
+        dict.fromkeys(one.experiment for entry in entries for one in config.series(entry) if one.runs)
+    )
 
 
 def paper_parameters(config: Configuration, paper: str) -> dict[str, Any]:

@@ -39,7 +39,11 @@ def agreements_of(
 ) -> list[Agreement]:
     """Return the volumes of every model that is run."""
     single = len({(one.region, one.split) for one in series}) == 1
-    return [_agreement(one, scores[one.experiment], looks[one.experiment], single=single) for one in series if one.runs]
+    return [
+        _agreement(one, scores[one.experiment], looks[one.experiment], single=single)
+        for one in series
+        if one.runs
+    ]
 
 
 def _agreement(one: Series, scores: pd.DataFrame, look: Look, *, single: bool) -> Agreement:

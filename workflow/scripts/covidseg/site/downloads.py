@@ -49,15 +49,8 @@ def pack(files: Iterable[Path], archive: Path) -> None:
             packed.writestr(zipfile.ZipInfo(path.name, OLDEST), path.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
-def write_scores(scores: Mapping[str, pd.DataFrame], shown: pd.DataFrame, folder: Path) -> None:
-    """Write <folder>/<experiment>.csv: the scores of each experiment that the tables average.
-
-    Args:
-        scores: experiment -> its rows of scores.csv.
-        shown: region, split and metric of every measure of the tables.
-        folder: of the files.
-    """
+def write_scores(scores: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Write the scores of each experiment as <folder>/<experiment>.csv."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, own in scores.items():
-        kept = own.drop(columns=["paper", "strategy", "source"], errors="ignore").merge(shown)
-        kept.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+        own.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")

@@ -1,11 +1,12 @@
 """Writes the pages of the site, by the templates in templates/."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from covidseg.files import write_text
 from covidseg.paper import palette
@@ -95,6 +96,12 @@ def is_known(value: float | None) -> bool:
     return value is not None and value == value
 
 
+def typeset(text: str) -> Markup:
+    """Return a text with its losses, such as L_rc^G, as formulas."""
+    formula = Markup(r"<i>L</i><sub>\1</sub><sup>\2</sup>")
+    return Markup(re.sub(r"\bL_(\w+)\^(\w+)", formula, str(escape(text))))
+
+
 def palette_rules() -> Markup:
     """Return the palette as CSS: the class strategy-hybrid sets the variable --colour, light and dark."""
     kinds: dict[str, Mapping[str, palette.Colour]] = {
@@ -119,5 +126,5 @@ ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 ENVIRONMENT.globals |= {"shapes": SHAPES}
-ENVIRONMENT.filters |= {"signed": signed, "number": number}
+ENVIRONMENT.filters |= {"signed": signed, "number": number, "typeset": typeset}
 ENVIRONMENT.tests |= {"known": is_known}

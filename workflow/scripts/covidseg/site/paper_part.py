@@ -60,7 +60,7 @@ def make(part: Part) -> list[Entry]:
     for kind in ("csv", "tex"):
         packed = [path for path in files if path.suffix == f".{kind}"]
         downloads.pack(packed, part.path / "files" / f"{page.paper}-{kind}.zip")
-    downloads.write_scores(page.scores, page.measured, part.path / "files" / "scores")
+    downloads.write_scores(page.table_scores, part.path / "files" / "scores")
     part.site.write(page.path, "paper.html", title=page.citation.title, paper=page)
     return list(page.entries())
 
@@ -198,11 +198,13 @@ class PaperPage:
             if "SVG" in one.files and (one.entry["kind"] not in DRAWN_HERE or one.label.startswith("Figure"))
         ]
 
-    @property
-    def measured(self) -> pd.DataFrame:
-        """Region, split and metric of every measure of the tables of scores."""
+    @cached_property
+    def table_scores(self) -> dict[str, pd.DataFrame]:
+        """Experiment -> its scores that the tables average."""
         keys = {measure.key for one in self.score_tables for measure in one.content.measures}
-        return pd.DataFrame(sorted(keys), columns=PANEL)
+        shown = pd.DataFrame(sorted(keys), columns=PANEL)
+        unsaid = ["paper", "strategy", "source"]
+        return {name: own.drop(columns=unsaid).merge(shown) for name, own in self.scores.items()}
 
     def patients(self, cell: Cell, table: ScoreTable) -> list[Patient]:
         """Return the patients of a cell from the best to the worst."""
@@ -216,7 +218,7 @@ class PaperPage:
         for name in (name for name in row.experiments if name in self.scores):
             model = known[name]["model"]
             pretrained = self.models[model].pretrained if model in self.models else ""
-            found.append(origin_of(name, model, self.scores[name], pretrained))
+            found.append(origin_of(name, model, self.table_scores[name], pretrained))
         return found
 
     def parts(self, row: Row) -> tuple[Any, str]:

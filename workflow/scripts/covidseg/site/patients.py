@@ -33,9 +33,7 @@ class Patient:
     link: str
 
 
-def patients_of(
-    scores: Scores, cell: Cell, other: Cell | None, slice_datasets: list[str]
-) -> list[Patient]:
+def patients_of(scores: Scores, cell: Cell, other: Cell | None, slice_datasets: list[str]) -> list[Patient]:
     """Return the patients of a cell from the best to the worst.
 
     Args:
@@ -45,7 +43,11 @@ def patients_of(
         slice_datasets: data sets of slices, which have other pages than cases.
     """
     found = _scores_of(scores, cell) if cell.status == "run" else pd.DataFrame(columns=["patient"])
-    references = patient_means(_scores_of(scores, other)) if other and other.status == "run" else pd.Series(dtype=float)
+    references = (
+        patient_means(_scores_of(scores, other))
+        if other and other.status == "run"
+        else pd.Series(dtype=float)
+    )
     cases = found.drop_duplicates("patient").set_index("patient")
     means = patient_means(found) if len(found) else pd.Series(dtype=float)
     order = (means * (SIGNS[measure_of(cell.measure.metric).better] or 1)).sort_values(kind="stable").index

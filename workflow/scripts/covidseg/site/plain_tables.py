@@ -7,6 +7,7 @@ import pandas as pd
 
 from covidseg.paper.layout import panel_title
 from covidseg.paper.measures import measure_of
+from covidseg.paper.parameters_table import PARTS
 from covidseg.paper.tables import NOT_RUN
 from covidseg.reading import read_table
 
@@ -36,6 +37,10 @@ def read_plain_table(path: Path, kind: str) -> PlainTable:
     """
     table = read_table(path, [], keep_default_na=False, dtype=str)
     table = _by_metric(table) if kind == "volumes" else _without_status(table)
+    if kind == "parameters":
+        table = table.drop(columns="experiment").assign(
+            part=table["part"].map(lambda part: PARTS.get(part, part))
+        )
     table = table.loc[:, (table != "").any()]
     return PlainTable(
         [(heading(name), _numeric(table[name])) for name in table],

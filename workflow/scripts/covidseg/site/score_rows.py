@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 
 from covidseg.config.entries import ArtefactEntry
+from covidseg.paper.tables import TIME
 from covidseg.reading import read_table
 from covidseg.site.looks import Look
 from covidseg.site.measures import PANEL, Measure, measures_of
+from covidseg.weak.evaluation import WHOLE
 
 # (experiment, region, split, metric) -> ends of the interval
 Limits = Mapping[tuple[str, ...], tuple[float, float]]
@@ -169,10 +171,27 @@ class ScoreTable:
         titles = {"none": "no source"}
         return [(name, row.look, titles.get(name, name)) for name, row in reversed(found.items())]
 
-    def first_of_panel(self, measure: Measure) -> bool:
-        """Return whether a measure is the first of its region and split."""
-        place = measure.region, measure.split
-        return measure is next(one for one in self.measures if (one.region, one.split) == place)
+    @property
+    def label_heading(self) -> str:
+        """Heading of the column with the labels of the rows."""
+        if not self.blocks[0].title:
+            return "System"
+        named = any(block.label(row) == row.name for block in self.blocks for row in block.rows)
+        return "Method" if named else "Source"
+
+    def batches(self, most: int) -> list[list[Measure]]:
+        """Return the measures that are shown at a time: at most `most`, of one region and split."""
+        panels = [list(group) for _, group in groupby(self.measures, key=lambda one: (one.region, one.split))]
+        return [panel[start : start + most] for panel in panels for start in range(0, len(panel), most)]
+
+    @property
+    def by_patient(self) -> list[Measure]:
+        """The first measure of each region and split that patients have values of."""
+        firsts: dict[tuple[str, str], Measure] = {}
+        for one in self.measures:
+            if one.metric not in (*WHOLE, TIME):
+                firsts.setdefault((one.region, one.split), one)
+        return list(firsts.values())
 
     def reference_cell(self, measure: Measure) -> Cell | None:
         """Return the reference's cell of a measure, or None."""
@@ -243,9 +262,7 @@ def _row(
 ) -> Row:
     first = part.iloc[0]
     own = {panel: list(_records(group)) for panel, group in part.groupby(PANEL)}
-    cells = {
-        measure: _cell(measure, own[measure.key], limits) for measure in measures if measure.key in own
-    }
+    cells = {measure: _cell(measure, own[measure.key], limits) for measure in measures if measure.key in own}
     return Row(key, first["row"], first["source"], looks[first["experiment"]], cells)
 
 

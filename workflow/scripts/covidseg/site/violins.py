@@ -84,7 +84,11 @@ def violin_panels(
     for place in places:
         own = [one for one in series if one.runs and (one.region, one.split) == place]
         for metric in metrics:
-            violins = [v for one in own if (v := violin_of(one, metric, scores[one.experiment], looks[one.experiment]))]
+            violins = [
+                v
+                for one in own
+                if (v := violin_of(one, metric, scores[one.experiment], looks[one.experiment]))
+            ]
             medians = [v.quartiles[1] for v in violins if v.look.strategy == "scratch"]
             title = f"{metric}, {panel_title(*place)}" if len(places) > 1 else metric
             if violins:
