@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from covidseg.files import write_text
 from covidseg.paper import palette
+from covidseg.site.file_names import safe_name
 
 # A browser loads only the site's own files: nothing from a network, and no script from a name in the data.
 POLICY = (
@@ -126,5 +127,5 @@ ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 ENVIRONMENT.globals |= {"shapes": SHAPES}
-ENVIRONMENT.filters |= {"signed": signed, "number": number, "typeset": typeset}
+ENVIRONMENT.filters |= {"signed": signed, "number": number, "typeset": typeset, "file_name": safe_name}
 ENVIRONMENT.tests |= {"known": is_known}

@@ -11,6 +11,7 @@ from covidseg.config.series import Series
 from covidseg.evaluation.statistics import patient_means
 from covidseg.paper.measures import SIGNS, measure_of
 from covidseg.paper.tables import select
+from covidseg.site.file_names import case_page, safe_name
 from covidseg.site.score_rows import Cell
 
 Scores = Mapping[str, pd.DataFrame]  # experiment -> its rows of scores.csv
@@ -57,7 +58,7 @@ def patients_of(scores: Scores, cell: Cell, other: Cell | None, slice_datasets: 
             str(name),
             float(means[name]),
             float(references.get(name, float("nan"))) if against else float("nan"),
-            case_link(cases.loc[name], cell, against, slice_datasets),
+            _link(cases.loc[name], found, cell, against, slice_datasets),
         )
         for name in order
     ]
@@ -70,19 +71,28 @@ def _scores_of(scores: Scores, cell: Cell) -> pd.DataFrame:
     return found[found["patient"].notna() & (found["patient"] != "")]
 
 
-def case_link(case: Any, cell: Cell, other: Cell | None, slice_datasets: list[str]) -> str:  # noqa: ANN401
-    """Return the page that shows a case, with the model of the fold that the case is tested in.
+def _link(
+    case: Any,  # noqa: ANN401  (a row of scores.csv)
+    scores: pd.DataFrame,
+    cell: Cell,
+    other: Cell | None,
+    slice_datasets: list[str],
+) -> str:
+    shown = [cell.experiment, *([other.experiment] if other else [])]
+    if case["dataset"] in slice_datasets and cell.measure.region == "lesion":
+        slices = scores.loc[scores["dataset"] == case["dataset"], "case"].unique().tolist()
+        return slice_link(case["dataset"], slices.index(case["case"]) + 1, shown)
+    return case_link(case["dataset"], case["case"], case["fold"], shown)
 
-    Args:
-        case: row of scores.csv.
-        cell: whose model is shown as A.
-        other: whose model is shown as B, or None.
-        slice_datasets: data sets of slices.
-    """
-    dataset, name = quote(case["dataset"], safe=""), quote(case["case"], safe="")
-    shown = f"a={quote(cell.experiment)}/fold{case['fold']}"
-    if other:
-        shown += f"&b={quote(other.experiment)}/fold{case['fold']}"
-    if case["dataset"] in slice_datasets:
-        return f"slices/{dataset}/index.html#slice={name}&{shown}"
-    return f"cases/{dataset}/{name}.html#{shown}"
+
+def case_link(dataset: str, case: str, fold: str, experiments: list[str]) -> str:
+    """Return the address of the viewer with a case, and one or two experiments' models of a fold as A and B."""
+    views = zip("ab", experiments, strict=False)
+    shown = "&".join(f"{side}={quote(name, safe='')}/fold{fold}" for side, name in views)
+    return f"{case_page(dataset, case)}#{shown}"
+
+
+def slice_link(dataset: str, number: int, systems: list[str]) -> str:
+    """Return the address of the viewer with a slice, counted from 1, and one or two systems as A and B."""
+    shown = "&".join(f"{side}={quote(name, safe='')}" for side, name in zip("ab", systems, strict=False))
+    return f"slices/{safe_name(dataset)}/index.html#{shown}&slice={number}"

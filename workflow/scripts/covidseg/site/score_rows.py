@@ -176,7 +176,7 @@ class ScoreTable:
         """Heading of the column with the labels of the rows."""
         if not self.blocks[0].title:
             return "System"
-        named = any(block.label(row) == row.name for block in self.blocks for row in block.rows)
+        named = any(row.name != block.title for block in self.blocks for row in block.rows)
         return "Method" if named else "Source"
 
     def batches(self, most: int) -> list[list[Measure]]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from covidseg.site.axes import Axis
 from covidseg.site.looks import Look
 
 LEVELS = 40  # places at which a density is drawn
+LETTERS = 10  # that fit below a violin
 GOLDEN = (5**0.5 - 1) / 2  # spreads the points evenly
 
 
@@ -40,9 +42,18 @@ class Violin:
 
 @dataclass(frozen=True)
 class Group:
-    """Violins of one method that stand beside each other: the place of the first, and how many."""
+    """Violins of one method that stand beside each other.
+
+    Attributes:
+        title: the method.
+        lines: the same in at most two lines that fit below the violins.
+        css: classes that set the colour.
+        first: place of the first violin.
+        count: number of violins.
+    """
 
     title: str
+    lines: list[str]
     css: str
     first: int
     count: int
@@ -71,7 +82,8 @@ class ViolinPanel:
         for title, part in groupby(self.violins, key=lambda violin: violin.series.row):
             own = list(part)
             first = found[-1].first + found[-1].count if found else 0
-            found.append(Group(title, own[0].look.css, first, len(own)))
+            lines = wrap(title, LETTERS * len(own) - 1, max_lines=2, placeholder="…")
+            found.append(Group(title, lines, own[0].look.css, first, len(own)))
         return found
 
 
