@@ -1,6 +1,7 @@
 """A small made-up paper, whose page the tests build: three methods, one of them with a hostile name."""
 
 import json
+from dataclasses import astuple
 
 import pandas as pd
 
@@ -130,8 +131,8 @@ def build_page(folder):
     parameters = {
         "paper": "wang2021",
         "artefacts": ARTEFACTS,
-        "series": dict.fromkeys(ARTEFACTS, [(*vars(one).values(),) for one in SERIES]),
-        "remarks": dict.fromkeys(ARTEFACTS, [f"Note that {HOSTILE}."]),
+        "series": {key: [astuple(one) for one in SERIES] for key in ARTEFACTS},
+        "remarks": {key: [f"Note that {HOSTILE}."] for key in ARTEFACTS},
         "scored": list(VALUES),
         "methods": METHODS,
         "systems": {},

@@ -21,7 +21,7 @@ from covidseg.site.paper_part import label_of
 from covidseg.site.patients import patients_of, slice_link
 from covidseg.site.plain_tables import cell_of, read_plain_table
 from covidseg.site.rankings import read_ranks
-from covidseg.site.score_rows import read_score_table
+from covidseg.site.score_sheets import read_score_table
 from covidseg.site.violins import density_of, violin_panels
 from paper_page import METHODS, SERIES, TABLE, made_scores, made_table
 from site_browser import HOSTILE
@@ -91,7 +91,9 @@ def test_a_row_is_compared_with_the_row_from_scratch_by_patient(table):
     _, continual, own, missing = cells_of(table)
     assert table.reference.name == "Train from scratch"
     low, difference, high = table.against_reference(continual)
-    assert difference == pytest.approx((0.1 + 0.0 + 0.2) / 3)  # minus scratch, which stands first in the sheet
+    assert difference == pytest.approx(
+        (0.1 + 0.0 + 0.2) / 3
+    )  # minus scratch, which stands first in the sheet
     assert low <= difference <= high
     assert table.against_reference(own)[1] == pytest.approx(-(0.1 + 0.2 + 0.3) / 3)
     assert table.against_reference(missing) is None
@@ -198,7 +200,10 @@ def test_volumes_have_bias_and_every_scan(made, looks):
 
 
 def test_losses_stand_by_kind(tmp_path):
-    for name, text in (("a", "epoch,seconds,loss\n0,,2\n1,,1\n"), ("b", "epoch,seconds,loss,critic_loss\n0,,3,7\n")):
+    for name, text in (
+        ("a", "epoch,seconds,loss\n0,,2\n1,,1\n"),
+        ("b", "epoch,seconds,loss,critic_loss\n0,,3,7\n"),
+    ):
         path = tmp_path / name / "fold0" / "log.csv"
         path.parent.mkdir(parents=True)
         path.write_text(text)
@@ -216,7 +221,10 @@ def test_plain_tables_say_what_is_not_run(tmp_path):
     path.write_text("row,least,status,left_out\nLung,4,run,\nInfection,,not run,nsclc\n")
     table = read_plain_table(path, "settings")
     assert table.columns == [("Method", False), ("Least", True), ("Not run", False)]
-    assert table.rows == [[("Lung", None), ("4", 4), ("", None)], [("Infection", None), ("", None), ("needs nsclc", None)]]
+    assert table.rows == [
+        [("Lung", None), ("4", 4), ("", None)],
+        [("Infection", None), ("", None), ("needs nsclc", None)],
+    ]
 
 
 def test_volumes_become_a_column_per_metric(tmp_path):
@@ -233,21 +241,39 @@ def test_volumes_become_a_column_per_metric(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "cell"),
-    [("25080", ("25 080", 25080)), ("-0.123456", ("−0.1235", -0.123456)), ("300+", ("300+", None)), ("", ("", None))],
+    [
+        ("25080", ("25 080", 25080)),
+        ("-0.123456", ("−0.1235", -0.123456)),
+        ("300+", ("300+", None)),
+        ("", ("", None)),
+    ],
 )
 def test_cells_are_printed_with_four_digits(text, cell):
     assert cell_of(text) == cell
 
 
 def test_losses_in_names_are_typeset_and_names_escaped():
-    assert typeset("Ours (L_rc^G+L_rc^T)") == "Ours (<i>L</i><sub>rc</sub><sup>G</sup>+<i>L</i><sub>rc</sub><sup>T</sup>)"
+    assert (
+        typeset("Ours (L_rc^G+L_rc^T)")
+        == "Ours (<i>L</i><sub>rc</sub><sup>G</sup>+<i>L</i><sub>rc</sub><sup>T</sup>)"
+    )
     assert "<img" not in typeset(HOSTILE)
 
 
 def test_labels_and_files_of_an_artefact():
-    assert [label_of(name) for name in ("table10", "figure2", "agreement")] == ["Table 10", "Figure 2", "Agreement"]
-    files = [Path(name) for name in ("table1.csv", "table1_tests.csv", "table10.csv", "table1.html", "table1.pdf")]
-    assert labelled("table1", files) == {"CSV": "table1.csv", "Tests": "table1_tests.csv", "PDF": "table1.pdf"}
+    assert [label_of(name) for name in ("table10", "figure2", "agreement")] == [
+        "Table 10",
+        "Figure 2",
+        "Agreement",
+    ]
+    files = [
+        Path(name) for name in ("table1.csv", "table1_tests.csv", "table10.csv", "table1.html", "table1.pdf")
+    ]
+    assert labelled("table1", files) == {
+        "CSV": "table1.csv",
+        "Tests": "table1_tests.csv",
+        "PDF": "table1.pdf",
+    }
 
 
 def test_the_same_files_are_packed_into_the_same_bytes(tmp_path):
@@ -261,7 +287,9 @@ def test_the_same_files_are_packed_into_the_same_bytes(tmp_path):
 
 
 def test_a_module_becomes_a_script_that_names_what_the_pages_need():
-    script = as_script('const a = 1; export{b as Other,a as default};\n/*! licence */\n', {"default": "Table"})
+    script = as_script(
+        "const a = 1; export{b as Other,a as default};\n/*! licence */\n", {"default": "Table"}
+    )
     assert script.startswith("(() => {const a = 1;")
     assert "window.Table = a;" in script
     assert "export" not in script

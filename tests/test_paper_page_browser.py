@@ -131,7 +131,11 @@ def test_names_are_text_and_files_lie_beside_the_page(site):
     linked = set(re.findall(r'href="files/([^"]+)"', text))
     assert {"table1.csv", "table1_intervals.csv", "figure2.svg", "figure2.png", "scores/own.csv"} <= linked
     assert [name for name in linked if not (files / name).is_file()] == []
-    assert {"title": f"Table 1 of wang2021: Strategies, {HOSTILE}", "kind": "table", "page": f"{PAGE}#table1"} in entries
+    assert {
+        "title": f"Table 1 of wang2021: Strategies, {HOSTILE}",
+        "kind": "table",
+        "page": f"{PAGE}#table1",
+    } in entries
     assert any(entry["kind"] == "strategy" and "Continual Learning" in entry["title"] for entry in entries)
 
 

@@ -40,7 +40,7 @@ class Axis:
 
     @classmethod
     def around(cls, values: Iterable[float], *, margin: float = MARGIN) -> "Axis":
-        """Return an axis from the lowest value to the highest, which need not reach 0; without values, 0 to 1.
+        """Return an axis from the lowest value to the highest; without values, from 0 to 1.
 
         Args:
             values: to draw; those that are not finite count for nothing.

@@ -8,16 +8,16 @@ from covidseg.errors import InputError
 
 # In one sentence, in our words.
 SAYS = {
-    "wang2021": "A model that has seen several kinds of lung lesion helps, however it is carried over, and the "
-    "Hybrid-encoder carries it over best.",
-    "wang2020": "A model that has seen several kinds of lung lesion helps, and an encoder of its own beside the "
-    "pre-trained one, the Multi-encoder, helps most.",
-    "zhang2021": "Two encoders that learn COVID-19 infection and other lesions together, and whose relations between "
-    "features are kept alike or apart, use the shared knowledge better than pre-training.",
-    "ma2021": "Four annotated COVID-19 scans teach infection better than many annotated scans of other lesions; "
-    "three tasks and the same splits for everybody make methods comparable.",
-    "yang2021": "Labels of whole slices suffice to find lesions, if a network splits each slice into healthy tissue and "
-    "lesion.",
+    "wang2021": "A model that has seen several kinds of lung lesion helps, however it is carried over, and "
+    "the Hybrid-encoder carries it over best.",
+    "wang2020": "A model that has seen several kinds of lung lesion helps, and an encoder of its own beside "
+    "the pre-trained one, the Multi-encoder, helps most.",
+    "zhang2021": "Two encoders that learn COVID-19 infection and other lesions together use the shared "
+    "knowledge better than pre-training does; losses on relations between features tie the two together.",
+    "ma2021": "Four annotated COVID-19 scans teach infection better than many annotated scans of other "
+    "lesions; three tasks with fixed splits make methods comparable.",
+    "yang2021": "Labels of whole slices suffice to find lesions, if a network splits each slice into healthy "
+    "tissue and lesion.",
 }
 
 

@@ -1,4 +1,4 @@
-"""The measures of a table of scores, as a page shows them: heading, axis, decimals, and the marks of the best."""
+"""The measures of a table of scores, as a page shows them: heading, axis, decimals, marks of the best."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the network of a strategy loads, freezes and starts anew, from the description of the built network."""
+"""What the network of a strategy loads, freezes and starts anew, by the description of the network."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The page of a paper: its claims, every table and figure, every patient, and where each number comes from."""
+"""The page of a paper: claims, every table and figure, every patient, and where each number comes from."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,8 @@ from covidseg.site.part import Entry, Part
 from covidseg.site.patients import Patient, patients_of
 from covidseg.site.plain_tables import read_plain_table
 from covidseg.site.rankings import read_ranks
-from covidseg.site.score_rows import Cell, Row, ScoreTable, read_score_table
+from covidseg.site.score_rows import Cell, Row, ScoreTable
+from covidseg.site.score_sheets import read_score_table
 from covidseg.site.violins import violin_panels
 
 DRAWN_HERE = ("violin", "ranking", "bland_altman")  # kinds of figures that the page draws itself
@@ -228,7 +229,7 @@ class PaperPage:
         return (model.parts, in_words(model.parts)) if model and model.parts else ([], "")
 
     def entries(self) -> Iterator[Entry]:
-        """Yield what the search finds: the paper, its tables and figures, and the strategies in its tables."""
+        """Yield what the search finds: the paper, its tables and figures, and strategies in its tables."""
         yield {"title": f"{self.paper}: {self.citation.title}", "kind": "paper", "page": self.path}
         for one in self.shown(*{entry["kind"] for entry in self._parameters["artefacts"].values()}):
             kind = "figure" if "SVG" in one.files else "table"

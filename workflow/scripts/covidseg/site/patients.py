@@ -86,7 +86,7 @@ def _link(
 
 
 def case_link(dataset: str, case: str, fold: str, experiments: list[str]) -> str:
-    """Return the address of the viewer with a case, and one or two experiments' models of a fold as A and B."""
+    """Return the address of the viewer with a case, and a fold of one or two experiments as A and B."""
     views = zip("ab", experiments, strict=False)
     shown = "&".join(f"{side}={quote(name, safe='')}/fold{fold}" for side, name in views)
     return f"{case_page(dataset, case)}#{shown}"

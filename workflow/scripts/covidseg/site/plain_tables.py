@@ -43,7 +43,7 @@ def read_plain_table(path: Path, kind: str) -> PlainTable:
         )
     table = table.loc[:, (table != "").any()]
     return PlainTable(
-        [(heading(name), _numeric(table[name])) for name in table],
+        [(heading(str(name)), _numeric(table[name])) for name in table],
         [[cell_of(text) for text in line] for line in table.itertuples(index=False, name=None)],
     )
 

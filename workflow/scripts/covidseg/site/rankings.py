@@ -42,7 +42,8 @@ def read_ranks(paths: list[Path], looks: dict[str, Look]) -> dict[str, list[Rank
     found: dict[tuple[str, ...], pd.DataFrame] = {}
     for path in paths:
         table = read_table(path, ["row", "experiment"], keep_default_na=False)
-        for key, part in table.groupby(["metric", "region", "split"], sort=False):
+        for names, part in table.groupby(["metric", "region", "split"], sort=False):
+            key = tuple(map(str, names))
             if len(part) > len(found.get(key, ())):
                 found[key] = part
     return {
