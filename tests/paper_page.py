@@ -98,10 +98,10 @@ ARTEFACTS = {
 }  # fmt: skip
 
 
-def write_inputs(folder):
+def write_inputs(folder, series):
     """Write everything that the page of a paper reads, and return the inputs of its part."""
     results, models = folder / "results" / "paper" / "wang2021", folder / "results" / "models"
-    made_table(results, made_scores(folder / "results"))
+    made_table(results, made_scores(folder / "results"), series=series)
     write_csv(results / "claims.csv", pd.DataFrame([CLAIM], columns=CLAIM_COLUMNS))
     write_csv(
         results / "parameters.csv",
@@ -126,14 +126,14 @@ def write_inputs(folder):
     }
 
 
-def build_page(folder):
+def build_page(folder, series=SERIES):
     """Build the page of the made-up paper; return the site's folder and what the search finds."""
     parameters = {
         "paper": "wang2021",
         "artefacts": ARTEFACTS,
-        "series": {key: [astuple(one) for one in SERIES] for key in ARTEFACTS},
+        "series": {key: [astuple(one) for one in series] for key in ARTEFACTS},
         "remarks": {key: [f"Note that {HOSTILE}."] for key in ARTEFACTS},
-        "scored": list(VALUES),
+        "scored": [one.experiment for one in series if one.runs],
         "methods": METHODS,
         "systems": {},
         "slices": [],
@@ -141,7 +141,7 @@ def build_page(folder):
         "confidence": 0.95,
     }
     site = Site(folder / "results" / "report", "toy", phantom=True)
-    part = Part(site, "papers/wang2021", write_inputs(folder), parameters)
+    part = Part(site, "papers/wang2021", write_inputs(folder, series), parameters)
     part.path.mkdir(parents=True)
     entries = paper_part.make(part)
     write_assets(site.folder / "assets")

@@ -1,6 +1,8 @@
 """What the page of a paper computes: marks, intervals against from scratch, patients, parts of networks, files."""
 
+import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ from covidseg.site.plain_tables import cell_of, read_plain_table
 from covidseg.site.rankings import read_ranks
 from covidseg.site.score_sheets import read_score_table
 from covidseg.site.violins import density_of, violin_panels
-from paper_page import METHODS, SERIES, TABLE, made_scores, made_table
+from paper_page import METHODS, SERIES, TABLE, build_page, made_scores, made_table
 from site_browser import HOSTILE
 
 
@@ -299,3 +301,13 @@ def test_a_module_becomes_a_script_that_names_what_the_pages_need():
 def test_a_series_of_another_split_has_a_panel_of_its_own(made, looks):
     other = Series("Train from scratch", "none", "infection", "mosmed", "scratch", 2)
     assert len(violin_panels([*SERIES, other], ["DSC"], made[0], looks)) == 1  # without a score, no panel
+
+
+def test_a_paper_of_which_nothing_is_run_has_a_page_with_the_published_numbers(tmp_path):
+    missing = [replace(one, runs=False, left_out="nsclc") for one in SERIES]
+    folder, _ = build_page(tmp_path, missing)
+    text = (folder / "papers" / "wang2021" / "index.html").read_text()
+    assert text.count("not run: needs nsclc") == len(SERIES)
+    assert "0.673" in text  # published, from scratch
+    assert 'class="open"' not in text
+    assert re.search(r"\bnan\b", text, re.IGNORECASE) is None
