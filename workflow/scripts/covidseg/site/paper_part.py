@@ -85,15 +85,11 @@ class PaperPage:
         self.scores = {str(name): own for name, own in scores.groupby("experiment", sort=False)}
         self.models = read_models(part.inputs["descriptions"])
 
-    def look(self, experiment: str) -> Look:
-        """Return colour and shape of an experiment."""
-        return look_of(experiment, self._parameters["methods"], self._parameters["systems"])
-
     @cached_property
     def looks(self) -> dict[str, Look]:
-        """Experiment or localiser -> its look."""
-        names = [*self._parameters["methods"], *self._parameters["systems"]]
-        return {name: self.look(name) for name in names}
+        """Experiment or localiser -> its colour and shape."""
+        methods, systems = self._parameters["methods"], self._parameters["systems"]
+        return {name: look_of(name, methods, systems) for name in (*methods, *systems)}
 
     def shown(self, *kinds: str) -> list[Shown]:
         """Return the artefacts of some kinds, in the order of artefacts.yaml."""
@@ -159,6 +155,12 @@ class PaperPage:
             for one in self.shown(*PLAIN)
         ]
 
+    @property
+    def tables(self) -> list[Shown]:
+        """All tables, in the order of artefacts.yaml."""
+        order = list(self._parameters["artefacts"])
+        return sorted(self.score_tables + self.plain_tables, key=lambda one: order.index(one.name))
+
     @cached_property
     def violins(self) -> list[Shown]:
         """Every patient of the models that are run."""
@@ -187,7 +189,7 @@ class PaperPage:
     @cached_property
     def losses(self) -> list[Any]:
         """Losses of the weakly supervised systems."""
-        looks = {one["model"]: self.look(name) for name, one in reversed(self._parameters["systems"].items())}
+        looks = {one["model"]: self.looks[name] for name, one in reversed(self._parameters["systems"].items())}
         return loss_panels(self._part.inputs["logs"], looks)
 
     @cached_property

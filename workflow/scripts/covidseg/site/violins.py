@@ -82,7 +82,7 @@ class ViolinPanel:
         for title, part in groupby(self.violins, key=lambda violin: violin.series.row):
             own = list(part)
             first = found[-1].first + found[-1].count if found else 0
-            lines = wrap(title, LETTERS * len(own) - 1, max_lines=2, placeholder="…")
+            lines = wrap(title, LETTERS * len(own) + 1, max_lines=2, placeholder="…")
             found.append(Group(title, lines, own[0].look.css, first, len(own)))
         return found
 
