@@ -3,12 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from covidseg.paper.palette import STRATEGY_COLOURS, SYSTEM_COLOURS
+from covidseg.paper.palette import DASHES, STRATEGY_COLOURS, SYSTEM_COLOURS
 from covidseg.site.pages import SHAPES
-
-# The ablations of a system have its colour; the part that is left out -> dashes, as in an SVG file.
-DASHES = {"normal_fidelity": "6 3", "lesion_decoder": "2 2", "critic": "8 2 2 2"}
-
 
 @dataclass(frozen=True)
 class Look:
@@ -43,7 +39,8 @@ def look_of(experiment: str, methods: dict[str, Any], systems: dict[str, Any]) -
         system = systems[experiment]
         known = system["system"] in SYSTEM_COLOURS
         css = f"system-{system['system']}" if known else "other-strategy"
-        return Look(system["system"], "", css, SHAPES["msd"], "none", DASHES.get(system["without"], ""))
+        dash = " ".join(map(str, DASHES.get(system["without"], ())))
+        return Look(system["system"], "", css, SHAPES["msd"], "none", dash)
     method = methods[experiment]
     css = f"strategy-{method['strategy']}" if method["strategy"] in STRATEGY_COLOURS else "other-strategy"
     shape = SHAPES.get(method["source"], SHAPES["other"])
