@@ -6,6 +6,7 @@ from typing import Any
 from covidseg.paper.palette import DASHES, STRATEGY_COLOURS, SYSTEM_COLOURS
 from covidseg.site.pages import SHAPES
 
+
 @dataclass(frozen=True)
 class Look:
     """A strategy and a source, or a weakly supervised system, as a page shows them.

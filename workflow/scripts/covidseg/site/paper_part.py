@@ -189,7 +189,8 @@ class PaperPage:
     @cached_property
     def losses(self) -> list[Any]:
         """Losses of the weakly supervised systems."""
-        looks = {one["model"]: self.looks[name] for name, one in reversed(self._parameters["systems"].items())}
+        systems = reversed(self._parameters["systems"].items())
+        looks = {one["model"]: self.looks[name] for name, one in systems}
         return loss_panels(self._part.inputs["logs"], looks)
 
     @cached_property
