@@ -43,8 +43,10 @@ def artefacts_of(paper):
 
 rule site_paper:
     input:
+        unpack(lambda wildcards: site_needs.paper_inputs(CONFIG, wildcards.paper)),
         artefacts=lambda wildcards: artefacts_of(wildcards.paper),
         scores="results/scores.csv",
+        citation=BASE / "CITATION.cff",
     output:
         directory("results/report/papers/{paper}"),
     log:

@@ -7,7 +7,8 @@ from covidseg.config.choices import find_choices
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.kinds import KINDS
-from covidseg.config.methods import Method, methods
+from covidseg.config.methods import Method, all_methods, methods, systems
+from covidseg.config.remarks import find_remarks
 from covidseg.config.titles import label_of
 
 # Strategies that the start page compares, in the short words of its pictures.
@@ -29,9 +30,40 @@ def predictions(config: Configuration, dataset: str) -> list[str]:
     ]
 
 
+def paper_inputs(config: Configuration, paper: str) -> dict[str, list[str]]:
+    """Return the descriptions of the models that a paper's tables show, and the logs of its weak models."""
+    found = config.experiments | config.localisers
+    names = list(dict.fromkeys(found[name].model for name in _scored(config, paper)))
+    weak = [name for name in names if name in config.weak_models]
+    return {
+        "descriptions": [f"results/models/{name}/fold0/model.json" for name in names],
+        "logs": [f"results/models/{name}/fold0/log.csv" for name in weak],
+    }
+
+
+def _scored(config: Configuration, paper: str) -> list[str]:
+    """Return the experiments that the tables and figures of a paper show and the configuration runs."""
+    entries = in_use.shown_artefacts(config)[paper].values()
+    return list(
+        dict.fromkeys(one.experiment for entry in entries for one in config.series(entry) if one.runs)
+    )
+
+
 def paper_parameters(config: Configuration, paper: str) -> dict[str, Any]:
     """Return what the page of a paper shows."""
-    return {"paper": paper, "artefacts": in_use.shown_artefacts(config)[paper], "methods": methods(config)}
+    artefacts = in_use.shown_artefacts(config)[paper]
+    return {
+        "paper": paper,
+        "artefacts": artefacts,
+        "series": {name: needs.series(config, entry) for name, entry in artefacts.items()},
+        "remarks": {name: find_remarks(config, entry) for name, entry in artefacts.items()},
+        "scored": _scored(config, paper),
+        "methods": {one["experiment"]: one for one in all_methods(config)},
+        "systems": systems(config),
+        "slices": in_use.sliced_datasets(config),
+        "tolerances": config.sections["evaluation"]["tolerance_mm"],
+        "confidence": config.sections["evaluation"]["confidence"],
+    }
 
 
 def case_parameters(config: Configuration, dataset: str) -> dict[str, Any]:
