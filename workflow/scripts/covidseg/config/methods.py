@@ -5,6 +5,7 @@ from typing import TypedDict
 from covidseg.config.configuration import Configuration
 from covidseg.config.experiments import Experiment, same_scans
 from covidseg.config.rows import pretraining_of
+from covidseg.config.weak_models import WeakModel
 
 # Key of a strategy in the palette -> its title. A strategy that a user adds has its own key as title.
 STRATEGY_TITLES = {
@@ -18,6 +19,13 @@ STRATEGY_TITLES = {
     "other-data": "Other data only (Task 2)",
     "fused-data": "Fused data (Task 3)",
     "pretrain": "Pre-training",
+}
+# Key of a weakly supervised system -> its title.
+SYSTEM_TITLES = {
+    "decomposition": "Decomposition",
+    "biomarker-localisation": "Biomarker localisation (BL)",
+    "va-gan": "VA-GAN",
+    "classifier": "Classifier of CAM and Grad-CAM",
 }
 
 
@@ -49,6 +57,13 @@ class Method(TypedDict):
 def methods(config: Configuration) -> list[Method]:
     """Return every trained network of a configuration; not the weakly supervised systems."""
     return [_method(config, one) for one in config.experiments.values()]
+
+
+def weak_title(model: WeakModel) -> str:
+    """Return the name of a weakly supervised model: its system, and what an ablation goes without."""
+    off = [name.replace("_", " ") for name, value in model.options.items() if value is False]
+    title = SYSTEM_TITLES.get(model.system, model.system)
+    return ", ".join([title, *(f"without {name}" for name in off)])
 
 
 def _method(config: Configuration, experiment: Experiment) -> Method:

@@ -4,7 +4,8 @@ from typing import Any
 
 from covidseg.config import in_use
 from covidseg.config.configuration import Configuration
-from covidseg.config.methods import methods
+from covidseg.config.methods import methods, weak_title
+from covidseg.config.weak_models import WEAK_SOURCE
 
 
 def predicted_datasets(config: Configuration) -> list[str]:
@@ -65,7 +66,16 @@ def data_parameters(config: Configuration) -> dict[str, Any]:
 
 def training_parameters(config: Configuration) -> dict[str, Any]:
     """Return what the page of the trainings shows."""
-    return {"methods": methods(config), "models": in_use.models(config)}
+    weak = {
+        name: {
+            "system": one.system,
+            "title": weak_title(one),
+            "source_title": config.source_titles[WEAK_SOURCE],
+        }
+        for name, one in config.weak_models.items()
+    }
+    regions = {name: list(one.classes.values()) for name, one in config.experiments.items()}
+    return {"methods": methods(config), "models": in_use.models(config), "regions": regions, "weak": weak}
 
 
 def front_parameters(config: Configuration) -> dict[str, Any]:
