@@ -52,14 +52,15 @@ class Axes:
 
     @classmethod
     def around(cls, curves: Sequence[pd.Series]) -> "Axes":
-        """Return axes that show all curves, with round numbers at the ends."""
+        """Return axes that show all curves; the ticks are round numbers."""
         filled = [curve for curve in curves if len(curve)]
         low = min((float(curve.min()) for curve in filled), default=0.0)
         high = max((float(curve.max()) for curve in filled), default=1.0)
-        ticks = MaxNLocator(nbins=4, steps=[1, 2, 4, 5, 10]).tick_values(low, high if high > low else low + 1)
+        edge = 0.03 * (high - low) or 0.5
+        low, high = low - edge, high + edge
+        ticks = MaxNLocator(nbins=4, steps=[1, 2, 4, 5, 10]).tick_values(low, high)
         epochs = max((float(curve.index.max()) for curve in filled), default=0.0)
-        shown = [float(np.round(tick, 10)) + 0.0 for tick in ticks]
-        return cls(epochs, shown[0], shown[-1], shown)
+        return cls(epochs, low, high, [float(tick) for tick in ticks if low <= tick <= high])
 
     @property
     def epoch_ticks(self) -> list[int]:

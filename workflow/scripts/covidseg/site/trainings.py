@@ -27,8 +27,9 @@ class Training:
         source: key of the source.
         source_title: such as MSD.
         regions: what the model segments.
-        table: log.csv, one row per epoch; an unmeasured value is NaN.
-        description: model.json.
+        log, model_json: the files of the training.
+        table: the log, one row per epoch; an unmeasured value is NaN.
+        description: content of model.json.
     """
 
     model: str
@@ -39,6 +40,8 @@ class Training:
     source: str
     source_title: str
     regions: tuple[str, ...]
+    log: Path
+    model_json: Path
     table: pd.DataFrame
     description: dict[str, Any]
 
@@ -81,14 +84,14 @@ class Training:
         return {title: values for title, values in found.items() if len(values)}
 
 
-def read_training(log: Path, description: Path, fold: int, **names: Any) -> Training:
+def read_training(log: Path, model_json: Path, **names: Any) -> Training:
     """Read one training; `names` are the further attributes of Training.
 
     Raises:
         InputError: a file is damaged.
     """
     table = read_table(log, ["epoch", "loss"], dtype=float).replace([np.inf, -np.inf], np.nan)
-    return Training(fold=fold, table=table, description=read_json(description), **names)
+    return Training(log=log, model_json=model_json, table=table, description=read_json(model_json), **names)
 
 
 def last(values: pd.Series) -> float | None:

@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from covidseg.files import write_csv, write_text
+from covidseg.paper import palette
 from covidseg.site.curves import Axes, end_labels, mean_curve, region_words, spread
 from covidseg.site.part import Entry, Part
 from covidseg.site.trainings import Training, read_training
@@ -25,10 +26,8 @@ KINDS = ("train", "pretrain", "collaborative", "train_weak")  # rules whose jobs
 def make(part: Part) -> list[Entry]:
     """Write the page, and beside it the files of every training."""
     trainings = read_trainings(part)
-    for one, log, description in zip(
-        trainings, part.inputs["logs"], part.inputs["descriptions"], strict=True
-    ):
-        _write_files(part.path / "files" / one.name, one, log, description)
+    for one in trainings:
+        _write_files(part.path / "files" / one.name, one)
     if trainings:
         _write_all_logs(part.path / "all-logs.csv", trainings)
     page = f"{part.folder}/index.html"
@@ -51,8 +50,14 @@ def read_trainings(part: Part) -> list[Training]:
         part.parameters["models"], part.inputs["logs"], part.inputs["descriptions"], strict=True
     ):
         name, _, fold = model.rpartition("/fold")
-        found.append(read_training(log, description, int(fold), model=name, **names[name]))
-    return found
+        found.append(read_training(log, description, model=name, fold=int(fold), **names[name]))
+    return sorted(found, key=lambda one: _place(one.group, palette.STRATEGY_COLOURS))
+
+
+def _place(key: str, palette_order: Iterable[str]) -> int:
+    """Return where a strategy or a source stands: as in the palette, and what a user adds after that."""
+    order = list(palette_order)
+    return order.index(key) if key in order else len(order) + (key == "weak")
 
 
 def _names(parameters: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -63,7 +68,7 @@ def _names(parameters: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "colour": f"strategy-{one['strategy']}",
             "title": one["strategy_title"],
             "source": one["source"],
-            "source_title": one["source_title"],
+            "source_title": "None" if one["source"] == "none" else one["source_title"],
             "regions": tuple(parameters["regions"][one["experiment"]]),
         }
         for one in parameters["methods"]
@@ -104,6 +109,7 @@ def page_values(trainings: list[Training], part: Part) -> dict[str, Any]:
         "folds": sorted({one.fold for one in trainings}),
         "pinned": _first_pinned(networks or weak),
         "used": used,
+        "timed": any(one.seconds is not None for one in trainings),
     }
 
 
@@ -115,10 +121,11 @@ def _grouped(trainings: Iterable[Training], key: Any) -> dict[str, list[Training
 
 
 def _sources(trainings: list[Training]) -> list[dict[str, Any]]:
-    """Return the sources for the filter, in the order of the trainings."""
+    """Return the sources for the filter."""
+    ones = sorted(trainings, key=lambda one: _place(one.source, palette.SOURCE_COLOURS))
     return [
         {"key": key, "title": ones[0].source_title, "count": len(ones)}
-        for key, ones in _grouped(trainings, lambda one: one.source).items()
+        for key, ones in _grouped(ones, lambda one: one.source).items()
     ]
 
 
@@ -196,11 +203,11 @@ def _weak_panel(one: Training) -> dict[str, Any]:
     return {"training": one, "axes": Axes.around([one.loss]), "last": one.last_loss}
 
 
-def _write_files(folder: Path, one: Training, log: Path, description: Path) -> None:
+def _write_files(folder: Path, one: Training) -> None:
     """Write what the page links to, and the curves at full length, which it loads when they are compared."""
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(log, folder / "log.csv")
-    shutil.copyfile(description, folder / "model.json")
+    shutil.copyfile(one.log, folder / "log.csv")
+    shutil.copyfile(one.model_json, folder / "model.json")
     for job_log in (LOGS / kind / f"{stem}.log" for kind in KINDS for stem in (one.name, one.model)):
         if job_log.is_file():
             shutil.copyfile(job_log, folder / "job.log")

@@ -106,12 +106,13 @@ function figure(title, traces, ink, first) {
   frame.append(caption, place);
   const values = traces.flatMap((trace) => trace.y), low = Math.min(...values), high = Math.max(...values);
   const pad = (high - low || Math.abs(high) || 1) * 0.08, range = [low - pad, high + pad];
+  const epochs = traces.flatMap((trace) => trace.x), ends = [Math.min(...epochs), Math.max(...epochs)];
   const height = 200, margin = { l: 46, r: first ? 190 : 12, t: 6, b: 30 };
   const axis = { gridcolor: ink.line, zeroline: false, tickfont: { size: 11 }, fixedrange: false };
   return [frame, () => Plotly.newPlot(place, traces, {
     height, margin, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "x unified",
     font: { family: ink.family, size: 11, color: ink.text }, hoverlabel: { bgcolor: ink.card, bordercolor: ink.line, font: { color: ink.ink } },
-    xaxis: { ...axis, showgrid: false, title: { text: "Epoch", standoff: 4, font: { size: 11 } } }, yaxis: { ...axis, range },
+    xaxis: { ...axis, showgrid: false, range: ends[0] < ends[1] ? ends : [ends[0] - 1, ends[1] + 1], title: { text: "Epoch", standoff: 4, font: { size: 11 } } }, yaxis: { ...axis, range },
     annotations: first ? endLabels(traces, range, height - margin.t - margin.b) : [],
   }, { displayModeBar: false, responsive: true })];
 }
