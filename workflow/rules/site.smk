@@ -120,6 +120,10 @@ rule site_data:
         cases=expand(
             "results/cases/{dataset}/cases.csv", dataset=in_use.datasets(CONFIG)
         ),
+        splits=expand("results/splits/{dataset}.json", dataset=in_use.datasets(CONFIG)),
+        slices=expand(
+            "results/slices/{dataset}/images", dataset=in_use.sliced_datasets(CONFIG)
+        ),
     output:
         directory("results/report/data"),
     log:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -90,6 +91,11 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
+def rounded(value: float) -> str:
+    """Return a number to three significant digits, whole from 100 on: 0.0123, 4.33, 771, 12,300."""
+    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
+
+
 def palette_rules() -> Markup:
     """Return the palette as CSS: the class strategy-hybrid sets the variable --colour, light and dark."""
     kinds: dict[str, Mapping[str, palette.Colour]] = {
@@ -114,4 +120,4 @@ ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 ENVIRONMENT.globals |= {"shapes": SHAPES}
-ENVIRONMENT.filters |= {"signed": signed, "number": number}
+ENVIRONMENT.filters |= {"signed": signed, "number": number, "rounded": rounded, "median": median}

@@ -138,8 +138,9 @@ def _first_pinned(trainings: list[Training]) -> list[str]:
 def _row(one: Training, axes: Axes, part: Part) -> dict[str, Any]:
     """Return a training as the template shows it."""
     lineage = one.description.get("lineage", {})
-    pretrained = lineage.get("pretrained") or {}
-    start = pretrained.get("experiment") or lineage.get("classifier")
+    start = (lineage.get("pretrained") or {}).get("experiment")
+    if one.group == "weak":
+        start = part.parameters["weak"][one.model]["classifier"]
     own = axes if one.group != "weak" else Axes.around([one.loss])
     return {
         "training": one,
