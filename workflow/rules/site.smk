@@ -87,6 +87,35 @@ rule site_cases:
         "../scripts/site_part.py"
 
 
+rule site_case_index:
+    input:
+        cases=expand(
+            "results/cases/{dataset}/cases.csv",
+            dataset=site_needs.predicted_datasets(CONFIG),
+        ),
+        scores="results/scores.csv",
+    output:
+        "results/report/cases/index.html",
+        "results/report/cases/scores.js",
+        "results/report/cases/search.json",
+    log:
+        "logs/site_case_index.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        **asks(memory_mb=2000, minutes=10),
+    params:
+        **site_part(
+            "case_index_part",
+            "cases",
+            lambda wildcards: site_needs.case_index_parameters(CONFIG),
+        ),
+    message:
+        MESSAGE
+    script:
+        "../scripts/site_part.py"
+
+
 rule site_slices:
     input:
         slices="results/slices/{dataset}/images",
@@ -170,9 +199,10 @@ rule site_trainings:
 
 rule site:
     input:
-        parts=PARTS,
-        claims=in_use.artefact_files(ARTEFACTS, "claims"),
         **site_needs.front_inputs(CONFIG),
+        parts=PARTS,
+        case_index="results/report/cases/index.html",
+        claims=in_use.artefact_files(ARTEFACTS, "claims"),
     output:
         "results/report/index.html",
         "results/report/papers/index.html",

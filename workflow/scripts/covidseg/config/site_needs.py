@@ -52,6 +52,14 @@ def case_parameters(config: Configuration, dataset: str) -> dict[str, Any]:
     }
 
 
+def case_index_parameters(config: Configuration) -> dict[str, Any]:
+    """Return what the index of all predicted cases shows."""
+    return {
+        "methods": methods(config),
+        "titles": {name: entry["title"] for name, entry in config.datasets.items()},
+    }
+
+
 def slice_parameters(config: Configuration, dataset: str) -> dict[str, Any]:
     """Return what the pages of a data set of slices show."""
     return {

@@ -77,7 +77,11 @@ class Axes:
 
     def path(self, curve: pd.Series) -> str:
         """Return a thinned curve as the attribute d of a path; a single point is a short dash."""
-        points = [f"{self.x(epoch):.1f} {self.y(value):.1f}" for epoch, value in thin(curve).items()]
+        thinned = thin(curve)
+        points = [
+            f"{self.x(epoch):.1f} {self.y(value):.1f}"
+            for epoch, value in zip(thinned.index.tolist(), thinned.tolist(), strict=True)
+        ]
         if len(points) == 1:
             points.append(f"{self.x(float(curve.index[0])) + 4:.1f} {self.y(float(curve.iloc[0])):.1f}")
         return "M" + " ".join(points).replace(".0 ", " ") if points else ""
@@ -121,9 +125,7 @@ def end_labels(models: Mapping[str, Training]) -> dict[str, str]:
     return _tell_apart(labels, {name: name for name in models}, differing=True)
 
 
-def _tell_apart(
-    labels: dict[str, str], words: dict[str, str], *, differing: bool = False
-) -> dict[str, str]:
+def _tell_apart(labels: dict[str, str], words: dict[str, str], *, differing: bool = False) -> dict[str, str]:
     """Add words to labels that are equal; with `differing`, only the part in which the words differ."""
     found = {}
     for name, label in labels.items():

@@ -11,6 +11,7 @@ from covidseg.cases.splits import Folds, read_splits
 from covidseg.reading import read_rows
 from covidseg.site.axes import Axis
 from covidseg.site.datasets import Case, lung_volumes, make_cases, predicted_cases, spreads, told
+from covidseg.site.file_names import case_page
 from covidseg.site.part import Entry, Part
 
 LOGS = Path("logs")
@@ -38,7 +39,12 @@ def make(part: Part) -> list[Entry]:
     for dataset in shown:
         axes = {one.title: Axis.over(one.numbers, signed=False) for one in dataset["spreads"]}
         part.site.write(
-            f"data/{dataset['name']}.html", "dataset.html", title=dataset["title"], dataset=dataset, axes=axes
+            f"data/{dataset['name']}.html",
+            "dataset.html",
+            title=dataset["title"],
+            dataset=dataset,
+            axes=axes,
+            case_page=case_page,
         )
     return _entries(shown)
 
@@ -108,7 +114,8 @@ def _axes(shown: Sequence[Mapping[str, Any]]) -> dict[str, Axis]:
 
 def _entries(shown: Sequence[Mapping[str, Any]]) -> list[Entry]:
     """Return the data sets, and the cases that have no page of their own."""
-    entries = [
+    entries = [Entry(title="Data sets", kind="page", page="data/index.html")]
+    entries += [
         Entry(title=f"{one['title']} ({one['name']})", kind="data set", page=f"data/{one['name']}.html")
         for one in shown
     ]

@@ -77,11 +77,17 @@ def make_cases(
         parts = tuple(
             next((part for part in ("train", "test") if row.case in fold[part]), "") for fold in folds
         )
-        cases.append(Case(row, volumes(row), _load(row, lungs), parts, row.case in predicted))
+        cases.append(Case(row, volumes(row), lesion_load(row, lungs), parts, row.case in predicted))
     return cases
 
 
-def _load(row: CaseRow, lungs: Mapping[str, float]) -> float | None:
+def lesion_load(row: CaseRow, lungs: Mapping[str, float]) -> float | None:
+    """Return the share of the lungs that is lesion, in percent; None without lesions or labelled lungs.
+
+    Args:
+        row: row of cases.csv.
+        lungs: checksum of a scan -> volume of its lungs in mL.
+    """
     own = volumes(row)
     lesions = [own[region] for region in own if region in LESIONS]
     whole = sum(own.values()) if set(LUNGS) <= own.keys() else lungs.get(row.sha256)

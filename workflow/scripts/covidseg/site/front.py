@@ -16,7 +16,11 @@ from covidseg.site.part import Entry, Part
 from covidseg.site.pictures import draw_pictures
 from covidseg.site.tally import tally
 
-PAGES = {"index.html": "What the papers claim", "papers/index.html": "The papers"}
+PAGES = {
+    "index.html": "What the papers claim",
+    "papers/index.html": "The papers",
+    "cases/index.html": "All cases",
+}
 
 
 @dataclass(frozen=True)

@@ -14,19 +14,34 @@ from covidseg.reading import read_json, read_table
 NOT_PLOTTED = ("epoch", "loss", "segmentation_loss", "momentum")
 
 
-@dataclass(frozen=True)
-class Training:
-    """One training: a model, its fold, and what was logged.
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What the page calls a model.
 
     Attributes:
-        model: name of the model's folder, such as continual-msd.
-        fold: number of the fold.
         group: key of the strategy in the palette; `weak` for a weakly supervised system.
         colour: class in palette.css, such as strategy-continual or system-va-gan.
         title: of the strategy or of the system.
         source: key of the source.
         source_title: such as MSD.
         regions: what the model segments.
+    """
+
+    group: str
+    colour: str
+    title: str
+    source: str
+    source_title: str
+    regions: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Words):
+    """One training: a model, its fold, and what was logged.
+
+    Attributes:
+        model: name of the model's folder, such as continual-msd.
+        fold: number of the fold.
         log, model_json: the files of the training.
         table: the log, one row per epoch; an unmeasured value is NaN.
         description: content of model.json.
@@ -34,12 +49,6 @@ class Training:
 
     model: str
     fold: int
-    group: str
-    colour: str
-    title: str
-    source: str
-    source_title: str
-    regions: tuple[str, ...]
     log: Path
     model_json: Path
     table: pd.DataFrame
@@ -79,19 +88,28 @@ class Training:
             loss: title of the loss.
         """
         logged = self.table.set_index("epoch")
-        others = [name for name in logged if name not in NOT_PLOTTED]
+        others = [str(name) for name in logged if name not in NOT_PLOTTED]
         found = {loss: self.loss} | {column_title(name): logged[name].dropna() for name in others}
         return {title: values for title, values in found.items() if len(values)}
 
 
-def read_training(log: Path, model_json: Path, **names: Any) -> Training:
-    """Read one training; `names` are the further attributes of Training.
+def read_training(log: Path, model_json: Path, words: Words, *, model: str, fold: int) -> Training:
+    """Read one training.
 
     Raises:
         InputError: a file is damaged.
     """
     table = read_table(log, ["epoch", "loss"], dtype=float).replace([np.inf, -np.inf], np.nan)
-    return Training(log=log, model_json=model_json, table=table, description=read_json(model_json), **names)
+    description = read_json(model_json)
+    return Training(
+        **vars(words),
+        model=model,
+        fold=fold,
+        log=log,
+        model_json=model_json,
+        table=table,
+        description=description,
+    )
 
 
 def last(values: pd.Series) -> float | None:

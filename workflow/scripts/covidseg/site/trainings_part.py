@@ -1,20 +1,21 @@
 """The page of the trainings: the curves of every model, which can be compared, and the files of each."""
 
-import json
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 from markupsafe import Markup
 
-from covidseg.files import write_csv, write_text
+from covidseg.files import write_csv
 from covidseg.paper import palette
 from covidseg.site.curves import Axes, end_labels, mean_curve, region_words, spread
 from covidseg.site.part import Entry, Part
-from covidseg.site.trainings import Training, read_training
+from covidseg.site.scripts import as_json
+from covidseg.site.trainings import Training, Words, read_training
 
 LOSS = "Loss, Dice and cross-entropy"
 PINNED = ("hybrid", "continual", "scratch")  # compared when the page opens: fold 0 of each
@@ -32,11 +33,11 @@ def make(part: Part) -> list[Entry]:
         _write_all_logs(part.path / "all-logs.csv", trainings)
     page = f"{part.folder}/index.html"
     part.site.write(page, "trainings.html", title="Trainings", plotly=True, **page_values(trainings, part))
-    return [
+    return [Entry(title="Trainings", kind="page", page=page)] + [
         {
             "title": f"{one.title}, {one.source_title}, fold {one.fold} ({one.model})",
             "kind": "training",
-            "page": f"{page}#{one.name}",
+            "page": f"{page}#{quote(one.name)}",
         }
         for one in trainings
     ]
@@ -44,13 +45,13 @@ def make(part: Part) -> list[Entry]:
 
 def read_trainings(part: Part) -> list[Training]:
     """Read the log and the description of every model."""
-    names = _names(part.parameters)
+    words = _words(part.parameters)
     found = []
     for model, log, description in zip(
         part.parameters["models"], part.inputs["logs"], part.inputs["descriptions"], strict=True
     ):
         name, _, fold = model.rpartition("/fold")
-        found.append(read_training(log, description, model=name, fold=int(fold), **names[name]))
+        found.append(read_training(log, description, words[name], model=name, fold=int(fold)))
     return sorted(found, key=lambda one: _place(one.group, palette.STRATEGY_COLOURS))
 
 
@@ -60,29 +61,29 @@ def _place(key: str, palette_order: Iterable[str]) -> int:
     return order.index(key) if key in order else len(order) + (key == "weak")
 
 
-def _names(parameters: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _words(parameters: dict[str, Any]) -> dict[str, Words]:
     """Return model -> what the page calls it."""
     networks = {
-        one["experiment"]: {
-            "group": one["strategy"],
-            "colour": f"strategy-{one['strategy']}",
-            "title": one["strategy_title"],
-            "source": one["source"],
-            "source_title": "None" if one["source"] == "none" else one["source_title"],
-            "regions": tuple(parameters["regions"][one["experiment"]]),
-        }
+        one["experiment"]: Words(
+            group=one["strategy"],
+            colour=f"strategy-{one['strategy']}",
+            title=one["strategy_title"],
+            source=one["source"],
+            source_title="None" if one["source"] == "none" else one["source_title"],
+            regions=tuple(parameters["regions"][one["experiment"]]),
+        )
         for one in parameters["methods"]
         if one["model"] == one["experiment"]
     }
     systems = {
-        name: {
-            "group": "weak",
-            "colour": f"system-{one['system']}",
-            "title": one["title"],
-            "source": "weak",
-            "source_title": one["source_title"],
-            "regions": ("lesion",),
-        }
+        name: Words(
+            group="weak",
+            colour=f"system-{one['system']}",
+            title=one["title"],
+            source="weak",
+            source_title=one["source_title"],
+            regions=("lesion",),
+        )
         for name, one in parameters["weak"].items()
     }
     return networks | systems
@@ -113,7 +114,7 @@ def page_values(trainings: list[Training], part: Part) -> dict[str, Any]:
     }
 
 
-def _grouped(trainings: Iterable[Training], key: Any) -> dict[str, list[Training]]:
+def _grouped(trainings: Iterable[Training], key: Callable[[Training], str]) -> dict[str, list[Training]]:
     groups: dict[str, list[Training]] = defaultdict(list)
     for one in trainings:
         groups[key(one)].append(one)
@@ -220,7 +221,9 @@ def _write_files(folder: Path, one: Training) -> None:
             for title, values in one.columns(loss).items()
         },
     }
-    write_text(folder / "curves.js", f"curves.set({json.dumps(one.name)}, {json.dumps(content)});\n")
+    # Not flushed to disk, as no copy is: Snakemake removes the folder of a job that was killed.
+    script = f"curves.set({as_json(one.name)}, {as_json(content)});\n"
+    (folder / "curves.js").write_text(script, encoding="utf-8")
 
 
 def _write_all_logs(path: Path, trainings: list[Training]) -> None:
