@@ -1,6 +1,7 @@
 // The page of the trainings: the filters, and the curves that are compared.
 "use strict";
 
+const narrow = matchMedia("(max-width: 640px)");
 const curves = new Map();  // name -> {title, curves: {title: [epochs, values]}}; files/<name>/curves.js fills it
 const rows = new Map([...document.querySelectorAll("#trainings tbody tr")].map((row) => [row.dataset.name, row]));
 const pinned = new Set();
@@ -29,6 +30,8 @@ function choose(next) {
 filters.addEventListener("change", filter);
 filters.addEventListener("submit", (event) => event.preventDefault());
 for (const button of filters.querySelectorAll("[data-choose]")) button.addEventListener("click", () => choose(button.dataset.choose));
+
+if (narrow.matches) filters.parentElement.open = false;
 
 // Pins. A script brings the curves, because browsers forbid a page from disk to fetch its neighbours.
 function load(name) {
@@ -78,26 +81,33 @@ function toggle(name) {
   draw();
 }
 
-const inks = () => {
-  const style = getComputedStyle(document.body);
-  const probe = (name) => { const part = document.createElement("i"); part.style.color = `var(${name})`; document.body.append(part); const colour = getComputedStyle(part).color; part.remove(); return colour; };
-  return { text: probe("--third"), line: probe("--line"), card: probe("--card"), ink: probe("--ink"), family: style.fontFamily };
-};
+// The theme's colours, which Plotly does not read from the style sheet.
+function inks() {
+  const probe = document.body.appendChild(document.createElement("i"));
+  const found = { family: getComputedStyle(document.body).fontFamily };
+  for (const name of ["third", "second", "line", "card", "ink"]) {
+    probe.style.color = `var(--${name})`;
+    found[name] = getComputedStyle(probe).color;
+  }
+  probe.remove();
+  return found;
+}
 
-// Labels at the ends of the curves, moved apart: {y, yshift} in pixels of the plot.
-function endLabels(traces, range, height) {
+// Labels at the ends of the curves, moved apart by pixels of the plot.
+function endLabels(traces, range, height, ink) {
   const pixel = (value) => height * (range[1] - value) / (range[1] - range[0]);
   let above = -Infinity;
   return traces.map((trace) => ({ trace, y: trace.y.at(-1) })).sort((a, b) => b.y - a.y).map(({ trace, y }) => {
     const place = Math.max(pixel(y), above + 14);
     above = place;
-    return { x: trace.x.at(-1), y, yshift: pixel(y) - place, xshift: 6, xanchor: "left", text: trace.label, showarrow: false, font: { color: trace.line.color, size: 11 } };
+    return { x: trace.x.at(-1), y, yshift: pixel(y) - place, xshift: 6, xanchor: "left", text: `<span style="color:${trace.line.color}">●</span> ${trace.label}`, showarrow: false, font: { color: ink.second, size: 11 } };
   });
 }
 
 const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 function figure(title, traces, ink, first) {
+  const labelled = first && !narrow.matches;
   const frame = document.createElement("figure"), caption = document.createElement("figcaption"), place = document.createElement("div");
   frame.className = first ? "plot wide-plot" : "plot";
   caption.textContent = title;
@@ -107,13 +117,13 @@ function figure(title, traces, ink, first) {
   const values = traces.flatMap((trace) => trace.y), low = Math.min(...values), high = Math.max(...values);
   const pad = (high - low || Math.abs(high) || 1) * 0.08, range = [low - pad, high + pad];
   const epochs = traces.flatMap((trace) => trace.x), ends = [Math.min(...epochs), Math.max(...epochs)];
-  const height = 200, margin = { l: 46, r: first ? 190 : 12, t: 6, b: 30 };
+  const height = 200, margin = { l: 46, r: labelled ? 210 : 12, t: 6, b: 30 };
   const axis = { gridcolor: ink.line, zeroline: false, tickfont: { size: 11 }, fixedrange: false };
   return [frame, () => Plotly.newPlot(place, traces, {
     height, margin, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "x unified",
-    font: { family: ink.family, size: 11, color: ink.text }, hoverlabel: { bgcolor: ink.card, bordercolor: ink.line, font: { color: ink.ink } },
+    font: { family: ink.family, size: 11, color: ink.third }, hoverlabel: { bgcolor: ink.card, bordercolor: ink.line, font: { color: ink.ink } },
     xaxis: { ...axis, showgrid: false, range: ends[0] < ends[1] ? ends : [ends[0] - 1, ends[1] + 1], title: { text: "Epoch", standoff: 4, font: { size: 11 } } }, yaxis: { ...axis, range },
-    annotations: first ? endLabels(traces, range, height - margin.t - margin.b) : [],
+    annotations: labelled ? endLabels(traces, range, height - margin.t - margin.b, ink) : [],
   }, { displayModeBar: false, responsive: true })];
 }
 
@@ -135,6 +145,7 @@ async function draw() {
   if (own !== drawing) return;  // the pins have changed meanwhile
   const all = looks(), ink = inks();
   document.getElementById("pins").replaceChildren(...all.map(chip));
+  document.getElementById("count").textContent = all.length;
   for (const [name, row] of rows) {
     const button = row.querySelector(".pin");
     button.ariaPressed = pinned.has(name);
