@@ -127,7 +127,14 @@ def training_parameters(config: Configuration) -> dict[str, Any]:
         for name, one in config.weak_models.items()
     }
     regions = {name: list(one.classes.values()) for name, one in config.experiments.items()}
-    return {"methods": methods(config), "models": in_use.models(config), "regions": regions, "weak": weak}
+    folds = {name: len(config.published_split(name) or [1]) for name in in_use.datasets(config)}
+    return {
+        "methods": methods(config),
+        "models": in_use.models(config),
+        "regions": regions,
+        "weak": weak,
+        "folds": folds,
+    }
 
 
 def front_parameters(config: Configuration) -> dict[str, Any]:

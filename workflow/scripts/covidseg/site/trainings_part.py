@@ -147,7 +147,7 @@ def _row(one: Training, axes: Axes, part: Part) -> dict[str, Any]:
         "training": one,
         "path": Markup(own.path(one.loss)),
         "spark": _spark_box(one.loss, own),
-        "scans": _scans(lineage),
+        "scans": _scans(one, part.parameters["folds"]),
         "start": f"{start}/fold0" if start else "",
         "start_title": start,
         "job_log": (part.path / "files" / one.name / "job.log").exists(),
@@ -162,14 +162,24 @@ def _spark_box(loss: pd.Series, axes: Axes) -> str:
     return f"-1 {top - 1:.1f} {axes.width + 2:.0f} {bottom - top + 2:.1f}"
 
 
-def _scans(lineage: dict[str, Any]) -> list[tuple[str, int]]:
-    """Return (data set, number of its scans) of what a model was trained on; 0 for slices, not counted."""
+def _scans(one: Training, folds: dict[str, int]) -> list[tuple[str, int, str]]:
+    """Return what a model was trained on: data set, number of its scans, and where its page shows the fold.
+
+    The number of slices is not known, and is 0.
+
+    Args:
+        one: the training.
+        folds: data set -> number of its folds; one with a single fold has the same cases for every model.
+    """
+    lineage = one.description.get("lineage", {})
     counts: dict[str, int] = defaultdict(int)
     for case in [*lineage.get("training_cases", []), *lineage.get("source_cases", [])]:
         counts[case.partition("/")[0]] += 1
-    if slices := lineage.get("training_slices"):
-        counts[slices] = 0
-    return list(counts.items())
+    found = [
+        (name, count, f"#fold{one.fold if folds.get(name, 1) > 1 else 0}") for name, count in counts.items()
+    ]
+    slices = lineage.get("training_slices")
+    return [*found, (slices, 0, "")] if slices else found
 
 
 def _panel(group: str, trainings: list[Training], axes: Axes) -> dict[str, Any]:
