@@ -102,11 +102,7 @@ rule site_case_index:
     resources:
         **asks(memory_mb=2000, minutes=10),
     params:
-        **site_part(
-            "case_index_part",
-            "cases",
-            lambda wildcards: site_needs.case_index_parameters(CONFIG),
-        ),
+        **site_part("case_index_part", "cases", site_needs.case_index_parameters),
     message:
         MESSAGE
     script:
