@@ -155,6 +155,7 @@ PARAMETERS = {
     },
     "methods": METHODS,
     "weak": {"cam": "cells"},
+    "timed": False,
     "localised": ["cells"],
 }  # fmt: skip
 

@@ -47,7 +47,7 @@ METHODS = [
 ]
 
 
-def make_part(folder, logs=LOGS, methods=METHODS):
+def make_part(folder, *, logs=LOGS, timed=False):
     """Write logs and descriptions, and return the part."""
     inputs = {"logs": [], "descriptions": []}
     for name, text in logs.items():
@@ -61,10 +61,11 @@ def make_part(folder, logs=LOGS, methods=METHODS):
         inputs["descriptions"].append(place / "model.json")
     parameters = {
         "models": list(logs),
-        "methods": methods,
-        "regions": {one["experiment"]: ["infection"] for one in methods},
+        "methods": METHODS,
+        "regions": {one["experiment"]: ["infection"] for one in METHODS},
         "weak": {"weak-full": {"system": "decomposition", "title": HOSTILE, "classifier": None, "source_title": "x"}},
         "folds": {"covid20": 5, "msd": 1},
+        "timed": timed,
     }  # fmt: skip
     site = Site(folder / "results" / "report", "toy", phantom=True)
     return Part(site, "trainings", inputs, parameters)
@@ -194,7 +195,7 @@ def test_files_lie_beside_the_page(tmp_path, monkeypatch):
     log = tmp_path / "logs" / "train" / "scratch" / "fold0.log"
     log.parent.mkdir(parents=True)
     log.write_text("training on CPU")
-    page, _ = write_site(tmp_path)
+    page, _ = write_site(tmp_path, timed=True)
     files = page.parent / "files" / "scratch" / "fold0"
     assert (files / "job.log").read_text() == "training on CPU"
     assert (files / "log.csv").read_text() == LOGS["scratch/fold0"]
@@ -204,13 +205,25 @@ def test_files_lie_beside_the_page(tmp_path, monkeypatch):
     assert len(joined) == 11
 
 
+def test_without_times_the_page_only_says_where_the_log_of_the_job_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    log = tmp_path / "logs" / "train" / "scratch" / "fold0.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("2026-11-26 training on CPU")
+    page, _ = write_site(tmp_path)
+    assert not (page.parent / "files" / "scratch" / "fold0" / "job.log").exists(), (
+        "its times differ in every run"
+    )
+    assert '<span class="below">logs/train/scratch/fold0.log</span>' in page.read_text()
+
+
 def test_without_trainings_there_is_a_page(tmp_path):
     assert "0 trainings" in write_site(tmp_path, logs={})[0].read_text()
 
 
 def test_the_page_of_the_papers_run_is_light(tmp_path, config):
     parameters = site_needs.training_parameters(config)
-    part = make_part(tmp_path, {"scratch/fold0": _long_log()})
+    part = make_part(tmp_path, logs={"scratch/fold0": _long_log()})
     count = len(parameters["models"])
     inputs = {name: paths * count for name, paths in part.inputs.items()}
     part = Part(part.site, "trainings", inputs, parameters)

@@ -90,6 +90,7 @@ def data_parameters(config: Configuration) -> dict[str, Any]:
         },
         "methods": methods(config),
         "weak": {name: one.train for name, one in config.weak_models.items()},
+        "timed": config.sections["timed"],
         "localised": sorted({name for one in config.localisers.values() for name in one.evaluate}),
     }
 
@@ -135,6 +136,7 @@ def training_parameters(config: Configuration) -> dict[str, Any]:
         "regions": regions,
         "weak": weak,
         "folds": folds,
+        "timed": config.sections["timed"],
     }
 
 

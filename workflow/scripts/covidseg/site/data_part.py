@@ -31,6 +31,7 @@ def make(part: Part) -> list[Entry]:
             "told": told(cases.get(name, [])),
             "slices": slices.get(name, {}),
             "files": _copy_files(part, name),
+            "log": "" if part.parameters["timed"] else _ingest_log(name),
         }
         for name, entry in part.parameters["datasets"].items()
     ]
@@ -94,13 +95,18 @@ def _copy_files(part: Part, name: str) -> dict[str, str]:
     for source, file, title in (
         (tables.get(name), "cases.csv", "Table of the cases, CSV"),
         (splits.get(name), "split.json", "Folds, JSON"),
-        (LOGS / "ingest" / f"{name}.log", "ingest.log", "Log of the ingest"),
+        (_ingest_log(name) if part.parameters["timed"] else None, "ingest.log", "Log of the ingest"),
     ):
         if source and source.is_file():
             (part.path / "files" / name).mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, part.path / "files" / name / file)
             found[f"files/{name}/{file}"] = title
     return found
+
+
+def _ingest_log(name: str) -> Path:
+    """Return where the log of a data set's ingest is. It has times, which differ from run to run."""
+    return LOGS / "ingest" / f"{name}.log"
 
 
 def _axes(shown: Sequence[Mapping[str, Any]]) -> dict[str, Axis]:

@@ -28,7 +28,7 @@ def make(part: Part) -> list[Entry]:
     """Write the page, and beside it the files of every training."""
     trainings = read_trainings(part)
     for one in trainings:
-        _write_files(part.path / "files" / one.name, one)
+        _write_files(part.path / "files" / one.name, one, timed=part.parameters["timed"])
     if trainings:
         _write_all_logs(part.path / "all-logs.csv", trainings)
     page = f"{part.folder}/index.html"
@@ -110,6 +110,7 @@ def page_values(trainings: list[Training], part: Part) -> dict[str, Any]:
         "folds": sorted({one.fold for one in trainings}),
         "pinned": _first_pinned(networks or weak),
         "used": used,
+        "copied": part.parameters["timed"],
         "timed": any(one.seconds is not None for one in trainings),
     }
 
@@ -150,7 +151,7 @@ def _row(one: Training, axes: Axes, part: Part) -> dict[str, Any]:
         "scans": _scans(one, part.parameters["folds"]),
         "start": f"{start}/fold0" if start else "",
         "start_title": start,
-        "job_log": (part.path / "files" / one.name / "job.log").exists(),
+        "job_log": _job_log(one),
     }
 
 
@@ -215,14 +216,13 @@ def _weak_panel(one: Training) -> dict[str, Any]:
     return {"training": one, "axes": Axes.around([one.loss]), "last": one.last_loss}
 
 
-def _write_files(folder: Path, one: Training) -> None:
+def _write_files(folder: Path, one: Training, *, timed: bool) -> None:
     """Write what the page links to, and the curves at full length, which it loads when they are compared."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(one.log, folder / "log.csv")
     shutil.copyfile(one.model_json, folder / "model.json")
-    for job_log in (LOGS / kind / f"{stem}.log" for kind in KINDS for stem in (one.name, one.model)):
-        if job_log.is_file():
-            shutil.copyfile(job_log, folder / "job.log")
+    if timed and (job_log := _job_log(one)):
+        shutil.copyfile(job_log, folder / "job.log")
     loss = LOSS if one.group != "weak" else f"Loss of {one.title}"
     content = {
         "title": ", ".join(filter(None, [one.title, region_words(one.regions)])),
@@ -234,6 +234,16 @@ def _write_files(folder: Path, one: Training) -> None:
     # Not flushed to disk, as no copy is: Snakemake removes the folder of a job that was killed.
     script = f"curves.set({as_json(one.name)}, {as_json(content)});\n"
     (folder / "curves.js").write_text(script, encoding="utf-8")
+
+
+def _job_log(one: Training) -> Path | None:
+    """Return the log of the job that trained a model; None if it is not kept.
+
+    The log has times, which differ from run to run. Without times, all runs make the same site: the page then
+    only says where the log is.
+    """
+    places = (LOGS / kind / f"{name}.log" for kind in KINDS for name in (one.name, one.model))
+    return next((place for place in places if place.is_file()), None)
 
 
 def _write_all_logs(path: Path, trainings: list[Training]) -> None:
