@@ -86,6 +86,31 @@ rule site_cases:
         "../scripts/site_part.py"
 
 
+rule site_case_index:
+    input:
+        cases=expand(
+            "results/cases/{dataset}/cases.csv",
+            dataset=site_needs.predicted_datasets(CONFIG),
+        ),
+        scores="results/scores.csv",
+    output:
+        "results/report/cases/index.html",
+        "results/report/cases/scores.js",
+        "results/report/cases/search.json",
+    log:
+        "logs/site_case_index.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        **asks(memory_mb=2000, minutes=10),
+    params:
+        **site_part("case_index_part", "cases", site_needs.case_index_parameters),
+    message:
+        MESSAGE
+    script:
+        "../scripts/site_part.py"
+
+
 rule site_slices:
     input:
         slices="results/slices/{dataset}/images",
@@ -114,6 +139,10 @@ rule site_data:
     input:
         cases=expand(
             "results/cases/{dataset}/cases.csv", dataset=in_use.datasets(CONFIG)
+        ),
+        splits=expand("results/splits/{dataset}.json", dataset=in_use.datasets(CONFIG)),
+        slices=expand(
+            "results/slices/{dataset}/images", dataset=in_use.sliced_datasets(CONFIG)
         ),
     output:
         directory("results/report/data"),
@@ -157,6 +186,7 @@ rule site:
     input:
         **site_needs.front_inputs(CONFIG),
         parts=PARTS,
+        case_index="results/report/cases/index.html",
         claims=in_use.artefact_files(ARTEFACTS, "claims"),
         misprints=local("config/published_errata.md"),
     output:

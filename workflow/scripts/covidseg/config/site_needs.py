@@ -7,9 +7,11 @@ from covidseg.config.choices import find_choices
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.kinds import KINDS
-from covidseg.config.methods import Method, all_methods, methods, systems
+from covidseg.config.methods import Method, all_methods, methods, systems, weak_title
 from covidseg.config.remarks import find_remarks
+from covidseg.config.rows import pretraining_of
 from covidseg.config.titles import label_of
+from covidseg.config.weak_models import WEAK_SOURCE
 
 # Strategies that the start page compares, in the short words of its pictures.
 TASK_STRATEGIES = {"scratch": "From scratch", "hybrid": "Hybrid-encoder"}
@@ -84,6 +86,14 @@ def case_parameters(config: Configuration, dataset: str) -> dict[str, Any]:
     }
 
 
+def case_index_parameters(config: Configuration) -> dict[str, Any]:
+    """Return what the index of all predicted cases shows."""
+    return {
+        "methods": methods(config),
+        "titles": {name: entry["title"] for name, entry in config.datasets.items()},
+    }
+
+
 def slice_parameters(config: Configuration, dataset: str) -> dict[str, Any]:
     """Return what the pages of a data set of slices show."""
     return {
@@ -98,13 +108,69 @@ def slice_parameters(config: Configuration, dataset: str) -> dict[str, Any]:
 
 def data_parameters(config: Configuration) -> dict[str, Any]:
     """Return what the pages of the data sets show."""
-    names = in_use.datasets(config)
-    return {name: in_use.pick(config.datasets[name], *in_use.LICENCE) for name in names}
+    names = sorted({*in_use.datasets(config), *in_use.sliced_datasets(config)})
+    return {
+        "datasets": {name: _shown_dataset(config, name) for name in names},
+        "experiments": {
+            name: {
+                "train": one.train,
+                "source_datasets": one.source_datasets,
+                "evaluate": one.evaluate,
+                "folds": one.folds,
+                "model": one.model,
+            }
+            for name, one in config.experiments.items()
+        },
+        "methods": methods(config),
+        "weak": {name: one.train for name, one in config.weak_models.items()},
+        "timed": config.sections["timed"],
+        "localised": sorted({name for one in config.localisers.values() for name in one.evaluate}),
+    }
+
+
+def _shown_dataset(config: Configuration, name: str) -> dict[str, Any]:
+    entry = config.datasets[name]
+    return in_use.pick(entry, *in_use.LICENCE, "regions", "split", "intensity") | {
+        "left_out": config.left_out(name),
+        "phantom": config.is_phantom(name),
+        "colour": _source_of(config, name),
+    }
+
+
+def _source_of(config: Configuration, dataset: str) -> str:
+    """Return the key of the source whose only data set has the same host; "none" without one."""
+    for source in config.source_titles:
+        pretraining = config.experiments.get(pretraining_of(source))
+        if pretraining and [_host(config, name) for name in pretraining.train] == [_host(config, dataset)]:
+            return source
+    return "none"
+
+
+def _host(config: Configuration, dataset: str) -> str:
+    return config.archives(dataset)[0].partition("/")[0]
 
 
 def training_parameters(config: Configuration) -> dict[str, Any]:
     """Return what the page of the trainings shows."""
-    return {"methods": methods(config), "models": in_use.models(config)}
+    weak = {
+        name: {
+            "system": one.system,
+            "title": weak_title(one),
+            "classifier": one.classifier,
+            "source_title": config.source_titles[WEAK_SOURCE],
+        }
+        for name, one in config.weak_models.items()
+    }
+    regions = {name: list(one.classes.values()) for name, one in config.experiments.items()}
+    folds = {name: len(config.published_split(name) or [1]) for name in in_use.datasets(config)}
+    return {
+        "methods": methods(config),
+        "models": in_use.models(config),
+        "regions": regions,
+        "weak": weak,
+        "folds": folds,
+        "timed": config.sections["timed"],
+    }
 
 
 def front_parameters(config: Configuration) -> dict[str, Any]:
