@@ -34,6 +34,9 @@ def case_parameters(config: Configuration, dataset: str) -> dict[str, Any]:
         "dataset": dataset,
         "title": config.datasets[dataset]["title"],
         "regions": config.datasets[dataset]["regions"],
+        "intensity": config.datasets[dataset]["intensity"],
+        "lesion_rule": config.sections["evaluation"]["lesions"],
+        "tolerance_mm": config.sections["evaluation"]["tolerance_mm"],
         "methods": [
             one
             | {
