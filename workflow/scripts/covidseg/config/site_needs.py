@@ -7,9 +7,18 @@ from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.kinds import KINDS
 from covidseg.config.methods import methods
+from covidseg.config.weak_models import Localiser
 
 # Strategies that the start page compares, in the short words of its pictures.
 TASK_STRATEGIES = {"scratch": "From scratch", "hybrid": "Hybrid-encoder"}
+
+SYSTEM_TITLES = {
+    "decomposition": "Decomposition",
+    "biomarker-localisation": "BL",
+    "va-gan": "VA-GAN",
+    "grad-cam": "Grad-CAM",
+    "cam": "CAM",
+}
 
 
 def predicted_datasets(config: Configuration) -> list[str]:
@@ -59,9 +68,22 @@ def slice_parameters(config: Configuration, dataset: str) -> dict[str, Any]:
         "dataset": dataset,
         "title": config.datasets[dataset]["title"],
         "localisers": [
-            name for name, localiser in config.localisers.items() if dataset in localiser.evaluate
+            _shown_localiser(one) for one in config.localisers.values() if dataset in one.evaluate
         ],
         "threshold": config.weak_variant["threshold"],
+    }
+
+
+def _shown_localiser(localiser: Localiser) -> dict[str, str]:
+    """Return a localiser's name, title, model, and system by the palette: a classifier has two systems."""
+    system = localiser.map if localiser.map in SYSTEM_TITLES else localiser.strategy
+    without = localiser.name.partition("-without-")[2].replace("-", " ")
+    title = SYSTEM_TITLES.get(system, system)
+    return {
+        "name": localiser.name,
+        "title": f"{title}, without {without}" if without else title,
+        "system": system,
+        "model": localiser.model,
     }
 
 

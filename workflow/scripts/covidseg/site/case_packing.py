@@ -34,14 +34,14 @@ def encode(values: np.ndarray, table: list[float]) -> np.ndarray:
     return np.rint(np.interp(values, table, np.arange(256))).astype(np.uint8)
 
 
-def pack_slices(codes: np.ndarray) -> list[str]:
-    """Return one picture (WebP, in base64) per slice of a scan, uint8 (z, y, x)."""
-    return [_picture(part) for part in codes]
+def pack_slices(codes: np.ndarray, *, lossless: bool = False) -> list[str]:
+    """Return one picture (WebP, in base64) per slice, uint8 (z, y, x), with loss unless stated otherwise."""
+    return [_picture(part, lossless) for part in codes]
 
 
-def _picture(codes: np.ndarray) -> str:
+def _picture(codes: np.ndarray, lossless: bool) -> str:
     buffer = io.BytesIO()
-    Image.fromarray(codes).save(buffer, "WEBP", quality=QUALITY, method=2)
+    Image.fromarray(codes).save(buffer, "WEBP", quality=QUALITY, method=2, lossless=lossless)
     return base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -199,9 +199,9 @@ covidseg.draw = (() => {
     cross(pen, [(voxel[across] + 0.5) * steps[0], ((turned ? rows - 1 - voxel[down] : voxel[down]) + 0.5) * steps[1]], width, height);
     text(pen, marks[0], 9, height / 2 + 4);
     text(pen, marks[1], width - 9, height / 2 + 4);
-    text(pen, marks[2], width / 2, 15);
+    text(pen, marks[2], view.title ? width * 0.6 : width / 2, 15);
     if (view.title) text(pen, view.title, 6, 15, "left");
-    if (view.bar) scaleBar(pen, scale, width, height);
+    if (view.bar && width > 160) scaleBar(pen, scale, width, height);
   }
 
   // Returns the voxel under a point of a canvas (0 to 1 from left and top); the fixed axis stays.
@@ -213,5 +213,5 @@ covidseg.draw = (() => {
     return found;
   }
 
-  return { PLANES, plane, greys, voxelAt, cut, hatch, sheet, FOUND, MISSED, WRONG };
+  return { PLANES, plane, greys, voxelAt, hatch, paint, outline, stroke, MISSED };
 })();

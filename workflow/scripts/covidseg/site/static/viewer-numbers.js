@@ -123,5 +123,14 @@ covidseg.numbers = (() => {
     return { left, step };
   }
 
-  return { scores, among, lesions, strip, element, number, millilitres };
+  // Copies the address of the view, and says so on the button.
+  async function copyAddress(button, hash) {
+    const words = button.textContent;
+    history.replaceState(null, "", hash);
+    const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+    button.textContent = copied ? "Copied" : "It is in the address bar";
+    setTimeout(() => { button.textContent = words; }, 2000);
+  }
+
+  return { scores, among, lesions, strip, copyAddress, element, number, millilitres };
 })();

@@ -79,7 +79,7 @@ covidseg.space = (() => {
     if (!window.Plotly) await covidseg.run(`${root}assets/plotly.min.js`);
     const glass = { size: scene.lungs.size, field: smooth(Float32Array.from(scene.lungs.field), scene.lungs.size) };
     glass.step = glass.size.map((count, axis) => (scene.size[axis] * scene.step[axis]) / count);
-    const traces = [solid(surface(glass), "lungs", "#9FB4C7", 0.12)];
+    const traces = [solid(surface(glass), "lungs", "#B9CCDD", 0.16)];
     for (const { name, colour, opacity, volume } of scene.masks)
       traces.push(solid(surface(blocks(volume, scene.size, scene.step, scene.label)), name, colour, opacity));
     const axis = { visible: false, showspikes: false };
@@ -87,7 +87,7 @@ covidseg.space = (() => {
       paper_bgcolor: "#0B0D10", margin: { l: 0, r: 0, t: 0, b: 0 }, uirevision: "case",
       font: { color: "#E6E9EC", family: "system-ui, sans-serif", size: 13 }, legend: { x: 0.01, y: 0.99, bgcolor: "rgba(11, 13, 16, 0.7)" },
       // Seen from the front: the patient's right is on the left.
-      scene: { aspectmode: "data", xaxis: axis, yaxis: axis, zaxis: axis, camera: { eye: { x: 0.25, y: -1.9, z: 0.35 } } },
+      scene: { aspectmode: "data", xaxis: axis, yaxis: axis, zaxis: axis, camera: { eye: { x: 0.2, y: -1.5, z: 0.25 } } },
     };
     await Plotly.react(box, traces, layout, { responsive: true, displaylogo: false });
   }

@@ -99,7 +99,7 @@
   function buildSide(box) {
     box.append(element("span", { className: "side" }), element("div", { className: "head" }, element("span", {}, "Annotation"), element("span", { className: "end" }, `${numbers.millilitres(state.region.ml)} mL`)));
     for (const side of ["a", "b"])
-      box.append(element("div", { className: "head" }, element("span", { title: state[side].method.title }, letter(side), state[side].method.title), element("span", { className: "end" }, dscWords(side))));
+      box.append(element("div", { className: "head" }, element("span", { title: state[side].method.title }, letter(side), element("span", { className: "title" }, state[side].method.title)), element("span", { className: "end" }, dscWords(side))));
     for (const name of Object.keys(draw.PLANES)) {
       box.append(element("span", { className: "side" }, name[0].toUpperCase() + name.slice(1)));
       for (const column of ["annotation", "a", "b"]) box.append(canvas(name, `${name}-${column}`));
@@ -274,7 +274,7 @@
     get("windows").addEventListener("click", ({ target }) => target.dataset.window && setWindow(target.dataset.window));
     get("opacity").addEventListener("input", () => { state.opacity = get("opacity").value / 100; refresh(); });
     get("worst").addEventListener("click", goWorst);
-    get("copy").addEventListener("click", copy);
+    get("copy").addEventListener("click", () => numbers.copyAddress(get("copy"), address()));
     addEventListener("hashchange", () => readAddress().then(build, fail));
     new ResizeObserver(refresh).observe(get("stage"));
     listenPlanes(get("planes"));
@@ -316,13 +316,6 @@
     made.addEventListener("pointerdown", (event) => { made.setPointerCapture(event.pointerId); point(event); });
     made.addEventListener("pointermove", (event) => event.buttons && point(event));
     made.addEventListener("wheel", (event) => { event.preventDefault(); moveSlice(-Math.sign(event.deltaY), "axial"); }, { passive: false });
-  }
-
-  async function copy() {
-    history.replaceState(null, "", address());
-    const words = await navigator.clipboard?.writeText(location.href).then(() => "Copied", () => null) ?? "Copy it from the address bar";
-    get("copy").textContent = words;
-    setTimeout(() => { get("copy").textContent = "Copy link to this view"; }, 2000);
   }
 
   function fail(error) {
