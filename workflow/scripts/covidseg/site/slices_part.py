@@ -60,4 +60,7 @@ def whole_scores(scores: pd.DataFrame, dataset: str) -> dict[str, dict[str, floa
     """Return localiser -> metric -> its value for all slices together, or the mean over the slices."""
     own = scores[(scores.dataset == dataset) & (scores.source == "weak")]
     means = own.groupby(["experiment", "metric"])["value"].mean().dropna().round(4).unstack()
-    return {str(name): row.dropna().to_dict() for name, row in means.iterrows()}
+    return {
+        str(name): {str(metric): float(value) for metric, value in row.dropna().items()}
+        for name, row in means.iterrows()
+    }
