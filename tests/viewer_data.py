@@ -126,3 +126,42 @@ def toy_part(folder, inputs):
         "methods": [method("scratch", "Train from scratch"), method("hybrid", "Hybrid-encoder")],
     }
     return Part(site, "cases/toy", inputs, parameters)
+
+
+def made_slices():
+    """Return four slices: images, masks, system -> heat maps in thousandths, and names."""
+    generator = np.random.default_rng(5)
+    images = generator.integers(0, 200, (4, 32, 32)).astype(np.uint8)
+    masks = np.zeros((4, 32, 32), bool)
+    for number in range(4):
+        masks[number, 8 : 12 + 3 * number, 10:20] = True
+    heat = (generator.random((4, 32, 32)) * 400 + masks * 500).astype(np.uint16)
+    return images, masks, {"weak-full": heat, "cam": heat // 2}, ["<img src=x>", "b", "c", "d"]
+
+
+def slices_part(folder, site):
+    """Write slices and heat maps, and return the part of the site that shows them."""
+    images, masks, heats, names = made_slices()
+    for place, array in {"images": images, "masks": masks}.items():
+        (folder / "slices" / place).mkdir(parents=True)
+        np.save(folder / "slices" / place / "test_lesion.npy", array)
+    write_csv(folder / "slices/images/test_lesion.csv", [{"slice": name} for name in names])
+    for name, heat in heats.items():
+        (folder / "heatmaps" / name / "toy").mkdir(parents=True)
+        np.save(folder / "heatmaps" / name / "toy" / "heat.npy", heat)
+    parameters = {
+        "dataset": "toy",
+        "title": "Toy slices",
+        "localisers": [
+            {"name": "weak-full", "title": "Decomposition", "system": "decomposition", "model": "weak-full"},
+            {"name": "cam", "title": "CAM", "system": "cam", "model": "classifier"},
+        ],
+        "threshold": 0.4,
+    }
+    inputs = {
+        "slices": [folder / "slices/images"],
+        "masks": [folder / "slices/masks"],
+        "heatmaps": [folder / "heatmaps" / name / "toy" for name in heats],
+        "scores": [folder / "scores.csv"],
+    }
+    return Part(site, "slices/toy", inputs, parameters)

@@ -192,7 +192,7 @@
       if (target.id === "strip" && key === "ArrowRight") key = "ArrowUp";
       if (target.id === "strip" && key === "ArrowLeft") key = "ArrowDown";
       const action = KEYS[key.length > 1 ? key : key.toLowerCase()];
-      if (!action || event.ctrlKey || event.metaKey || event.altKey || target.closest("input, select, summary, .scroll") || (key === " " && target.closest("button, a"))) return;
+      if (!action || event.ctrlKey || event.metaKey || event.altKey || target.closest("input:not(#threshold), select, summary, .scroll") || (target.id === "threshold" && key.startsWith("Arrow")) || (key === " " && target.closest("button, a"))) return;
       event.preventDefault();
       action();
     });

@@ -258,7 +258,8 @@
   function listen() {
     document.addEventListener("keydown", (event) => {
       const { target, key } = event, action = KEYS[key.length > 1 ? key : key.toLowerCase()];
-      if (!action || event.ctrlKey || event.metaKey || event.altKey || target.closest("input, select, textarea, summary, .lesions, .scroll, #space")) return;
+      if (!action || event.ctrlKey || event.metaKey || event.altKey || target.closest("input:not(#opacity), select, summary, .lesions, .scroll, #space")) return;
+      if (target.id === "opacity" && /^Arrow|^Page/.test(key)) return;
       if (key === " " && target.closest("button, a")) return;
       if (key.startsWith("Page") && !target.closest("canvas")) return;
       if (key.startsWith("Arrow") && target.id === "strip") state.plane = "axial";
