@@ -52,6 +52,10 @@ covidseg.draw = (() => {
   };
 
   function hatch() {
+    return (scratch.hatch ??= hatched());
+  }
+
+  function hatched() {
     const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
     Object.assign(canvas, { width: 6, height: 6 });
     pen.fillStyle = WRONG;
@@ -135,16 +139,16 @@ covidseg.draw = (() => {
     pen.drawImage(colours, 0, 0, width, height);
     if (!predicted) return;
     const wrong = paint("wrong", truth, (n) => (predicted.data[n] === label && truth.data[n] !== label ? 0xffffffff : 0));
-    const ratio = pen.getTransform().a, hatched = sheet("hatched", Math.round(width * ratio), Math.round(height * ratio));
-    const brush = hatched.getContext("2d");
+    const ratio = pen.getTransform().a, marked = sheet("marked", Math.round(width * ratio), Math.round(height * ratio));
+    const brush = marked.getContext("2d");
     brush.globalCompositeOperation = "copy";
     brush.imageSmoothingEnabled = false;
-    brush.drawImage(wrong, 0, 0, hatched.width, hatched.height);
+    brush.drawImage(wrong, 0, 0, marked.width, marked.height);
     brush.globalCompositeOperation = "source-in";
-    brush.fillStyle = brush.createPattern((scratch.hatch ??= hatch()), "repeat");
-    brush.fillRect(0, 0, hatched.width, hatched.height);
+    brush.fillStyle = brush.createPattern(hatch(), "repeat");
+    brush.fillRect(0, 0, marked.width, marked.height);
     pen.globalAlpha = opacity;
-    pen.drawImage(hatched, 0, 0, width, height);
+    pen.drawImage(marked, 0, 0, width, height);
     pen.globalAlpha = 1;
   }
 
@@ -168,34 +172,46 @@ covidseg.draw = (() => {
     text(pen, `${mm} mm`, width - 10 - length / 2, height - 15);
   }
 
+  // Draws a slice with its masks. What the arguments mean stands at the function `plane`.
+  function layer(pen, view, width, height, steps) {
+    const { name, size, voxel, label } = view, { fixed } = PLANES[name];
+    const slice = (volume) => cut(volume, size, name, voxel[fixed]), grey = slice(view.scan);
+    pen.imageSmoothingEnabled = true;
+    pen.drawImage(paint("grey", grey, (n) => 0xff000000 | (view.shades[grey.data[n]] * 0x010101)), 0, 0, width, height);
+    if (!view.shown) return;
+    const truth = slice(view.truth), masks = view.masks.map((mask) => ({ ...mask, slice: slice(mask.volume) }));
+    if (!view.overlaid) fill(pen, truth, masks[0]?.slice, label, view.opacity, width, height);
+    pen.globalAlpha = view.overlaid ? view.opacity : 1;
+    stroke(pen, outline(truth, label), steps, view.overlaid ? LINES.annotation : ["#FFFFFF", 1.2]);
+    if (view.overlaid) for (const mask of masks) stroke(pen, outline(mask.slice, label), steps, LINES[mask.name], mask.name === "b" ? [9, 5] : []);
+  }
+
   // Draws a plane on a canvas.
   //   size, step: voxels and mm (z, y, x); scale: screen pixels per mm; voxel: (z, y, x) of the cross
   //   scan, truth: volumes; shades: grey level of each code; label: of the region
   //   masks: [{name, volume}] of the models; overlaid: lines of all masks, or else the verdict on one mask
+  //   key: of everything but the voxel; while only the cross moves in a plane, its slice is not drawn anew
   function plane(canvas, view) {
-    const { name, size, step, scale, voxel, label } = view, { fixed, across, down, turned, marks } = PLANES[name];
+    const { name, size, step, scale, voxel } = view, { fixed, across, down, turned, marks } = PLANES[name];
     const width = size[across] * step[across] * scale, height = size[down] * step[down] * scale;
-    const ratio = Math.min(window.devicePixelRatio || 1, 2);
+    const ratio = Math.min(window.devicePixelRatio || 1, 2), steps = [step[across] * scale, step[down] * scale];
     const pixels = { width: Math.round(width * ratio), height: Math.round(height * ratio) };
+    const below = (canvas.below ??= { sheet: document.createElement("canvas") }), key = `${view.key} ${voxel[fixed]} ${width}`;
     if (canvas.width !== pixels.width || canvas.height !== pixels.height) {
-      Object.assign(canvas, pixels);
+      for (const one of [canvas, below.sheet]) Object.assign(one, pixels);
       canvas.style.width = `${width}px`;
       canvas.style.height = `${height}px`;
     }
-    const pen = canvas.getContext("2d"), steps = [step[across] * scale, step[down] * scale];
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const slice = (volume) => cut(volume, size, name, voxel[fixed]), grey = slice(view.scan);
-    pen.imageSmoothingEnabled = true;
-    pen.drawImage(paint("grey", grey, (n) => 0xff000000 | (view.shades[grey.data[n]] * 0x010101)), 0, 0, width, height);
-    if (view.shown) {
-      const truth = slice(view.truth), masks = view.masks.map((mask) => ({ ...mask, slice: slice(mask.volume) }));
-      if (!view.overlaid) fill(pen, truth, masks[0]?.slice, label, view.opacity, width, height);
-      pen.globalAlpha = view.overlaid ? view.opacity : 1;
-      stroke(pen, outline(truth, label), steps, view.overlaid ? LINES.annotation : ["#FFFFFF", 1.2]);
-      if (view.overlaid) for (const mask of masks) stroke(pen, outline(mask.slice, label), steps, LINES[mask.name], mask.name === "b" ? [9, 5] : []);
-      pen.globalAlpha = 1;
+    if (below.key !== key) {
+      const brush = below.sheet.getContext("2d");
+      brush.setTransform(ratio, 0, 0, ratio, 0, 0);
+      brush.globalAlpha = 1;
+      layer(brush, view, width, height, steps);
+      below.key = key;
     }
-    const rows = size[down];
+    const pen = canvas.getContext("2d"), rows = size[down];
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.drawImage(below.sheet, 0, 0, width, height);
     cross(pen, [(voxel[across] + 0.5) * steps[0], ((turned ? rows - 1 - voxel[down] : voxel[down]) + 0.5) * steps[1]], width, height);
     text(pen, marks[0], 9, height / 2 + 4);
     text(pen, marks[1], width - 9, height / 2 + 4);

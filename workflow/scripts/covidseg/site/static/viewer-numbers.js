@@ -66,7 +66,7 @@ covidseg.numbers = (() => {
     });
     for (const value of [0, 0.25, 0.5, 0.75, 1]) picture.append(shape("text", { x: x(value), y: 82, "text-anchor": "middle" }, value));
     picture.setAttribute("aria-label", `DSC of this case among its fold: ${said.join("; ")}`);
-    const counts = models.map((model) => `${(model.scores?.fold ?? []).length} test cases of fold ${model.fold}`);
+    const counts = models.map((model) => `${(model.scores?.fold ?? []).length} cases of fold ${model.fold}`);
     note.textContent = `DSC of the ${[...new Set(counts)].join(" (A) and of the ")}${counts[0] === counts[1] ? "" : " (B)"}; this case is filled.`;
     box.replaceChildren(picture);
   }

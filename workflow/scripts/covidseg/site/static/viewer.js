@@ -186,6 +186,7 @@
       draw.plane(made, {
         name, size: data.size, step, scale, voxel: state.voxel, label: state.region.label, scan: scan.codes, truth, shades,
         shown: state.shown, opacity: state.opacity, overlaid, masks: sides.map((side) => ({ name: side, volume: state[side].mask })),
+        key: [state.window, state.opacity, state.shown, state.region.label, overlaid, ...sides.map((side) => keyOf(state[side]))].join(" "),
         bar: place === "axial-annotation" || place === "axial-all", title: overlaid ? sliceWords(name) : "",
       });
       made.setAttribute("aria-label", `${column === "annotation" ? "Annotation" : overlaid ? "All masks" : column.toUpperCase()}, ${sliceWords(name).toLowerCase()}; ${errorWords()}`);
