@@ -10,12 +10,13 @@
   const methodOf = (name) => data.methods.find((method) => method.experiment === name);
   const lesionRegion = data.regions.find(({ name }) => data.lesions[name]) ?? data.regions[0];
 
-  // voxel: (z, y, x) of the viewer's own voxels; a, b: {method, fold, mask, regions}
+  // voxel: (z, y, x) of the viewer's own voxels; a, b: {method, fold, mask, regions}; truth: the annotation;
+  // strip: where the strip of errors has its slices
   const state = {
     layout: "side", window: "lung", opacity: 0.8, shown: true, plane: "axial", region: lesionRegion,
-    voxel: data.size.map((count) => count >> 1), a: null, b: null,
+    voxel: data.size.map((count) => count >> 1), a: null, b: null, truth: null, strip: null,
   };
-  let scan, truth, lungs, strip, pending = false, written = 0;
+  let scan, lungs, pending = false, written = 0;
   const canvases = {};
 
   const toOwn = (voxel) => voxel.map((place, axis) =>
@@ -24,6 +25,8 @@
     Math.min(data.shape[axis] - 1, data.start[axis] + (axis ? place * data.factor + (data.factor >> 1) : place)));
   const keyOf = ({ method, fold }) => `${method.experiment}/fold${fold}`;
   const errorsOf = (side) => state[side]?.regions[state.region.name];
+
+  function go(voxel) { state.voxel = toOwn(voxel); refresh(); }
 
   // ---- models
 
@@ -155,7 +158,7 @@
   function draw3d() {
     if (state.layout !== "3d") return;
     const masks = [
-      { name: "annotation", colour: "#FFFFFF", opacity: 0.45, volume: truth },
+      { name: "annotation", colour: "#FFFFFF", opacity: 0.45, volume: state.truth },
       ...["a", "b"].map((side, n) => ({ name: `${side.toUpperCase()} ${state[side].method.title}`, colour: ["#5CC8FF", "#FFA94D"][n], opacity: 0.5, volume: state[side].mask })),
     ];
     space.show(get("space"), root, { size: data.size, step, lungs, label: state.region.label, masks: state.shown ? masks : [] })
@@ -184,7 +187,7 @@
         : name === "axial" ? scaleFor(["axial"], columns[0]) : scaleFor(["coronal", "sagittal"], widthOf(made.parentElement) / (columns.length > 1 ? 1 : 2.05));
       const sides = overlaid ? ["a", "b"] : column === "annotation" ? [] : [column];
       draw.plane(made, {
-        name, size: data.size, step, scale, voxel: state.voxel, label: state.region.label, scan: scan.codes, truth, shades,
+        name, size: data.size, step, scale, voxel: state.voxel, label: state.region.label, scan: scan.codes, truth: state.truth, shades,
         shown: state.shown, opacity: state.opacity, overlaid, masks: sides.map((side) => ({ name: side, volume: state[side].mask })),
         key: [state.window, state.opacity, state.shown, state.region.label, overlaid, ...sides.map((side) => keyOf(state[side]))].join(" "),
         bar: place === "axial-annotation" || place === "axial-all", title: overlaid ? sliceWords(name) : "",
@@ -211,114 +214,14 @@
   function showSlice() {
     const slider = get("strip"), [z, y, x] = toScan(state.voxel), value = scan.values[scan.codes[(state.voxel[0] * data.size[1] + state.voxel[1]) * data.size[2] + state.voxel[2]]];
     get("strip-box").hidden = false;
-    strip = numbers.strip(slider, ["a", "b"].map(errorsOf), state.voxel[0]);
+    state.strip = numbers.strip(slider, ["a", "b"].map(errorsOf), state.voxel[0]);
     get("slice-errors").textContent = errorWords();
     get("readout").textContent = `voxel ${x}, ${y}, ${z} · ${numbers.number(value, 0)}${inHU ? " HU" : " of 255"}`;
     for (const [name, number] of [["min", data.start[0] + 1], ["max", data.start[0] + data.size[0]], ["now", z + 1]]) slider.setAttribute(`aria-value${name}`, number);
     slider.setAttribute("aria-valuetext", `${errorWords()} mL`);
   }
 
-  // ---- what a reader does
-
-  function go(voxel) { state.voxel = toOwn(voxel); refresh(); }
-
-  function moveSlice(by, plane = state.plane) {
-    const { fixed } = draw.PLANES[plane];
-    state.voxel[fixed] = Math.min(data.size[fixed] - 1, Math.max(0, state.voxel[fixed] + by));
-    refresh();
-  }
-
-  // Goes to the slice with the largest error of A and B together, and there to the nearest wrong voxel.
-  function goWorst() {
-    const errors = ["a", "b"].map(errorsOf).filter(Boolean);
-    const sums = Array.from({ length: data.size[0] }, (_, z) => errors.reduce((sum, { missed, wrong }) => sum + missed[z] + wrong[z], 0));
-    const z = sums.indexOf(Math.max(...sums)), [, height, width] = data.size, { label } = state.region;
-    let nearest = [z, state.voxel[1], state.voxel[2]], least = Infinity;
-    for (let y = 0; y < height; y++)
-      for (let x = 0; x < width; x++) {
-        const at = (z * height + y) * width + x, true_ = truth[at] === label;
-        if (!["a", "b"].some((side) => (state[side].mask[at] === label) !== true_)) continue;
-        const distance = ((y - state.voxel[1]) * step[1]) ** 2 + ((x - state.voxel[2]) * step[2]) ** 2;
-        if (distance < least) { least = distance; nearest = [z, y, x]; }
-      }
-    state.voxel = nearest;
-    refresh();
-  }
-
-  const following = (list, one) => list[(list.indexOf(one) + 1) % list.length];
-  function setLayout(layout) { state.layout = layout; build(); }
-  function setWindow(name) { if (inHU) { state.window = name; showPressed(); refresh(); } }
-  function toggleMasks() { state.shown = !state.shown; draw3d(); refresh(); }
-
-  const KEYS = {
-    ArrowUp: () => moveSlice(1), ArrowDown: () => moveSlice(-1), ArrowRight: () => moveSlice(1), ArrowLeft: () => moveSlice(-1),
-    PageUp: () => moveSlice(10), PageDown: () => moveSlice(-10), e: goWorst, o: () => setLayout(following(LAYOUTS, state.layout)),
-    w: () => setWindow(following(WINDOWS, state.window)), " ": toggleMasks,
-  };
-
-  function listen() {
-    document.addEventListener("keydown", (event) => {
-      const { target, key } = event, action = KEYS[key.length > 1 ? key : key.toLowerCase()];
-      if (!action || event.ctrlKey || event.metaKey || event.altKey || target.closest("input:not(#opacity), select, summary, .lesions, .scroll, #space")) return;
-      if (target.id === "opacity" && /^Arrow|^Page/.test(key)) return;
-      if (key === " " && target.closest("button, a")) return;
-      if (key.startsWith("Page") && !target.closest("canvas")) return;
-      if (key.startsWith("Arrow") && target.id === "strip") state.plane = "axial";
-      event.preventDefault();
-      action();
-    });
-    for (const side of ["a", "b"]) {
-      get(side).addEventListener("change", () => choose(side, get(side).value, state[side].fold).then(build, fail));
-      get(`${side}-fold`).addEventListener("change", () => choose(side, state[side].method.experiment, Number(get(`${side}-fold`).value)).then(build, fail));
-    }
-    get("region").addEventListener("change", () => { state.region = data.regions.find(({ name }) => name === get("region").value); build(); });
-    get("layouts").addEventListener("click", ({ target }) => target.dataset.layout && setLayout(target.dataset.layout));
-    get("windows").addEventListener("click", ({ target }) => target.dataset.window && setWindow(target.dataset.window));
-    get("opacity").addEventListener("input", () => { state.opacity = get("opacity").value / 100; refresh(); });
-    get("worst").addEventListener("click", goWorst);
-    get("copy").addEventListener("click", () => numbers.copyAddress(get("copy"), address()));
-    addEventListener("hashchange", () => readAddress().then(build, fail));
-    new ResizeObserver(refresh).observe(get("stage"));
-    listenPlanes(get("planes"));
-    listenStrip(get("strip"));
-  }
-
-  function listenPlanes(box) {
-    let rolled = 0;
-    const point = (event) => {
-      const made = event.target.closest("canvas");
-      if (!made) return;
-      state.plane = made.dataset.plane;
-      const { left, top, width, height } = made.getBoundingClientRect();
-      state.voxel = draw.voxelAt(made.dataset.plane, data.size, state.voxel, [(event.clientX - left) / width, (event.clientY - top) / height]);
-      refresh();
-    };
-    box.addEventListener("pointerdown", (event) => { event.target.setPointerCapture?.(event.pointerId); point(event); });
-    box.addEventListener("pointermove", (event) => event.buttons && point(event));
-    box.addEventListener("focusin", ({ target }) => { state.plane = target.dataset.plane ?? state.plane; });
-    box.addEventListener("wheel", (event) => {
-      const made = event.target.closest("canvas");
-      if (!made || event.ctrlKey) return;
-      event.preventDefault();
-      state.plane = made.dataset.plane;
-      rolled += event.deltaMode ? 100 * Math.sign(event.deltaY) : event.deltaY;
-      const steps = Math.trunc(rolled / 50);
-      if (!steps) return;
-      rolled = 0;
-      moveSlice(-Math.sign(steps) * Math.max(1, Math.abs(steps) >> 1));
-    }, { passive: false });
-  }
-
-  function listenStrip(made) {
-    const point = (event) => {
-      const z = Math.floor((event.clientX - made.getBoundingClientRect().left - strip.left) / strip.step);
-      state.voxel[0] = Math.min(data.size[0] - 1, Math.max(0, z));
-      refresh();
-    };
-    made.addEventListener("pointerdown", (event) => { made.setPointerCapture(event.pointerId); point(event); });
-    made.addEventListener("pointermove", (event) => event.buttons && point(event));
-    made.addEventListener("wheel", (event) => { event.preventDefault(); moveSlice(-Math.sign(event.deltaY), "axial"); }, { passive: false });
-  }
+  // ---- start
 
   function fail(error) {
     Object.assign(get("loading"), { hidden: false, textContent: `The case cannot be shown: ${error.message}` });
@@ -340,10 +243,10 @@
       covidseg.pictures(content.slices, data.size), covidseg.masks(content.annotation, labels, data.size), covidseg.masks(glass.mask, [1], glass.size),
     ]);
     scan = { codes, values: content.values };
-    truth = annotation;
+    state.truth = annotation;
     lungs = { size: glass.size, field: mask };
     get("loading").hidden = true;
-    listen();
+    covidseg.listen({ data, state, inHU, LAYOUTS, WINDOWS, step, errorsOf, choose, readAddress, address, build, showPressed, draw3d, refresh, fail });
     build();
   }
 
