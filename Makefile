@@ -1,4 +1,5 @@
 # make demo     set up, then run the phantom pipeline to its tables and figures
+# make view     serve the site of the results on this machine, for a browser: large scans need a server. PORT=8000
 # make test     set up, then run every test and check
 # make quick    set up, then run the checks of style and the quick tests: one to two minutes, before every commit
 #
@@ -22,10 +23,11 @@ INSTALLED := $(shell cat .venv/installed 2>/dev/null)
 TORCH ?= $(INSTALLED)
 BIN := .venv/bin
 SECONDS ?= 60
+PORT ?= 8000
 NUMBER ?= 30
 SEED ?= 0
 
-.PHONY: demo test quick fuzz kill-test mutants benchmark slurm-up slurm-down other-torch
+.PHONY: demo view test quick fuzz kill-test mutants benchmark slurm-up slurm-down other-torch
 
 demo: .venv/installed
 	$(BIN)/snakemake
@@ -35,6 +37,12 @@ demo: .venv/installed
 		|| { echo "The results are complete, but DVC cannot note their checksums: $(BIN)/dvc add data &&" \
 		"$(BIN)/dvc commit --force says why (a dvc.lock with marks of a merge?)"; exit 1; }; fi
 	@echo "Tables and figures: results/paper"
+
+# On the loopback address: only programs of this machine reach the server.
+view: .venv/installed
+	@test -e results/report/index.html || { echo "There is no results/report/index.html; run make demo first"; exit 1; }
+	@echo "Open http://127.0.0.1:$(PORT)/ in a browser; Ctrl-C ends the server"
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory results/report $(PORT)
 
 test: .venv/installed
 	$(BIN)/ruff check .
