@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from covidseg.volumes import bounding_box
+from covidseg.cases.boxes import bounding_box
 
 AIR_HU = -400  # between lung and soft tissue
 MARGIN_MM = 10

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from covidseg.cases.boxes import bounding_box
 from covidseg.cases.case_folder import volume_path
 from covidseg.config.methods import Method
 from covidseg.errors import InputError
 from covidseg.reading import AGAIN
-from covidseg.volumes import Volume, bounding_box, read_volume
+from covidseg.volumes import Volume, read_volume
 
 Box = tuple[slice, ...]
 
