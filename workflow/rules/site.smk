@@ -77,7 +77,7 @@ rule site_cases:
     conda:
         ENVIRONMENT
     resources:
-        **asks(memory_mb=4000, minutes=60),
+        **asks(memory_mb=4000, minutes=120),
     params:
         **site_part("cases_part", "cases/{dataset}", site_needs.case_parameters),
     message:

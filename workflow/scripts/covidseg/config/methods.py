@@ -25,6 +25,8 @@ SYSTEM_TITLES = {
     "decomposition": "Decomposition",
     "biomarker-localisation": "Biomarker localisation (BL)",
     "va-gan": "VA-GAN",
+    "cam": "CAM",
+    "grad-cam": "Grad-CAM",
     "classifier": "Classifier of CAM and Grad-CAM",
 }
 

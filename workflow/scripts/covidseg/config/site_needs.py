@@ -7,7 +7,7 @@ from covidseg.config.choices import find_choices
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.kinds import KINDS
-from covidseg.config.methods import Method, all_methods, methods, systems, weak_title
+from covidseg.config.methods import SYSTEM_TITLES, Method, all_methods, methods, systems, weak_title
 from covidseg.config.remarks import find_remarks
 from covidseg.config.rows import pretraining_of
 from covidseg.config.titles import label_of
@@ -75,6 +75,9 @@ def case_parameters(config: Configuration, dataset: str) -> dict[str, Any]:
         "dataset": dataset,
         "title": config.datasets[dataset]["title"],
         "regions": config.datasets[dataset]["regions"],
+        "intensity": config.datasets[dataset]["intensity"],
+        "lesion_rule": config.sections["evaluation"]["lesions"],
+        "tolerance_mm": config.sections["evaluation"]["tolerance_mm"],
         "methods": [
             one
             | {
@@ -100,9 +103,24 @@ def slice_parameters(config: Configuration, dataset: str) -> dict[str, Any]:
         "dataset": dataset,
         "title": config.datasets[dataset]["title"],
         "localisers": [
-            name for name, localiser in config.localisers.items() if dataset in localiser.evaluate
+            _shown_localiser(config, name)
+            for name, one in config.localisers.items()
+            if dataset in one.evaluate
         ],
         "threshold": config.weak_variant["threshold"],
+    }
+
+
+def _shown_localiser(config: Configuration, name: str) -> dict[str, str]:
+    """Return a localiser's name, title, model, and system by the palette."""
+    one = systems(config)[name]
+    title = SYSTEM_TITLES.get(one["system"], one["system"])
+    without = one["without"].replace("_", " ")
+    return {
+        "name": name,
+        "title": f"{title}, without {without}" if without else title,
+        "system": one["system"],
+        "model": one["model"],
     }
 
 
