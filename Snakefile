@@ -82,6 +82,7 @@ rule tables_and_violins:
 onstart:
     if makes_results():
         begin()
+    print_jobs()
     internals.lift_rate_limit(workflow)
     fork_jobs()
 
@@ -90,4 +91,9 @@ onsuccess:
     if makes_results():
         clean_up()
         write_provenance()
+        say_again()
         print(where_results_are())
+
+
+onerror:
+    say_again()

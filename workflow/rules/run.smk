@@ -8,6 +8,8 @@ from covidseg import slurm
 from covidseg.archives.licences import describe_licences
 from covidseg.runs.fork_server import ForkServer
 from covidseg.runs.temporaries import remove_temporaries
+from covidseg.runs.terminal import Terminal
+from covidseg.runs.wall_times import wall_times
 
 BEGUN = time.time()
 FEWEST_FORKS = 10  # jobs; for fewer, a fork server takes more time than it saves
@@ -63,7 +65,7 @@ def fork_jobs():
     if (
         sys.platform == "linux"
         and internals.runs_beside_its_jobs(workflow)
-        and internals.count_due(workflow) >= FEWEST_FORKS
+        and internals.count_due(workflow).total() >= FEWEST_FORKS
     ):
         internals.run_scripts_by(ForkServer(BASE / "workflow" / "scripts").run)
 
@@ -73,6 +75,20 @@ def clean_up():
     for folder in Path("results/state").glob("*/fold*/finished"):
         shutil.rmtree(folder.parent)
     remove_temporaries([Path("data"), Path("results")], before=BEGUN)
+
+
+def print_jobs():
+    """From here on, print a line per finished job and the time left, and no more."""
+    global terminal
+    known = {rule: sum(times) / len(times) for rule, times in wall_times(Path("logs")).items()}
+    terminal = Terminal(internals.count_due(workflow), known)
+    internals.print_by(terminal, terminal.shows)
+
+
+def say_again():
+    """Print the warnings and failures of the whole run."""
+    for line in terminal.closing():
+        print(line, file=sys.stderr)
 
 
 def where_results_are():

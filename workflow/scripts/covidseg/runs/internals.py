@@ -4,6 +4,8 @@ If an installed version of Snakemake lacks one of these attributes, tests/test_i
 the attribute.
 """
 
+import logging
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -12,6 +14,7 @@ from typing import Any
 
 from snakemake.common import configfile
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.script import PythonScript
 
 from covidseg.config.strict_yaml import read_yaml
@@ -49,9 +52,24 @@ def due_jobs(workflow: Workflow, rule: str) -> list[Any]:
     return [job for job in workflow.dag.needrun_jobs() if job.rule.name == rule]
 
 
-def count_due(workflow: Workflow) -> int:
-    """Return how many jobs this run will do."""
-    return len(list(workflow.dag.needrun_jobs()))
+def count_due(workflow: Workflow) -> Counter[str]:
+    """Return rule -> how many jobs of the rule this run will do."""
+    return Counter(job.rule.name for job in workflow.dag.needrun_jobs())
+
+
+def print_by(formatter: logging.Formatter, shows: Callable[[logging.LogRecord], bool]) -> None:
+    """Print Snakemake's events by another formatter. Snakemake's own log in .snakemake/log stays as it is.
+
+    Where a plug-in that the user chose prints the events, the plug-in goes on to do so.
+
+    Args:
+        formatter: returns the text of an event.
+        shows: whether an event is printed at all.
+    """
+    for handler in logger.handlers:
+        if handler.name == "DefaultStreamHandler":
+            handler.setFormatter(formatter)
+            handler.addFilter(shows)
 
 
 def needs_gpu(workflow: Workflow) -> bool:
