@@ -80,9 +80,9 @@ rule tables_and_violins:
 
 
 onstart:
+    print_jobs()
     if makes_results():
         begin()
-    print_jobs()
     internals.lift_rate_limit(workflow)
     fork_jobs()
 

@@ -4,6 +4,8 @@ import shutil
 import sys
 import time
 
+from snakemake.logging import logger
+
 from covidseg import slurm
 from covidseg.archives.licences import describe_licences
 from covidseg.runs.fork_server import ForkServer
@@ -57,7 +59,8 @@ def check_machine():
     if internals.runs_on_slurm(workflow):
         slurm.check_cluster()
     elif workflow.local_exec and internals.needs_gpu(workflow):
-        start.check_devices(CONFIG)
+        for warning in start.check_devices(CONFIG):
+            logger.warning(warning)
 
 
 def fork_jobs():
@@ -80,8 +83,7 @@ def clean_up():
 def print_jobs():
     """From here on, print a line per finished job and the time left, and no more."""
     global terminal
-    known = {rule: sum(times) / len(times) for rule, times in wall_times(Path("logs")).items()}
-    terminal = Terminal(internals.count_due(workflow), known)
+    terminal = Terminal(internals.count_due(workflow), wall_times(Path("logs")))
     internals.print_by(terminal, terminal.shows)
 
 

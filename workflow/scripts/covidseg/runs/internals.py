@@ -53,8 +53,8 @@ def due_jobs(workflow: Workflow, rule: str) -> list[Any]:
 
 
 def count_due(workflow: Workflow) -> Counter[str]:
-    """Return rule -> how many jobs of the rule this run will do."""
-    return Counter(job.rule.name for job in workflow.dag.needrun_jobs())
+    """Return rule -> how many jobs of the rule this run will do, without jobs that make no file."""
+    return Counter(job.rule.name for job in workflow.dag.needrun_jobs() if job.output)
 
 
 def print_by(formatter: logging.Formatter, shows: Callable[[logging.LogRecord], bool]) -> None:

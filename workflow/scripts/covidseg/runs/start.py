@@ -93,17 +93,19 @@ def check_consent(config: Configuration, archives: Iterable[tuple[str, str]], na
         )
 
 
-def check_devices(config: Configuration) -> None:
-    """Try the device of the jobs before the first job starts; print a warning if the device is the CPU.
+def check_devices(config: Configuration) -> list[str]:
+    """Try the device of the jobs before the first job starts; return warnings if the device is the CPU.
 
     The device is tried in a new process: a process that has used a GPU holds memory of the GPU until its end.
 
     Raises:
         InputError: every job that needs a GPU would be refused, as `choose_device` says.
     """
+    warnings = []
     for device in sorted({config.sections[key]["device"] for key in ("training", "weak")} - {"cpu"}):
         command = [sys.executable, "-c", TRY_DEVICE, device]
         done = subprocess.run(command, cwd=SCRIPTS, stderr=subprocess.PIPE, text=True)
         if done.returncode:
             raise InputError(done.stderr.strip() or f"the GPU cannot be tried: status {done.returncode}")
-        print(done.stderr, end="", file=sys.stderr)
+        warnings += done.stderr.splitlines()
+    return warnings

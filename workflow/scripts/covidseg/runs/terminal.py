@@ -1,16 +1,17 @@
 """What a run prints while its jobs run: a line per finished job, each warning once, and the time left.
 
-Snakemake calls the formatter for every event; it does so in one thread at a time. What a job warns of stands in
-the log of the job, so that jobs on other machines are told of, too.
+Snakemake calls the formatter for every event, in one thread at a time. Warnings of a job are read from its
+log, so that those of jobs on other machines are printed, too.
 """
 
 import logging
 import re
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from covidseg.training.epoch_log import duration
@@ -40,6 +41,17 @@ class Job:
     read: int
     begun: float = field(default_factory=time.monotonic)
 
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Job":
+        """Return the job of an event, as it starts now."""
+        log = Path(told["log"][0]) if told["log"] else None
+        return cls(
+            rule=told["rule_name"],
+            output=told["output"][0] if told["output"] else "",
+            log=log,
+            read=log.stat().st_size if log and log.is_file() else 0,
+        )
+
     @property
     def name(self) -> str:
         """Name of the job for the terminal: its rule and its first file."""
@@ -47,14 +59,8 @@ class Job:
 
     def warnings(self) -> list[str]:
         """Return what this job has warned of in its log."""
-        return [f"WARNING {text}" for text in WARNING.findall(self.new_text())]
-
-    def new_text(self) -> str:
-        """Return what this job has written into its log."""
-        if not (self.log and self.log.is_file()):
-            return ""
-        content = self.log.read_bytes()
-        return content[self.read if len(content) >= self.read else 0 :].decode("utf-8", errors="replace")
+        text = _read(self.log, self.read) if self.log else ""
+        return [f"WARNING {warning}" for warning in WARNING.findall(text)]
 
 
 class Terminal(logging.Formatter):
@@ -70,12 +76,12 @@ class Terminal(logging.Formatter):
         failures: name of a job that failed -> the job's log.
     """
 
-    def __init__(self, due: Mapping[str, int], known: Mapping[str, float]) -> None:
+    def __init__(self, due: Mapping[str, int], earlier: Mapping[str, list[float]]) -> None:
         super().__init__()
-        self.due, self.known = Counter(due), dict(known)
+        self.due, self.known = Counter(due), {rule: mean(times) for rule, times in earlier.items()}
         self.running: dict[int, Job] = {}
         self.finished: Counter[str] = Counter()
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.warnings: list[str] = []
         self.failures: dict[str, str] = {}
 
@@ -83,7 +89,7 @@ class Terminal(logging.Formatter):
         """Return whether an event has a line; note the start of a job, which has none."""
         event = getattr(record, "event", None)
         if event == "job_info":
-            self._begin(record.__dict__)
+            self.running[record.__dict__["jobid"]] = Job.of(record.__dict__)
         if event is None:
             return not UNTOLD.match(record.getMessage())
         return event in ("error", "job_finished", "job_error")
@@ -92,7 +98,7 @@ class Terminal(logging.Formatter):
         """Return the lines of an event."""
         event = getattr(record, "event", None)
         if event == "job_finished":
-            return self._finish(record.__dict__["job_id"])
+            return self._finish(self.running.pop(record.__dict__["job_id"]))
         if event == "job_error":
             return self._fail(record.__dict__)
         text = str(record.msg or "")
@@ -106,14 +112,9 @@ class Terminal(logging.Formatter):
         failed = [f"  {name}: {log}" for name, log in self.failures.items()]
         return lines + ([f"Failed ({len(failed)}), with the log:", *failed] if failed else [])
 
-    def _begin(self, told: Mapping[str, Any]) -> None:
-        log = Path(told["log"][0]) if told["log"] else None
-        size = log.stat().st_size if log and log.is_file() else 0
-        output = told["output"][0] if told["output"] else ""
-        self.running[told["jobid"]] = Job(told["rule_name"], output, log, size)
-
-    def _finish(self, number: int) -> str:
-        job = self.running.pop(number)
+    def _finish(self, job: Job) -> str:
+        if not job.output:
+            return "\n".join(self._keep(job.warnings()))
         seconds = time.monotonic() - job.begun
         self.finished[job.rule] += 1
         self.seconds[job.rule] += seconds
@@ -124,11 +125,12 @@ class Terminal(logging.Formatter):
         return "\n".join([*self._keep(job.warnings()), line])
 
     def _fail(self, told: Mapping[str, Any]) -> str:
-        job = self.running.pop(told["jobid"])
-        logs = ", ".join(told["log"])
-        self.failures[job.name] = logs
-        lines = [*self._keep(job.warnings()), f"Failed: {job.name}; the log {logs} ends:"]
-        return "\n".join([*lines, *job.new_text().splitlines()[-LAST_LINES:]])
+        job = self.running.pop(told["jobid"], Job.of(told))
+        self.failures[job.name] = ", ".join(told["log"])
+        lines = [*self._keep(job.warnings()), f"Failed: {job.name}"]
+        for log in told["log"]:
+            lines += [f"The log {log} ends:", *_read(Path(log)).splitlines()[-LAST_LINES:]]
+        return "\n".join(lines)
 
     def _keep(self, warnings: list[str]) -> list[str]:
         """Return the warnings that are new, and keep them for the end."""
@@ -137,15 +139,26 @@ class Terminal(logging.Formatter):
         return new
 
     def time_left(self) -> str:
-        """Return the time left, if as many jobs run at a time as now; "at least" if a rule's time is unknown."""
-        mean = self.known | {rule: self.seconds[rule] / count for rule, count in self.finished.items()}
+        """Return the time left, if as many jobs run at a time as now.
+
+        The text says "at least" as long as no job of some rule has ever finished.
+        """
+        means = self.known | {rule: self.seconds[rule] / count for rule, count in self.finished.items()}
         left = self.due - self.finished
+        if not left.keys() & means.keys():
+            return "time left not known yet"
         now = time.monotonic()
-        spent = sum(min(now - job.begun, mean.get(job.rule, 0)) for job in self.running.values())
-        seconds = sum(count * mean.get(rule, 0) for rule, count in left.items()) - spent
-        word = "about" if left.keys() <= mean.keys() else "at least"
+        spent = sum(min(now - job.begun, means.get(job.rule, 0)) for job in self.running.values())
+        seconds = sum(count * means.get(rule, 0) for rule, count in left.items()) - spent
+        word = "about" if left.keys() <= means.keys() else "at least"
         return f"{word} {duration(seconds / (len(self.running) + 1))} left"
 
 
 def _shorten(text: str) -> str:
     return "\n".join(line if len(line) <= WIDTH else f"{line[:WIDTH]} ..." for line in text.splitlines())
+
+
+def _read(log: Path, start: int = 0) -> str:
+    """Return the text of a log from a byte on; the whole text, if the log is shorter and so a new one."""
+    content = log.read_bytes() if log.is_file() else b""
+    return content[start if start <= len(content) else 0 :].decode("utf-8", errors="replace")
