@@ -35,6 +35,7 @@ include: "workflow/rules/weak.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/workload.smk"
+include: "workflow/rules/progress.smk"
 include: "workflow/rules/rehearse.smk"
 include: "workflow/rules/stages.smk"
 
@@ -51,6 +52,7 @@ localrules:
     ingested,
     licences,
     preprocessed,
+    progress,
     split,
     summarise,
     tables_and_violins,
@@ -59,6 +61,7 @@ localrules:
 
 
 rule all:
+    """Make every table and figure of the papers, and all that they need."""
     default_target: True
     input:
         in_use.artefact_files(ARTEFACTS),
@@ -75,6 +78,7 @@ rule all:
 
 
 rule tables_and_violins:
+    """Make the tables and the violins of the papers only."""
     input:
         in_use.artefact_files(ARTEFACTS, "table", "violin"),
 

@@ -62,10 +62,10 @@ def test_a_log_is_read_as_it_was_written(clock, caplog):
     log.write({"epoch": 0, "seconds": 3.0, "critic_loss": 9.0, "loss": -0.25}, 3)
     log.write({"epoch": 1, "seconds": 3.0, "critic_loss": 9.0, "loss": 16.188}, 3)
     text = "\n".join(f"2026-01-01 10:00:00 {line}" for line in lines(caplog))
-    assert last_epoch(text) == Epoch(1, 2, 3, "16.19", "30 s")
-    assert last_epoch(text.splitlines()[0]) == Epoch(0, 1, 3, "-0.25", "2 min 0 s")
+    assert last_epoch(text) == Epoch(2, 3, "16.19", "30 s")
+    assert last_epoch(text.splitlines()[0]) == Epoch(1, 3, "-0.25", "2 min 0 s")
     log.write({"epoch": 2, "accuracy": 1.0}, 3)
-    assert last_epoch(lines(caplog)[-1]) == Epoch(2, 3, 3, "", "")
+    assert last_epoch(lines(caplog)[-1]) == Epoch(3, 3, "", "")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_duration_leaves_less_than_its_second_unit_away(seconds):
 def test_the_head_names_the_training(caplog):
     caplog.set_level(logging.INFO)
     write_head("hybrid-msd", strategy="hybrid", source="pretrain-msd", fold=3)
-    assert lines(caplog) == ["INFO training hybrid-msd: strategy hybrid, source pretrain-msd, fold 3"]
+    assert lines(caplog) == ["INFO training of hybrid-msd: strategy hybrid, source pretrain-msd, fold 3"]
 
 
 def test_a_training_s_log_counts_as_its_table(training_folders, tmp_path, caplog):
@@ -99,4 +99,4 @@ def test_a_training_s_log_counts_as_its_table(training_folders, tmp_path, caplog
     assert [line.split(":")[0] for line in told] == [f"INFO epoch {row['epoch']}" for row in table]
     assert all(f"loss {float(row['loss']):.4g}," in line for row, line in zip(table, told, strict=True))
     assert "nan" not in caplog.text
-    assert "INFO training scratch: strategy scratch, source none, fold 0" in lines(caplog)
+    assert "INFO training of scratch: strategy scratch, source none, fold 0" in lines(caplog)

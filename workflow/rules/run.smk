@@ -8,6 +8,7 @@ from snakemake.logging import logger
 
 from covidseg import slurm
 from covidseg.archives.licences import describe_licences
+from covidseg.runs import targets
 from covidseg.runs.fork_server import ForkServer
 from covidseg.runs.temporaries import remove_temporaries
 from covidseg.runs.terminal import Terminal
@@ -20,8 +21,19 @@ FEWEST_FORKS = 10  # jobs; for fewer, a fork server takes more time than it save
 def makes_results():
     """Return whether this run makes results, and does not only count or rehearse."""
     return not any(
-        internals.is_asked_for(workflow, rule) for rule in ("workload", "rehearse")
+        internals.is_asked_for(workflow, rule)
+        for rule in ("workload", "progress", "rehearse")
     )
+
+
+def advise(target):
+    """Return what comes nearest to a target that no rule makes."""
+    return targets.advise(
+        target, internals.target_rules(workflow), targets.files(CONFIG, ARTEFACTS)
+    )
+
+
+internals.advise_on_targets(advise)
 
 
 def begin():

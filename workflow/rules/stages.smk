@@ -2,11 +2,13 @@
 
 
 rule fetched:
+    """Fetch all archives."""
     input:
         expand("data/raw/{path}", path=in_use.archives(CONFIG)),
 
 
 rule ingested:
+    """Turn all archives into cases."""
     input:
         expand(
             "results/cases/{dataset}/{part}",
@@ -16,6 +18,7 @@ rule ingested:
 
 
 rule preprocessed:
+    """Prepare all cases, folds and slices for the trainings."""
     input:
         expand("results/preprocessed/{dataset}", dataset=in_use.datasets(CONFIG)),
         expand(
@@ -25,11 +28,13 @@ rule preprocessed:
 
 
 rule trained:
+    """Train all models."""
     input:
         expand("results/models/{name}/model.safetensors", name=in_use.models(CONFIG)),
 
 
 rule evaluated:
+    """Score all models."""
     input:
         "results/scores.csv",
         "results/metrics.json",

@@ -2,6 +2,7 @@
 
 
 rule train:
+    """Train one model on one fold."""
     input:
         cases=expand("results/preprocessed/{dataset}", dataset=trained_on),
         splits=expand("results/splits/{dataset}.json", dataset=trained_on),
@@ -30,6 +31,7 @@ rule train:
 
 
 use rule train as pretrain with:
+    """Train a model that other trainings start from."""
     log:
         "logs/pretrain/{experiment}/fold{fold}.log",
     wildcard_constraints:
@@ -38,6 +40,7 @@ use rule train as pretrain with:
 
 
 use rule train as collaborative with:
+    """Train one model on the target and on sources at the same time."""
     output:
         **trained("results/models/{experiment}/fold{fold}"),
         snapshots="results/models/{experiment}/fold{fold}/relations.safetensors",

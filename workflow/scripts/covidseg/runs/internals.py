@@ -13,7 +13,7 @@ from tempfile import gettempdir
 from typing import Any
 
 from snakemake.common import configfile
-from snakemake.exceptions import WorkflowError
+from snakemake.exceptions import MissingRuleException, WorkflowError
 from snakemake.logging import logger
 from snakemake.script import PythonScript
 
@@ -40,6 +40,27 @@ def read_strictly() -> None:
 def chosen_files(workflow: Workflow) -> list[str]:
     """Return the paths of the configurations that the user chose on the command line or in a profile."""
     return [str(path) for path in workflow.overwrite_configfiles]
+
+
+def advise_on_targets(advise: Callable[[str], str]) -> None:
+    """Let Snakemake's message about a target that no rule makes end with advice about the target."""
+    before, after = "No rule to produce ", " (if you use"
+
+    def text(error: MissingRuleException) -> str:
+        target = Exception.__str__(error).removeprefix(before).partition(after)[0]
+        return f"{before}{target}; {advise(target)}"
+
+    MissingRuleException.__str__ = text
+
+
+def describe_rule(workflow: Workflow, rule: str, text: str) -> None:
+    """Set what `snakemake --list` says of a rule; a rule made in a loop cannot say it itself."""
+    workflow.get_rule(rule).docstring = text
+
+
+def target_rules(workflow: Workflow) -> list[str]:
+    """Return the rules that can be asked for by name, as they have no wildcards."""
+    return [rule.name for rule in workflow.rules if not rule.has_wildcards()]
 
 
 def is_asked_for(workflow: Workflow, rule: str) -> bool:

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 log = logging.getLogger(__name__)
 
+HEAD = "INFO training of "  # begins the part of a log that is of one start
 RECENT = 10  # epochs whose mean duration tells the time left
-LINE = re.compile(r"INFO epoch (\d+): (.*); (\d+) of (\d+) epochs done(?:, about (.*) left)?$", re.MULTILINE)
+LINE = re.compile(r"INFO epoch \d+: (.*); (\d+) of (\d+) epochs done(?:, about (.*) left)?$", re.MULTILINE)
 LOSS = re.compile(r"(?:^|, )loss ([^,;]+)")
 
 
@@ -56,14 +57,12 @@ class Epoch(NamedTuple):
     """The last epoch in a log.
 
     Attributes:
-        number: number of the epoch, from 0.
         done: number of finished epochs.
         epochs: number of epochs of the whole training.
         loss: mean loss of the epoch, as printed; empty if the training has none of this name.
         left: time left, as printed; empty after the last epoch.
     """
 
-    number: int
     done: int
     epochs: int
     loss: str
@@ -76,13 +75,13 @@ def last_epoch(text: str) -> Epoch | None:
     if not lines:
         return None
     found = lines[-1]
-    loss = LOSS.search(found[2])
-    return Epoch(int(found[1]), int(found[3]), int(found[4]), loss[1] if loss else "", found[5] or "")
+    loss = LOSS.search(found[1])
+    return Epoch(int(found[2]), int(found[3]), loss[1] if loss else "", found[4] or "")
 
 
 def write_head(name: str, *, strategy: str, source: str, fold: int) -> None:
     """Write which training the log is of, with its first line."""
-    log.info("training %s: strategy %s, source %s, fold %d", name, strategy, source, fold)
+    log.info("training of %s: strategy %s, source %s, fold %d", name, strategy, source, fold)
 
 
 def duration(seconds: float) -> str:
