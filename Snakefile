@@ -33,6 +33,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/weak.smk"
 include: "workflow/rules/paper.smk"
+include: "workflow/rules/site.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/workload.smk"
 include: "workflow/rules/progress.smk"
@@ -70,6 +71,7 @@ rule all:
         "results/splits.json",
         "results/scores.csv",
         "results/metrics.json",
+        "results/report/index.html",
         report(
             provenance_page(),
             caption="workflow/report/provenance.rst",

@@ -12,7 +12,7 @@ from covidseg.config.kinds import KINDS
 from covidseg.config.remarks import find_remarks
 from covidseg.errors import InputError
 from covidseg.runs import start
-from covidseg.runs.code import code_of
+from covidseg.runs.code import code_of, page_files
 from covidseg.runs.memory import ALL, Memory
 
 try:

@@ -94,7 +94,7 @@ def _experiment(row: ExpandedRow, datasets: Datasets, target: str, where: str) -
         others = (*row.source_datasets, *row.evaluate)
         classes, labels = joint_classes(row.train, others, datasets, lesions=row.lesions)
     _refuse_unscored(row.evaluate, labels, datasets, where)
-    watched = tuple(name for name in row.train if not _same_scans(name, target, datasets))
+    watched = tuple(name for name in row.train if not same_scans(name, target, datasets))
     return Experiment(**vars(row), classes=classes, labels=labels, watched=watched)
 
 
@@ -121,13 +121,14 @@ def _refuse_scans_trained_on(row: ExpandedRow, datasets: Datasets, where: str) -
     """
     for name in set(row.evaluate) - set(row.train):
         for trained in row.train:
-            if _same_scans(name, trained, datasets):
+            if same_scans(name, trained, datasets):
                 raise InputError(
                     f"{where}.evaluate: {name} has the scans of {trained}, which it is trained on"
                 )
 
 
-def _same_scans(name: str, other: str, datasets: Datasets) -> bool:
+def same_scans(name: str, other: str, datasets: Datasets) -> bool:
+    """Return whether two data sets have the same scans, with other labels."""
     return datasets[name]["images"]["archive"] == datasets[other]["images"]["archive"]
 
 

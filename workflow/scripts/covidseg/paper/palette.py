@@ -1,7 +1,7 @@
-"""One palette for all papers: colour says how a model was trained (strategy), shape says from what (source).
+"""One palette for all papers. Colour says how a model was trained (strategy), shape from what (source).
 
-Colours are pairs (on light ground, on dark ground). Any two strategies differ for readers with normal, deutan,
-protan and tritan sight (CIE76 difference at least 13 on light ground and 18 on dark ground).
+Colours are pairs (on light ground, on dark ground). Any two strategies differ for readers with normal,
+deutan, protan and tritan sight (CIE76 difference at least 13 on light ground and 18 on dark ground).
 """
 
 from typing import NamedTuple
@@ -59,3 +59,18 @@ VERDICT_COLOURS = {
     "does not hold": Colour("#A8381A", "#F39A78"),
     "cannot be told": Colour("#565E69", "#B4BBC5"),
 }
+
+
+def strategy_colour(strategy: str) -> Colour:
+    """Return the colour of a strategy; of one that the palette does not know, the second ink."""
+    return STRATEGY_COLOURS.get(strategy, SECOND_INK)
+
+
+def source_marker(source: str) -> str:
+    """Return the marker of a source, as matplotlib names it; a star for a source that the palette lacks."""
+    return SOURCE_MARKERS.get(source, "*")
+
+
+def source_sign(source: str) -> str:
+    """Return the marker of a source as text."""
+    return SOURCE_SIGNS.get(source, "★")

@@ -57,6 +57,16 @@ def imported(folder: Path, scripts: Iterable[str]) -> list[Path]:
     return sorted(found)
 
 
+def page_files(folder: Path) -> list[str]:
+    """Return one line per template, style and script of the site, with its name and checksum.
+
+    Args:
+        folder: covidseg/site.
+    """
+    files = sorted([*folder.glob("templates/*"), *folder.glob("static/*")])
+    return [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}" for path in files]
+
+
 def imports_of(path: Path, folder: Path) -> set[Path]:
     """Return the files of the library that a file imports when the file runs.
 

@@ -116,7 +116,7 @@ def main(connection: int) -> None:
         importlib.import_module(name)
     gc.freeze()  # a garbage collection in a fork would copy the memory that the fork shares with the server
     requests = socket.socket(fileno=connection)
-    with contextlib.suppress(BrokenPipeError):  # the run was killed
+    with contextlib.suppress(ConnectionError):  # the run has ended, or was killed
         requests.send(READY)
         _serve(requests)
     os._exit(0)  # to tidy up all modules would take a second

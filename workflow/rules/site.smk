@@ -1,0 +1,189 @@
+# Results -> results/report: the site. One rule per part, so that a change draws only its own pages anew.
+
+from covidseg.config import site_needs
+
+PARTS = [
+    f"results/report/{part}"
+    for part in (
+        *(f"papers/{paper}" for paper in ARTEFACTS),
+        *(f"cases/{name}" for name in site_needs.predicted_datasets(CONFIG)),
+        *(f"slices/{name}" for name in in_use.sliced_datasets(CONFIG)),
+        "data",
+        "trainings",
+    )
+]
+PAGE_FILES = page_files(BASE / "workflow" / "scripts" / "covidseg" / "site")
+
+
+def site_part(module, folder, parameters):
+    """Return the parameters of a rule that makes a part of the site.
+
+    Args:
+        module: of the part, in covidseg/site/.
+        folder: of the part below results/report.
+        parameters: function of the wildcards that returns what the module reads from the configuration.
+    """
+    return {
+        "code": code("site_part", f"covidseg/site/{module}"),
+        "templates": PAGE_FILES,
+        "module": module,
+        "folder": lambda wildcards: folder.format(**wildcards),
+        "parameters": parameters,
+        "configuration": config["name"],
+        "phantom": bool(config["phantom"]),
+    }
+
+
+rule site_paper:
+    input:
+        artefacts=lambda wildcards: in_use.artefact_files(
+            {wildcards.paper: ARTEFACTS[wildcards.paper]}
+        ),
+        scores="results/scores.csv",
+    output:
+        directory("results/report/papers/{paper}"),
+    log:
+        "logs/site_paper/{paper}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        **asks(memory_mb=2000, minutes=30),
+    params:
+        **site_part(
+            "paper_part",
+            "papers/{paper}",
+            lambda wildcards: site_needs.paper_parameters(CONFIG, wildcards.paper),
+        ),
+    message:
+        MESSAGE
+    script:
+        "../scripts/site_part.py"
+
+
+rule site_cases:
+    input:
+        predictions=lambda wildcards: site_needs.predictions(CONFIG, wildcards.dataset),
+        images="results/cases/{dataset}/images",
+        labels="results/cases/{dataset}/labels",
+        cases="results/cases/{dataset}/cases.csv",
+        scores="results/scores.csv",
+    output:
+        directory("results/report/cases/{dataset}"),
+    log:
+        "logs/site_cases/{dataset}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        **asks(memory_mb=4000, minutes=60),
+    params:
+        **site_part(
+            "cases_part",
+            "cases/{dataset}",
+            lambda wildcards: site_needs.case_parameters(CONFIG, wildcards.dataset),
+        ),
+    message:
+        MESSAGE
+    script:
+        "../scripts/site_part.py"
+
+
+rule site_slices:
+    input:
+        slices="results/slices/{dataset}/images",
+        masks="results/slices/{dataset}/masks",
+        heatmaps=expand(
+            "results/heatmaps/{localiser}/{{dataset}}", localiser=CONFIG.localisers
+        ),
+        scores="results/scores.csv",
+    output:
+        directory("results/report/slices/{dataset}"),
+    log:
+        "logs/site_slices/{dataset}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        **asks(memory_mb=2000, minutes=30),
+    params:
+        **site_part(
+            "slices_part",
+            "slices/{dataset}",
+            lambda wildcards: site_needs.slice_parameters(CONFIG, wildcards.dataset),
+        ),
+    message:
+        MESSAGE
+    script:
+        "../scripts/site_part.py"
+
+
+rule site_data:
+    input:
+        cases=expand(
+            "results/cases/{dataset}/cases.csv", dataset=in_use.datasets(CONFIG)
+        ),
+    output:
+        directory("results/report/data"),
+    log:
+        "logs/site_data.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        **asks(memory_mb=1000, minutes=10),
+    params:
+        **site_part(
+            "data_part", "data", lambda wildcards: site_needs.data_parameters(CONFIG)
+        ),
+    message:
+        MESSAGE
+    script:
+        "../scripts/site_part.py"
+
+
+rule site_trainings:
+    input:
+        logs=expand("results/models/{name}/log.csv", name=in_use.models(CONFIG)),
+        descriptions=expand(
+            "results/models/{name}/model.json", name=in_use.models(CONFIG)
+        ),
+    output:
+        directory("results/report/trainings"),
+    log:
+        "logs/site_trainings.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        **asks(memory_mb=1000, minutes=10),
+    params:
+        **site_part(
+            "trainings_part",
+            "trainings",
+            lambda wildcards: site_needs.training_parameters(CONFIG),
+        ),
+    message:
+        MESSAGE
+    script:
+        "../scripts/site_part.py"
+
+
+rule site:
+    input:
+        parts=PARTS,
+        claims=in_use.artefact_files(ARTEFACTS, "claims"),
+        scores="results/scores.csv",
+    output:
+        "results/report/index.html",
+        "results/report/front/search.json",
+        directory("results/report/assets"),
+    log:
+        "logs/site.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        **asks(memory_mb=1000, minutes=10),
+    params:
+        **site_part(
+            "front", "front", lambda wildcards: site_needs.front_parameters(CONFIG)
+        ),
+    message:
+        MESSAGE
+    script:
+        "../scripts/site_part.py"

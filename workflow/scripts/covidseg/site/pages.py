@@ -1,0 +1,106 @@
+"""Writes the pages of the site, by the templates in templates/."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from covidseg.files import write_text
+from covidseg.paper import palette
+
+# A browser loads only the site's own files: nothing from a network, and no script from a name in the data.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+    "base-uri 'none'; form-action 'none'"
+)
+# Plotly sets styles in the page. A style cannot load anything from the network either.
+PLOTLY_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+# File in the site -> name in the navigation; a page may stand below one of these.
+NAVIGATION = {
+    "index.html": "Claims",
+    "papers/index.html": "Papers",
+    "data/index.html": "Data",
+    "cases/index.html": "Cases",
+    "trainings/index.html": "Trainings",
+    "choices.html": "What is ours",
+    "errata.html": "Errata",
+    "provenance.html": "Provenance",
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all pages of a site share.
+
+    Attributes:
+        folder: of the site, results/report.
+        configuration: name of the configuration.
+        phantom: whether any data are phantoms.
+    """
+
+    folder: Path
+    configuration: str
+    phantom: bool
+
+    def write(self, page: str, template: str, *, title: str, plotly: bool = False, **values: object) -> None:
+        """Write one page.
+
+        Args:
+            page: path of the page below the site's folder, such as papers/wang2021.html.
+            template: name of the file in templates/.
+            title: of the page.
+            plotly: whether the page draws with Plotly.
+            values: for the template.
+        """
+        root = "../" * page.count("/")
+        text = ENVIRONMENT.get_template(template).render(
+            site=self,
+            page=page,
+            root=root,
+            title=title,
+            policy=PLOTLY_POLICY if plotly else POLICY,
+            plotly=plotly,
+            navigation=NAVIGATION,
+            **values,
+        )
+        write_text(self.folder / page, text)
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """Return a number with its sign (a true minus), and with more digits where rounding would give 0."""
+    while digits < 3 and value and not float(f"{value:.{digits}f}"):
+        digits += 1
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return a number with a true minus sign."""
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def palette_rules() -> Markup:
+    """Return the palette as CSS: the class strategy-hybrid sets the variable --colour, light and dark."""
+    kinds: dict[str, Mapping[str, palette.Colour]] = {
+        "strategy": palette.STRATEGY_COLOURS,
+        "source": palette.SOURCE_COLOURS,
+        "system": palette.SYSTEM_COLOURS,
+        "verdict": {name.replace(" ", "-"): c for name, c in palette.VERDICT_COLOURS.items()},
+    }
+    rules = [
+        f".{kind}-{name} {{ --colour: light-dark({colour.light}, {colour.dark}); }}"
+        for kind, colours in kinds.items()
+        for name, colour in colours.items()
+    ]
+    return Markup("\n".join(rules))
+
+
+ENVIRONMENT = Environment(
+    loader=PackageLoader("covidseg.site"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+ENVIRONMENT.filters |= {"signed": signed, "number": number}

@@ -1,0 +1,10 @@
+"""Pages of the part paper."""
+
+from covidseg.site.part import Entry, Part
+
+
+def make(part: Part) -> list[Entry]:
+    """Write the pages of a part, and return what the search finds in it."""
+    page = f"{part.folder}/index.html"
+    part.site.write(page, "paper.html", title="paper")
+    return [{"title": "paper", "kind": "page", "page": page}]

@@ -1,0 +1,10 @@
+"""Pages of the part trainings."""
+
+from covidseg.site.part import Entry, Part
+
+
+def make(part: Part) -> list[Entry]:
+    """Write the pages of a part, and return what the search finds in it."""
+    page = f"{part.folder}/index.html"
+    part.site.write(page, "trainings.html", title="trainings")
+    return [{"title": "trainings", "kind": "page", "page": page}]
