@@ -45,6 +45,7 @@ localrules:
     all,
     collect,
     collect_splits,
+    collect_trainings,
     download,
     errata,
     evaluated,
@@ -70,7 +71,8 @@ rule all:
         "results/paper/errata.html",
         "results/splits.json",
         "results/scores.csv",
-        "results/metrics.json",
+        "results/metrics",
+        "results/trainings.csv",
         "results/report/index.html",
         report(
             provenance_page(),

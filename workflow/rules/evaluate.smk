@@ -86,7 +86,7 @@ rule summarise:
     input:
         scores="results/scores.csv",
     output:
-        metrics="results/metrics.json",
+        metrics=directory("results/metrics"),
         table="results/metrics.csv",
     log:
         "logs/summarise.log",

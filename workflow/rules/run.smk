@@ -105,20 +105,22 @@ def say_again():
         print(line, file=sys.stderr)
 
 
+# Place of results -> what is there, and how to look at it.
+PLACES = {
+    "results/report/index.html": "the site: open it in a browser, from disk",
+    "results/paper": "tables and figures, one folder per paper: .md for a terminal, .html for a browser",
+    "results/scores.csv": "scores of every case",
+    "results/models": "models, each with the curves of its training in log.csv",
+    "logs": "one log per job",
+}
+
+
 def where_results_are():
-    """Return the message at the end of a run: the tables and figures, and where everything else is."""
-    shown = [
-        path
-        for path in in_use.artefact_files(ARTEFACTS)
-        if path.endswith((".md", ".png")) and Path(path).exists()
-    ]
-    return "\n".join(
-        [
-            f"\nDone ({config['name']}). Tables and figures:",
-            *(f"  {path}" for path in shown),
-            "Scores of every case: results/scores.csv. Models: results/models/. Logs: logs/.",
-        ]
-    )
+    """Return the message at the end of a run: where the results are, and how to look at them."""
+    found = {place: what for place, what in PLACES.items() if Path(place).exists()}
+    width = max(map(len, PLACES))
+    lines = [f"  {place:{width}}  {what}" for place, what in found.items()]
+    return "\n".join([f"\nDone ({config['name']}). Look at:", *lines])
 
 
 PROVENANCE = "results/paper/provenance.json"

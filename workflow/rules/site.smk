@@ -35,6 +35,7 @@ def site_part(module, folder, parameters):
 
 
 rule site_paper:
+    """Draw the site's page of one paper."""
     input:
         artefacts=lambda wildcards: in_use.artefact_files(
             {wildcards.paper: ARTEFACTS[wildcards.paper]}
@@ -61,6 +62,7 @@ rule site_paper:
 
 
 rule site_cases:
+    """Draw the site's viewer of the cases of a data set."""
     input:
         predictions=lambda wildcards: site_needs.predictions(CONFIG, wildcards.dataset),
         images="results/cases/{dataset}/images",
@@ -88,6 +90,7 @@ rule site_cases:
 
 
 rule site_slices:
+    """Draw the site's viewer of the slices of a data set."""
     input:
         slices="results/slices/{dataset}/images",
         masks="results/slices/{dataset}/masks",
@@ -116,6 +119,7 @@ rule site_slices:
 
 
 rule site_data:
+    """Draw the site's page of data sets."""
     input:
         cases=expand(
             "results/cases/{dataset}/cases.csv", dataset=in_use.datasets(CONFIG)
@@ -139,6 +143,7 @@ rule site_data:
 
 
 rule site_trainings:
+    """Draw the site's page of trainings."""
     input:
         logs=expand("results/models/{name}/log.csv", name=in_use.models(CONFIG)),
         descriptions=expand(
@@ -165,6 +170,7 @@ rule site_trainings:
 
 
 rule site:
+    """Draw the site's start and its other pages."""
     input:
         parts=PARTS,
         claims=in_use.artefact_files(ARTEFACTS, "claims"),

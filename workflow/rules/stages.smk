@@ -31,10 +31,11 @@ rule trained:
     """Train all models."""
     input:
         expand("results/models/{name}/model.safetensors", name=in_use.models(CONFIG)),
+        "results/trainings.csv",
 
 
 rule evaluated:
     """Score all models."""
     input:
         "results/scores.csv",
-        "results/metrics.json",
+        "results/metrics",

@@ -30,6 +30,26 @@ rule train:
         "../scripts/train.py"
 
 
+rule collect_trainings:
+    """Gather the curves of all trainings in one table."""
+    input:
+        logs=expand("results/models/{name}/log.csv", name=in_use.models(CONFIG)),
+    output:
+        "results/trainings.csv",
+    log:
+        "logs/collect_trainings.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        **asks(memory_mb=1000, minutes=10),
+    params:
+        code=code("collect_trainings"),
+    message:
+        MESSAGE
+    script:
+        "../scripts/collect_trainings.py"
+
+
 use rule train as pretrain with:
     """Train a model that other trainings start from."""
     log:

@@ -19,7 +19,7 @@ def files(config: Configuration, shown: dict[str, dict[str, ArtefactEntry]]) -> 
     """
     datasets, models, scored = in_use.datasets(config), in_use.models(config), in_use.scored(config)
     return [
-        *("results/scores.csv", "results/metrics.json", "results/metrics.csv", "results/splits.json"),
+        *("results/scores.csv", "results/metrics.csv", "results/trainings.csv", "results/splits.json"),
         *(f"results/paper/{name}" for name in SINGLE),
         *in_use.artefact_files(shown),
         *(f"data/raw/{path}" for path in in_use.archives(config)),

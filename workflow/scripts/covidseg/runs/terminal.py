@@ -9,7 +9,7 @@ import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -39,7 +39,7 @@ class Job:
     output: str
     log: Path | None
     read: int
-    begun: float = field(default_factory=time.monotonic)
+    begun: float
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "Job":
@@ -50,6 +50,7 @@ class Job:
             output=told["output"][0] if told["output"] else "",
             log=log,
             read=log.stat().st_size if log and log.is_file() else 0,
+            begun=time.monotonic(),
         )
 
     @property
