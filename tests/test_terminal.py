@@ -198,7 +198,7 @@ def test_a_terminal_shows_the_same_lines_in_colour(workflow):
 
 @pytest.mark.slow
 def test_every_rule_says_what_it_does_and_a_wrong_target_gets_the_nearest(tmp_path):
-    checkout = papers_checkout(tmp_path / "checkout")
+    checkout = papers_checkout(tmp_path)
     listed = [line for line in snakemake(checkout, "--list").splitlines() if not line.startswith("Using ")]
     assert [line for line in listed if not re.fullmatch(r"\w+ \(.{10,}\.\)", line)] == []
     assert any("wang2021: table1, table2, table3" in line for line in listed)

@@ -42,6 +42,7 @@ def begin():
     A run that is refused leaves nothing behind, so the claim comes last.
     """
     try:
+        start.check_records()
         start.check_folders()
         start.check_owner(config["name"])
         check_machine()

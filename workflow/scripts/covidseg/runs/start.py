@@ -12,6 +12,7 @@ from covidseg.files import write_text
 from covidseg.reading import read_text
 
 MARK = Path("results/configuration.txt")
+EXPERIMENTS = Path(".dvc/tmp/exps")  # where DVC makes its copies
 FOLDERS = (Path("data"), Path("results"), Path("logs"))
 # Files that a run makes in seconds, even if it is refused or fails soon: nobody needs them kept.
 QUICKLY_MADE = ("results/configuration.txt", "results/paper/licences.*", "results/paper/errata.html")
@@ -37,6 +38,20 @@ def check_folders() -> None:
             raise InputError(f"{folder.absolute()}: a file, expected a folder; move the file away")
         if not os.access(folder if folder.exists() else folder.absolute().parent, os.W_OK):
             raise InputError(f"{folder.absolute()}: cannot be written to; change the permissions")
+
+
+def check_records() -> None:
+    """Refuse to run in the copy of a checkout that DVC makes for `dvc exp run --temp` or `--queue`.
+
+    Raises:
+        InputError: the working directory is in such a copy. The copy has results, but not Snakemake's records
+            of the settings that the results were made with.
+    """
+    if str(EXPERIMENTS) in str(Path.cwd()):
+        raise InputError(
+            f"{Path.cwd()}: DVC's copy lacks Snakemake's records, so that old models could count as made "
+            "with new settings; run the experiment without --temp and --queue"
+        )
 
 
 def results_owner() -> str | None:
