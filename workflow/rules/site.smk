@@ -174,11 +174,12 @@ rule site:
     input:
         parts=PARTS,
         claims=in_use.artefact_files(ARTEFACTS, "claims"),
-        scores="results/scores.csv",
+        **site_needs.front_inputs(CONFIG),
     output:
         "results/report/index.html",
-        "results/report/front/search.json",
+        "results/report/papers/index.html",
         directory("results/report/assets"),
+        directory("results/report/front"),
     log:
         "logs/site.log",
     conda:

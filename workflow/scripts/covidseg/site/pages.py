@@ -17,6 +17,16 @@ POLICY = (
 )
 # Plotly sets styles in the page. A style cannot load anything from the network either.
 PLOTLY_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+# Source -> path of its marker, around the point 0, 0; "other" for a source that the palette lacks.
+SHAPES = {
+    "none": "M-5-1h10v2h-10z",
+    "msd": "M0-4.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9z",
+    "structseg": "M0-5 5 4H-5z",
+    "nsclc": "M-4-4h8v8h-8z",
+    "multi": "M0-5.7 5.7 0 0 5.7-5.7 0z",
+    "multi2": "M-1.8-5.2h3.6v3.4h3.4v3.6h-3.4v3.4h-3.6v-3.4h-3.4v-3.6h3.4z",
+    "other": "M0-5.7 1.4-1.8 5.4-1.8 2.2.7 3.4 4.6 0 2.2-3.4 4.6-2.2.7-5.4-1.8-1.4-1.8z",
+}
 # File in the site -> name in the navigation; a page may stand below one of these.
 NAVIGATION = {
     "index.html": "Claims",
@@ -103,4 +113,5 @@ ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+ENVIRONMENT.globals |= {"shapes": SHAPES}
 ENVIRONMENT.filters |= {"signed": signed, "number": number}

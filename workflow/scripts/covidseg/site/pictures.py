@@ -1,0 +1,113 @@
+"""The four pictures of the task on the start page: scan, annotation, and two models' segmentations."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from covidseg.cases.case_folder import CaseFolder
+from covidseg.evaluation.summary import read_scores
+from covidseg.files import atomic_path
+from covidseg.paper.palette import FOUND, MISSED, WRONG
+from covidseg.paper.views import Masks, View, choose_cases, read_view
+from covidseg.reading import read_table
+from covidseg.site.part import Part
+
+OPACITY = 0.72
+WIDTH = 420  # pixels, for a picture that is about 205 CSS pixels wide
+
+
+class Picture(NamedTuple):
+    """A picture of the start page.
+
+    Attributes:
+        file: its path below the site's folder.
+        title: what it shows.
+        dsc: DSC of the whole case, None where no model segments.
+    """
+
+    file: str
+    title: str
+    dsc: float | None
+
+
+class Drawn(NamedTuple):
+    """The pictures.
+
+    Attributes:
+        case: name of the case that they show.
+        viewer: page of the viewer of the case, below the site's folder.
+        pictures: the four pictures.
+    """
+
+    case: str
+    viewer: str
+    pictures: list[Picture]
+
+
+def draw_pictures(part: Part) -> Drawn:
+    """Draw the case with the median DSC.
+
+    Args:
+        part: its inputs and the parameter `pictures` are those of a figure of cases (kind visual).
+    """
+    view = _median_view(part, part.parameters["pictures"])
+    pictures = []
+    for number, (title, image, dsc) in enumerate(_images(view, part)):
+        file = f"{part.folder}/task{number}.png"
+        with atomic_path(part.site.folder / file) as path:
+            _in_true_shape(image, view.spacing).save(path, optimize=True)
+        pictures.append(Picture(file, title, dsc))
+    dataset = part.parameters["pictures"]["entry"]["truth"]
+    return Drawn(view.case, f"cases/{dataset}/{view.case}.html", pictures)
+
+
+def _median_view(part: Part, parameters: dict[str, Any]) -> View:
+    entry = parameters["entry"]
+    cases = CaseFolder(part.input("cases").parent)
+    found = choose_cases(
+        read_scores(part.input("scores")), read_table(cases.table, ["case"]), entry, parameters["shown"]
+    )
+    case, dsc = list(found.iterrows())[len(found) // 2]
+    return read_view(
+        str(case),
+        cast("dict[tuple[str, str], float]", dsc.to_dict()),
+        cases=cases,
+        predictions=part.inputs["predictions"][0].parents[1],
+        shown=parameters["shown"],
+        dataset=parameters["dataset"],
+        artefact=entry,
+        window=parameters["window"],
+    )
+
+
+def _images(view: View, part: Part) -> Iterator[tuple[str, np.ndarray, float | None]]:
+    grey = np.repeat(view.image[:, :, None], 3, axis=2).astype(float) / 255
+    truth = _whole(view.truth)
+    yield "CT of a phantom" if part.site.phantom else "CT", grey, None
+    yield "Annotated infection", _painted(grey, {FOUND: truth}), None
+    for title, masks in view.predictions.items():
+        found = _whole(masks)
+        errors = {FOUND: truth & found, MISSED: truth & ~found, WRONG: found & ~truth}
+        yield title, _painted(grey, errors), float(np.mean(list(view.dsc[title].values())))
+
+
+def _whole(masks: Masks) -> np.ndarray:
+    return np.any(list(masks.values()), axis=0)
+
+
+def _painted(grey: np.ndarray, masks: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the image (y, x, 3), from 0 to 1, with each mask in its colour."""
+    image = grey.copy()
+    for colour, mask in masks.items():
+        image[mask] = (1 - OPACITY) * image[mask] + OPACITY * np.array(to_rgb(colour))
+    return image
+
+
+def _in_true_shape(image: np.ndarray, spacing: tuple[float, float]) -> Image.Image:
+    """Return a picture whose pixels are square, from one whose pixels are `spacing` (y, x) apart, mm."""
+    height, width = (n * s for n, s in zip(image.shape, spacing, strict=False))
+    size = WIDTH, round(WIDTH * height / width)
+    return Image.fromarray((255 * image).round().astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
