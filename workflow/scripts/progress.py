@@ -12,7 +12,7 @@ if __name__ == "__main__":
         name, owner = snakemake.config["name"], snakemake.params.owner
         if owner not in (None, name):
             raise InputError(
-                f"results/ hold configuration '{owner}', not '{name}': name its file by --configfile"
+                f"configuration '{owner}' made results/, not '{name}': add --configfile with its file"
             )
         root = Path(snakemake.scriptdir).resolve().parents[1]
         config = load_configuration(snakemake.config, "configuration", root / "config")
