@@ -79,12 +79,16 @@ rule all:
             caption="workflow/report/provenance.rst",
             category="Provenance",
         ),
+    message:
+        REACHED
 
 
 rule tables_and_violins:
     """Make the tables and the violins of the papers only."""
     input:
         in_use.artefact_files(ARTEFACTS, "table", "violin"),
+    message:
+        REACHED
 
 
 onstart:

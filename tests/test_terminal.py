@@ -202,6 +202,7 @@ def test_every_rule_says_what_it_does_and_a_wrong_target_gets_the_nearest(tmp_pa
     listed = [line for line in snakemake(checkout, "--list").splitlines() if not line.startswith("Using ")]
     assert [line for line in listed if not re.fullmatch(r"\w+ \(.{10,}\.\)", line)] == []
     assert any("wang2021: table1, table2, table3" in line for line in listed)
+    assert max(map(len, snakemake(checkout, "-n").splitlines())) < 600, "the longest names all rules"
     for target, nearest in (
         ("reslts/scores.csv", "nearest: results/scores.csv, "),
         (

@@ -33,3 +33,5 @@ rule export_nnunet:
     """Write all data sets and folds as nnU-Net v2 reads them."""
     input:
         expand("results/nnunet_raw/{folder}", folder=NNUNET),
+    message:
+        REACHED

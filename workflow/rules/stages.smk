@@ -5,6 +5,8 @@ rule fetched:
     """Fetch all archives."""
     input:
         expand("data/raw/{path}", path=in_use.archives(CONFIG)),
+    message:
+        REACHED
 
 
 rule ingested:
@@ -15,6 +17,8 @@ rule ingested:
             dataset=in_use.datasets(CONFIG),
             part=["images", "labels", "cases.csv"],
         ),
+    message:
+        REACHED
 
 
 rule preprocessed:
@@ -25,6 +29,8 @@ rule preprocessed:
             "results/slices/{dataset}/images", dataset=in_use.sliced_datasets(CONFIG)
         ),
         "results/splits.json",
+    message:
+        REACHED
 
 
 rule trained:
@@ -32,6 +38,8 @@ rule trained:
     input:
         expand("results/models/{name}/model.safetensors", name=in_use.models(CONFIG)),
         "results/trainings.csv",
+    message:
+        REACHED
 
 
 rule evaluated:
@@ -39,3 +47,5 @@ rule evaluated:
     input:
         "results/scores.csv",
         "results/metrics",
+    message:
+        REACHED
