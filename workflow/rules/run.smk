@@ -8,7 +8,7 @@ from snakemake.logging import logger
 
 from covidseg import slurm
 from covidseg.archives.licences import describe_licences
-from covidseg.runs import targets
+from covidseg.runs import progress, targets
 from covidseg.runs.fork_server import ForkServer
 from covidseg.runs.temporaries import remove_temporaries
 from covidseg.runs.terminal import Terminal
@@ -96,8 +96,11 @@ def clean_up():
 def print_jobs():
     """From here on, print a line per finished job and the time left, and no more."""
     global terminal
-    terminal = Terminal(internals.count_due(workflow), wall_times(Path("logs")))
+    due = internals.count_due(workflow)
+    terminal = Terminal(due, wall_times(Path("logs")))
     internals.print_by(terminal, terminal.shows)
+    if due.keys() & set(progress.RULES):
+        logger.info(progress.HINT)
 
 
 def say_again():
