@@ -30,26 +30,22 @@ class Job:
     Attributes:
         rule: name of the rule.
         output: first file that the job makes; empty if the job makes none.
-        log: log of the job, if there is one.
-        read: size of the log at the start of the job, in bytes; what follows is of this job.
+        log: log of the job, if there is one; Snakemake deletes the log of an earlier run first.
         begun: time of the start, in s.
     """
 
     rule: str
     output: str
     log: Path | None
-    read: int
     begun: float
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "Job":
         """Return the job of an event, as it starts now."""
-        log = Path(told["log"][0]) if told["log"] else None
         return cls(
             rule=told["rule_name"],
             output=told["output"][0] if told["output"] else "",
-            log=log,
-            read=log.stat().st_size if log and log.is_file() else 0,
+            log=Path(told["log"][0]) if told["log"] else None,
             begun=time.monotonic(),
         )
 
@@ -60,7 +56,7 @@ class Job:
 
     def warnings(self) -> list[str]:
         """Return what this job has warned of in its log."""
-        text = _read(self.log, self.read) if self.log else ""
+        text = _read(self.log) if self.log else ""
         return [f"WARNING {warning}" for warning in WARNING.findall(text)]
 
 
@@ -159,7 +155,5 @@ def _shorten(text: str) -> str:
     return "\n".join(line if len(line) <= WIDTH else f"{line[:WIDTH]} ..." for line in text.splitlines())
 
 
-def _read(log: Path, start: int = 0) -> str:
-    """Return the text of a log from a byte on; the whole text, if the log is shorter and so a new one."""
-    content = log.read_bytes() if log.is_file() else b""
-    return content[start if start <= len(content) else 0 :].decode("utf-8", errors="replace")
+def _read(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
