@@ -1,6 +1,7 @@
 # make help     print this text, as `make` alone does; `snakemake --list` names the rules of the pipeline
 #
 # make demo     set up, then run the phantom pipeline to its site, tables and figures
+# make view     serve the site of the results on this machine, for a browser: large scans need a server. PORT=8000
 # make test     set up, then run every test and check
 # make quick    set up, then run the checks of style and the quick tests: one to two minutes, before every commit
 #
@@ -24,6 +25,7 @@ INSTALLED := $(shell cat .venv/installed 2>/dev/null)
 TORCH ?= $(INSTALLED)
 BIN := .venv/bin
 SECONDS ?= 60
+PORT ?= 8000
 NUMBER ?= 30
 SEED ?= 0
 
@@ -31,7 +33,7 @@ TARGETS := $(shell sed -n 's/^\# make \([a-z-]*\) .*/\1/p' Makefile)
 NEAREST = import difflib, sys; near = difflib.get_close_matches(sys.argv[1], sys.argv[2:]); \
 	sys.exit(f"make {sys.argv[1]}: no such target; " + ("nearest: " + ", ".join(near) if near else "see make help"))
 
-.PHONY: help demo test quick fuzz kill-test mutants benchmark slurm-up slurm-down other-torch
+.PHONY: help demo view test quick fuzz kill-test mutants benchmark slurm-up slurm-down other-torch
 
 # The comment at the top of this file.
 help:
@@ -48,6 +50,12 @@ demo: .venv/installed
 		|| { echo "The results are complete, but DVC cannot note their checksums: $(BIN)/dvc add data &&" \
 		"$(BIN)/dvc commit --force says why (a dvc.lock with marks of a merge?)"; exit 1; }; fi
 	@echo "Look at the results: open results/report/index.html in a browser"
+
+# On the loopback address: only programs of this machine reach the server.
+view: .venv/installed
+	@test -e results/report/index.html || { echo "There is no results/report/index.html; run make demo first"; exit 1; }
+	@echo "Open http://127.0.0.1:$(PORT)/ in a browser; Ctrl-C ends the server"
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory results/report $(PORT)
 
 test: .venv/installed
 	$(BIN)/ruff check .

@@ -25,6 +25,9 @@ if not internals.chosen_files(workflow):
     configfile: "config/config.yaml"
 
 
+report: "workflow/report/front.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/by_wildcards.smk"
 include: "workflow/rules/run.smk"
@@ -35,6 +38,7 @@ include: "workflow/rules/weak.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/site.smk"
 include: "workflow/rules/export.smk"
+include: "workflow/rules/segment.smk"
 include: "workflow/rules/workload.smk"
 include: "workflow/rules/progress.smk"
 include: "workflow/rules/rehearse.smk"
@@ -54,6 +58,7 @@ localrules:
     ingested,
     licences,
     preprocessed,
+    printed,
     progress,
     split,
     summarise,
@@ -78,6 +83,14 @@ rule all:
             provenance_page(),
             caption="workflow/report/provenance.rst",
             category="Provenance",
+            labels={"Result": "Provenance of the last run"},
+        ),
+        report(
+            site_folder(),
+            caption="workflow/report/site.rst",
+            category="Site",
+            labels={"Result": "Site of the results"},
+            htmlindex="index.html",
         ),
     message:
         REACHED

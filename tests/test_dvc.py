@@ -33,7 +33,7 @@ PARTS = (
     "dvc.yaml",
 )
 CHROMIUM = "/usr/bin/chromium"
-STAGES = ["ingest", "preprocess", "train", "evaluate", "paper"]
+STAGES = ["ingest", "preprocess", "train", "evaluate", "paper", "site"]
 STORE = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 WHO = {
     f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
@@ -114,6 +114,8 @@ CHOSEN_BY_A_JOB = {
     "train": [f"covidseg/training/strategies/{strategy.module}" for strategy in STRATEGIES.values()],
     "evaluate": [f"covidseg/weak/{system.module}" for system in SYSTEMS.values()],
     "paper": [f"covidseg/paper/{kind.module}" for kind in KINDS.values()],
+    "site": [f"covidseg/site/{path.stem}" for path in SCRIPTS.glob("covidseg/site/*_part.py")]
+    + ["covidseg/site/front"],
 }
 
 
@@ -184,8 +186,10 @@ def test_another_learning_rate_trains_again_in_both(toy):
 def test_editing_a_figure_draws_it_again_in_both_and_nothing_else(toy):
     with open(toy / "workflow" / "scripts" / "covidseg" / "paper" / "violin.py", "a") as file:
         file.write("\nEDITED = True\n")
-    assert jobs_of(snakemake(toy, "-n")) == {"violin": dag_sizes.TOY["violin"], "all": 1}
-    assert stages_to_run(toy) == ["paper"]
+    violins = dag_sizes.TOY["violin"]
+    drawn = {"violin": violins, "site_paper": violins, "site": 1, "all": 1}
+    assert jobs_of(snakemake(toy, "-n")) == drawn
+    assert stages_to_run(toy) == ["paper", "site"]
     before = (toy / "results" / "paper" / "ma2021" / "figure5.png").stat().st_mtime_ns
     violin = toy / "results" / "paper" / "wang2021" / "violin.png"
     violin.write_bytes(b"old")

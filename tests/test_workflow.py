@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from covidseg.archives.phantom.cohort import make_case
 from covidseg.config.kinds import KINDS
 from covidseg.files import digest
 from covidseg.volumes import write_volume
+from site_browser import broken_links
 from toy_workflow import (
     FIRST_OUTPUT,
     PARTS,
@@ -228,10 +230,24 @@ def test_the_report_holds_tables_figures_misprints_and_provenance_and_needs_no_n
         "provenance.html",
     ):
         assert results[f"results/paper/{name}"]["data_uri"].startswith("data:"), name
-    assert "Configuration: toy" in results["results/paper/wang2021/table1.html"]["caption"]
+    table = results["results/paper/wang2021/table1.html"]
+    assert "Configuration: toy" in table["caption"]
+    assert table["labels"]["Result"] == "Table 1 of wang2021"
+    assert "made anew by one pipeline" in text, "the front page"
     assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', text), (
         "all of it is in the one file"
     )
+
+
+def test_a_report_in_a_zip_file_holds_the_site_too(toy, tmp_path):
+    subprocess.run([SNAKEMAKE, "--report", tmp_path / "report.zip"], cwd=toy, check=True, capture_output=True)
+    names = zipfile.ZipFile(tmp_path / "report.zip").namelist()
+    for path in (toy / "results" / "report").rglob("*.html"):
+        assert any(name.endswith(str(path.relative_to(toy / "results" / "report"))) for name in names), path
+
+
+def test_the_site_of_the_toy_has_no_broken_link(toy):
+    assert broken_links(toy / "results" / "report") == []
 
 
 def test_a_clone_of_the_results_alone_is_up_to_date_without_the_last_runs_provenance(toy):
@@ -258,7 +274,10 @@ def test_a_data_set_of_one_s_own_gets_its_row_as_the_readme_says(finished, toy, 
         ][-1:]
 
     change_yaml(toy / "config" / "experiments.yaml", learn)
-    assert jobs_of(snakemake(toy, "-n")) == dag_sizes.TOY_WITH_A_DATA_SET
+    jobs = jobs_of(snakemake(toy, "-n"))
+    assert {
+        rule: n for rule, n in jobs.items() if not rule.startswith("site")
+    } == dag_sizes.TOY_WITH_A_DATA_SET
     snakemake(toy, "results/paper/wang2021/table1.html")
     with open(toy / "results" / "paper" / "wang2021" / "table1.csv", newline="") as file:
         cells = [cell for cell in csv.DictReader(file) if cell["source"] == "Hospital"]
@@ -388,7 +407,8 @@ def test_a_case_is_left_out_everywhere_and_named_with_the_reason(toy):
 
     leave_out("half of the scan is missing")
     jobs = jobs_of(snakemake(toy, "-n"))
-    assert set(jobs) <= {"all", *(kind.rule for kind in KINDS.values())}
+    made = {rule for rule in jobs if not rule.startswith("site")}
+    assert made <= {"all", *(kind.rule for kind in KINDS.values())}
     assert {"table", "violin", "claims", "describe"} <= set(jobs)
     snakemake(toy)
     assert "(half of the scan is missing)" in (paper / "wang2021/table1.md").read_text()

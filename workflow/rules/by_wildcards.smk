@@ -189,11 +189,21 @@ def what_is_drawn(kind):
     return f"Draw {listed or 'nothing in this configuration'}."
 
 
+def report_labels(wildcards):
+    """Return what Snakemake's report calls an artefact."""
+    paper, name = wildcards.paper, wildcards.artefact
+    title = ARTEFACTS[paper][name]["title"]
+    return {"Result": f"{label_of(paper, name)} of {paper}", "Title": title}
+
+
 def outputs_of(kind):
     """Return the files of an artefact of a kind; its page is marked for Snakemake's report."""
     base = "results/paper/{paper}/{artefact}"
     page = report(
-        base + kind.page, caption="../report/artefact.rst", category="{paper}"
+        base + kind.page,
+        caption="../report/artefact.rst",
+        category="{paper}",
+        labels=report_labels,
     )
     return [page if suffix == kind.page else base + suffix for suffix in kind.suffixes]
 

@@ -10,10 +10,18 @@ from covidseg.config.loading import load_configuration
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.config.kinds import KINDS
 from covidseg.config.remarks import find_remarks
+from covidseg.config.titles import full_title, label_of
 from covidseg.errors import InputError
 from covidseg.runs import start
 from covidseg.runs.code import code_of, page_files
 from covidseg.runs.memory import ALL, Memory
+
+# Settings of `snakemake segment`, which are none of the configuration's.
+OWN_SCAN = {
+    key: config.pop(key)
+    for key in ("scan", "out", "model", "lungs", "series", "intensity")
+    if key in config
+}
 
 try:
     chosen = internals.chosen_files(workflow) or ["config/config.yaml"]

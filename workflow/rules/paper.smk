@@ -44,6 +44,7 @@ rule errata:
             "results/paper/errata.html",
             caption="../report/errata.rst",
             category="Misprints",
+            labels={"Result": "Misprints in the papers"},
         ),
     log:
         "logs/errata.log",

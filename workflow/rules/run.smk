@@ -19,10 +19,10 @@ FEWEST_FORKS = 10  # jobs; for fewer, a fork server takes more time than it save
 
 
 def makes_results():
-    """Return whether this run makes results, and does not only count or rehearse."""
+    """Return whether this run makes results, and does not only count, rehearse, or segment a user's scan."""
     return not any(
         internals.is_asked_for(workflow, rule)
-        for rule in ("workload", "progress", "rehearse")
+        for rule in ("workload", "progress", "rehearse", "segment")
     )
 
 
@@ -141,3 +141,9 @@ def provenance_page():
     """Return the provenance page of the last run, if there is one. No rule makes the page."""
     page = Path(PROVENANCE).with_suffix(".html")
     return [local(str(page))] if page.exists() else []
+
+
+def site_folder():
+    """Return the folder of the site, for Snakemake's report: only a report in a .zip file can hold a folder."""
+    made = Path("results/report/index.html").exists()
+    return [local("results/report")] if made and internals.reports_to_zip() else []

@@ -12,34 +12,39 @@ PARTS = [
         "trainings",
     )
 ]
-PAGE_FILES = page_files(BASE / "workflow" / "scripts" / "covidseg" / "site")
 
 
-def site_part(module, folder, parameters):
+def site_part(module, folder, needed):
     """Return the parameters of a rule that makes a part of the site.
 
     Args:
         module: of the part, in covidseg/site/.
         folder: of the part below results/report.
-        parameters: function of the wildcards that returns what the module reads from the configuration.
+        needed: function of the configuration, and of the rule's wildcards in their order, that returns what the
+            module reads from the configuration.
     """
     return {
         "code": code("site_part", f"covidseg/site/{module}"),
-        "templates": PAGE_FILES,
+        "templates": page_files(
+            BASE / "workflow" / "scripts", f"covidseg/site/{module}"
+        ),
         "module": module,
         "folder": lambda wildcards: folder.format(**wildcards),
-        "parameters": parameters,
+        "parameters": lambda wildcards: needed(CONFIG, *wildcards),
         "configuration": config["name"],
         "phantom": bool(config["phantom"]),
     }
 
 
+def artefacts_of(paper):
+    """Return the files of a paper's tables and figures."""
+    return in_use.artefact_files({paper: ARTEFACTS[paper]})
+
+
 rule site_paper:
     """Draw the site's page of one paper."""
     input:
-        artefacts=lambda wildcards: in_use.artefact_files(
-            {wildcards.paper: ARTEFACTS[wildcards.paper]}
-        ),
+        artefacts=lambda wildcards: artefacts_of(wildcards.paper),
         scores="results/scores.csv",
     output:
         directory("results/report/papers/{paper}"),
@@ -50,11 +55,7 @@ rule site_paper:
     resources:
         **asks(memory_mb=2000, minutes=30),
     params:
-        **site_part(
-            "paper_part",
-            "papers/{paper}",
-            lambda wildcards: site_needs.paper_parameters(CONFIG, wildcards.paper),
-        ),
+        **site_part("paper_part", "papers/{paper}", site_needs.paper_parameters),
     message:
         MESSAGE
     script:
@@ -78,11 +79,7 @@ rule site_cases:
     resources:
         **asks(memory_mb=4000, minutes=60),
     params:
-        **site_part(
-            "cases_part",
-            "cases/{dataset}",
-            lambda wildcards: site_needs.case_parameters(CONFIG, wildcards.dataset),
-        ),
+        **site_part("cases_part", "cases/{dataset}", site_needs.case_parameters),
     message:
         MESSAGE
     script:
@@ -107,11 +104,7 @@ rule site_slices:
     resources:
         **asks(memory_mb=2000, minutes=30),
     params:
-        **site_part(
-            "slices_part",
-            "slices/{dataset}",
-            lambda wildcards: site_needs.slice_parameters(CONFIG, wildcards.dataset),
-        ),
+        **site_part("slices_part", "slices/{dataset}", site_needs.slice_parameters),
     message:
         MESSAGE
     script:
@@ -133,9 +126,7 @@ rule site_data:
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
-        **site_part(
-            "data_part", "data", lambda wildcards: site_needs.data_parameters(CONFIG)
-        ),
+        **site_part("data_part", "data", site_needs.data_parameters),
     message:
         MESSAGE
     script:
@@ -158,11 +149,7 @@ rule site_trainings:
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
-        **site_part(
-            "trainings_part",
-            "trainings",
-            lambda wildcards: site_needs.training_parameters(CONFIG),
-        ),
+        **site_part("trainings_part", "trainings", site_needs.training_parameters),
     message:
         MESSAGE
     script:
@@ -172,12 +159,15 @@ rule site_trainings:
 rule site:
     """Draw the site's start and its other pages."""
     input:
+        **site_needs.front_inputs(CONFIG),
         parts=PARTS,
         claims=in_use.artefact_files(ARTEFACTS, "claims"),
-        **site_needs.front_inputs(CONFIG),
+        misprints=local("config/published_errata.md"),
     output:
         "results/report/index.html",
         "results/report/papers/index.html",
+        "results/report/choices.html",
+        "results/report/errata.html",
         directory("results/report/assets"),
         directory("results/report/front"),
     log:
@@ -187,9 +177,7 @@ rule site:
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
-        **site_part(
-            "front", "front", lambda wildcards: site_needs.front_parameters(CONFIG)
-        ),
+        **site_part("front", "front", site_needs.front_parameters),
     message:
         MESSAGE
     script:

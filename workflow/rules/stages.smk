@@ -1,4 +1,4 @@
-# The pipeline in five parts. dvc.yaml calls the parts by these names.
+# The pipeline in six parts; the last one, the site, is rule all. dvc.yaml calls the parts by these names.
 
 
 rule fetched:
@@ -47,5 +47,15 @@ rule evaluated:
     input:
         "results/scores.csv",
         "results/metrics",
+    message:
+        REACHED
+
+
+rule printed:
+    """Draw all tables and figures of the papers."""
+    input:
+        in_use.artefact_files(ARTEFACTS),
+        "results/paper/licences.md",
+        "results/paper/errata.html",
     message:
         REACHED

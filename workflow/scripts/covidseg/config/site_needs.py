@@ -3,10 +3,11 @@
 from typing import Any
 
 from covidseg.config import in_use, needs
+from covidseg.config.choices import find_choices
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.kinds import KINDS
-from covidseg.config.methods import methods
+from covidseg.config.methods import Method, methods
 
 # Strategies that the start page compares, in the short words of its pictures.
 TASK_STRATEGIES = {"scratch": "From scratch", "hybrid": "Hybrid-encoder"}
@@ -80,6 +81,7 @@ def front_parameters(config: Configuration) -> dict[str, Any]:
         "models": len(in_use.models(config)),
         "confidence": config.sections["evaluation"]["confidence"],
         "pictures": _pictures(config),
+        "choices": find_choices(config.folder, config.sections),
     }
 
 
@@ -99,24 +101,24 @@ def _papers(config: Configuration) -> dict[str, dict[str, int]]:
 
 def task_figure(config: Configuration) -> ArtefactEntry | None:
     """Return the figure of cases that the start page shows, None without two models that find infection."""
-    shown = {}
+    shown: dict[str, Method] = {}
     for one in methods(config):
         finds = ("infection", "test") in config.experiments[one["experiment"]].places(config.datasets)
         if finds and one["strategy"] in TASK_STRATEGIES:
             shown.setdefault(one["strategy"], one)
     if len(shown) < len(TASK_STRATEGIES):
         return None
-    columns = {title: shown[key]["experiment"] for key, title in TASK_STRATEGIES.items()}
-    return {
+    figure: ArtefactEntry = {
         "kind": "visual",
         "title": "",
-        "columns": columns,
+        "columns": {title: shown[key]["experiment"] for key, title in TASK_STRATEGIES.items()},
         "truth": config.sections["plan"]["target"],
         "regions": ["infection"],
         "split": "test",
         "fold": 0,
         "cases": 3,  # the best, the median and the worst
     }
+    return figure
 
 
 def front_inputs(config: Configuration) -> needs.Inputs:

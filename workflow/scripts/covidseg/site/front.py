@@ -4,19 +4,30 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from markupsafe import Markup
+
 from covidseg.evaluation.verdicts import FEWEST_PATIENTS
 from covidseg.files import write_text
 from covidseg.paper.claims_table import MULTIPLE, RULE, SIZES
+from covidseg.paper.errata import errata_html
 from covidseg.reading import read_text
 from covidseg.site.assets import write_assets
 from covidseg.site.axes import Axis
+from covidseg.site.choices import write_choices
 from covidseg.site.claims import Claim, claims_axis, count_verdicts, read_claims
 from covidseg.site.papers import Paper, paper_of
 from covidseg.site.part import Entry, Part
 from covidseg.site.pictures import draw_pictures
 from covidseg.site.tally import tally
 
-PAGES = {"index.html": "What the papers claim", "papers/index.html": "The papers"}
+PAGES = {
+    "index.html": "What the papers claim",
+    "papers/index.html": "The papers",
+    "cases/index.html": "All cases",
+    "choices.html": "What is ours",
+    "errata.html": "Misprints in the papers",
+    "provenance.html": "Provenance and licences",
+}
 
 
 @dataclass(frozen=True)
@@ -51,9 +62,12 @@ def make(part: Part) -> list[Entry]:
     write_assets(part.site.folder / "assets")
     papers = _papers(part)
     _write_start(part, papers)
-    part.site.write("papers/index.html", "papers.html", title="The papers", papers=papers)
+    part.site.write("papers/index.html", "papers.html", title=PAGES["papers/index.html"], papers=papers)
     entries = [Entry(title=title, kind="page", page=page) for page, title in PAGES.items()]
     entries += [_entry(claim) for paper in papers for claim in paper.claims]
+    entries += write_choices(part.site, part.parameters["choices"])
+    misprints = Markup(errata_html(read_text(part.input("misprints"))))  # the page's own text, no data
+    part.site.write("errata.html", "errata.html", title=PAGES["errata.html"], misprints=misprints)
     _write_index(part, entries)
     return entries
 
@@ -73,7 +87,7 @@ def _write_start(part: Part, papers: list[Shown]) -> None:
     part.site.write(
         "index.html",
         "start.html",
-        title="What the papers claim",
+        title=PAGES["index.html"],
         papers=papers,
         counts=counts,
         claim_count=sum(counts.values()),

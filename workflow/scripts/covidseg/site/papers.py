@@ -21,14 +21,14 @@ PAPERS = {
     "wang2021": Paper(
         "Wang et al. 2021",
         "Hybrid-encoder",
-        "Does non-COVID-19 lung lesion help? Four ways to carry lesions over, and a Hybrid-encoder that fuses old "
-        "and new features.",
+        "Does non-COVID-19 lung lesion help? Four ways to carry lesions over, and a Hybrid-encoder that "
+        "fuses old and new features.",
     ),
     "wang2020": Paper(
         "Wang et al. 2020",
         "Multi-encoder",
-        "The preprint of the same study, whose fourth strategy gives every pre-trained model an encoder of its "
-        "own.",
+        "The preprint of the same study, whose fourth strategy gives every pre-trained model an encoder of "
+        "its own.",
     ),
     "zhang2021": Paper(
         "Zhang et al. 2021",
@@ -39,14 +39,14 @@ PAPERS = {
     "ma2021": Paper(
         "Ma et al. 2021",
         "The benchmark",
-        "Three tasks for few annotations: four COVID-19 cases alone, other data alone, and both together; lungs "
-        "and infection.",
+        "Three tasks for few annotations: four COVID-19 cases alone, other data alone, and both together; "
+        "lungs and infection.",
     ),
     "yang2021": Paper(
         "Yang et al. 2021",
         "Weak supervision",
-        "No outlines at all: one label per image, and a network that splits each slice into healthy tissue and "
-        "lesion.",
+        "No outlines at all: one label per image, and a network that splits each slice into healthy tissue "
+        "and lesion.",
     ),
 }
 

@@ -13,6 +13,7 @@ from covidseg.files import atomic_path
 from covidseg.paper.palette import FOUND, MISSED, WRONG
 from covidseg.paper.views import Masks, View, choose_cases, read_view
 from covidseg.reading import read_table
+from covidseg.site.file_names import case_page
 from covidseg.site.part import Part
 
 OPACITY = 0.72
@@ -61,7 +62,7 @@ def draw_pictures(part: Part) -> Drawn:
             _in_true_shape(image, view.spacing).save(path, optimize=True)
         pictures.append(Picture(file, title, dsc))
     dataset = part.parameters["pictures"]["entry"]["truth"]
-    return Drawn(view.case, f"cases/{dataset}/{view.case}.html", pictures)
+    return Drawn(view.case, case_page(dataset, view.case), pictures)
 
 
 def _median_view(part: Part, parameters: dict[str, Any]) -> View:

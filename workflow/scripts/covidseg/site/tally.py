@@ -14,13 +14,13 @@ class TallyPart(NamedTuple):
 
     Attributes:
         verdict: of the claims.
-        count: number of claims.
+        claims: number of claims.
         start, width: of the part.
         label: where the count stands: under the start of the part, where the words have room.
     """
 
     verdict: str
-    count: int
+    claims: int
     start: float
     width: float
     label: float
