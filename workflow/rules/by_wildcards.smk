@@ -191,6 +191,18 @@ def remarks_of(wildcards):
     return find_remarks(CONFIG, CONFIG.artefacts[wildcards.paper][wildcards.artefact])
 
 
+def what_is_drawn(kind):
+    """Return what a rule of paper.smk says of itself in `snakemake --list`: its tables and figures."""
+    papers = {
+        paper: [name for name, entry in entries.items() if entry["kind"] == kind]
+        for paper, entries in ARTEFACTS.items()
+    }
+    listed = "; ".join(
+        f"{paper}: {', '.join(names)}" for paper, names in papers.items() if names
+    )
+    return f"Draw {listed or 'nothing in this configuration'}."
+
+
 def report_labels(wildcards):
     """Return what Snakemake's report calls an artefact."""
     paper, name = wildcards.paper, wildcards.artefact

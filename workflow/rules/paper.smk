@@ -33,8 +33,11 @@ for name, kind in KINDS.items():
         script:
             "../scripts/artefact.py"
 
+    internals.describe_rule(workflow, kind.rule, what_is_drawn(name))
+
 
 rule errata:
+    """List the misprints of the papers."""
     input:
         local("config/published_errata.md"),
     output:

@@ -42,6 +42,7 @@ def artefacts_of(paper):
 
 
 rule site_paper:
+    """Draw the site's page of one paper."""
     input:
         unpack(lambda wildcards: site_needs.paper_inputs(CONFIG, wildcards.paper)),
         artefacts=lambda wildcards: artefacts_of(wildcards.paper),
@@ -64,6 +65,7 @@ rule site_paper:
 
 
 rule site_cases:
+    """Draw the site's viewer of the cases of a data set."""
     input:
         predictions=lambda wildcards: site_needs.predictions(CONFIG, wildcards.dataset),
         images="results/cases/{dataset}/images",
@@ -112,6 +114,7 @@ rule site_case_index:
 
 
 rule site_slices:
+    """Draw the site's viewer of the slices of a data set."""
     input:
         slices="results/slices/{dataset}/images",
         masks="results/slices/{dataset}/masks",
@@ -136,6 +139,7 @@ rule site_slices:
 
 
 rule site_data:
+    """Draw the site's page of data sets."""
     input:
         cases=expand(
             "results/cases/{dataset}/cases.csv", dataset=in_use.datasets(CONFIG)
@@ -161,6 +165,7 @@ rule site_data:
 
 
 rule site_trainings:
+    """Draw the site's page of trainings."""
     input:
         logs=expand("results/models/{name}/log.csv", name=in_use.models(CONFIG)),
         descriptions=expand(
@@ -183,6 +188,7 @@ rule site_trainings:
 
 
 rule site:
+    """Draw the site's start and its other pages."""
     input:
         **site_needs.front_inputs(CONFIG),
         parts=PARTS,
