@@ -57,6 +57,17 @@ def test_a_file_compiles_by_itself_whatever_the_names_are(tmp_path):
 
 
 @needs_tex
+def test_a_table_that_is_too_wide_and_too_long_is_broken_into_pages_and_blocks(tmp_path):
+    rows = {"Method": [f"Method {number}" for number in range(70)]}
+    table = pd.DataFrame(rows | {f"Column {number}": [CELLS[0]] * 70 for number in range(14)})
+    (tmp_path / "big.tex").write_text(write_latex("T", ["Note."], {"One": table, "Two": table[:2]}, "x"))
+    compile_tex(tmp_path / "big.tex")
+    assert (tmp_path / "big.tex").read_text().count(r"\begin{longtable}") == 2 + 2
+    numbers = re.findall(r"newlabel{tab:x-(?:one|two)}{{(\d)}", (tmp_path / "big.aux").read_text())
+    assert numbers == ["1", "2"], "the blocks of a table have one number"
+
+
+@needs_tex
 def test_every_letter_of_europe_is_printed_or_named(tmp_path):
     letters = [chr(code) for code in range(0x20, 0x180) if chr(code).isprintable()]
     (tmp_path / "letters.tex").write_text(write_latex("T", [" ".join(letters)], {}, "x"))

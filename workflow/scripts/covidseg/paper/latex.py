@@ -103,15 +103,17 @@ def _number(text: str) -> str:
 
 def _is_long(table: pd.DataFrame) -> bool:
     """Return whether a table may need more than a page."""
-    blocks = blocks_of(table)
-    return len(blocks) == 1 and count_lines(table, blocks[0], widths_of(blocks[0])) > LONG
+    return sum(count_lines(table, columns, widths_of(columns)) for columns in blocks_of(table)) > LONG
 
 
 def _environment(table: pd.DataFrame, caption: str, *, long: bool) -> str:
-    """Return a table environment: a longtable, or a table that stays on one page."""
+    """Return a table environment, which stays on one page, or a longtable per block of columns."""
     blocks = [(columns, widths_of(columns)) for columns in blocks_of(table)]
-    if long and len(blocks) == 1:
-        return _longtable(table, *blocks[0], caption)
+    if long:
+        return "\n".join(
+            _longtable(table, *block, [] if place else [rf"{caption}\\"])
+            for place, block in enumerate(blocks)
+        )
     tabulars = [_tabular(table, *block) for block in blocks]
     return "\n".join(
         [r"\begin{table*}[!htbp]", rf"\centering{LAYOUT}", caption, r"\par\vspace{4pt}",
@@ -126,13 +128,15 @@ def _tabular(table: pd.DataFrame, columns: list[Column], widths: list[float]) ->
     )  # fmt: skip
 
 
-def _longtable(table: pd.DataFrame, columns: list[Column], widths: list[float], caption: str) -> str:
+def _longtable(table: pd.DataFrame, columns: list[Column], widths: list[float], caption: list[str]) -> str:
+    """Return a longtable; one without a caption goes on with the table above, and takes no number."""
     heading = [r"\toprule", *_heading(columns), r"\midrule"]
+    numbered = [] if caption else [r"\addtocounter{table}{-1}"]
     return "\n".join(
         [rf"{{{LAYOUT}\setlength{{\LTcapwidth}}{{\linewidth}}",
-         rf"\begin{{longtable}}{{{_format(columns, widths)}}}", rf"{caption}\\",
+         rf"\begin{{longtable}}{{{_format(columns, widths)}}}", *caption,
          *heading, r"\endfirsthead", *heading, r"\endhead", r"\bottomrule", r"\endfoot",
-         *_lines(table, columns), r"\end{longtable}}"]
+         *_lines(table, columns), r"\end{longtable}", *numbered, "}"]
     )  # fmt: skip
 
 
