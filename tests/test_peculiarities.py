@@ -32,7 +32,7 @@ from covidseg.weak.slices import read_slices
 SEED = 5
 HOSTS = {"structseg-lung": "structseg", "nsclc-lung": "nsclc"}  # data sets that read another one's archives
 TURNED, IDS = re.escape(MASKS_HEADER), re.escape(EXCHANGED)
-FILLED = r"filled: {} slices? at .* mm"
+FILLED = r"filled: slices at ([-\d.]+(, )?){{{}}} mm"  # so many places
 LAID = r"label laid on the \d+ slices of the series, and repeated on the filled ones from the nearest slice"
 MOVED = r"{} took the geometry of the scan, which is \d+ mm away"
 
