@@ -226,7 +226,7 @@ def test_a_former_key_is_refused_with_what_to_do(sections, section, old, advice)
         ("artefacts", set_key("yang2021.figure2.localisers", {"x": "scratch"}), r"figure2\.localisers: unknown localiser at test_covid19_image_data_collection 'scratch'; allowed: weak-full"),
         ("artefacts", set_key("yang2021.figure2.segmented", ["ours"]), r"figure2\.segmented: unknown printed name 'ours'; allowed: CAM, Grad-CAM"),
         ("artefacts", set_key("yang2021.figure3.colour", "red"), r"figure3: unknown key 'colour'"),
-        ("artefacts", set_key("yang2021.numbers.panels", [{"region": "lesion", "split": "test"}]), r"numbers\.rows: Ours is scored in none of the panels"),
+        ("artefacts", set_key("yang2021.numbers.panels", [{"region": "lesion", "split": "test"}]), r"numbers\.rows: Decomposition is scored in none of the panels"),
         ("artefacts", set_key("wang2022", {}), r"unknown key 'wang2022'; allowed: wang2021, wang2020"),
     ],
 )  # fmt: skip

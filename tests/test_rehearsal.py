@@ -80,8 +80,8 @@ def test_a_rehearsal_is_a_configuration_with_the_same_plan_and_one_fold(load, na
 
 def test_a_figure_shows_and_segments_what_is_rehearsed(load, paper):
     shown = in_use.shown_artefacts(load(rehearsal_sections(paper, "cpu")))["yang2021"]["figure4"]
-    assert shown["localisers"] == {"Ours": "weak-full"}
-    assert shown["segmented"] == ["Ours"], "not the three without a part"
+    assert shown["localisers"] == {"Decomposition": "weak-full"}
+    assert shown["segmented"] == ["Decomposition"], "not the three without a part"
 
 
 def test_a_rehearsal_has_a_case_to_train_and_a_case_to_test(paper):

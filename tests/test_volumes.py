@@ -10,8 +10,9 @@ import pytest
 import SimpleITK as sitk
 
 from conftest import make_volume, refused_in_one_line
+from covidseg.cases.boxes import bounding_box
 from covidseg.errors import InputError
-from covidseg.volumes import bounding_box, nifti_bytes, parse_volume, read_volume, to_storage, write_volume
+from covidseg.volumes import nifti_bytes, parse_volume, read_volume, to_storage, write_volume
 
 ORIENTATIONS = ["".join(code) for axes in permutations(("LR", "PA", "SI")) for code in product(*axes)]
 

@@ -132,7 +132,7 @@ def make_toy(folder):
             for name in ("figure1", "datasets", "table9", "figure4", "figure5", "volumes", "agreement")
         }
         content["yang2021"] = {name: yang[name] for name in ("numbers", "figure2", "figure3")}
-        yang["numbers"]["rows"] = yang["figure2"]["localisers"] = {"Ours": "weak-full", "CAM": "cam"}
+        yang["numbers"]["rows"] = yang["figure2"]["localisers"] = {"Decomposition": "weak-full", "CAM": "cam"}
         shown = {"MSD": ["msd"], "COVID-19-CT-Seg": ["covid20-union"]}
         ma["figure1"]["datasets"] = ma["datasets"]["datasets"] = shown
         rows = {"Task1-Separate": "scratch", "Task1-Union": "task1-union", "Task3-MSD": "task3-msd"}

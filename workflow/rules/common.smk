@@ -16,6 +16,13 @@ from covidseg.runs import start
 from covidseg.runs.code import code_of, page_files
 from covidseg.runs.memory import ALL, Memory
 
+# Settings of `snakemake segment`, which are none of the configuration's.
+OWN_SCAN = {
+    key: config.pop(key)
+    for key in ("scan", "out", "model", "lungs", "series", "intensity")
+    if key in config
+}
+
 try:
     chosen = internals.chosen_files(workflow) or ["config/config.yaml"]
     for path in filter(os.path.isfile, chosen):

@@ -14,9 +14,10 @@ FEWEST_FORKS = 10  # jobs; for fewer, a fork server takes more time than it save
 
 
 def makes_results():
-    """Return whether this run makes results, and does not only count or rehearse."""
+    """Return whether this run makes results, and does not only count, rehearse, or segment a user's scan."""
     return not any(
-        internals.is_asked_for(workflow, rule) for rule in ("workload", "rehearse")
+        internals.is_asked_for(workflow, rule)
+        for rule in ("workload", "rehearse", "segment")
     )
 
 

@@ -15,7 +15,7 @@ from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 
 PAGES = (".csv", ".md", ".tex", ".html")
-PICTURES = (".svg", ".png")
+PICTURES = (".svg", ".pdf", ".png")
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,16 @@ KINDS = {
         rule="violin",
         keys={"rows": _ref("models"), "panels": _ref("panels"), "metrics": _ref("case_metrics")},
         inputs=needs.scores,
-        parameters=lambda config, artefact: {"series": needs.series(config, artefact)},
+        parameters=needs.drawn,
+        suffixes=(*PICTURES, ".csv"),
     ),
     "ranking": Kind(
         "ranking_figure",
         rule="ranking",
         keys={"rows": _ref("models"), "panels": _ref("panels"), "metrics": _ref("metrics")},
         inputs=needs.resampled_inputs,
-        parameters=needs.resampled_parameters,
+        parameters=needs.ranking_parameters,
+        suffixes=(*PICTURES, ".csv"),
     ),
     "visual": Kind(
         "cases_figure",
@@ -118,6 +120,7 @@ KINDS = {
         },
         inputs=needs.relations_inputs,
         parameters=lambda config, artefact: {},
+        suffixes=(*PICTURES, ".csv"),
     ),
     "examples": Kind(
         "examples_figure",
@@ -180,7 +183,7 @@ KINDS = {
             "names": {"type": "object", "additionalProperties": {"type": "string"}},
         },
         inputs=needs.network_inputs,
-        parameters=needs.network_parameters,
+        parameters=needs.architecture_parameters,
     ),
     "strategies": Kind(
         "strategies_figure",
@@ -208,7 +211,8 @@ KINDS = {
             "cases": _ref("some"),
         },
         inputs=needs.localisation_inputs,
-        parameters=lambda config, artefact: {"threshold": config.weak_variant["threshold"]},
+        parameters=needs.localisation_parameters,
+        suffixes=(*PICTURES, ".csv"),
         memory_mb=4000,
     ),
     "thresholds": Kind(
@@ -216,7 +220,8 @@ KINDS = {
         rule="thresholds",
         keys={"localisers": _ref("localisers"), "split": _ref("split")},
         inputs=needs.curves,
-        parameters=lambda config, artefact: {"limits": config.sections["weak"]["threshold_range"]},
+        parameters=needs.thresholds_parameters,
+        suffixes=(*PICTURES, ".csv"),
     ),
     "volumes": Kind(
         "volumes_table",
@@ -237,7 +242,7 @@ KINDS = {
         rule="bland_altman",
         keys={"rows": _ref("models"), "panels": _ref("panels")},
         inputs=needs.scores,
-        parameters=lambda config, artefact: {"series": needs.series(config, artefact)},
+        parameters=needs.drawn,
         suffixes=(*PICTURES, ".csv"),
     ),
     "claims": Kind(

@@ -10,6 +10,7 @@ from covidseg.config.claims import claim_inputs, claim_parameters, claim_remarks
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.experiments import Experiment
+from covidseg.config.looks import look, looks
 from covidseg.config.remarks import remarks_on_claims
 
 Inputs = dict[str, str | list[str]]
@@ -18,6 +19,11 @@ Inputs = dict[str, str | list[str]]
 def series(config: Configuration, artefact: ArtefactEntry) -> list[tuple[Any, ...]]:
     """Return the fields of each Series. Snakemake reruns the job if a field changes."""
     return [astuple(one) for one in config.series(artefact)]
+
+
+def drawn(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    """Return the scores to select, and what decides how each model looks."""
+    return {"series": series(config, artefact), "looks": looks(config, artefact)}
 
 
 def scores(config: Configuration, artefact: ArtefactEntry) -> Inputs:
@@ -47,6 +53,11 @@ def resampled_parameters(config: Configuration, artefact: ArtefactEntry) -> dict
         "seed": config.sections["seed"],
         "threshold_range": config.sections["weak"]["threshold_range"],
     }
+
+
+def ranking_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    """Return what a bootstrap needs, and what decides how each model looks."""
+    return resampled_parameters(config, artefact) | {"looks": looks(config, artefact)}
 
 
 def table_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
@@ -167,7 +178,19 @@ def localisation_inputs(config: Configuration, artefact: ArtefactEntry) -> Input
         "images": f"results/slices/{slices}/images",
         "masks": f"results/slices/{slices}/masks",
         "heatmaps": [f"results/heatmaps/{name}/{slices}" for name in names],
+        # Slices that are cut from volumes have a size in mm.
+        "cases": [] if "slices" in config.datasets[slices] else [str(CaseFolder.of(slices).table)],
     }
+
+
+def localisation_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    """Return the threshold of a segmented pixel, and what decides how each localiser looks."""
+    return {"threshold": config.weak_variant["threshold"], "looks": looks(config, artefact)}
+
+
+def thresholds_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    """Return the range of thresholds, and what decides how each localiser looks."""
+    return {"limits": config.sections["weak"]["threshold_range"], "looks": looks(config, artefact)}
 
 
 def _parts(config: Configuration, name: str, *keys: str) -> dict[str, Any]:
@@ -187,11 +210,19 @@ def network_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[s
     return {"size": [size, size]} if artefact["experiment"] in config.localisers else {}
 
 
+def architecture_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
+    """Return the size of a slice, and what decides how the model looks."""
+    return network_parameters(config, artefact) | {"look": look(config, artefact["experiment"])}
+
+
 def strategies_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    """Return the printed row -> the folder of its models."""
+    """Return the printed row -> the folder of its models, and what decides how the row looks."""
     models = _models_shown(config, artefact)
     shown = {one.row: one.experiment for one in config.series(artefact) if one.runs}
-    return {"models": {row: models[experiment] for row, experiment in shown.items()}}
+    return {
+        "models": {row: models[experiment] for row, experiment in shown.items()},
+        "looks": {row: look(config, experiment) for row, experiment in shown.items()},
+    }
 
 
 def settings_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:

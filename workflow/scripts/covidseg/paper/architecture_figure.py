@@ -1,48 +1,45 @@
-"""The drawing of a network as it is built, in colours that tell what is loaded, frozen and new."""
+"""The drawing of a network as it is built; fillings tell what is loaded, frozen and new."""
 
 from itertools import pairwise
 from math import dist
-from textwrap import fill
 from typing import Any
 
-from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch, Rectangle
 from matplotlib.path import Path
 
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.drawing import HEADINGS, HEIGHT, Arrow, Box, Drawing
-from covidseg.paper.figures import CHARACTERS_PER_INCH, caption, plt, save_figure
+from covidseg.paper.figures import FULL, MARGIN, SCRIPTS, SMALL, TEXT, Page, plt, save_figure
 from covidseg.paper.layers import read_model
+from covidseg.paper.palette import INK, SECOND_INK, THIRD_INK, VERDICT_COLOURS, look_of
 from covidseg.paper.parameters import read_parameters
+from covidseg.paper.pictures import LEGEND, legend
 from covidseg.paper.segmentation_drawing import draw_segmentation
 from covidseg.paper.weak_drawing import draw_weak
 
-# Colours of Okabe and Ito's palette, from dark to light, with hatches that can be told apart in grey print.
-COLOURS = {"frozen": "#0072B2", "loaded": "#56B4E9", "new": "#E69F00", "": "#999999"}
-HATCHES = {"frozen": "xxxxx", "loaded": "/////", "new": "", "": ""}
+HATCHES = {"loaded": "", "frozen": "//////", "new": ""}
 MEANINGS = {
     "loaded": "loaded from the pre-trained model, then trained",
     "frozen": "frozen: never trained",
     "new": "new: starts random, then trained",
 }
-LINE = "0.25"  # grey of the arrows
-LOSS = "#D55E00"
-STRIPE = 0.16  # width of a box's coloured stripe
-LINE_HEIGHT = 0.155
-TINT = 0.13  # share of the colour behind a box's text
-MARGIN = 0.35
+LOSS = VERDICT_COLOURS["does not hold"].light
+STRIPE = 0.12  # width of a box's stripe, which is filled, hatched or empty
+LINE_HEIGHT = 0.11
+CORNER = 0.05  # radius of a box's corners
 
 
 def make(artefact: Artefact) -> None:
-    """Write the figure: <base>.svg and <base>.png."""
+    """Write the figure: <base>.svg, .pdf and .png."""
     model, names = read_model(artefact.input("model"), artefact.parameters.get("size")), artefact.own("names")
     read_parameters(artefact.input("model"))  # refuses a model.json of an older version
     draw = draw_weak if "system" in model.description else draw_segmentation
+    lineage = model.description["lineage"]
     figure = draw_architecture(
         draw(model, names),
+        colours={"": look_of(*artefact.parameters["look"]).colour},
         title=artefact.entry["title"],
-        bottom=_bottom(artefact, model.description["lineage"]),
-        remarks=artefact.remarks,
+        lines=[_bottom(artefact, lineage), *artefact.remarks],
     )
     save_figure(figure, artefact.base)
 
@@ -56,104 +53,117 @@ def _bottom(artefact: Artefact, lineage: dict[str, Any]) -> str:
     )
 
 
-def draw_architecture(drawing: Drawing, *, title: str, bottom: str, remarks: list[str]) -> plt.Figure:
-    """Draw boxes, arrows and headings, one inch per unit, with a legend of the colours."""
-    left = min(box.place[0] - box.width / 2 for box in drawing.boxes) - MARGIN
-    right = max(box.place[0] + box.width / 2 for box in drawing.boxes) + MARGIN
-    lowest = max(y for arrow in drawing.arrows for _, y in arrow.points)
-    lowest = max(lowest, *(box.place[1] + HEIGHT / 2 for box in drawing.boxes)) + 0.25
-    top = HEADINGS - 3 * LINE_HEIGHT - 0.1
-    figure = plt.figure(figsize=(right - left, lowest - top + 0.75), layout="constrained")
-    axis = figure.add_subplot(xlim=(left, right), ylim=(lowest, top), aspect="equal")
+def draw_architecture(
+    drawing: Drawing, *, colours: dict[str, str], title: str, lines: list[str]
+) -> plt.Figure:
+    """Draw boxes, arrows and headings, one inch per unit, with a legend of the fillings.
+
+    Args:
+        drawing: the drawing; the page is wider than usual if the drawing is.
+        colours: strategy of a box -> its colour.
+        title: the figure's title.
+        lines: sentences to print below the figure.
+    """
+    points = [point for arrow in drawing.arrows for point in arrow.points]
+    sides = [x for x, _ in points]
+    sides += [box.place[0] + sign * box.width / 2 for box in drawing.boxes for sign in (-1, 1)]
+    middle, reach = (
+        (min(sides) + max(sides)) / 2,
+        max(FULL / 2 - MARGIN, (max(sides) - min(sides)) / 2 + 0.02),
+    )
+    lowest = max(y for _, y in points) + (0.25 if any(arrow.loss for arrow in drawing.arrows) else 0.02)
+    lowest = max(lowest, *(box.place[1] + HEIGHT / 2 + 0.02 for box in drawing.boxes))
+    heads = ["\n".join(heading).count("\n") + 1 for heading in drawing.headings.values()]
+    top = HEADINGS - max(heads, default=0) * LINE_HEIGHT
+    width = 2 * (reach + MARGIN)
+    page = Page.of(width, lowest - top + LEGEND, title=title, lines=lines)
+    axis = page.axes(
+        MARGIN, 0, 2 * reach, lowest - top, xlim=(middle - reach, middle + reach), ylim=(lowest, top)
+    )
     axis.set_axis_off()
     for arrow in drawing.arrows:
         _draw_arrow(axis, arrow)
     for box in drawing.boxes:
-        _draw_box(axis, box)
-    for x, lines in drawing.headings.items():
-        _draw_lines(axis, x, HEADINGS - (len(lines) - 1) / 2 * LINE_HEIGHT, lines)
+        _draw_box(axis, box, colours.get(box.strategy, THIRD_INK.light))
+    for x, heading in drawing.headings.items():
+        _draw_heading(axis, x, heading)
     shown = {box.state for box in drawing.boxes}
-    patches = [_legend_patch(state) for state in MEANINGS if state in shown]
-    axis.legend(
-        handles=patches,
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0),
-        ncols=3,
-        frameon=False,
-        fontsize=8.5,
-        handleheight=1.3,
-    )
-    caption(figure, title, fill(bottom, round(CHARACTERS_PER_INCH * (right - left))), remarks)
-    return figure
+    ink = colours[""] if len(colours) == 1 else THIRD_INK.light
+    legend(page, lowest - top, width, [_legend_patch(state, ink) for state in MEANINGS if state in shown])
+    return page.figure
 
 
-def _legend_patch(state: str) -> Patch:
-    return Patch(facecolor=COLOURS[state], hatch=HATCHES[state], edgecolor="white", label=MEANINGS[state])
+def _legend_patch(state: str, colour: str) -> Patch:
+    face = colour if state == "loaded" else "white"
+    return Patch(facecolor=face, hatch=HATCHES[state], edgecolor=colour, linewidth=0.8, label=MEANINGS[state])
 
 
-def _draw_box(axis: plt.Axes, box: Box) -> None:
-    (x, y), colour = box.place, COLOURS[box.state]
+def _draw_box(axis: plt.Axes, box: Box, colour: str) -> None:
+    (x, y), edge = box.place, colour if box.state else THIRD_INK.light
     corner = x - box.width / 2, y - HEIGHT / 2
     frame = FancyBboxPatch(
-        corner,
-        box.width,
-        HEIGHT,
-        boxstyle="round,pad=0,rounding_size=0.07",
-        facecolor=_tint(colour) if box.state else "white",
-        edgecolor=colour,
-    )
-    frame.set(linewidth=1.3, zorder=3, linestyle="-" if box.state else (0, (3, 2)))
+        corner, box.width, HEIGHT, boxstyle=f"round,pad=0,rounding_size={CORNER}", facecolor="white",
+        edgecolor=edge,
+    )  # fmt: skip
+    frame.set(linewidth=0.8, zorder=3, linestyle="-" if box.state else (0, (3, 2)))
     axis.add_patch(frame)
     stripe = STRIPE if box.state else 0
     if box.state:
-        band = Rectangle(
-            corner, STRIPE, HEIGHT, facecolor=colour, edgecolor="white", hatch=HATCHES[box.state]
-        )
-        band.set(linewidth=0, zorder=4)
+        face = colour if box.state == "loaded" else "white"
+        band = Rectangle(corner, STRIPE, HEIGHT, facecolor=face, edgecolor=colour, hatch=HATCHES[box.state])
+        band.set(linewidth=0.8, zorder=4)
         axis.add_patch(band)
         band.set_clip_path(frame)
     _draw_lines(axis, x + stripe / 2, y, box.lines)
-
-
-def _tint(colour: str) -> tuple[float, ...]:
-    """Return a colour mixed with much white."""
-    return tuple(1 - (1 - part) * TINT for part in to_rgb(colour))
 
 
 def _draw_lines(axis: plt.Axes, x: float, y: float, lines: tuple[str, ...]) -> None:
     """Write lines of text one below the other, centred at (x, y); the first line is bold."""
     for number, text in enumerate(lines):
         place = y + (number - (len(lines) - 1) / 2) * LINE_HEIGHT
-        weight, points, colour = ("bold", 8.5, "0.1") if number == 0 else ("normal", 7.5, "0.3")
-        axis.text(
-            x,
-            place,
-            text,
-            ha="center",
-            va="center",
-            fontsize=points,
-            fontweight=weight,
-            color=colour,
-            zorder=5,
-        )
+        style = _style(text, first=number == 0)
+        axis.text(x, place, text, ha="center", va="center", zorder=5, **style)
+
+
+def _style(text: str, *, first: bool) -> dict[str, Any]:
+    """Return the style of a line of text: the first line is bold, and formulas are large enough."""
+    size = SCRIPTS if "$" in text else TEXT if first else SMALL
+    return {
+        "size": size,
+        "weight": "bold" if first else "normal",
+        "color": (INK if first else SECOND_INK).light,
+    }
+
+
+def _draw_heading(axis: plt.Axes, x: float, lines: tuple[str, ...]) -> None:
+    """Write the lines of a heading, from the lowest to the highest; the first line is bold."""
+    y = HEADINGS
+    for number, text in reversed(list(enumerate(lines))):
+        style = _style(text, first=number == 0)
+        axis.text(x, y, text, ha="center", va="bottom", linespacing=1.1, **style)
+        y -= LINE_HEIGHT
 
 
 def _draw_arrow(axis: plt.Axes, arrow: Arrow) -> None:
-    colour = LOSS if arrow.loss else LINE
+    colour = LOSS if arrow.loss else SECOND_INK.light
     drawn = FancyArrowPatch(
         path=Path(arrow.points), arrowstyle="<|-|>" if arrow.loss else "-|>", color=colour
     )
-    drawn.set(mutation_scale=8, linewidth=1.1, linestyle="--" if arrow.loss else "-", fill=False, zorder=2)
+    drawn.set(mutation_scale=5, linewidth=0.8, linestyle="--" if arrow.loss else "-", fill=False, zorder=2)
     axis.add_patch(drawn)
     if arrow.text:
         _draw_label(axis, arrow, colour)
 
 
 def _draw_label(axis: plt.Axes, arrow: Arrow, colour: str) -> None:
-    """Write an arrow's text at its longest piece: above a horizontal or to the right of a vertical one."""
-    pieces = pairwise(arrow.points)
-    (x, y), (end_x, end_y) = max(pieces, key=lambda piece: dist(*piece))
-    upright, points = x == end_x, 9 if arrow.loss else 7
-    place = ((x + end_x) / 2 + 0.06 * upright, (y + end_y) / 2 - 0.05 * (not upright))
-    alignment = ("left", "center") if upright else ("center", "bottom")
-    axis.text(*place, arrow.text, ha=alignment[0], va=alignment[1], color=colour, fontsize=points)
+    """Write an arrow's text at its longest piece: right of it, above it, or below it if the arrow is bent."""
+    (x, y), (end_x, end_y) = max(pairwise(arrow.points), key=lambda piece: dist(*piece))
+    size = SCRIPTS if arrow.loss else SMALL
+    middle = (x + end_x) / 2, (y + end_y) / 2
+    style: dict[str, Any] = {"color": colour, "size": size}
+    if x == end_x:
+        axis.text(middle[0] + 0.04, middle[1], arrow.text, ha="left", va="center", **style)
+    elif arrow.loss and len(arrow.points) > 2:
+        axis.text(middle[0], middle[1] + 0.03, arrow.text, ha="center", va="top", **style)
+    else:
+        axis.text(middle[0], middle[1] - 0.03, arrow.text, ha="center", va="bottom", **style)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from covidseg.paper.layers import BuiltModel, times
 from covidseg.training.description import Counts
 
-COLUMN, ROW = 2.7, 0.92  # distance of the centres of two boxes
-WIDTH, HEIGHT = 1.9, 0.54  # of a box
-INPUTS = -ROW - 0.08  # y of the inputs and outputs
-HEADINGS = INPUTS - HEIGHT / 2 - 0.12  # y of the lower end of the headings
+BETWEEN, ROW = 1.7, 0.66  # distance of the centres of two boxes
+WIDTH, HEIGHT = 1.3, 0.4  # of a box
+INPUTS = -ROW - 0.06  # y of the inputs and outputs
+HEADINGS = INPUTS - HEIGHT / 2 - 0.08  # y of the lower end of the headings
 Point = tuple[float, float]
 
 
@@ -25,6 +25,7 @@ class Box:
         part: the part of the network that the box belongs to; "" for inputs and outputs.
         state: "loaded", "frozen" or "new"; "" for a box without parameters.
         width: width of the box.
+        strategy: the strategy whose colour the box has; "" where a drawing shows one model.
     """
 
     place: Point
@@ -32,6 +33,7 @@ class Box:
     part: str = ""
     state: str = ""
     width: float = WIDTH
+    strategy: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,25 +4,35 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import to_rgba
-from matplotlib.patches import Patch
 
 from covidseg.archives.dataset import Dataset
 from covidseg.cases.case_folder import CaseFolder
+from covidseg.cases.intensity import intensity_of
 from covidseg.config.entries import ArtefactEntry
 from covidseg.errors import InputError
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.cases_figure import region_overlay
-from covidseg.paper.figures import REGION_COLOURS, caption, plt, save_figure
-from covidseg.paper.surfaces import draw_surfaces, surface
+from covidseg.paper.cavities import lungs_of
+from covidseg.paper.figures import DPI, FULL, SMALL, Page, plt, save_figure, text_height, wrapped
+from covidseg.paper.palette import REGION_COLOURS
+from covidseg.paper.pictures import (
+    LEGEND,
+    SCALE_BAR_MM,
+    Columns,
+    draw_scale_bar,
+    draw_slice,
+    legend,
+    mark_side,
+    mask_patch,
+)
+from covidseg.paper.surfaces import Solid, render, surface
 from covidseg.paper.views import show_slice
 from covidseg.reading import read_table
 from covidseg.regions import LESIONS
 from covidseg.volumes import read_volume
 
-PANEL_INCHES = 2.3
-OPACITY = {"left_lung": 0.22, "right_lung": 0.22, "infection": 1.0, "lesion": 1.0}
-LEGEND = {"left_lung": "left lung", "right_lung": "right lung", "lesion": "lesion or infection"}
+GLASS = "#8A93A0"  # lungs that are not labelled
+LABELS = {"left_lung": "left lung", "right_lung": "right lung", "lesion": "lesion or infection"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,7 @@ class Example:
         labels: region -> mask (z, y, x), the lungs first.
         number: index of the slice; the slice at the feet has index 0.
         crop: rows and columns of the slice that contain the body.
+        lungs: mask (z, y, x) of the lungs, roughly; None if they are labelled, or if the scan has no HU.
     """
 
     case: str
@@ -44,10 +55,17 @@ class Example:
     labels: dict[str, np.ndarray]
     number: int
     crop: tuple[slice, slice]
+    lungs: np.ndarray | None = None
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Height and width of the slice, mm."""
+        rows, columns = self.image[self.crop].shape
+        return rows * self.spacing[1], columns * self.spacing[2]
 
 
 def make(artefact: Artefact) -> None:
-    """Write the figure: <base>.svg and <base>.png."""
+    """Write the figure: <base>.svg, .pdf and .png."""
     folders = {table.parent.name: CaseFolder(table.parent) for table in artefact.inputs["cases"]}
     datasets, examples = artefact.parameters["datasets"], {}
     for title, names in artefact.entry["datasets"].items():
@@ -123,46 +141,71 @@ def read_example(
     shown = next((labels[region] for region in LESIONS if region in labels), next(iter(labels.values())))
     z = int(shown.sum((1, 2)).argmax())
     image, crop = show_slice(scan, z, datasets[0], case, window)
-    return Example(case, scan.geometry.spacing, image, labels, z, crop)
+    spacing = scan.geometry.spacing
+    labelled = any("lung" in region for region in labels) or intensity_of(datasets[0], case) != "hounsfield"
+    lungs = None if labelled else lungs_of(scan.array, shown, spacing)
+    return Example(case, spacing, image, labels, z, crop, lungs)
 
 
 def draw_examples(
     examples: dict[str, Example], artefact: ArtefactEntry, *, config_name: str, remarks: list[str]
 ) -> plt.Figure:
     """Draw one column per data set: from top to bottom the CT, the CT with labels, and the labels in 3D."""
-    figure = plt.figure(figsize=(PANEL_INCHES * len(examples), PANEL_INCHES * 3), layout="constrained")
-    (above,), (below,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[PANEL_INCHES * 3 - 0.3, 0.3])
-    for place, (name, example) in enumerate(examples.items(), start=1):
-        top, middle = (above.add_subplot(3, len(examples), place + row * len(examples)) for row in (0, 1))
-        bottom = above.add_subplot(3, len(examples), place + 2 * len(examples), projection="3d")
-        draw_slices(top, middle, example)
-        top.set_title(name, fontsize=10)
-        solids = {
-            REGION_COLOURS[region]: (surface(mask, example.spacing), OPACITY[region])
-            for region, mask in example.labels.items()
-        }
-        draw_surfaces(bottom, solids)
-    patches = [
-        Patch(color=to_rgba(REGION_COLOURS[region], 0.8), label=name) for region, name in LEGEND.items()
-    ]
-    below.legend(handles=patches, loc="center", ncols=len(patches), frameon=False, fontsize=9)
-    bottom_line = (
-        f"Configuration: {config_name}. The case of median lesion volume, the slice with most of it. "
-        "The patient's right is on the left."
+    columns = Columns.of(examples, FULL)
+    height = columns.width * max(one.size[0] / one.size[1] for one in examples.values())
+    names = [_name(one, columns.width) for one in examples.values()]
+    foot = 0.08 + max(text_height(name, SMALL) for name in names)
+    body = columns.head + 2 * height + 0.05 + foot + columns.width + LEGEND
+    bottom = (
+        f"Configuration: {config_name}. The case of median lesion volume, the slice with most of it. R: the "
+        f"patient's right. Bar: {SCALE_BAR_MM} mm. In 3D: lungs as glass; grey: lungs without labels, air "
+        "in the body."
     )
-    caption(figure, artefact["title"], bottom_line, remarks)
-    return figure
+    page = Page.of(FULL, body, title=artefact["title"], lines=[bottom, *remarks])
+    columns.write_titles(page)
+    above = columns.row(page, columns.head, height)
+    below = columns.row(page, columns.head + height + 0.05, height)
+    solid = columns.row(page, columns.head + 2 * height + 0.05 + foot, columns.width)
+    pixels = round(columns.width * DPI)
+    for number, (one, name) in enumerate(zip(examples.values(), names, strict=True)):
+        draw_slices(above[number], below[number], one, columns.width)
+        middle = columns.left(number) + columns.width / 2
+        page.write(middle, columns.head + 2 * height + 0.08, name, ha="center", linespacing=1.1)
+        solid[number].imshow(render(_solids(one), pixels), interpolation="nearest")
+    patches = [mask_patch(REGION_COLOURS[region], text) for region, text in LABELS.items()]
+    legend(page, body - LEGEND, FULL, [*patches, mask_patch(GLASS, "lungs without labels")])
+    return page.figure
 
 
-def draw_slices(top: plt.Axes, middle: plt.Axes, example: Example) -> None:
-    """Draw the slice of a case into one axis, and the slice with its labels into the other, in mm."""
-    image = example.image[example.crop]
-    overlay = region_overlay(
-        {region: mask[example.number][example.crop] for region, mask in example.labels.items()}, image.shape
-    )
-    extent = (0, image.shape[1] * example.spacing[2], image.shape[0] * example.spacing[1], 0)
+def _solids(example: Example) -> dict[str, Solid]:
+    """Return colour -> surface of every region, and of lungs that are not labelled."""
+    solids = {
+        REGION_COLOURS[region]: (surface(mask, example.spacing), "lung" in region)
+        for region, mask in example.labels.items()
+    }
+    if example.lungs is not None:
+        solids[GLASS] = surface(example.lungs, example.spacing), True
+    return solids
+
+
+def _name(example: Example, inches: float) -> str:
+    return wrapped(f"{example.case}, slice {example.number + 1}", inches, SMALL)
+
+
+def draw_slices(top: plt.Axes, middle: plt.Axes, example: Example, width: float) -> None:
+    """Draw the slice of a case into one axis, and the slice with its labels into the other, in mm.
+
+    Args:
+        top, middle: the axes.
+        example: the case.
+        width: width of the axes, in inches.
+    """
+    image, (high, wide) = example.image[example.crop], example.size
+    masks = {region: mask[example.number][example.crop] for region, mask in example.labels.items()}
+    extent = (0, wide, high, 0)
     for axis in (top, middle):
-        axis.imshow(image, cmap="gray", vmin=0, vmax=255, extent=extent)
-        axis.set(xticks=[], yticks=[], frame_on=False)
+        draw_slice(axis, image, width, high=high, wide=wide)
+    overlay = region_overlay(masks, (width * high / wide, width))
     middle.imshow(overlay, extent=extent, interpolation="nearest")
-    middle.set_xlabel(f"{example.case}, slice {example.number + 1}", fontsize=7)
+    mark_side(top)
+    draw_scale_bar(top, wide, high)

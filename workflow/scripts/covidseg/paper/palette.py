@@ -31,7 +31,7 @@ STRATEGY_COLOURS = {
     "pretrain": Colour("#8A8F98", "#7E868F"),
 }
 
-# The fill of a plot's marker, as matplotlib names it, and the same shape as text.
+# The shape of a plot's marker, as matplotlib names it, and the same shape as text.
 SOURCE_MARKERS = {"none": "_", "msd": "o", "structseg": "^", "nsclc": "s", "multi": "D", "multi2": "P"}
 SOURCE_SIGNS = {"none": "–", "msd": "●", "structseg": "▲", "nsclc": "■", "multi": "◆", "multi2": "✚"}
 # Where no strategy is shown, as for data sets.
@@ -52,8 +52,18 @@ SYSTEM_COLOURS = {
     "cam": STRATEGY_COLOURS["scratch"],
 }
 
+# The ablations of a system have its colour; the part that is left out -> points drawn, not drawn, ...
+DASHES = {"normal_fidelity": (6, 3), "lesion_decoder": (2, 2), "critic": (8, 2, 2, 2)}
+
 # Masks over CT, which is dark on either ground. Voxels are named by what the model did.
 FOUND, MISSED, WRONG = "#4AA3E4", "#FFE14A", "#F2611B"
+# Regions over CT and in 3D: the lungs in two blues, lesions in a warm colour. They differ in lightness too.
+REGION_COLOURS = {
+    "left_lung": "#8FC6F0",
+    "right_lung": "#2F62B8",
+    "infection": "#E8622A",
+    "lesion": "#E8622A",
+}
 VERDICT_COLOURS = {
     "holds": Colour("#0B6B57", "#5CC9AC"),
     "does not hold": Colour("#A8381A", "#F39A78"),
@@ -74,3 +84,37 @@ def source_marker(source: str) -> str:
 def source_sign(source: str) -> str:
     """Return the marker of a source as text."""
     return SOURCE_SIGNS.get(source, "★")
+
+
+def light_colours() -> list[str]:
+    """Return every colour of figures, as #RRGGBB."""
+    pairs = (INK, SECOND_INK, THIRD_INK, *STRATEGY_COLOURS.values(), *VERDICT_COLOURS.values())
+    return [*(pair.light for pair in pairs), FOUND, MISSED, WRONG, *REGION_COLOURS.values()]
+
+
+class Look(NamedTuple):
+    """How a plot on light ground shows a model.
+
+    Attributes:
+        colour: colour of the strategy or system, as #RRGGBB.
+        marker: shape of the source, as matplotlib names it.
+        sign: the same shape as text.
+        dashes: points drawn, not drawn, ... of lines; empty for a whole line.
+    """
+
+    colour: str
+    marker: str
+    sign: str
+    dashes: tuple[int, ...] = ()
+
+
+def look_of(strategy: str, source: str, without: str = "") -> Look:
+    """Return the look of a model.
+
+    Args:
+        strategy: key of STRATEGY_COLOURS or SYSTEM_COLOURS.
+        source: key of SOURCE_MARKERS.
+        without: the part of a system that is left out, a key of DASHES.
+    """
+    colour = SYSTEM_COLOURS.get(strategy) or strategy_colour(strategy)
+    return Look(colour.light, source_marker(source), source_sign(source), DASHES.get(without, ()))

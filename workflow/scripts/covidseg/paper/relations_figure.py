@@ -4,23 +4,29 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import SubFigure
 from safetensors.numpy import load_file
 
 from covidseg.config.entries import ArtefactEntry
+from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.figures import caption, plt, save_figure
+from covidseg.paper.figures import COLUMN, HAIRLINE, SCRIPTS, TEXT, Page, plt, save_figure
+from covidseg.paper.palette import STRATEGY_COLOURS
 from covidseg.reading import read_table
 
 SYMBOLS = {"general_non_covid": "R_G(X_n)", "general_covid": "R_G(X_c)", "target_covid": "R_T(X_c)"}
-PANEL_INCHES = 1.9
+LEFT, SIDE, GAP = 0.24, 0.98, 0.08  # place, side and distance of the matrices, in inches
+HEAD, BAR = 0.2, 0.4  # height of the titles, and of the colour bars with their numbers, in inches
+CURVE, BELOW = 0.9, 0.32  # height of the curve, and of what is below it, in inches
 
 
 def make(artefact: Artefact) -> None:
-    """Write the figure: <base>.svg and <base>.png."""
+    """Write the figure, <base>.svg, .pdf and .png, and its curve, <base>.csv."""
+    log = read_table(artefact.input("log"), ["epoch"])
+    curve = artefact.entry["curve"]
+    write_csv(f"{artefact.base}.csv", pd.DataFrame({"epoch": log["epoch"] + 1, curve: log[curve]}), digits=9)
     figure = draw_relations(
         read_matrices(artefact.input("relations")),
-        read_table(artefact.input("log"), ["epoch"]),
+        log,
         artefact.entry,
         config_name=artefact.config_name,
         remarks=artefact.remarks,
@@ -54,22 +60,17 @@ def draw_relations(
         config_name: name of the configuration.
         remarks: sentences to print below the figure.
     """
-    figure = plt.figure(
-        figsize=(PANEL_INCHES * 3 + 1, PANEL_INCHES * len(matrices) + 3.6), layout="constrained"
-    )
-    (above,), (below,) = figure.subfigures(
-        2, 1, squeeze=False, height_ratios=[PANEL_INCHES * len(matrices) + 0.6, 2.2]
-    )
-    _draw_matrices(above, matrices, artefact["left"], artefact["right"])
-    _draw_curve(below.subplots(), log, artefact["curve"], list(matrices))
+    rows = HEAD + len(matrices) * (SIDE + GAP)
     bottom = f"Configuration: {config_name}. {artefact['experiment']}, fold {artefact['fold']}."
-    caption(figure, artefact["title"], bottom, remarks)
-    return figure
+    body = rows + BAR + 0.1 + CURVE + BELOW
+    page = Page.of(COLUMN, body, title=artefact["title"], lines=[bottom, *remarks])
+    _draw_matrices(page, matrices, artefact["left"], artefact["right"])
+    axis = page.axes(LEFT + 0.4, rows + BAR + 0.1, 3 * SIDE + 2 * GAP - 0.4, CURVE)
+    _draw_curve(axis, log, artefact["curve"], list(matrices))
+    return page.figure
 
 
-def _draw_matrices(
-    figure: SubFigure, matrices: dict[int, dict[str, np.ndarray]], left: str, right: str
-) -> None:
+def _draw_matrices(page: Page, matrices: dict[int, dict[str, np.ndarray]], left: str, right: str) -> None:
     pairs = np.stack([(found[left], found[right]) for found in matrices.values()])
     differences = np.abs(pairs[:, 0] - pairs[:, 1])
     both = {"cmap": "viridis", "vmin": pairs.min(), "vmax": pairs.max()}
@@ -79,21 +80,24 @@ def _draw_matrices(
         (f"${SYMBOLS[right]}$", pairs[:, 1], both),
         (f"$|{SYMBOLS[left]} - {SYMBOLS[right]}|$", differences, reds),
     ]
-    axes = figure.subplots(len(matrices), len(columns), squeeze=False)
-    for column, (title, shown, colours) in zip(axes.T, columns, strict=True):
-        for axis, matrix in zip(column, shown, strict=True):
+    for number, (title, shown, colours) in enumerate(columns):
+        x = LEFT + number * (SIDE + GAP)
+        for row, (epoch, matrix) in enumerate(zip(matrices, shown, strict=True)):
+            axis = page.axes(x, HEAD + row * (SIDE + GAP), SIDE, SIDE)
             image = axis.imshow(matrix, interpolation="nearest", **colours)
-            axis.set(xticks=[], yticks=[])
-        column[0].set_title(title, fontsize=10)
-        bar = figure.colorbar(image, ax=column.tolist(), location="bottom", aspect=18, shrink=0.9, pad=0.02)
-        bar.ax.tick_params(labelsize=8)
-    for axis, epoch in zip(axes[:, 0], matrices, strict=True):
-        axis.set_ylabel(f"epoch {epoch}", fontsize=9)
+            axis.set(xticks=[], yticks=[], title=title if row == 0 else "")
+            axis.title.set_fontsize(SCRIPTS)
+            axis.spines[:].set_visible(True)
+            if number == 0:
+                axis.set_ylabel(f"epoch {epoch}", size=TEXT)
+        bar = page.axes(x + 0.06, HEAD + len(matrices) * (SIDE + GAP), SIDE - 0.12, 0.08)
+        page.figure.colorbar(image, cax=bar, orientation="horizontal", ticks=plt.MaxNLocator(3))
 
 
 def _draw_curve(axis: plt.Axes, log: pd.DataFrame, curve: str, epochs: list[int]) -> None:
     for epoch in epochs:
-        axis.axvline(epoch, color="0.8", linewidth=0.8)
-    axis.plot(log["epoch"] + 1, log[curve], color="#c22b2b", linewidth=1.6)
-    axis.set(xlabel="epoch (grey: shown above)", ylabel="mean absolute\ndifference", xlim=(0, None))
-    axis.spines[["top", "right"]].set_visible(False)
+        axis.axvline(epoch, color=HAIRLINE, linewidth=0.8)
+    axis.plot(log["epoch"] + 1, log[curve], color=STRATEGY_COLOURS["collaborative"].light)
+    axis.set(
+        xlabel="epoch (grey: shown above)", ylabel="mean absolute\ndifference", xlim=(0, None), ylim=(0, None)
+    )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from covidseg.paper.drawing import (
-    COLUMN,
+    BETWEEN,
     HEIGHT,
     INPUTS,
     ROW,
@@ -21,9 +21,9 @@ from covidseg.paper.layers import BuiltModel
 from covidseg.training.description import Counts
 from covidseg.training.fusion import SelectiveFusion
 
-HEAD_WIDTH = 1.0
-HEAD_GAP = 1.8  # from the centre of the decoder to that of its segmentation heads
-MATRIX_WIDTH, MATRIX_GAP = 0.9, 0.5  # of a relation matrix; from the centre of G to those of its matrices
+HEAD_WIDTH = 0.8
+HEAD_GAP = 1.3  # from the centre of the decoder to that of its segmentation heads
+MATRIX_WIDTH, MATRIX_GAP = 0.74, 0.42  # of a relation matrix; from the centre of G to those of its matrices
 
 
 def draw_segmentation(model: BuiltModel, names: dict[str, str]) -> Drawing:
@@ -56,7 +56,7 @@ class _Layout:
         parts = [
             name for name in ("general_encoder", "encoder", "decoder") if f"{name}.stages.0" in model.layers
         ]
-        layout = cls(model, names, {part: n * COLUMN for n, part in enumerate(parts)}, Drawing())
+        layout = cls(model, names, {part: n * BETWEEN for n, part in enumerate(parts)}, Drawing())
         for part in parts[:-1]:
             layout.add_encoder(part)
         layout.add_decoder()
@@ -142,7 +142,7 @@ class _Layout:
         self.drawing.down(x, y, y - ROW, self.first_stride())
         self.drawing.across(self.columns["encoder"], x, y)
         general, edge = self.columns["general_encoder"], y + HEIGHT / 2
-        below = edge + 0.22
+        below = edge + 0.16
         self.drawing.connect((general, edge), (general, below), (x, below), (x, edge))
 
     def add_relations(self) -> None:
@@ -154,7 +154,7 @@ class _Layout:
             self.drawing.boxes.append(Box((x, y), (text, f"{channels} × {channels}"), width=MATRIX_WIDTH))
         for x in (left, right, other):
             self.drawing.down(x, self.bottom, y)
-        edge, below = y + HEIGHT / 2, y + HEIGHT / 2 + 0.22
+        edge, below = y + HEIGHT / 2, y + HEIGHT / 2 + 0.16
         self.drawing.connect(
             (left, edge), (left, below), (right, below), (right, edge), text="$L_{rc}^G$", loss=True
         )

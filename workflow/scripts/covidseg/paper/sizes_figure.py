@@ -1,7 +1,6 @@
 """A figure of cases from the smallest to the largest lesion volume (zhang2021 Fig. 1)."""
 
 from dataclasses import dataclass
-from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -9,12 +8,11 @@ import pandas as pd
 from covidseg.cases.case_folder import CaseFolder
 from covidseg.config.entries import ArtefactEntry
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.cases_figure import draw_scale_bar
 from covidseg.paper.examples_figure import Example, draw_slices, lesion_volumes, read_example
-from covidseg.paper.figures import CHARACTERS_PER_INCH, caption, plt, save_figure
+from covidseg.paper.figures import COLUMN, SMALL, Page, plt, save_figure, text_height, wrapped
+from covidseg.paper.palette import REGION_COLOURS
+from covidseg.paper.pictures import LEGEND, SCALE_BAR_MM, Columns, legend, mask_patch
 from covidseg.reading import read_table
-
-PANEL_INCHES = 2.6
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class Sized:
 
 
 def make(artefact: Artefact) -> None:
-    """Write the figure: <base>.svg and <base>.png."""
+    """Write the figure: <base>.svg, .pdf and .png."""
     folders = {table.parent.name: CaseFolder(table.parent) for table in artefact.inputs["cases"]}
     datasets, shown = artefact.parameters["datasets"], []
     for names in artefact.entry["datasets"].values():
@@ -57,23 +55,22 @@ def draw_sizes(
     shown: list[Sized], artefact: ArtefactEntry, *, config_name: str, remarks: list[str]
 ) -> plt.Figure:
     """Draw one column per case: above the slice with most lesion, below its annotation."""
-    width, height = PANEL_INCHES * len(shown), 2 * PANEL_INCHES * max(_shape(one.example) for one in shown)
-    figure, axes = plt.subplots(
-        2, len(shown), figsize=(width, height + 1.0), squeeze=False, layout="constrained"
-    )
-    for column, one in zip(axes.T, shown, strict=True):
-        draw_slices(column[0], column[1], one.example)
-        column[0].set_title(f"{one.volume_ml:,.1f} mL", fontsize=10)
-        draw_scale_bar(column[0], column[0].get_xlim()[1], column[0].get_ylim()[0])
+    columns = Columns.of([f"{one.volume_ml:,.1f} mL" for one in shown], COLUMN)
+    height = columns.width * max(one.example.size[0] / one.example.size[1] for one in shown)
+    names = [f"{one.example.case}, slice {one.example.number + 1}" for one in shown]
+    names = [wrapped(name, columns.width, SMALL) for name in names]
+    body = columns.head + 2 * height + 0.13 + max(text_height(name, SMALL) for name in names) + LEGEND
     bottom = (
         f"Configuration: {config_name}. Above: volume of the infection. Below: case, and the slice with most "
-        "infection (blue). The patient's right is on the left."
+        f"infection. R: the patient's right. Bar: {SCALE_BAR_MM} mm."
     )
-    caption(figure, artefact["title"], fill(bottom, round(CHARACTERS_PER_INCH * width)), remarks)
-    return figure
-
-
-def _shape(example: Example) -> float:
-    """Return the height of a slice divided by its width."""
-    rows, columns = example.image[example.crop].shape
-    return rows * example.spacing[1] / (columns * example.spacing[2])
+    page = Page.of(COLUMN, body, title=artefact["title"], lines=[bottom, *remarks])
+    columns.write_titles(page)
+    above = columns.row(page, columns.head, height)
+    below = columns.row(page, columns.head + height + 0.05, height)
+    for number, (one, name) in enumerate(zip(shown, names, strict=True)):
+        draw_slices(above[number], below[number], one.example, columns.width)
+        middle = columns.left(number) + columns.width / 2
+        page.write(middle, columns.head + 2 * height + 0.08, name, ha="center", linespacing=1.1)
+    legend(page, body - LEGEND, COLUMN, [mask_patch(REGION_COLOURS["infection"], "infection")])
+    return page.figure

@@ -3,11 +3,12 @@
 from covidseg.paper.architecture_figure import draw_architecture
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.drawing import HEIGHT, INPUTS, ROW, Box, Drawing, Point, in_words, state_of
-from covidseg.paper.figures import save_figure
+from covidseg.paper.figures import BOLD, TEXT, save_figure, wrapped
+from covidseg.paper.palette import look_of
 from covidseg.paper.parameters import Parameters, read_parameters
 
-BOX_WIDTH, GAP = 1.4, 0.1  # of a box; between two encoders
-CHARACTER, SPACE = 0.075, 0.4  # width of a character of a heading; between two strategies
+BOX_WIDTH, GAP = 1.0, 0.05  # of a box; between two encoders
+SPACE = 0.12  # between two strategies
 ENCODERS = ("general_encoder", "encoder")
 PARTS = {
     "general_encoder": "general encoder",
@@ -19,15 +20,18 @@ PARTS = {
 
 
 def make(artefact: Artefact) -> None:
-    """Write the figure: <base>.svg and <base>.png."""
+    """Write the figure: <base>.svg, .pdf and .png."""
     found = {path.parents[1].name: path for path in artefact.inputs["descriptions"]}
     shown = {row: read_parameters(found[model]) for row, model in artefact.parameters["models"].items()}
+    line = (
+        f"Configuration: {artefact.config_name}. Each box: a part of the network, its parameters, and how "
+        "they start. Arrows: features. Colour: strategy."
+    )
     figure = draw_architecture(
         draw_strategies(shown),
+        colours={row: look_of(*look).colour for row, look in artefact.parameters["looks"].items()},
         title=artefact.entry["title"],
-        bottom=f"Configuration: {artefact.config_name}. Each box: a part of the network, its parameters, and "
-        "how they start. Arrows: features.",
-        remarks=artefact.remarks,
+        lines=[line, *artefact.remarks],
     )
     save_figure(figure, artefact.base)
 
@@ -41,13 +45,13 @@ def draw_strategies(shown: dict[str, Parameters]) -> Drawing:
     drawing, left = Drawing(), 0.0
     for row, parameters in shown.items():
         encoders = sum(part in parameters for part in ENCODERS)
-        width = max(encoders * (BOX_WIDTH + GAP), len(row) * CHARACTER) + SPACE
-        x, left = left + width / 2, left + width
-        drawing.headings[x] = (row,)
+        width = encoders * (BOX_WIDTH + GAP)
+        x, left = left + width / 2, left + width + SPACE
+        drawing.headings[x] = (wrapped(row, width, BOLD * TEXT),)
         places = _places(parameters, x)
         for part, place in places.items():
             lines = (PARTS[part], *in_words(parameters[part]))
-            drawing.boxes.append(Box(place, lines, part, state_of(parameters[part]), BOX_WIDTH))
+            drawing.boxes.append(Box(place, lines, part, state_of(parameters[part]), BOX_WIDTH, row))
         _connect(drawing, places)
     return drawing
 

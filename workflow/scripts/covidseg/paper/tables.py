@@ -30,6 +30,8 @@ COLUMNS = [
 TIME = "time"  # seconds per training epoch, one row per fold; the column "case" names the device
 NOT_RUN = "not run"
 NOT_TIMED = "not timed"
+# What the papers call "Ours", which here means this run.
+AUTHORS_METHODS = {"zhang2021": "Collaborative learning", "yang2021": "Decomposition"}
 SYNONYMS = {"Recall": "Sensitivity"}  # ma2021 Table X prints the same quantity under both names
 
 
@@ -58,6 +60,7 @@ def read_published(
     )
     # In yang2021 some names of rows repeat the range of thresholds, which the metric already stands for.
     published["row"] = published["row"].str.replace(r" \(every threshold in .*\)", "", regex=True)
+    published["row"] = published["row"].str.replace("^Ours", AUTHORS_METHODS.get(paper, "Ours"), regex=True)
     tables = [tables] if isinstance(tables, str) else tables
     published = published[published.paper == paper].set_index(KEYS)
     own, other = published[published.table.isin(tables)], published[published.table == elsewhere]

@@ -45,15 +45,24 @@ class View:
     predictions: dict[str, Masks]
     dsc: dict[str, dict[str, float]]
 
+    @property
+    def high(self) -> float:
+        """Height of the image, mm."""
+        return self.image.shape[0] * self.spacing[0]
 
-def choose_cases(
+    @property
+    def wide(self) -> float:
+        """Width of the image, mm."""
+        return self.image.shape[1] * self.spacing[1]
+
+
+def rank_cases(
     scores: pd.DataFrame, cases: pd.DataFrame, artefact: ArtefactEntry, shown: Shown
 ) -> pd.DataFrame:
-    """Choose the cases to show, and return their DSC: one row per case, one column per (column, region).
+    """Return the DSC of the cases that can be shown, best first: one column per (column, region).
 
-    A case can be chosen if the fold scores it, if its ground truth contains every region, and if every
-    column has a DSC for it. These cases are ranked by their mean DSC over columns and regions. The number of
-    cases that the entry asks for is then taken at equal distances in the ranking, from best to worst.
+    A case can be shown if the fold scores it, if its ground truth contains every region, and if every
+    column has a DSC for it. These cases are ranked by their mean DSC over columns and regions.
 
     Args:
         scores: table scores.csv.
@@ -77,8 +86,13 @@ def choose_cases(
         }
     ).dropna()
     ranked = table.mean(axis=1).sort_values(ascending=False, kind="stable").index
-    places = np.linspace(0, len(ranked) - 1, min(artefact["cases"], len(ranked))).round().astype(int)
-    return table.loc[ranked[places]]
+    return table.loc[ranked]
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """Return `wanted` of `count` places at equal distances, the first and the last among them."""
+    places: list[int] = np.linspace(0, count - 1, min(wanted, count)).round().astype(int).tolist()
+    return places
 
 
 def read_view(

@@ -1,7 +1,7 @@
 """The drawing of the framework of yang2021: an encoder with two decoders, and a critic (yang2021 Fig. 1)."""
 
 from covidseg.paper.drawing import (
-    COLUMN,
+    BETWEEN,
     HEIGHT,
     INPUTS,
     ROW,
@@ -27,7 +27,7 @@ PARTS = {
 }
 OUTPUTS = {"lesion_decoder": "lesion version", "normal_decoder": "normal version"}
 STATE = "new"  # all weights start random, and all are trained
-CRITIC_ROW = 0.74  # distance of the centres of two layers of the critic
+CRITIC_ROW = 0.54  # distance of the centres of two layers of the critic
 Places = dict[str, float]  # part -> x of the centre
 
 
@@ -40,7 +40,7 @@ def draw_weak(model: BuiltModel, names: dict[str, str]) -> Drawing:
     """
     counts = {part: model.parameters(PARTS[part]) for part in PARTS}
     parts = [part for part, count in counts.items() if count]
-    places = {part: n * COLUMN for n, part in enumerate(parts)}
+    places = {part: n * BETWEEN for n, part in enumerate(parts)}
     drawing = Drawing()
     image = features((1, *model.layers[f"{PARTS['encoder']}.stages.0"].shape[1:]))
     sees = image, f"slice of {model.description['lineage']['training_slices']}"
@@ -94,4 +94,4 @@ def _add_critic(drawing: Drawing, model: BuiltModel, places: Places) -> None:
     side = x + WIDTH / 2
     for number in POOLED:
         y = number * CRITIC_ROW
-        drawing.connect((side, y), (side + 0.28, y), (side + 0.28, score), (side, score))
+        drawing.connect((side, y), (side + 0.2, y), (side + 0.2, score), (side, score))
