@@ -1,6 +1,6 @@
 # Results -> results/report: the site. One rule per part, so that a change draws only its own pages anew.
 
-from covidseg.config import site_needs
+from covidseg.config import front_needs, site_needs
 
 PARTS = [
     f"results/report/{part}"
@@ -153,7 +153,7 @@ rule site_trainings:
 
 rule site:
     input:
-        **site_needs.front_inputs(CONFIG),
+        **front_needs.front_inputs(CONFIG),
         parts=PARTS,
         claims=in_use.artefact_files(ARTEFACTS, "claims"),
         misprints=local("config/published_errata.md"),
@@ -171,7 +171,7 @@ rule site:
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
-        **site_part("front", "front", site_needs.front_parameters),
+        **site_part("front", "front", front_needs.front_parameters),
     message:
         MESSAGE
     script:
