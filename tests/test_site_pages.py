@@ -112,7 +112,6 @@ def _parameters():
         "regions": ["infection"],
         "split": "test",
         "fold": 0,
-        "cases": 3,
     }
     shown = {
         title: {"infection": {"experiment": name, "dataset": "covid20", "class": 1}}

@@ -1,6 +1,6 @@
 # Results -> results/report: the site. One rule per part, so that a change draws only its own pages anew.
 
-from covidseg.config import site_needs
+from covidseg.config import front_needs, site_needs
 
 PARTS = [
     f"results/report/{part}"
@@ -190,7 +190,7 @@ rule site_trainings:
 rule site:
     """Draw the site's start and its other pages."""
     input:
-        **site_needs.front_inputs(CONFIG),
+        **front_needs.front_inputs(CONFIG),
         parts=PARTS,
         case_index="results/report/cases/index.html",
         claims=in_use.artefact_files(ARTEFACTS, "claims"),
@@ -209,7 +209,7 @@ rule site:
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
-        **site_part("front", "front", site_needs.front_parameters),
+        **site_part("front", "front", front_needs.front_parameters),
     message:
         MESSAGE
     script:

@@ -11,7 +11,7 @@ from covidseg.cases.case_folder import CaseFolder
 from covidseg.evaluation.summary import read_scores
 from covidseg.files import atomic_path
 from covidseg.paper.palette import FOUND, MISSED, WRONG
-from covidseg.paper.views import Masks, View, choose_cases, read_view
+from covidseg.paper.views import Masks, View, rank_cases, read_view
 from covidseg.reading import read_table
 from covidseg.site.file_names import case_page
 from covidseg.site.part import Part
@@ -69,7 +69,7 @@ def draw_pictures(part: Part) -> Drawn:
 def _median_view(part: Part, parameters: dict[str, Any]) -> View:
     entry = parameters["entry"]
     cases = CaseFolder(part.input("cases").parent)
-    found = choose_cases(
+    found = rank_cases(
         read_scores(part.input("scores")), read_table(cases.table, ["case"]), entry, parameters["shown"]
     )
     case, dsc = list(found.iterrows())[len(found) // 2]
