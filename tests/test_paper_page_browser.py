@@ -5,16 +5,10 @@ import re
 import pytest
 
 from paper_page import FOLDS, build_page
-from site_browser import HOSTILE, browser, faults_of, opened
+from site_browser import HOSTILE, faults_of, opened
 
 PAGE = "papers/wang2021/index.html"
 MEANS = ["0.400", "0.500", "0.200", "–"]  # printed order: from scratch, Continual Learning, own, not run
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
