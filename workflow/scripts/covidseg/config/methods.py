@@ -5,7 +5,7 @@ from typing import TypedDict
 from covidseg.config.configuration import Configuration
 from covidseg.config.experiments import Experiment, same_scans
 from covidseg.config.rows import pretraining_of
-from covidseg.config.weak_models import Localiser
+from covidseg.config.weak_models import Localiser, WeakModel
 
 # Key of a strategy in the palette -> its title. A strategy that a user adds has its own key as title.
 STRATEGY_TITLES = {
@@ -19,6 +19,15 @@ STRATEGY_TITLES = {
     "other-data": "Other data only (Task 2)",
     "fused-data": "Fused data (Task 3)",
     "pretrain": "Pre-training",
+}
+# Key of a weakly supervised system -> its title.
+SYSTEM_TITLES = {
+    "decomposition": "Decomposition",
+    "biomarker-localisation": "Biomarker localisation (BL)",
+    "va-gan": "VA-GAN",
+    "cam": "CAM",
+    "grad-cam": "Grad-CAM",
+    "classifier": "Classifier of CAM and Grad-CAM",
 }
 
 
@@ -84,6 +93,13 @@ def systems(config: Configuration) -> dict[str, System]:
             "without": next((part for part, has in options.items() if has is False), ""),
         }
     return found
+
+
+def weak_title(model: WeakModel) -> str:
+    """Return the name of a weakly supervised model: its system, and what an ablation goes without."""
+    off = [name.replace("_", " ") for name, value in model.options.items() if value is False]
+    title = SYSTEM_TITLES.get(model.system, model.system)
+    return ", ".join([title, *(f"without {name}" for name in off)])
 
 
 def _method(config: Configuration, experiment: Experiment) -> Method:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -103,6 +104,11 @@ def typeset(text: str) -> Markup:
     return Markup(re.sub(r"\bL_(\w+)\^(\w+)", formula, str(escape(text))))
 
 
+def rounded(value: float) -> str:
+    """Return a number to three significant digits, whole from 100 on: 0.0123, 4.33, 771, 12,300."""
+    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
+
+
 def palette_rules() -> Markup:
     """Return the palette as CSS: the class strategy-hybrid sets the variable --colour, light and dark."""
     kinds: dict[str, Mapping[str, palette.Colour]] = {
@@ -129,3 +135,4 @@ ENVIRONMENT = Environment(
 ENVIRONMENT.globals |= {"shapes": SHAPES}
 ENVIRONMENT.filters |= {"signed": signed, "number": number, "typeset": typeset, "file_name": safe_name}
 ENVIRONMENT.tests |= {"known": is_known}
+ENVIRONMENT.filters |= {"signed": signed, "number": number, "rounded": rounded, "median": median}
