@@ -1,6 +1,5 @@
 """The page of a paper: claims, every table and figure, every patient, and where each number comes from."""
 
-import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +9,7 @@ import pandas as pd
 
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
+from covidseg.config.titles import full_title, label_of
 from covidseg.evaluation.summary import read_scores
 from covidseg.site import downloads
 from covidseg.site.agreements import agreement_axes, agreements_of
@@ -97,7 +97,7 @@ class PaperPage:
         return [
             Shown(
                 name,
-                label_of(name),
+                label_of(self.paper, name),
                 entry,
                 downloads.labelled(name, files),
                 self._parameters["remarks"][name],
@@ -133,8 +133,8 @@ class PaperPage:
 
     def place(self, claim: Claim) -> str:
         """Return the anchor of the table or figure that shows a claim; the top of the page without one."""
-        name = claim.source.lower().replace(" ", "")
-        return name if name in self._parameters["artefacts"] else "content"
+        names = {label_of(self.paper, name): name for name in self._parameters["artefacts"]}
+        return names.get(claim.source, "content")
 
     @cached_property
     def score_tables(self) -> list[Shown]:
@@ -235,16 +235,16 @@ class PaperPage:
         """Yield what the search finds: the paper, its tables and figures, and strategies in its tables."""
         yield {"title": f"{self.paper}: {self.citation.title}", "kind": "paper", "page": self.path}
         for one in self.shown(*{entry["kind"] for entry in self._parameters["artefacts"].values()}):
-            kind = "figure" if "SVG" in one.files else "table"
-            title = f"{one.label} of {self.paper}: {one.entry['title']}"
-            yield {"title": title, "kind": kind, "page": f"{self.path}#{one.name}"}
+            title = full_title(self.paper, one.name, one.entry["title"])
+            yield {"title": title, "kind": _kind(one), "page": f"{self.path}#{one.name}"}
         for one in self.score_tables:
             for title in dict.fromkeys(block.title for block in one.content.blocks if block.title):
                 title = f"{title}: {one.label} of {self.paper}"
                 yield {"title": title, "kind": "strategy", "page": f"{self.path}#{one.name}"}
 
 
-def label_of(name: str) -> str:
-    """Return the label of an artefact: table1 is "Table 1", and agreement is "Agreement"."""
-    word, number = re.fullmatch(r"(.*?)(\d*)", name).groups()  # type: ignore[union-attr]
-    return f"{word.replace('_', ' ').capitalize()} {number}".strip()
+def _kind(shown: Shown) -> str:
+    """Return "table 4" also of Table IV, so that the search finds both; without a number the bare kind."""
+    kind = "figure" if "SVG" in shown.files else "table"
+    number = shown.name.removeprefix(kind)
+    return f"{kind} {number}" if number.isdecimal() else kind
