@@ -1,6 +1,6 @@
 # Results -> results/report: the site. One rule per part, so that a change draws only its own pages anew.
 
-from covidseg.config import site_needs
+from covidseg.config import front_needs, site_needs
 
 PARTS = [
     f"results/report/{part}"
@@ -42,9 +42,12 @@ def artefacts_of(paper):
 
 
 rule site_paper:
+    """Draw the site's page of one paper."""
     input:
+        unpack(lambda wildcards: site_needs.paper_inputs(CONFIG, wildcards.paper)),
         artefacts=lambda wildcards: artefacts_of(wildcards.paper),
         scores="results/scores.csv",
+        citation=BASE / "CITATION.cff",
     output:
         directory("results/report/papers/{paper}"),
     log:
@@ -62,6 +65,7 @@ rule site_paper:
 
 
 rule site_cases:
+    """Draw the site's viewer of the cases of a data set."""
     input:
         predictions=lambda wildcards: site_needs.predictions(CONFIG, wildcards.dataset),
         images="results/cases/{dataset}/images",
@@ -75,7 +79,7 @@ rule site_cases:
     conda:
         ENVIRONMENT
     resources:
-        **asks(memory_mb=4000, minutes=60),
+        **asks(memory_mb=4000, minutes=120),
     params:
         **site_part("cases_part", "cases/{dataset}", site_needs.case_parameters),
     message:
@@ -110,6 +114,7 @@ rule site_case_index:
 
 
 rule site_slices:
+    """Draw the site's viewer of the slices of a data set."""
     input:
         slices="results/slices/{dataset}/images",
         masks="results/slices/{dataset}/masks",
@@ -134,6 +139,7 @@ rule site_slices:
 
 
 rule site_data:
+    """Draw the site's page of data sets."""
     input:
         cases=expand(
             "results/cases/{dataset}/cases.csv", dataset=in_use.datasets(CONFIG)
@@ -159,6 +165,7 @@ rule site_data:
 
 
 rule site_trainings:
+    """Draw the site's page of trainings."""
     input:
         logs=expand("results/models/{name}/log.csv", name=in_use.models(CONFIG)),
         descriptions=expand(
@@ -181,8 +188,9 @@ rule site_trainings:
 
 
 rule site:
+    """Draw the site's start and its other pages."""
     input:
-        **site_needs.front_inputs(CONFIG),
+        **front_needs.front_inputs(CONFIG),
         parts=PARTS,
         case_index="results/report/cases/index.html",
         claims=in_use.artefact_files(ARTEFACTS, "claims"),
@@ -201,7 +209,7 @@ rule site:
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
-        **site_part("front", "front", site_needs.front_parameters),
+        **site_part("front", "front", front_needs.front_parameters),
     message:
         MESSAGE
     script:
