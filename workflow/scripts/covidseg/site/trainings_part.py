@@ -110,8 +110,7 @@ def page_values(trainings: list[Training], part: Part) -> dict[str, Any]:
         "folds": sorted({one.fold for one in trainings}),
         "pinned": _first_pinned(networks or weak),
         "used": used,
-        "copied": part.parameters["timed"],
-        "timed": any(one.seconds is not None for one in trainings),
+        "timed": part.parameters["timed"],
     }
 
 
@@ -151,7 +150,7 @@ def _row(one: Training, axes: Axes, part: Part) -> dict[str, Any]:
         "scans": _scans(one, part.parameters["folds"]),
         "start": f"{start}/fold0" if start else "",
         "start_title": start,
-        "job_log": _job_log(one),
+        "job_log": part.parameters["timed"] and _job_log(one),
     }
 
 
@@ -239,8 +238,8 @@ def _write_files(folder: Path, one: Training, *, timed: bool) -> None:
 def _job_log(one: Training) -> Path | None:
     """Return the log of the job that trained a model; None if it is not kept.
 
-    The log has times, which differ from run to run. Without times, all runs make the same site: the page then
-    only says where the log is.
+    The log has times, which differ from run to run. Without times, all runs make the same site, which lacks
+    these logs.
     """
     places = (LOGS / kind / f"{name}.log" for kind in KINDS for name in (one.name, one.model))
     return next((place for place in places if place.is_file()), None)
