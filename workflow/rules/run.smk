@@ -8,7 +8,8 @@ from snakemake.logging import logger
 
 from covidseg import slurm
 from covidseg.archives.licences import describe_licences
-from covidseg.runs import progress, targets
+from covidseg.runs import progress
+from covidseg.runs import targets
 from covidseg.runs.fork_server import ForkServer
 from covidseg.runs.temporaries import remove_temporaries
 from covidseg.runs.terminal import Terminal
