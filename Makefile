@@ -9,7 +9,7 @@
 # make kill-test   kill a small run 200 times, at random; half an hour on two cores. make test does 20 of these
 # make mutants  change single places in the code and see whether a test notices (tests/mutants): about an hour.
 #               MODULES="training/losses weak/losses" NUMBER=30 SEED=0 choose what is changed
-# make benchmark  set up, then compare speed and memory on this CPU with nnU-Net and surface-distance: 20 minutes.
+# make benchmark  set up, then compare speed and memory on this CPU with nnU-Net, MONAI and surface-distance: 20 minutes.
 #               PARTS="batch lungs" chooses the parts (benchmarks/cpu.py)
 #
 # make slurm-up     start a test cluster (SLURM, two nodes) on this machine, for `snakemake --profile slurm`.

@@ -387,7 +387,7 @@ def test_a_case_is_left_out_everywhere_and_named_with_the_reason(toy):
     output = snakemake(toy)
     note = "Left out of the published split of msd: lung_001 (half a scan)."
     assert f"WARNING {note}" in output
-    assert "WARNING msd: 5 cases found, 4 taken; left out: lung_001 (half a scan)" in output
+    assert "WARNING msd: cases found: 5, taken: 4; left out: lung_001 (half a scan)" in output
     results = toy / "results"
     assert not list(results.glob("*/msd/**/lung_001*"))
     splits = json.loads((results / "splits.json").read_text())

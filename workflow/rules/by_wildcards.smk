@@ -152,11 +152,25 @@ def published_folds(wildcards):
 
 
 def entry_of(wildcards):
-    return ARTEFACTS[wildcards.paper][wildcards.artefact]
+    """Return the entry of an artefact, with the full title that is printed."""
+    paper, name = wildcards.paper, wildcards.artefact
+    entry = ARTEFACTS[paper][name]
+    return entry | {"title": full_title(paper, name, entry["title"])}
 
 
 def kind_of(wildcards):
     return KINDS[entry_of(wildcards)["kind"]]
+
+
+def tables_of(wildcards):
+    """Return the tables of a paper, to which the page of a table links: key -> label."""
+    if kind_of(wildcards).page != ".html":
+        return {}
+    return {
+        name: label_of(wildcards.paper, name)
+        for name, entry in ARTEFACTS[wildcards.paper].items()
+        if KINDS[entry["kind"]].page == ".html"
+    }
 
 
 def inputs_of(wildcards):

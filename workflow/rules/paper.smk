@@ -24,6 +24,7 @@ for name, kind in KINDS.items():
             code=code("artefact", f"covidseg/paper/{kind.module}"),
             module=kind.module,
             artefact=entry_of,
+            tables=tables_of,
             parameters=parameters_of,
             remarks=remarks_of,
             config_name=config["name"],

@@ -88,7 +88,8 @@ def fork_jobs():
 
 
 def clean_up():
-    """Delete what a killed run has left: copies of finished models in results/state, and temporary files."""
+    """Delete compiled code, and what a killed run has left: copies of finished models, and temporary files."""
+    shutil.rmtree("results/state/compiled", ignore_errors=True)
     for folder in Path("results/state").glob("*/fold*/finished"):
         shutil.rmtree(folder.parent)
     remove_temporaries([Path("data"), Path("results")], before=BEGUN)
