@@ -117,7 +117,9 @@ def test_all_code_is_behind_a_script_a_registry_or_the_workflow_itself():
     )
     rules = [name.replace(".", "/") for name in re.findall(r"from (covidseg[\w.]*\w) import \w", text)]
     rules += [
-        f"covidseg/{room}/{name}" for room, name in re.findall(r"from covidseg\.(\w+) import (\w+)", text)
+        f"covidseg/{room}/{name}"
+        for room, names in re.findall(r"from covidseg\.(\w+) import ([\w, ]+)", text)
+        for name in names.split(", ")
     ]
     known = [name for name in rules if (SCRIPTS / f"{name}.py").exists()]
     found = behind(*scripts, *registered, *known) | set(WITHOUT_EFFECT)
