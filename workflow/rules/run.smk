@@ -113,7 +113,7 @@ def say_again():
 
 # Place of results -> what is there, and how to look at it.
 PLACES = {
-    "results/report/index.html": "the site: open it in a browser, from disk",
+    "results/report/index.html": "the site: open it in a browser; `make view` serves it where scans are large",
     "results/paper": "tables and figures, one folder per paper: .md for a terminal, .html for a browser",
     "results/scores.csv": "scores of every case",
     "results/models": "models, each with the curves of its training in log.csv",
