@@ -8,7 +8,8 @@ from snakemake.logging import logger
 
 from covidseg import slurm
 from covidseg.archives.licences import describe_licences
-from covidseg.runs import progress, targets
+from covidseg.runs import progress
+from covidseg.runs import targets
 from covidseg.runs.fork_server import ForkServer
 from covidseg.runs.temporaries import remove_temporaries
 from covidseg.runs.terminal import Terminal
@@ -112,7 +113,7 @@ def say_again():
 
 # Place of results -> what is there, and how to look at it.
 PLACES = {
-    "results/report/index.html": "the site: open it in a browser, from disk",
+    "results/report/index.html": "the site: open it in a browser; `make view` serves it where scans are large",
     "results/paper": "tables and figures, one folder per paper: .md for a terminal, .html for a browser",
     "results/scores.csv": "scores of every case",
     "results/models": "models, each with the curves of its training in log.csv",

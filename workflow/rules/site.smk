@@ -89,6 +89,7 @@ rule site_cases:
 
 
 rule site_case_index:
+    """Draw the site's index of all predicted cases."""
     input:
         cases=expand(
             "results/cases/{dataset}/cases.csv",
