@@ -154,6 +154,5 @@ def test_artefacts_by_kind_and_their_files(config):
     assert len(files) == len(set(files))
     assert {"results/paper/wang2021/table1_tests.csv", "results/paper/yang2021/figure3.png"} <= set(files)
     assert {path.rpartition("/")[2] for path in in_use.artefact_files(shown, "relations")} == {
-        "figure4.svg", "figure4.png", "figure4.pdf", "figure4.csv",
-        "figure5.svg", "figure5.png", "figure5.pdf", "figure5.csv",
-    }  # fmt: skip
+        f"figure{number}{suffix}" for number in (4, 5) for suffix in (".svg", ".pdf", ".png", ".csv")
+    }

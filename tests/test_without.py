@@ -18,9 +18,10 @@ from covidseg.paper.datasets_table import as_csv, as_text
 from covidseg.paper.formats import score_page, write_pages
 from covidseg.paper.layout import Printer
 from covidseg.paper.markdown import write_cell
+from covidseg.paper.palette import look_of
 from covidseg.paper.tables import devices_of, read_published, table_cells
 from covidseg.paper.uncertainty import Bootstrap, comparison_rows, interval_rows
-from covidseg.paper.violin import draw_violins
+from covidseg.paper.violin import draw_violins, read_values, value_rows
 
 CONFIG = ROOT / "config"
 PUBLISHED = CONFIG / "published.csv"
@@ -387,9 +388,14 @@ def test_a_violin_figure_has_no_place_for_a_row_not_run(scores):
     violin = ARTEFACT | {"metrics": ["DSC"]}
     violin["panels"] = [*ARTEFACT["panels"], {"region": "infection", "split": "mosmed"}]
     series = [*SERIES, Series("Train from scratch", "none", "infection", "mosmed", "scratch", 2, runs=False)]
-    figure = draw_violins(series, violin, scores, config_name="public", remarks=["Not run: some. " * 20])
-    (axis,) = figure.axes
-    assert [label.get_text() for label in axis.get_xticklabels()] == ["none", "Multi-lesion"]
+    values = read_values(scores, series, violin["metrics"])
+    looks = {one.experiment: look_of("continual", "multi") for one in series if one.runs}
+    remarks = ["Not run: some. " * 20]
+    figure = draw_violins(values, looks, violin, config_name="public", remarks=remarks)
+    assert [axis.get_title(loc="left") for axis in figure.axes if axis.lines] == ["DSC, Infection (test)"]
+    sources = [text.get_text() for text in figure.texts[2:]]
+    assert sources == ["◆\nnone", "◆\nMulti-lesion"]
+    assert {row["source"] for row in value_rows(values)} == {"none", "Multi-lesion"}
     assert len(figure.get_supxlabel().splitlines()) > 2, "a long remark is broken into lines"
     assert "Not run: some." in figure.get_supxlabel()
 

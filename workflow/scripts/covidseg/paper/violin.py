@@ -1,6 +1,6 @@
 """A figure of violin plots: per method and source a half density, quartiles and one point per patient."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import groupby
 from typing import Any
 
@@ -28,7 +28,7 @@ from covidseg.paper.figures import (
 )
 from covidseg.paper.layout import SHORT, panel_title
 from covidseg.paper.palette import INK, Look, look_of
-from covidseg.paper.tables import select
+from covidseg.paper.tables import SERIES, select
 
 LEFT = 0.4  # inches left of the axes
 HIGH, LOW = 1.2, 0.9  # height of the axes in inches: of few rows, and of more than FEW
@@ -36,6 +36,7 @@ FEW = 4
 ABOVE = 0.3  # inches above the axes
 LINESPACING = 1.1
 GOLDEN = (5**0.5 - 1) / 2  # places the points evenly beside the density
+COLUMNS = [*SERIES, "metric", "patient", "value"]  # of the table beside the figure
 Values = dict[tuple[Series, str], pd.Series]  # (series, metric) -> one value per patient
 
 
@@ -83,14 +84,10 @@ class Names:
 
 def make(artefact: Artefact) -> None:
     """Write the figure, <base>.svg, .pdf and .png, and the values of its points, <base>.csv."""
-    series = [one for fields in artefact.parameters["series"] if (one := Series(*fields)).runs]
+    series = [Series(*fields) for fields in artefact.parameters["series"]]
     scores = read_scores(artefact.input("scores"))
-    values = {
-        (one, metric): patient_means(select(scores, one, metric))
-        for one in series
-        for metric in artefact.entry["metrics"]
-    }
-    write_csv(f"{artefact.base}.csv", value_rows(values), digits=9)
+    values = read_values(scores, series, artefact.entry["metrics"])
+    write_csv(f"{artefact.base}.csv", value_rows(values), columns=COLUMNS, digits=9)
     figure = draw_violins(
         values,
         {name: look_of(*found) for name, found in artefact.parameters["looks"].items()},
@@ -101,15 +98,23 @@ def make(artefact: Artefact) -> None:
     save_figure(figure, artefact.base)
 
 
-def value_rows(values: Values) -> list[dict[str, str | float]]:
+def read_values(scores: pd.DataFrame, series: list[Series], metrics: list[str]) -> Values:
+    """Return one value per patient of every series that is run."""
+    return {
+        (one, metric): patient_means(select(scores, one, metric))
+        for one in series
+        if one.runs
+        for metric in metrics
+    }
+
+
+def value_rows(values: Values) -> list[dict[str, Any]]:
     """Return one row per point of the figure."""
     return [
-        {
-            "row": one.row, "source": one.source, "region": one.region, "split": one.split, "metric": metric,
-            "patient": str(patient), "value": value,
-        }
-        for (one, metric), found in values.items() for patient, value in found.items()
-    ]  # fmt: skip
+        dict(zip(COLUMNS, (*astuple(one)[:4], metric, patient, value), strict=True))
+        for (one, metric), found in values.items()
+        for patient, value in found.items()
+    ]
 
 
 def draw_violins(
