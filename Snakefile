@@ -40,6 +40,7 @@ include: "workflow/rules/site.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/segment.smk"
 include: "workflow/rules/workload.smk"
+include: "workflow/rules/progress.smk"
 include: "workflow/rules/rehearse.smk"
 include: "workflow/rules/stages.smk"
 
@@ -48,6 +49,7 @@ localrules:
     all,
     collect,
     collect_splits,
+    collect_trainings,
     download,
     errata,
     evaluated,
@@ -57,6 +59,7 @@ localrules:
     licences,
     preprocessed,
     printed,
+    progress,
     split,
     summarise,
     tables_and_violins,
@@ -65,6 +68,7 @@ localrules:
 
 
 rule all:
+    """Make every table and figure of the papers, and all that they need."""
     default_target: True
     input:
         in_use.artefact_files(ARTEFACTS),
@@ -72,7 +76,8 @@ rule all:
         "results/paper/errata.html",
         "results/splits.json",
         "results/scores.csv",
-        "results/metrics.json",
+        "results/metrics",
+        "results/trainings.csv",
         "results/report/index.html",
         report(
             provenance_page(),
@@ -87,14 +92,20 @@ rule all:
             labels={"Result": "Site of the results"},
             htmlindex="index.html",
         ),
+    message:
+        REACHED
 
 
 rule tables_and_violins:
+    """Make the tables and the violins of the papers only."""
     input:
         in_use.artefact_files(ARTEFACTS, "table", "violin"),
+    message:
+        REACHED
 
 
 onstart:
+    print_jobs()
     if makes_results():
         begin()
     internals.lift_rate_limit(workflow)
@@ -105,4 +116,9 @@ onsuccess:
     if makes_results():
         clean_up()
         write_provenance()
+        say_again()
         print(where_results_are())
+
+
+onerror:
+    say_again()

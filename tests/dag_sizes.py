@@ -53,8 +53,8 @@ ARTEFACTS = {
 }
 PAPERS = 5
 ONCE = (
-    *("all", "licences", "errata", "collect", "collect_splits", "summarise"),
-    *("site", "site_data", "site_trainings"),
+    *("all", "licences", "errata", "collect", "collect_splits", "collect_trainings", "summarise"),
+    *("site", "site_data", "site_case_index", "site_trainings"),
 )
 
 
@@ -158,5 +158,5 @@ TOY_WITH_A_DATA_SET = {
         rule: TOY[rule]
         for rule in ("table", "violin", "visual", "count", "volumes", "bland_altman", "claims")
     },
-    **dict.fromkeys(("all", "licences", "collect", "collect_splits", "summarise"), 1),
+    **dict.fromkeys(("all", "licences", "collect", "collect_splits", "collect_trainings", "summarise"), 1),
 }

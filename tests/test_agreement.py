@@ -5,18 +5,23 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from scipy import stats
 
 from covidseg.config.series import Series
 from covidseg.evaluation.agreement import limits_of_agreement
 from covidseg.paper.artefact import Artefact
 from covidseg.paper.bland_altman import draw_agreement, make, read_volumes
+from covidseg.paper.palette import look_of
 
 SERIES = [
     Series("Train from scratch", "none", "infection", "test", "scratch", folds=2),
     Series("Continual Learning", "MSD", "infection", "test", "continual-msd", folds=2),
     Series("Not run", "none", "infection", "test", "absent", runs=False),
 ]
+
+
+LOOKS = {"scratch": ("scratch", "none"), "continual-msd": ("continual", "msd")}
 
 
 def agreement(differences, patients):
@@ -100,7 +105,7 @@ def make_artefact(folder):
         config_name="toy",
         remarks=["One patient is everywhere."],
         inputs={"scores": [make_scores(folder)]},
-        parameters={"series": [(*vars(one).values(),) for one in SERIES]},
+        parameters={"series": [(*vars(one).values(),) for one in SERIES], "looks": LOOKS},
     )
 
 
@@ -112,16 +117,21 @@ def test_a_dot_is_a_case_of_a_fold_at_the_mean_of_both_volumes(tmp_path):
     assert found["difference"].tolist() == [2, -10, 4, -100]
     assert found["patient"].tolist() == ["a", "b", "a", "b"]
     limits = {one: limits_of_agreement(part.difference, part.patient) for one, part in volumes.items()}
-    figure = draw_agreement(volumes, limits, make_artefact(tmp_path))
+    looks = {name: look_of(*found) for name, found in LOOKS.items()}
+    figure = draw_agreement(volumes, limits, looks, make_artefact(tmp_path))
     shown = [axis for axis in figure.axes if axis.collections]
     assert len(shown) == 2
     axis = shown[0]
     assert axis.collections[0].get_offsets().tolist() == [[11, 2], [95, -10], [12, 4], [50, -100]]
     heights = [line.get_ydata()[0] for line in axis.lines]
-    assert heights == pytest.approx([0, *limits[SERIES[0]][:3]])
-    assert axis.get_title().startswith("Train from scratch\n−26.0 (")
-    assert axis.get_title().endswith("mL, 2 patients")
-    assert shown[1].get_title().startswith("Continual Learning, MSD\n")
+    bias, low, high = limits[SERIES[0]][:3]
+    assert heights == pytest.approx([low, high, 0, bias])
+    (band,) = axis.patches
+    assert (band.get_y(), band.get_height()) == pytest.approx((low, high - low))
+    titles = [[text.get_text() for text in axis.artists[0].findobj(Text)] for axis in shown]
+    assert titles[0][0] == "Train from scratch"
+    assert titles[0][1].startswith("bias −26.0 mL, n = 2\nlimits −")
+    assert titles[1][0] == "Continual Learning, MSD"
     text = " ".join(figure.get_supxlabel().split())
     assert "Configuration: toy." in text
     assert "95 % limits of agreement" in text
@@ -130,7 +140,7 @@ def test_a_dot_is_a_case_of_a_fold_at_the_mean_of_both_volumes(tmp_path):
 
 def test_the_table_beside_the_figure_has_the_limits(tmp_path):
     make(make_artefact(tmp_path))
-    assert all((tmp_path / f"agreement{suffix}").stat().st_size > 500 for suffix in (".svg", ".png"))
+    assert all((tmp_path / f"agreement{suffix}").stat().st_size > 500 for suffix in (".svg", ".pdf", ".png"))
     table = pd.read_csv(tmp_path / "agreement.csv", keep_default_na=False)
     assert table.columns.tolist() == [
         "row", "source", "region", "split", "bias", "low", "high", "patients", "values",

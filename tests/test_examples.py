@@ -4,14 +4,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
 from conftest import make_volume
 from covidseg.cases.case_folder import CaseFolder
 from covidseg.errors import InputError
+from covidseg.paper.cavities import lungs_of
 from covidseg.paper.datasets_table import as_csv, as_text, describe_cases, ingest_notes
 from covidseg.paper.examples_figure import choose_case, draw_examples, lesion_volumes, read_example
 from covidseg.paper.figures import save_figure
+from covidseg.paper.palette import REGION_COLOURS
 from covidseg.paper.sizes_figure import Sized, draw_sizes, spread_cases
 from covidseg.paper.surfaces import draw_surfaces, surface
 from covidseg.volumes import write_volume
@@ -52,14 +56,38 @@ def test_surfaces_are_seen_from_the_front_the_patient_s_left_on_the_right():
     left = np.zeros((10, 20, 40), bool)
     left[2:8, 5:15, 30:38] = True  # large x
     right = left[:, :, ::-1]
-    draw_surfaces(axis, {"red": (surface(left, (5, 4, 4)), 1.0), "green": (surface(right, (5, 4, 4)), 0.2)})
+    draw_surfaces(
+        axis, {"red": (surface(left, (5, 4, 4)), False), "green": (surface(right, (5, 4, 4)), True)}
+    )
     (drawn,) = (child for child in axis.get_children() if isinstance(child, Poly3DCollection))
     axis.figure.canvas.draw()
     image = np.asarray(axis.figure.canvas.buffer_rgba()).astype(int)
     red = image[..., 0] - image[..., 1] > 60
     green = image[..., 1] - image[..., 0] > 20
     assert np.argwhere(red)[:, 1].min() > np.argwhere(green)[:, 1].max()
-    assert set(np.round(drawn.get_facecolor()[:, 3], 3)) == {0.2, 1.0}
+    opacities = drawn.get_facecolor()[:, 3]
+    solid, glass = opacities[opacities == 1], opacities[opacities < 1]
+    assert len(solid) == len(surface(left, (5, 4, 4)))
+    assert (glass.min() < 0.1) & (glass.max() > 0.3), "clear in front, and an outline"
+
+
+def test_lungs_without_labels_are_the_air_in_the_body():
+    """Two lungs of 60 x 120 x 80 mm in a body in air, a windpipe between them, and a lesion in one lung."""
+    scan = np.full((20, 60, 80), -1000, np.int16)
+    scan[:, 5:55, 5:75] = 40
+    lungs = np.zeros(scan.shape, bool)
+    lungs[3:17, 15:45, 10:30] = lungs[3:17, 15:45, 50:70] = True
+    windpipe = np.zeros(scan.shape, bool)
+    windpipe[:, 28:32, 38:42] = True
+    lesion = np.zeros(scan.shape, bool)
+    lesion[8:12, 40:45, 20:26] = True
+    scan[lungs | windpipe] = -850
+    scan[lesion] = 20
+    found = lungs_of(scan, lesion, (5.0, 4.0, 4.0))
+    assert not (found & windpipe).any()
+    assert not (found & ~lungs).any()
+    assert found[lesion].all()
+    assert found.sum() > 0.95 * lungs.sum()
 
 
 def table(**voxels):
@@ -116,11 +144,12 @@ def test_a_column_a_data_set_and_the_same_bytes(example, tmp_path):
     }
     for name in ("one", "two"):
         figure = draw_examples(examples, artefact, config_name="toy", remarks=[])
-        assert [axis.get_title() for axis in figure.axes if axis.get_title()] == ["Both", "Lesion"]
+        names = [text.get_text() for found in figure.artists for text in found.findobj(Text)]
+        assert names == ["Both", "Lesion"]
         assert "Configuration: toy." in figure.get_supxlabel()
-        assert len(figure.axes) == 2 * 3
+        assert len(figure.axes) == 2 * 3 + 1, "the last one has the legend"
         save_figure(figure, tmp_path / name)
-    for suffix in (".svg", ".png"):
+    for suffix in (".svg", ".pdf", ".png"):
         assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
 
 
@@ -141,15 +170,17 @@ def test_the_image_stands_above_its_annotation_the_case_below_both(example, tmp_
         figure = draw_sizes(
             [Sized(read, 0.1), Sized(read, 1234.5)], {"title": "Sizes"}, config_name="toy", remarks=[]
         )
-        above, below = figure.axes[:2], figure.axes[2:]
-        assert [axis.get_title() for axis in above] == ["0.1 mL", "1,234.5 mL"]
-        assert [axis.get_xlabel() for axis in below] == ["a, slice 5"] * 2
-        assert [len(axis.images) for axis in figure.axes] == [1, 1, 2, 2]
-        overlay = below[0].images[1].get_array()
-        assert (overlay[..., 3] > 0).sum() == 60, "the lesion's pixels in the slice"
+        names = [text.get_text() for found in figure.artists for text in found.findobj(Text)]
+        assert names == ["0.1 mL", "1,234.5 mL"]
+        assert [text.get_text() for text in figure.texts[2:]] == ["a, slice 5"] * 2
+        assert [len(axis.images) for axis in figure.axes] == [1, 1, 2, 2, 0]
+        overlay = figure.axes[2].images[1].get_array()
+        rows, columns = (n // m for n, m in zip(overlay.shape, read.image[read.crop].shape, strict=False))
+        lesion = (overlay[..., :3] == to_rgb(REGION_COLOURS["lesion"])).all(2)
+        assert lesion.sum() == 60 * rows * columns, "the lesion's pixels in the slice"
         assert "Configuration: toy." in figure.get_supxlabel()
         save_figure(figure, tmp_path / name)
-    for suffix in (".svg", ".png"):
+    for suffix in (".svg", ".pdf", ".png"):
         assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
 
 

@@ -9,10 +9,11 @@ from safetensors.numpy import save_file
 
 from conftest import make_volume
 from covidseg.cases.case_folder import CaseFolder
-from covidseg.paper.cases_figure import MISSED, RIGHT, WRONG, draw_visual, error_overlay
-from covidseg.paper.figures import REGION_COLOURS, save_figure
+from covidseg.paper.cases_figure import draw_visual, error_overlay, rank_in_words
+from covidseg.paper.figures import save_figure
+from covidseg.paper.palette import FOUND, MISSED, REGION_COLOURS, WRONG
 from covidseg.paper.relations_figure import draw_relations, read_matrices
-from covidseg.paper.views import View, body_box, choose_cases, read_view
+from covidseg.paper.views import View, body_box, rank_cases, read_view, spread
 from covidseg.volumes import write_volume
 
 VISUAL = {
@@ -55,7 +56,7 @@ def same_bytes(draw, tmp_path):
         save_figure(draw(), tmp_path / name)
     return all(
         (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
-        for suffix in (".svg", ".png")
+        for suffix in (".svg", ".pdf", ".png")
     )
 
 
@@ -80,11 +81,19 @@ def test_cases_from_best_to_worst_with_something_to_find():
         rows, columns=["dataset", "fold", "region", "metric", "experiment", "case", "value"]
     )
     cases = pd.DataFrame({"case": list(dsc), "voxels_infection": [5, 5, 5, 5, 5, 0]})
-    chosen = choose_cases(scores, cases, VISUAL, SHOWN)
-    assert chosen.index.tolist() == ["c", "a", "b"]
-    assert chosen.loc["a"].to_dict() == {("From scratch", "infection"): 0.3, ("MSD", "infection"): 0.7}
-    more = VISUAL | {"cases": 9}
-    assert choose_cases(scores, cases, more, SHOWN).index.tolist() == ["c", "d", "a", "e", "b"]
+    ranked = rank_cases(scores, cases, VISUAL, SHOWN)
+    assert ranked.index.tolist() == ["c", "d", "a", "e", "b"]
+    assert ranked.loc["a"].to_dict() == {("From scratch", "infection"): 0.3, ("MSD", "infection"): 0.7}
+
+
+def test_places_from_the_first_to_the_last_and_their_ranks():
+    assert spread(5, 3) == [0, 2, 4]
+    assert spread(5, 9) == [0, 1, 2, 3, 4]
+    words = [rank_in_words(place, 5).partition(" of")[0] for place in range(5)]
+    assert words == ["Best", "Rank 2", "Median", "Rank 4", "Worst"]
+    assert [rank_in_words(place, 4) for place in (1, 2)] == ["Median of 4 cases"] * 2
+    assert [rank_in_words(place, 2).split()[0] for place in (0, 1)] == ["Best", "Worst"]
+    assert rank_in_words(0, 1) == "The only case"
 
 
 def test_best_median_and_worst_over_regions_and_methods():
@@ -105,8 +114,8 @@ def test_best_median_and_worst_over_regions_and_methods():
         }
     }
     artefact = VISUAL | {"fold": 0, "regions": list(regions)}
-    chosen = choose_cases(pd.DataFrame(rows, columns=columns), cases, artefact, shown)
-    assert chosen.index.tolist() == ["b", "c", "a"]
+    ranked = rank_cases(pd.DataFrame(rows, columns=columns), cases, artefact, shown)
+    assert ranked.index.tolist() == ["b", "c", "a"]
 
 
 @pytest.mark.parametrize(("case", "brightest"), [("raw", 255.0), ("windowed", 250.0)])
@@ -148,12 +157,18 @@ def test_the_box_leaves_the_table_out():
     assert body_box(image * 0, (8.0, 4.0), (-1250, 250)) == (slice(None), slice(None))
 
 
-def test_found_missed_and_wrong_pixels_have_their_colours():
-    overlay = error_overlay(np.array([[True, True, False, False]]), np.array([[True, False, True, False]]))
-    for pixel, colour in zip(overlay[0, :3], (RIGHT, MISSED, WRONG), strict=True):
-        assert tuple(pixel[:3]) == to_rgb(colour)
-        assert 0 < pixel[3] < 1
-    assert overlay[0, 3, 3] == 0
+def test_found_missed_and_wrong_pixels_have_their_colours_and_wrong_ones_stripes():
+    """Four pixels of 0.1 inches, each 31 dots wide in print."""
+    truth, prediction = np.array([[True, True, False, False]]), np.array([[True, False, True, False]])
+    overlay = error_overlay(truth, prediction, (0.1, 0.4))
+    assert overlay.shape == (31, 4 * 31, 4)
+    for number, colour in enumerate((FOUND, MISSED, WRONG)):
+        pixel = overlay[:, number * 31 : (number + 1) * 31]
+        assert (pixel[..., :3] == to_rgb(colour)).all()
+        opacities = set(pixel[..., 3].ravel())
+        assert all(0 < opacity < 1 for opacity in opacities)
+        assert len(opacities) == (2 if colour == WRONG else 1)
+    assert not overlay[:, 3 * 31 :, 3].any()
 
 
 def make_view(case, shape, seed):
@@ -165,25 +180,36 @@ def make_view(case, shape, seed):
     return View(case, 3, 9, (2.0, 4.0), 255 * generator.random(shape), truth, predictions, dsc)
 
 
+RANKS = ["Best of 2 cases", "Worst of 2 cases"]
+
+
+def words_of(figure):
+    return [text.get_text() for text in figure.texts[2:]]  # below title and bottom line
+
+
 def test_one_row_per_case_and_one_column_per_method():
     views = [make_view("case_a", (30, 20), 0), make_view("case_b", (40, 20), 1)]
-    figure = draw_visual(views, VISUAL, config_name="toy", remarks=[])
+    figure = draw_visual(views, RANKS, VISUAL, config_name="toy", remarks=[])
     axes = figure.axes
-    assert [axis.get_title() for axis in axes[:4]] == ["CT", "Ground truth", "From scratch", "MSD"]
-    assert len(axes) == 2 * 4
-    assert [axis.get_ylabel() for axis in axes[::4]] == ["case_a\nslice 3 of 9", "case_b\nslice 3 of 9"]
-    assert [text.get_text() for text in axes[0].texts] == ["R", "50 mm"]
-    assert [text.get_text() for axis in axes[2:4] for text in axis.texts] == ["DSC 0.12", "DSC 0.50"]
+    assert len(axes) == 2 * 4 + 1, "the last one has the legend"
+    assert words_of(figure) == [
+        *("Best of 2 cases: case_a, slice 3 of 9", "DSC 0.12", "DSC 0.50"),
+        *("Worst of 2 cases: case_b, slice 3 of 9", "DSC 0.12", "DSC 0.50"),
+    ]
+    assert [text.get_text() for text in axes[0].texts] == ["R"]
     assert figure.get_supxlabel().startswith("Configuration: toy. Fold 1.")
     image = axes[0].images[0]
     assert np.array_equal(image.get_array(), views[0].image), "x grows to the patient's left, and to ours"
     assert (image.get_extent(), image.origin) == ([0, 80, 60, 0], "upper")
     (bar,) = axes[0].lines
     assert np.ptp(bar.get_xdata()) == 50
-    assert np.array_equal(
-        axes[3].images[1].get_array(),
-        error_overlay(views[0].truth["infection"], views[0].predictions["MSD"]["infection"]),
-    )
+    overlay = axes[3].images[1].get_array()
+    factors = [n // m for n, m in zip(overlay.shape, (30, 20), strict=False)]
+    middles = overlay[factors[0] // 2 :: factors[0], factors[1] // 2 :: factors[1]]
+    truth, found = views[0].truth["infection"], views[0].predictions["MSD"]["infection"]
+    for colour, mask in ((FOUND, truth & found), (MISSED, truth & ~found), (WRONG, found & ~truth)):
+        assert (middles[mask][:, :3] == to_rgb(colour)).all()
+    assert not middles[~truth & ~found][:, 3].any()
 
 
 def test_several_regions_have_a_colour_each_and_a_method_may_lack_some():
@@ -198,23 +224,25 @@ def test_several_regions_have_a_colour_each_and_a_method_may_lack_some():
     predictions = {"Joint": truth, "Lesion alone": {"infection": infection}}
     view = View("case_a", 3, 9, (2.0, 4.0), np.zeros(shape), truth, predictions, dsc)
     artefact = VISUAL | {"columns": dict.fromkeys(dsc, "x"), "regions": list(truth)}
-    figure = draw_visual([view], artefact, config_name="toy", remarks=[])
+    figure = draw_visual([view], RANKS[:1], artefact, config_name="toy", remarks=[])
     joint = figure.axes[2].images[1].get_array()
-    for pixel, region in (((0, 4), "left_lung"), ((0, 1), "right_lung"), ((1, 1), "infection")):
-        assert tuple(joint[pixel][:3]) == to_rgb(REGION_COLOURS[region])
+    step = [n // m for n, m in zip(joint.shape, shape, strict=False)]
+    for (y, x), region in (((0, 4), "left_lung"), ((3, 1), "right_lung"), ((1, 1), "infection")):
+        pixel = joint[y * step[0] + step[0] // 2, x * step[1] + step[1] // 2]
+        assert tuple(pixel[:3]) == to_rgb(REGION_COLOURS[region])
+    rim = joint[step[0] - 1, step[1] + step[1] // 2]
+    assert rim.tolist() == [1, 1, 1, 1], "a white line around the infection"
     alone = figure.axes[3].images[1].get_array()
-    assert alone[1, 1, 3] > 0
-    assert alone[0, :, 3].max() == 0
-    texts = [axis.texts[0].get_text() for axis in figure.axes[2:4]]
-    assert texts == ["Left lung 0.90\nRight lung 0.80\nInfection 0.25", "Infection 0.50"]
-    (legend,) = [found for part in figure.subfigs for found in part.legends]
+    assert not alone[3 * step[0] :, :, 3].any()
+    assert words_of(figure)[1:] == ["Left 0.90\nRight 0.80\nInfection 0.25", "Infection 0.50"]
+    (legend,) = [axis.get_legend() for axis in figure.axes if axis.get_legend()]
     assert [text.get_text() for text in legend.get_texts()] == ["Left lung", "Right lung", "Infection"]
-    assert "the one with the largest infection" in figure.get_supxlabel()
+    assert "the one with the largest infection" in " ".join(figure.get_supxlabel().split())
 
 
 def test_slices_give_the_same_bytes(tmp_path):
     view = make_view("case_a", (30, 20), 0)
-    assert same_bytes(lambda: draw_visual([view], VISUAL, config_name="toy", remarks=[]), tmp_path)
+    assert same_bytes(lambda: draw_visual([view], RANKS[:1], VISUAL, config_name="toy", remarks=[]), tmp_path)
 
 
 @pytest.fixture
@@ -242,33 +270,28 @@ def test_relation_matrices_and_their_difference_by_epoch(matrices):
     assert len(panels) == 3 * 3
     titles = [axis.get_title() for axis in panels if axis.get_title()]
     assert titles == ["$R_G(X_n)$", "$R_G(X_c)$", "$|R_G(X_n) - R_G(X_c)|$"]
-    assert [axis.get_ylabel() for axis in panels[::3]] == ["epoch 1", "epoch 4", "epoch 12"]
-    left, right, difference = (axis.images[0] for axis in panels[3:6])
+    assert [axis.get_ylabel() for axis in panels[:3]] == ["epoch 1", "epoch 4", "epoch 12"]
+    left, right, difference = (axis.images[0] for axis in panels[1::3])  # column by column
     assert np.array_equal(left.get_array(), matrices[4]["general_non_covid"])
     assert np.array_equal(right.get_array(), matrices[4]["general_covid"])
     assert np.array_equal(difference.get_array(), np.abs(left.get_array() - right.get_array()))
     assert difference.get_cmap().name == "Reds"
     for column in range(3):
-        assert len({axis.images[0].get_clim() for axis in panels[column::3]}) == 1
+        assert len({axis.images[0].get_clim() for axis in panels[3 * column : 3 * column + 3]}) == 1
     curve = figure.axes[-1].lines[-1]
     assert curve.get_xdata().tolist() == list(range(1, 13))
     assert curve.get_ydata().tolist() == LOG["general_difference"].tolist()
     assert figure.get_supxlabel() == "Configuration: toy. collaborative, fold 0."
 
 
-def test_the_rows_of_relations_have_one_height(matrices):
-    """A row is 1.9 inches high, and so is a column wide; the curve has 2.2 inches beside 0.6 of colour bars."""
+def test_the_matrices_of_relations_are_squares_of_one_size(matrices):
     for rows in (1, 3):
         shown = dict(list(matrices.items())[:rows])
         figure = draw_relations(shown, LOG, RELATIONS, config_name="toy", remarks=[])
-        panels = [axis for axis in figure.axes if axis.images]
+        panels = [axis.get_window_extent() for axis in figure.axes if axis.images]
         assert len(panels) == 3 * rows
-        figure.draw_without_rendering()
-        widths = [axis.get_window_extent().width / figure.dpi for axis in panels]
-        assert widths == pytest.approx([1.9] * len(panels), rel=0.15)
-        assert figure.get_size_inches() == pytest.approx((6.7, 1.9 * rows + 3.6))
-        above, below = (part.bbox.height for part in figure.subfigs)
-        assert above / below == pytest.approx((1.9 * rows + 0.6) / 2.2)
+        sizes = [side / figure.dpi for panel in panels for side in (panel.width, panel.height)]
+        assert sizes == pytest.approx([0.98] * len(sizes))
 
 
 def test_relations_give_the_same_bytes(matrices, tmp_path):

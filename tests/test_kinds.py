@@ -57,16 +57,16 @@ MODULE = '''"""A bar per experiment."""
 
 from covidseg.evaluation.summary import mean_scores, read_scores
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.figures import caption, plt, save_figure
+from covidseg.paper.figures import COLUMN, Page, save_figure
 
 
 def make(artefact: Artefact) -> None:
-    """Write <base>.svg and .png."""
+    """Write <base>.svg, .pdf and .png."""
     means = mean_scores(read_scores(artefact.input("scores")), dataset="covid20", region="infection", split="test")
-    figure, axis = plt.subplots()
-    axis.barh(means["experiment"], means[artefact.own("metric")])
-    caption(figure, artefact.entry["title"], f"Configuration: {artefact.config_name}.", artefact.remarks)
-    save_figure(figure, artefact.base)
+    lines = [f"Configuration: {artefact.config_name}.", *artefact.remarks]
+    page = Page.of(COLUMN, 2.0, title=artefact.entry["title"], lines=lines)
+    page.axes(1.0, 0.0, 2.4, 1.7).barh(means["experiment"], means[artefact.own("metric")])
+    save_figure(page.figure, artefact.base)
 '''
 ENTRY = """    "bars": Kind(
         "bars",

@@ -139,7 +139,7 @@ def test_relation_losses_are_formulas_that_no_line_break_divides():
     name = typeset("Collaborative learning (L_rc^G+L_rc^T)")
     assert name == "Collaborative learning ($L_{rc}^G$+$L_{rc}^T$)"
     assert wrapped(name, 0.8, 6.5) == "Collaborative\nlearning\n($L_{rc}^G$+$L_{rc}^T$)"
-    assert wrapped("radiopaedia_10_85902_1, slice 3", 0.8, 6.0) == "radiopaedia_10_\n85902_1, slice\n3"
+    assert wrapped("radiopaedia_10_85902_1, slice 3", 0.8, 6.0) == "radiopaedia_\n10_85902_1,\nslice 3"
 
 
 def test_ours_means_this_run_alone(config):

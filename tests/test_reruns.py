@@ -198,7 +198,7 @@ def test_an_edit_of_code_reruns_what_runs_it(toy, module, change, rules):
         (f"{PAGES}/templates/trainings.html", str.upper, {"site_trainings": 1, "site": 1}),
         (f"{PAGES}/templates/start.html", lambda text: text.replace("ask this", "ask"), {"site": 1}),
         (f"{PAGES}/static/site.css", lambda text: text + "\n", {"site": 1}),
-        ("config/claims.yaml", lambda text: text.replace("(ours, at most", "(ours, only"), {"site": 1}),
+        ("config/paper.yaml", lambda text: text.replace("(ours) epochs.", "(ours) in epochs."), {"site": 1}),
         ("config/published_errata.md", lambda text: text + "\nMore.\n", {"site": 1}),
     ],
 )

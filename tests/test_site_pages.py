@@ -112,7 +112,6 @@ def _parameters():
         "regions": ["infection"],
         "split": "test",
         "fold": 0,
-        "cases": 3,
     }
     shown = {
         title: {"infection": {"experiment": name, "dataset": "covid20", "class": 1}}
@@ -122,6 +121,7 @@ def _parameters():
     choice = {"file": "paper.yaml", "line": 7, "key": HOSTILE, "value": HOSTILE, "here": "1", "text": HOSTILE}
     return {
         "papers": {"toy": {"tables": 1, "figures": 2, "models": 3}},
+        "places": {"toy": {"Table 3": "navigation"}},
         "models": 3,
         "confidence": 0.95,
         "choices": [choice | {"marks": ["ours"]}],
@@ -161,6 +161,10 @@ def test_the_start_page_prints_the_numbers_of_the_claims_and_counts_their_verdic
     assert 'aria-label="2 hold, 1 do not hold, 1 cannot be told"' in text
 
 
+def test_a_claim_leads_to_its_table_on_the_page_of_the_paper(site):
+    assert 'href="papers/toy/index.html#navigation"' in (site / "index.html").read_text()
+
+
 def test_the_pictures_show_the_case_with_the_median_score_and_its_errors(site):
     text = (site / "index.html").read_text()
     assert "case_b, fold 0" in text
@@ -191,7 +195,7 @@ def test_the_search_finds_by_keyboard_and_ranks_the_exact_name_first(chromium, s
         assert not page.locator("#found").is_visible()
         page.locator("#search").fill("img src")
         assert HOSTILE in page.locator("#found").inner_text()
-        page.locator("#search").fill("case")
+        page.locator("#search").fill("img case")
         with page.expect_navigation():
             page.locator("#search").press("Enter")
         assert page.url.endswith("cases/covid20/case_b.html")

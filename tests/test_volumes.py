@@ -79,7 +79,7 @@ def test_spacings_that_are_no_lengths_are_refused(volume, axis, spacing):
 def test_voxels_that_are_not_finite_are_refused(volume, value):
     array = volume.array.astype(np.float32)
     array[1, 2, 3] = value
-    with pytest.raises(InputError, match=r"scan\.nii: 1 voxels are NaN or infinite"):
+    with pytest.raises(InputError, match=r"scan\.nii: voxels that are NaN or infinite: 1"):
         parse_volume(nifti_bytes(make_volume(array)), "scan.nii")
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from matplotlib.text import Text
 
-from covidseg.paper.figures import save_figure
-from covidseg.paper.localisation_figure import choose_slices, draw_localisation
-from covidseg.paper.thresholds_figure import draw_thresholds
+from covidseg.paper.localisation_figure import choose_slices, dice, pixel_size, size_in_words
+from covidseg.paper.palette import SYSTEM_COLOURS
 from covidseg.weak.evaluation import (
     LEVELS,
     area,
@@ -23,6 +23,7 @@ from covidseg.weak.evaluation import (
     weak_scores,
 )
 from covidseg.weak.overlay import overlay
+from drawn_figures import localisation, thresholds
 
 HEAT = np.array([[[900, 600], [600, 0]], [[300, 0], [0, 0]]], np.uint16)
 MASKS = np.array([[[1, 1], [0, 0]], [[0, 1], [0, 0]]], bool)
@@ -121,44 +122,52 @@ def test_slices_from_the_smallest_to_the_largest_lesion():
     assert choose_slices(masks, 9) == [1, 3, 0, 4, 2]
 
 
-@pytest.fixture
-def drawn():
-    generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (2, 12, 12), np.uint8)
-    masks = np.zeros((2, 12, 12), bool)
-    masks[:, 4:8, 4:8] = True
-    heat = {name: generator.integers(0, LEVELS, (2, 12, 12)).astype(np.uint16) for name in ("CAM", "Ours")}
-    curves = {name: threshold_curve(count_pixels(found, masks)) for name, found in heat.items()}
-    return images, masks, heat, curves
+def test_the_size_of_a_pixel_of_a_slice_that_was_cut_from_a_volume(tmp_path):
+    """30 x 60 pixels of 4 and 3 mm, drawn anew as 48 x 48."""
+    table = tmp_path / "cases.csv"
+    table.write_text("case,shape,spacing_mm\na_1,9x30x60,5x4x3\n")
+    assert pixel_size("a_1_007", 48, [table]) == (2.5, 3.75)
+    assert pixel_size("7", 48, []) is None
 
 
-def test_figures_of_heat_maps_curves_and_thresholds(drawn, tmp_path):
-    images, masks, heat, curves = drawn
-    artefact = {"title": "Maps", "segmented": ["CAM", "Ours"], "split": "test_covid_cell"}
-    for name in ("one", "two"):
-        figure = draw_localisation(
-            images,
-            masks,
-            heat,
-            curves,
-            artefact,
-            threshold=0.4,
-            config_name="toy",
-            remarks=["Not run: VA-GAN."],
-        )
-        titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
-        assert titles == ["CT", "Ground truth", "CAM", "Ours", "CAM, segmented", "Ours, segmented"]
-        legend = [text.get_text() for text in figure.axes[-1].get_legend().get_texts()]
-        assert legend == [f"{n} (AUPRC {area_under_curve(c):.3f})" for n, c in curves.items()]
-        assert "Configuration: toy." in figure.get_supxlabel()
-        assert figure.get_supxlabel().endswith("Not run: VA-GAN.")
-        save_figure(figure, tmp_path / name)
-    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
-    figure = draw_thresholds(
-        curves, artefact, limits=(0.1, 0.4), config_name="toy", remarks=["Not run: VA-GAN."]
-    )
+def test_the_words_for_the_size_of_a_lesion():
+    words = [size_in_words(place, 5) for place in range(5)]
+    assert words[:3] == ["Smallest lesion of 5 slices", "Lesion 2 of 5 by size", "Median lesion of 5 slices"]
+    assert words[3:] == ["Lesion 4 of 5 by size", "Largest lesion of 5 slices"]
+
+
+def names_of(figure):
+    return ["".join(text.get_text() for text in found.findobj(Text)) for found in figure.artists]
+
+
+def test_a_row_per_slice_and_a_line_per_localiser():
+    figure = localisation()
+    titles = [name.replace("\n", " ") for name in names_of(figure)]
+    assert titles[:2] == ["CT", "Ground truth"]
+    assert titles[-2].replace(" ", "") == "Decomposition,segmented"
+    curves = next(axis for axis in figure.axes if axis.get_xlabel() == "recall")
+    labels = [text.get_text() for text in curves.get_legend().get_texts()]
+    assert labels[0].startswith("1  Decomposition, AUPRC 0.")
+    colours = [line.get_color() for line in curves.lines]
+    assert colours[0] == colours[3] == SYSTEM_COLOURS["decomposition"].light
+    assert len(set(colours)) == 3
+    assert curves.lines[3].get_linestyle() == "--"
+    text = " ".join(figure.get_supxlabel().split())
+    assert "R: the patient's right. Bar: 50 mm." in text
+    assert "Size and side are not known." in " ".join(localisation(spacing=None).get_supxlabel().split())
+    plt.close("all")
+
+
+def test_the_dice_of_a_segmentation_by_hand():
+    """Two lesion pixels, three segmented, one shared: 2 / 5."""
+    truth, found = np.array([True, True, False, False]), np.array([False, True, True, True])
+    assert dice(truth, found) == 0.4
+
+
+def test_the_range_of_thresholds_is_shaded():
+    figure = thresholds()
     line = figure.axes[0].lines[0]
-    assert line.get_ydata().tolist() == curves["CAM"]["dice"].tolist()
+    assert len(line.get_ydata()) == LEVELS + 1
     (shaded,) = (patch for patch in figure.axes[0].patches)
     assert (shaded.get_x(), shaded.get_width()) == pytest.approx((0.1, 0.3))
     plt.close("all")

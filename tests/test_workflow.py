@@ -55,12 +55,22 @@ def toy(finished, tmp_path):
 def test_progress_and_the_way_to_the_results_are_shown(finished):
     output = (finished / FIRST_OUTPUT).read_text()
     assert jobs_of(output) == dag_sizes.TOY
-    assert f"of {sum(dag_sizes.TOY.values())} steps" in output
-    tail = output[output.index("Done (toy). Tables and figures:") :]
-    assert "results/paper/wang2021/table1.md" in tail
-    assert "results/paper/wang2021/violin.png" in tail
+    total = sum(dag_sizes.TOY.values()) - 1  # `all` makes no file
+    told = re.findall(rf"^\[ *(\d+)/{total}\b", output, re.MULTILINE)
+    assert told == [str(number) for number in range(1, total + 1)], "one line per finished job"
+    assert "\x1b" not in output
+    assert max(map(len, output.splitlines())) < 400
+    tail = output[output.index("Done (toy). Look at:") :]
+    for place in (
+        "results/report/index.html",
+        "results/paper",
+        "results/scores.csv",
+        "results/models",
+        "logs",
+    ):
+        assert f"  {place} " in tail
     log = (finished / "logs" / "train" / "scratch" / "fold0.log").read_text()
-    assert "epoch 2 of 2: loss" in log
+    assert "2 of 2 epochs done" in log
     assert re.search(r"done in \d+\.\d\d s, peak memory 0\.\d\d GiB$", log)
 
 
@@ -377,7 +387,7 @@ def test_a_case_is_left_out_everywhere_and_named_with_the_reason(toy):
     output = snakemake(toy)
     note = "Left out of the published split of msd: lung_001 (half a scan)."
     assert f"WARNING {note}" in output
-    assert "WARNING msd: 5 cases found, 4 taken; left out: lung_001 (half a scan)" in output
+    assert "WARNING msd: cases found: 5, taken: 4; left out: lung_001 (half a scan)" in output
     results = toy / "results"
     assert not list(results.glob("*/msd/**/lung_001*"))
     splits = json.loads((results / "splits.json").read_text())

@@ -46,7 +46,7 @@ def stop_in_epoch_three(folder, target):
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 120
-    while not (log.exists() and "epoch 3 of 60" in log.read_text()):
+    while not (log.exists() and "3 of 60 epochs done" in log.read_text()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)

@@ -3,6 +3,7 @@
 
 # Without outputs the rule runs whenever it is asked for.
 rule segment:
+    """Segment the lungs and the infection of a scan of your own (README)."""
     conda:
         ENVIRONMENT
     threads: workflow.cores

@@ -130,7 +130,7 @@ def parse_volume(content: bytes, name: str) -> Volume:
     volume = to_lps(image)
     array = volume.array
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InputError(f"{name}: {np.count_nonzero(~np.isfinite(array))} voxels are NaN or infinite")
+        raise InputError(f"{name}: voxels that are NaN or infinite: {np.count_nonzero(~np.isfinite(array))}")
     stored = "".join(aff2axcodes(image.affine))
     return replace(volume, stored=stored, corrections=corrections, warnings=warnings)
 

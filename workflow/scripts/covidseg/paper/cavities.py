@@ -24,7 +24,7 @@ def lungs_of(scan: np.ndarray, lesion: np.ndarray, spacing: tuple[float, float, 
     voxel = [step * mm for step, mm in zip(steps, spacing, strict=True)]
     inside = np.stack([_enclosed(part) for part in scan[coarse] < AIR_HU])
     within = ndimage.distance_transform_edt(inside, sampling=voxel) > OPENING_MM / 2
-    opened = ndimage.distance_transform_edt(~within, sampling=voxel) < OPENING_MM / 2
+    opened = ndimage.distance_transform_edt(~within, sampling=voxel) <= OPENING_MM / 2
     parts, count = ndimage.label(opened & inside)
     volumes = np.bincount(parts.ravel(), minlength=count + 1) * np.prod(voxel) / 1000
     large = volumes >= SMALLEST_ML

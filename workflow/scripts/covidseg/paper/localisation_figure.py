@@ -209,13 +209,14 @@ def _draw_row(
         )
         if number > 1:
             middle = columns.left(number) + columns.width / 2
-            page.write(middle, top + columns.width + 0.03, f"DSC {_dice(mask, found):.2f}", ha="center")
+            page.write(middle, top + columns.width + 0.03, f"DSC {dice(mask, found):.2f}", ha="center")
     if shown.spacing:
         mark_side(axes[0])
         draw_scale_bar(axes[0], wide, high)
 
 
-def _dice(truth: np.ndarray, found: np.ndarray) -> float:
+def dice(truth: np.ndarray, found: np.ndarray) -> float:
+    """Return the Dice coefficient of two masks, of which the first one is not empty."""
     return float(2 * (truth & found).sum() / (truth.sum() + found.sum()))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 WITHOUT_EFFECT = (
     # Error texts, logs, SLURM, and the lock of a training.
     *("covidseg/errors", "covidseg/job", "covidseg/slurm", "covidseg/training/lease"),
-    "covidseg/training/gpu_memory",
+    *("covidseg/training/gpu_memory", "covidseg/training/epoch_log"),
     # Shapes of the sheets and sections: types alone, which Python does not check when a job runs.
     *("covidseg/archives/dataset", "covidseg/config/entries", "covidseg/config/sheets"),
     *("covidseg/training/sections", "covidseg/weak/sections", "covidseg/evaluation/sections"),

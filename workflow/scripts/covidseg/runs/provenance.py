@@ -15,7 +15,7 @@ from covidseg.archives.checksums import ALGORITHMS
 from covidseg.config.configuration import Configuration
 from covidseg.errors import InputError
 from covidseg.files import digest, fingerprint, write_json, write_text
-from covidseg.paper.formats import FORMATS
+from covidseg.paper.web import general_links, write_html
 from covidseg.reading import read_json
 from covidseg.runs.wall_times import wall_times
 from covidseg.site.pages import Site
@@ -47,7 +47,8 @@ def write_provenance(path: Path, config: Configuration, *, root: Path) -> None:
     write_json(path, found)
     note = f"Configuration: {found['configuration']['name']}. Written {found['written']}, after the last run."
     tables = _tables(found)
-    write_text(path.with_suffix(".html"), FORMATS[".html"][1]("Provenance", [note], tables))
+    page = write_html("Provenance", [note], tables, general_links("provenance.html"))
+    write_text(path.with_suffix(".html"), page)
     if (SITE / "index.html").exists():
         site = Site(SITE, config.sections["name"], bool(config.sections["phantom"]))
         write_provenance_page(site, found, tables, path.parent / "licences.csv")

@@ -38,6 +38,26 @@ class Axis:
         ticks = tuple(step * k for k in range(ceil(low / step), floor(high / step) + 1))
         return cls(low - span * MARGIN / 100, high + span * MARGIN / 100, ticks, signed)
 
+    @classmethod
+    def around(cls, values: Iterable[float], *, margin: float = MARGIN) -> "Axis":
+        """Return an axis from the lowest value to the highest; without values, from 0 to 1.
+
+        Args:
+            values: to draw; those that are not finite count for nothing.
+            margin: percent of the width that stays free at each end.
+        """
+        kept = [value for value in values if isfinite(value)] or [0.0, 1.0]
+        low, high = min(kept), max(kept)
+        span = (high - low) or abs(high) or 1.0
+        step = _round_step(span / 4)
+        low, high = low - span * margin / 100, high + span * margin / 100
+        ticks = tuple(step * k for k in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1))
+        return cls(low, high, ticks, signed=False)
+
+    def share(self, value: float) -> float:
+        """Return the position of a value, from 0 to 1."""
+        return self.at(value) / 100
+
     def at(self, value: float) -> float:
         """Return the position of a value, from 0 to 100."""
         share = (value - self.low) / (self.high - self.low)

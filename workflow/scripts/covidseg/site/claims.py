@@ -37,6 +37,7 @@ class Comparison:
         width: half the distance between two limits, 0 for one.
         published, ours, low, high: None if there is no number.
         signed: whether the numbers are differences.
+        relative: whether the numbers are relative changes in percent, and no points.
         n: number of patients, None for a number that is no mean over patients.
         verdict: one of VERDICTS.
         reason: why the verdict is neither "holds" nor "does not hold".
@@ -54,6 +55,7 @@ class Comparison:
     low: float | None
     high: float | None
     signed: bool
+    relative: bool
     n: int | None
     verdict: str
     reason: str
@@ -132,8 +134,11 @@ def count_verdicts(claims: Iterable[Claim]) -> dict[str, int]:
 
 
 def claims_axis(claims: Iterable[Claim]) -> Axis:
-    """Return the axis that the claims of a paper share: distances from the claimed limit, in points."""
-    shown = [claim.shown for claim in claims]
+    """Return the axis that the claims of a paper share: distances from the claimed limit, in points.
+
+    Relative changes, such as of times, are no points. They are drawn, but the axis does not follow them.
+    """
+    shown = [claim.shown for claim in claims if not claim.shown.relative]
     values = [
         value
         for one in shown
@@ -177,6 +182,7 @@ def _comparison(row: pd.Series) -> Comparison:
         width=(limits[-1] - limits[0]) / 2 if limits else 0.0,
         **numbers,
         signed=bool(row.b) or row.metric in RELATIVE,
+        relative=row.metric in RELATIVE,
         n=None if isnan(row.n) else int(row.n),
         verdict=row.verdict.removesuffix(PHANTOM),
         reason=row.reason,

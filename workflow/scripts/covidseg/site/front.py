@@ -39,12 +39,19 @@ class Shown:
         words: how the pages name it.
         claims: its claims.
         counts: tables, figures and models -> number.
+        places: what the paper calls a table or figure -> its key, the anchor on the paper's page.
     """
 
     key: str
     words: Paper
     claims: list[Claim]
     counts: dict[str, int]
+    places: dict[str, str]
+
+    def page(self, claim: Claim) -> str:
+        """Return the address, from the start page, of the table or figure that shows a claim."""
+        anchor = self.places.get(claim.source)
+        return f"papers/{self.key}/index.html" + (f"#{anchor}" if anchor else "")
 
     @property
     def axis(self) -> Axis:
@@ -75,7 +82,7 @@ def make(part: Part) -> list[Entry]:
 def _papers(part: Part) -> list[Shown]:
     claims = {path.parent.name: read_claims(path) for path in part.inputs["claims"] if path.suffix == ".csv"}
     return [
-        Shown(key, paper_of(key), claims.get(key, []), counts)
+        Shown(key, paper_of(key), claims.get(key, []), counts, part.parameters["places"][key])
         for key, counts in part.parameters["papers"].items()
     ]
 

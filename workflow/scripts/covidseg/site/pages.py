@@ -1,14 +1,17 @@
 """Writes the pages of the site, by the templates in templates/."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from covidseg.files import write_text
 from covidseg.paper import palette
+from covidseg.site.file_names import safe_name
 
 # A browser loads only the site's own files: nothing from a network, and no script from a name in the data.
 POLICY = (
@@ -90,6 +93,22 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
+def is_known(value: float | None) -> bool:
+    """Return whether there is a number: neither None nor NaN."""
+    return value is not None and value == value
+
+
+def typeset(text: str) -> Markup:
+    """Return a text with its losses, such as L_rc^G, as formulas."""
+    formula = Markup(r"<i>L</i><sub>\1</sub><sup>\2</sup>")
+    return Markup(re.sub(r"\bL_(\w+)\^(\w+)", formula, str(escape(text))))
+
+
+def rounded(value: float) -> str:
+    """Return a number to three significant digits, whole from 100 on: 0.0123, 4.33, 771, 12,300."""
+    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
+
+
 def palette_rules() -> Markup:
     """Return the palette as CSS: the class strategy-hybrid sets the variable --colour, light and dark."""
     kinds: dict[str, Mapping[str, palette.Colour]] = {
@@ -114,4 +133,6 @@ ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 ENVIRONMENT.globals |= {"shapes": SHAPES}
-ENVIRONMENT.filters |= {"signed": signed, "number": number}
+ENVIRONMENT.filters |= {"signed": signed, "number": number, "typeset": typeset, "file_name": safe_name}
+ENVIRONMENT.tests |= {"known": is_known}
+ENVIRONMENT.filters |= {"signed": signed, "number": number, "rounded": rounded, "median": median}

@@ -11,12 +11,13 @@ from covidseg.cases.case_folder import CaseFolder
 from covidseg.evaluation.summary import read_scores
 from covidseg.files import atomic_path
 from covidseg.paper.palette import FOUND, MISSED, WRONG
-from covidseg.paper.views import Masks, View, choose_cases, read_view
+from covidseg.paper.views import Masks, View, rank_cases, read_view
 from covidseg.reading import read_table
 from covidseg.site.file_names import case_page
 from covidseg.site.part import Part
 
 OPACITY = 0.72
+HATCH = 8  # pixels between two lines
 WIDTH = 420  # pixels, for a picture that is about 205 CSS pixels wide
 
 
@@ -56,10 +57,10 @@ def draw_pictures(part: Part) -> Drawn:
     """
     view = _median_view(part, part.parameters["pictures"])
     pictures = []
-    for number, (title, image, dsc) in enumerate(_images(view, part)):
+    for number, (title, masks, dsc) in enumerate(_layers(view, part)):
         file = f"{part.folder}/task{number}.png"
         with atomic_path(part.site.folder / file) as path:
-            _in_true_shape(image, view.spacing).save(path, optimize=True)
+            _draw(view, masks).save(path, optimize=True)
         pictures.append(Picture(file, title, dsc))
     dataset = part.parameters["pictures"]["entry"]["truth"]
     return Drawn(view.case, case_page(dataset, view.case), pictures)
@@ -68,7 +69,7 @@ def draw_pictures(part: Part) -> Drawn:
 def _median_view(part: Part, parameters: dict[str, Any]) -> View:
     entry = parameters["entry"]
     cases = CaseFolder(part.input("cases").parent)
-    found = choose_cases(
+    found = rank_cases(
         read_scores(part.input("scores")), read_table(cases.table, ["case"]), entry, parameters["shown"]
     )
     case, dsc = list(found.iterrows())[len(found) // 2]
@@ -84,31 +85,31 @@ def _median_view(part: Part, parameters: dict[str, Any]) -> View:
     )
 
 
-def _images(view: View, part: Part) -> Iterator[tuple[str, np.ndarray, float | None]]:
-    grey = np.repeat(view.image[:, :, None], 3, axis=2).astype(float) / 255
+def _layers(view: View, part: Part) -> Iterator[tuple[str, dict[str, np.ndarray], float | None]]:
+    """Yield title, colour -> mask (y, x), and DSC of each picture."""
     truth = _whole(view.truth)
-    yield "CT of a phantom" if part.site.phantom else "CT", grey, None
-    yield "Annotated infection", _painted(grey, {FOUND: truth}), None
+    yield "CT of a phantom" if part.site.phantom else "CT", {}, None
+    yield "Annotated infection", {FOUND: truth}, None
     for title, masks in view.predictions.items():
         found = _whole(masks)
         errors = {FOUND: truth & found, MISSED: truth & ~found, WRONG: found & ~truth}
-        yield title, _painted(grey, errors), float(np.mean(list(view.dsc[title].values())))
+        yield title, errors, float(np.mean(list(view.dsc[title].values())))
 
 
 def _whole(masks: Masks) -> np.ndarray:
     return np.any(list(masks.values()), axis=0)
 
 
-def _painted(grey: np.ndarray, masks: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the image (y, x, 3), from 0 to 1, with each mask in its colour."""
-    image = grey.copy()
-    for colour, mask in masks.items():
-        image[mask] = (1 - OPACITY) * image[mask] + OPACITY * np.array(to_rgb(colour))
-    return image
-
-
-def _in_true_shape(image: np.ndarray, spacing: tuple[float, float]) -> Image.Image:
-    """Return a picture whose pixels are square, from one whose pixels are `spacing` (y, x) apart, mm."""
-    height, width = (n * s for n, s in zip(image.shape, spacing, strict=False))
+def _draw(view: View, masks: dict[str, np.ndarray]) -> Image.Image:
+    """Return the slice with each mask in its colour; pixels are square, and wrong voxels are hatched."""
+    height, width = (n * s for n, s in zip(view.image.shape, view.spacing, strict=True))
     size = WIDTH, round(WIDTH * height / width)
-    return Image.fromarray((255 * image).round().astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
+    grey = Image.fromarray(view.image.round().astype(np.uint8)).convert("RGB")
+    image = np.array(grey.resize(size, Image.Resampling.BICUBIC), float)
+    rows, columns = np.indices(image.shape[:2])
+    for colour, mask in masks.items():
+        shown = np.array(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
+        image[shown] = (1 - OPACITY) * image[shown] + OPACITY * 255 * np.array(to_rgb(colour))
+        if colour == WRONG:
+            image[shown & ((rows + columns) % HATCH < 2)] *= 0.5
+    return Image.fromarray(image.round().astype(np.uint8))
