@@ -60,9 +60,10 @@
   function readAddress() {
     const found = new URLSearchParams(location.hash.slice(1)), loads = [];
     const other = { a: data.chosen[0], b: data.chosen[1] };
+    const second = other.a === other.b ? methodOf(other.b).folds[1] : undefined;  // with one method alone, another fold
     for (const side of ["a", "b"]) {
       const [, experiment, fold] = /^(.*)\/fold(\d+)$/.exec(found.get(side) ?? "") ?? [];
-      if (experiment || !state[side]) loads.push(choose(side, experiment ?? other[side], fold === undefined ? undefined : Number(fold)));
+      if (experiment || !state[side]) loads.push(choose(side, experiment ?? other[side], fold === undefined ? side === "b" ? second : undefined : Number(fold)));
     }
     if (LAYOUTS.includes(found.get("layout"))) state.layout = found.get("layout");
     if (inHU && WINDOWS.includes(found.get("window"))) state.window = found.get("window");
@@ -216,7 +217,7 @@
     get("strip-box").hidden = false;
     state.strip = numbers.strip(slider, ["a", "b"].map(errorsOf), state.voxel[0]);
     get("slice-errors").textContent = errorWords();
-    get("readout").textContent = `voxel ${x}, ${y}, ${z} · ${numbers.number(value, 0)}${inHU ? " HU" : " of 255"}`;
+    get("readout").textContent = `voxel ${x}, ${y}, ${z} · ${numbers.number(value, 0)}${inHU ? " HU" : ", grey level"}`;
     for (const [name, number] of [["min", data.start[0] + 1], ["max", data.start[0] + data.size[0]], ["now", z + 1]]) slider.setAttribute(`aria-value${name}`, number);
     slider.setAttribute("aria-valuetext", `${errorWords()} mL`);
   }
