@@ -131,6 +131,7 @@ def test_the_palettes_colours_are_exact_in_png(tmp_path):
     save_figure(DRAWN["localisation"](), tmp_path / "maps")
     with Image.open(tmp_path / "maps.png") as picture:
         colours = {colour for _, colour in picture.convert("RGB").getcolors(picture.width * picture.height)}
+        assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
     for colour in (FOUND, MISSED, WRONG):
         assert tuple(int(colour[n : n + 2], 16) for n in (1, 3, 5)) in colours
 

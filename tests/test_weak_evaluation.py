@@ -111,7 +111,12 @@ def test_an_overlay_leaves_cold_pixels_alone():
     heat = np.array([[0.0, 0.0], [0.0, 1.0]])
     shown = overlay(image, heat)
     assert shown[0, 1].tolist() == [100, 100, 100]
-    assert shown[1, 1, 0] > shown[1, 1, 2] + 50, "the hottest pixel is red"
+    assert shown[1, 1, 0] > shown[1, 1, 2] + 50, "the hottest pixel is yellow"
+
+
+def test_hotter_is_brighter_in_grey_print():
+    grey = overlay(np.full(5, 60, np.uint8), np.linspace(0.2, 1, 5)) @ (0.2126, 0.7152, 0.0722)
+    assert (np.diff(grey) > 5).all()
 
 
 def test_slices_from_the_smallest_to_the_largest_lesion():

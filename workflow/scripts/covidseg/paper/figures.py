@@ -13,6 +13,7 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea, VPacker
 from PIL import Image, ImageColor
+from scipy.spatial import KDTree
 
 from covidseg.files import atomic_path
 from covidseg.paper.palette import INK, SECOND_INK, THIRD_INK, light_colours
@@ -31,6 +32,7 @@ LINE = 1.25  # height of a line, as shares of the size of type
 # Dots per inch in print. PNG stores whole dots per metre: 304.8 per inch are 12,000; 300 would be 299.9994.
 DPI = 304.8
 SCREEN_DPI = 150  # of pictures in an SVG, which is for the screen
+PLACES = np.array([1 << 16, 1 << 8, 1], np.int32)  # of red, green and blue in one number
 COLOURS = 256  # in a PNG: enough for grey CT and the palette, and a third of the size of full colour
 plt.rcParams.update(
     {
@@ -220,8 +222,13 @@ def save_figure(figure: plt.Figure, base: Path) -> None:
 
 def _with_few_colours(picture: Image.Image) -> Image.Image:
     """Return a picture of COLOURS colours, white and those of the palette among them."""
-    exact = [level for colour in ("#FFFFFF", *light_colours()) for level in ImageColor.getrgb(colour)]
-    others = picture.quantize(COLOURS - len(exact) // 3, Image.Quantize.MEDIANCUT).getpalette() or []
-    chosen = Image.new("P", (1, 1))
-    chosen.putpalette((exact + others)[: 3 * COLOURS])
-    return picture.quantize(palette=chosen, dither=Image.Dither.NONE)
+    exact = [ImageColor.getrgb(colour) for colour in ("#FFFFFF", *light_colours())]
+    others = picture.quantize(COLOURS - len(exact), Image.Quantize.MEDIANCUT).getpalette() or []
+    palette = np.concatenate([exact, np.reshape(others, (-1, 3))])[:COLOURS]
+    counted: Any = picture.getcolors(picture.width * picture.height)  # (number of pixels, RGB)
+    colours = np.array([colour for _, colour in counted])
+    nearest = np.zeros(1 << 24, np.uint8)  # RGB as one number -> place in the palette
+    nearest[colours @ PLACES] = KDTree(palette).query(colours)[1]
+    found = Image.fromarray(nearest[np.asarray(picture).astype(np.int32) @ PLACES])
+    found.putpalette(palette.astype(np.uint8).tobytes())
+    return found
