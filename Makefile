@@ -1,4 +1,7 @@
-# make demo     set up, then run the phantom pipeline to its tables and figures
+# make help     print this text, as `make` alone does; `snakemake --list` names the rules of the pipeline
+#
+# make demo     set up, then run the phantom pipeline to its site, tables and figures
+# make view     serve the site of the results on this machine, for a browser: large scans need a server. PORT=8000
 # make test     set up, then run every test and check
 # make quick    set up, then run the checks of style and the quick tests: one to two minutes, before every commit
 #
@@ -6,7 +9,7 @@
 # make kill-test   kill a small run 200 times, at random; half an hour on two cores. make test does 20 of these
 # make mutants  change single places in the code and see whether a test notices (tests/mutants): about an hour.
 #               MODULES="training/losses weak/losses" NUMBER=30 SEED=0 choose what is changed
-# make benchmark  set up, then compare speed and memory on this CPU with nnU-Net and surface-distance: 20 minutes.
+# make benchmark  set up, then compare speed and memory on this CPU with nnU-Net, MONAI and surface-distance: 20 minutes.
 #               PARTS="batch lungs" chooses the parts (benchmarks/cpu.py)
 #
 # make slurm-up     start a test cluster (SLURM, two nodes) on this machine, for `snakemake --profile slurm`.
@@ -22,19 +25,37 @@ INSTALLED := $(shell cat .venv/installed 2>/dev/null)
 TORCH ?= $(INSTALLED)
 BIN := .venv/bin
 SECONDS ?= 60
+PORT ?= 8000
 NUMBER ?= 30
 SEED ?= 0
 
-.PHONY: demo test quick fuzz kill-test mutants benchmark slurm-up slurm-down other-torch
+TARGETS := $(shell sed -n 's/^\# make \([a-z-]*\) .*/\1/p' Makefile)
+NEAREST = import difflib, sys; near = difflib.get_close_matches(sys.argv[1], sys.argv[2:]); \
+	sys.exit(f"make {sys.argv[1]}: no such target; " + ("nearest: " + ", ".join(near) if near else "see make help"))
+
+.PHONY: help demo view test quick fuzz kill-test mutants benchmark slurm-up slurm-down other-torch
+
+# The comment at the top of this file.
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+.DEFAULT:
+	@$(PYTHON) -c '$(NEAREST)' $@ $(TARGETS)
 
 demo: .venv/installed
-	$(BIN)/snakemake
+	@$(BIN)/snakemake
 	@# Write the checksums to dvc.lock and the files to DVC's cache, which is empty in a fresh clone. Then
 	@# `git diff dvc.lock` shows which files differ from the committed ones.
 	@if git rev-parse --git-dir >/dev/null 2>&1; then $(BIN)/dvc add --quiet data && $(BIN)/dvc commit --quiet --force \
 		|| { echo "The results are complete, but DVC cannot note their checksums: $(BIN)/dvc add data &&" \
 		"$(BIN)/dvc commit --force says why (a dvc.lock with marks of a merge?)"; exit 1; }; fi
-	@echo "Tables and figures: results/paper"
+	@echo "Look at the results: open results/report/index.html in a browser"
+
+# On the loopback address: only programs of this machine reach the server.
+view: .venv/installed
+	@test -e results/report/index.html || { echo "There is no results/report/index.html; run make demo first"; exit 1; }
+	@echo "Open http://127.0.0.1:$(PORT)/ in a browser; Ctrl-C ends the server"
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory results/report $(PORT)
 
 test: .venv/installed
 	$(BIN)/ruff check .
@@ -78,5 +99,5 @@ benchmark: .nnunet/packages
 	touch $@
 
 .venv/installed: envs/requirements.txt envs/requirements-cu126.txt envs/setup.sh $(if $(filter-out x$(INSTALLED),x$(TORCH)),other-torch)
-	sh envs/setup.sh "$(PYTHON)" "$(TORCH)"
-	echo "$(TORCH)" >$@
+	@sh envs/setup.sh "$(PYTHON)" "$(TORCH)"
+	@echo "$(TORCH)" >$@

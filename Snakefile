@@ -25,6 +25,9 @@ if not internals.chosen_files(workflow):
     configfile: "config/config.yaml"
 
 
+report: "workflow/report/front.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/by_wildcards.smk"
 include: "workflow/rules/run.smk"
@@ -35,7 +38,9 @@ include: "workflow/rules/weak.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/site.smk"
 include: "workflow/rules/export.smk"
+include: "workflow/rules/segment.smk"
 include: "workflow/rules/workload.smk"
+include: "workflow/rules/progress.smk"
 include: "workflow/rules/rehearse.smk"
 include: "workflow/rules/stages.smk"
 
@@ -44,6 +49,7 @@ localrules:
     all,
     collect,
     collect_splits,
+    collect_trainings,
     download,
     errata,
     evaluated,
@@ -52,6 +58,8 @@ localrules:
     ingested,
     licences,
     preprocessed,
+    printed,
+    progress,
     split,
     summarise,
     tables_and_violins,
@@ -60,6 +68,7 @@ localrules:
 
 
 rule all:
+    """Make every table and figure of the papers, and all that they need."""
     default_target: True
     input:
         in_use.artefact_files(ARTEFACTS),
@@ -67,21 +76,36 @@ rule all:
         "results/paper/errata.html",
         "results/splits.json",
         "results/scores.csv",
-        "results/metrics.json",
+        "results/metrics",
+        "results/trainings.csv",
         "results/report/index.html",
         report(
             provenance_page(),
             caption="workflow/report/provenance.rst",
             category="Provenance",
+            labels={"Result": "Provenance of the last run"},
         ),
+        report(
+            site_folder(),
+            caption="workflow/report/site.rst",
+            category="Site",
+            labels={"Result": "Site of the results"},
+            htmlindex="index.html",
+        ),
+    message:
+        REACHED
 
 
 rule tables_and_violins:
+    """Make the tables and the violins of the papers only."""
     input:
         in_use.artefact_files(ARTEFACTS, "table", "violin"),
+    message:
+        REACHED
 
 
 onstart:
+    print_jobs()
     if makes_results():
         begin()
     internals.lift_rate_limit(workflow)
@@ -92,4 +116,9 @@ onsuccess:
     if makes_results():
         clean_up()
         write_provenance()
+        say_again()
         print(where_results_are())
+
+
+onerror:
+    say_again()

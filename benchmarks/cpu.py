@@ -1,15 +1,15 @@
-"""Speed and memory on a CPU, beside nnU-Net and Google's surface-distance: what `make benchmark` runs.
+"""Speed and memory on a CPU, beside nnU-Net, MONAI and surface-distance: what `make benchmark` runs.
 
     PYTHONPATH=.nnunet/packages .venv/bin/python benchmarks/cpu.py                  every part: 20 minutes
     PYTHONPATH=.nnunet/packages .venv/bin/python benchmarks/cpu.py batch lungs      two parts
     PYTHONPATH=.nnunet/packages .venv/bin/python benchmarks/cpu.py --small          tiny sizes: a test
 
 Every measurement runs in a process of its own on two threads, ours and the peer's in turn, and is one row of
-benchmarks/results/cpu-<processor>.csv.
+benchmarks/results/cpu-<processor>.csv. The file is written after each measurement, so that a run that is cut
+keeps its rows.
 """
 
 import argparse
-import csv
 import importlib
 import os
 import re
@@ -19,17 +19,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "benchmarks")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
+from covidseg.files import write_csv
+
+ROOT = Path(__file__).resolve().parents[1]
 THREADS = 2
 PARTS = {  # part -> contender -> module and function
     "tumour": {"covidseg": ("masks", "ours"), "surface-distance": ("masks", "peer")},
     "lungs": {"covidseg": ("masks", "ours"), "surface-distance": ("masks", "peer")},
     "preprocessing": {"covidseg": ("pipeline", "preprocess"), "nnU-Net": ("pipeline", "nnunet_preprocess")},
+    "window": {"covidseg": ("window", "ours"), "MONAI": ("window", "peer")},
     "batch": {"covidseg": ("pipeline", "batches"), "nnU-Net": ("pipeline", "nnunet_batches")},
     "step": {"covidseg": ("pipeline", "steps"), "nnU-Net": ("pipeline", "nnunet_steps")},
 }
@@ -78,14 +82,32 @@ def measure(part: str, contender: str, *, small: bool) -> dict[str, str | float]
     return {"part": part, "contender": contender} | dict(zip(COLUMNS[2:7], values, strict=True)) | whence
 
 
-def compare(part: str, *, small: bool) -> list[dict[str, str | float]]:
-    """Measure every contender of a part; the row of covidseg says how often it is as fast as the peer."""
-    own, peer = (measure(part, contender, small=small) for contender in PARTS[part])
-    return [own | {"faster": float(peer["median_s"]) / float(own["median_s"])}, peer]
+def compare(parts: Sequence[str], path: Path, *, small: bool) -> None:
+    """Measure the contenders of each part, print their rows and write the table after each of them.
+
+    The row of covidseg says how often it is as fast as the peer.
+    """
+    rows: list[dict[str, str | float]] = []
+    for part in parts:
+        for contender in PARTS[part]:
+            rows.append(measure(part, contender, small=small))
+            if contender != "covidseg":
+                own, peer = rows[-2:]
+                own["faster"] = float(peer["median_s"]) / float(own["median_s"])
+                print_rows([own, peer])
+            write_csv(path, rows, columns=COLUMNS, digits=4)
+
+
+def print_rows(rows: list[dict[str, str | float]]) -> None:
+    """Print medians and peak memory."""
+    for row in rows:
+        faster = f"  {row['faster']:.1f} times as fast" if "faster" in row else ""
+        values = f"{row['median_s']:9.4g} s {row['peak_gib']:6.2f} GiB"
+        print(f"{row['part']:14}{row['contender']:18}{values}{faster}", flush=True)
 
 
 def main() -> None:
-    """Run the parts, print the table and write it."""
+    """Run the parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
     parser.add_argument("--small", action="store_true", help="tiny sizes")
@@ -97,19 +119,8 @@ def main() -> None:
     if arguments.here:
         measure_here(arguments.parts[0], arguments.here, small=arguments.small)
         return
-    rows = [row for part in arguments.parts or PARTS for row in compare(part, small=arguments.small)]
     slug = re.sub(r"[^a-z0-9]+", "-", re.sub(r"\((r|tm)\)", "", processor().lower())).strip("-")
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    with open(arguments.output / f"cpu-{slug}.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(
-            {key: f"{v:.4g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows
-        )
-    for row in rows:
-        faster = f"  {row['faster']:.1f} times as fast" if "faster" in row else ""
-        values = f"{row['median_s']:9.4g} s {row['peak_gib']:6.2f} GiB"
-        print(f"{row['part']:14}{row['contender']:18}{values}{faster}")
+    compare(arguments.parts or list(PARTS), arguments.output / f"cpu-{slug}.csv", small=arguments.small)
 
 
 if __name__ == "__main__":

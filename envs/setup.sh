@@ -30,4 +30,4 @@ fi
 
 echo "Setting up .venv with Python $version; this takes some minutes the first time."
 "$python" -m venv --clear .venv
-.venv/bin/python -m pip install --disable-pip-version-check --progress-bar off --requirement "$requirements"
+.venv/bin/python -m pip install --disable-pip-version-check --quiet --requirement "$requirements"

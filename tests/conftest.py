@@ -27,6 +27,7 @@ from covidseg.training.description import ModelDescription
 from covidseg.volumes import Geometry, Volume
 from faulty_host import Host
 from papers import leave_additions_out
+from site_browser import browser
 
 # Tests count on one thread: the same sums in the same order, and no fight over two cores.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -41,6 +42,13 @@ SMALL_NETWORK = {
     "convolutions": {"encoder": [1, 1], "decoder": [1]},
     "design": "unet",
 }
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium that opens the pages of the site."""
+    with browser() as found:
+        yield found
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -51,7 +51,11 @@ ARTEFACTS = {
     "thresholds": 1,  # its Figure 3
     "claims": 5,  # all papers
 }
-ONCE = ("all", "licences", "errata", "collect", "collect_splits", "summarise")
+PAPERS = 5
+ONCE = (
+    *("all", "licences", "errata", "collect", "collect_splits", "collect_trainings", "summarise"),
+    *("site", "site_data", "site_case_index", "site_trainings"),
+)
 
 
 def papers(pretrainings: int, evaluated: int, trainings: int, datasets: int, archives: int) -> dict[str, int]:
@@ -73,6 +77,9 @@ def papers(pretrainings: int, evaluated: int, trainings: int, datasets: int, arc
         "localise": 2 * LOCALISERS,  # on both
         "score_weak": LOCALISERS,
         **ARTEFACTS,
+        "site_paper": PAPERS,
+        "site_cases": datasets,  # some model is scored on every data set
+        "site_slices": 2,
         **dict.fromkeys(ONCE, 1),
     }
 
@@ -135,6 +142,9 @@ TOY = {
     "localisation": 1,
     "thresholds": 1,
     "claims": 1,  # of wang2021
+    "site_paper": 3,  # wang2021, ma2021 and yang2021
+    "site_cases": TOY_DATASETS,
+    "site_slices": 2,
     **dict.fromkeys(ONCE, 1),
 }
 # From scores.csv alone.
@@ -148,5 +158,5 @@ TOY_WITH_A_DATA_SET = {
         rule: TOY[rule]
         for rule in ("table", "violin", "visual", "count", "volumes", "bland_altman", "claims")
     },
-    **dict.fromkeys(("all", "licences", "collect", "collect_splits", "summarise"), 1),
+    **dict.fromkeys(("all", "licences", "collect", "collect_splits", "collect_trainings", "summarise"), 1),
 }

@@ -113,7 +113,7 @@ def test_a_mask_of_the_slices_that_were_there_is_laid_on_them(spacing, origin):
     assert laid.array[:, 0, 0].tolist() == [0, 1, 1, 2, 2, 3, 4]
     np.testing.assert_array_equal(laid.geometry.affine, image.geometry.affine)
     assert laid.corrections == (
-        "label laid on the 5 slices of the series, and repeated on the 2 filled ones from the nearest slice",
+        "label laid on the 5 slices of the series, and repeated on the filled ones from the nearest slice",
     )
 
 

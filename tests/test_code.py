@@ -8,13 +8,13 @@ import pytest
 
 from conftest import ROOT
 from covidseg.config.kinds import KINDS
-from covidseg.runs.code import WITHOUT_EFFECT, code_of, imported, imports_of
+from covidseg.runs.code import WITHOUT_EFFECT, code_of, imported, imports_of, page_files
 from covidseg.training.strategies import STRATEGIES
 from covidseg.weak import SYSTEMS
 
 SCRIPTS = ROOT / "workflow" / "scripts"
 LIBRARY = SCRIPTS / "covidseg"
-ROOMS = ["archives", "cases", "training", "weak", "evaluation", "config", "paper", "site", "runs"]
+ROOMS = ["archives", "cases", "training", "weak", "evaluation", "config", "paper", "site", "segment", "runs"]
 FILES = sorted(SCRIPTS.rglob("*.py"))
 
 
@@ -92,7 +92,7 @@ def behind(*scripts):
 
 def test_a_figure_of_cases_and_preprocessing_run_little_code():
     assert len(behind("artefact", "covidseg/paper/cases_figure")) <= 15
-    assert len(behind("preprocess")) <= 13
+    assert len(behind("preprocess")) <= 14
 
 
 def test_a_module_named_in_a_from_import_is_among_the_code():
@@ -110,12 +110,16 @@ def test_all_code_is_behind_a_script_a_registry_or_the_workflow_itself():
         *(f"covidseg/weak/{entry.module}" for entry in SYSTEMS.values()),
         *(f"covidseg/paper/{kind.module}" for kind in KINDS.values()),
     ]
+    pages = (ROOT / "workflow/rules/site.smk").read_text()
+    registered += [f"covidseg/site/{name}" for name in re.findall(r'site_part\(\s*"(\w+)"', pages)]
     text = "".join(
         path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
     )
     rules = [name.replace(".", "/") for name in re.findall(r"from (covidseg[\w.]*\w) import \w", text)]
     rules += [
-        f"covidseg/{room}/{name}" for room, name in re.findall(r"from covidseg\.(\w+) import (\w+)", text)
+        f"covidseg/{room}/{name}"
+        for room, names in re.findall(r"from covidseg\.(\w+) import ([\w, ]+)", text)
+        for name in names.split(", ")
     ]
     known = [name for name in rules if (SCRIPTS / f"{name}.py").exists()]
     found = behind(*scripts, *registered, *known) | set(WITHOUT_EFFECT)
@@ -219,3 +223,19 @@ def test_imports_for_type_checkers_alone_do_not_count(tmp_path):
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from covidseg.missing import f\n"
     )
     assert imported(tmp_path, ["script"]) == [tmp_path / "script.py"]
+
+
+def test_a_part_of_the_site_is_made_anew_only_for_the_templates_that_its_pages_use():
+    def files(module):
+        return {line.split()[0] for line in page_files(SCRIPTS, f"covidseg/site/{module}")}
+
+    shared = {"base.html", "macros.html"}
+    trainings, front = files("trainings_part"), files("front")
+    assert shared | {"trainings.html"} <= trainings
+    assert "start.html" not in trainings, "another page"
+    assert "site.css" not in trainings, "which the part front copies"
+    assert shared | {"start.html", "paper_cards.html", "claims.html", "site.css", "site.js"} <= front
+    assert "trainings.html" not in front
+    modules = [path.stem for path in (SCRIPTS / "covidseg" / "site").glob("*_part.py")]
+    used = set().union(*map(files, [*modules, "front", "provenance"]))
+    assert {path.name for path in (SCRIPTS / "covidseg" / "site").glob("templates/*")} <= used

@@ -20,8 +20,8 @@ def test_both_configurations_train_every_model_once_and_reach_every_artefact(nam
     assert "results/predictions/task2-msd/fold0" in output
     assert "results/models/task2-msd/" not in output, "whose model is pretrain-msd"
     for artefact in (
-        "wang2021/table1.csv", "wang2021/violin.svg", "ma2021/table10.tex", "ma2021/figure1.png",
-        "yang2021/numbers.html", "yang2021/figure3.svg",
+        "wang2021/table1.csv", "wang2021/violin.svg", "ma2021/table10.csv", "ma2021/figure1.svg",
+        "yang2021/numbers.csv", "yang2021/figure3.svg",
     ):  # fmt: skip
         assert f"results/paper/{artefact}" in output
 

@@ -33,7 +33,7 @@ def test_a_missing_slice_is_interpolated(scan, files):
     np.testing.assert_array_equal(read.array, expected)
     assert read.geometry.differences(scan.geometry) == []
     assert read.filled == (3,)
-    assert read.corrections == ("filled: 1 slices at 20 mm",)
+    assert read.corrections == ("filled: slices at 20 mm",)
 
 
 def test_two_missing_slices_in_a_row_are_weighted_by_distance(scan, files):
@@ -50,7 +50,7 @@ def test_holes_here_and_there_are_filled(scan, files):
     assert read.filled == (1, 4)
     there = [0, 2, 3, 5, 6]
     np.testing.assert_array_equal(read.array[there], scan.array[there])
-    assert read.corrections == ("filled: 2 slices at 10, 25 mm",)
+    assert read.corrections == ("filled: slices at 10, 25 mm",)
 
 
 def test_more_holes_than_slices_beside_them():
@@ -69,7 +69,7 @@ def test_slices_missing_at_an_end_are_unknown(scan, files):
 
 def test_missing_slices_can_be_refused(files):
     message = (
-        r"^P1:1-007\.dcm: its series lacks 2 slices at 10, 20 mm; `missing_slices: fill` in datasets\.yaml "
+        r"^P1:1-007\.dcm: its series lacks slices at 10, 20 mm; `missing_slices: fill` in datasets\.yaml "
         "interpolates these$"
     )
     with refused_in_one_line(message):
@@ -90,7 +90,7 @@ def test_a_wide_gap_is_two_stacks(missing):
 def test_missing_slices_of_a_series_that_is_not_axial_are_refused(files):
     for place, name in enumerate(files):
         edit(files, name, ImageOrientationPatient=[1, 0, 0, 0, 0, -1], ImagePositionPatient=[0, 5 * place, 0])
-    with refused_in_one_line(r"its series lacks 1 slices at 15 mm, and is not axial$"):
+    with refused_in_one_line(r"its series lacks slices at 15 mm, and is not axial$"):
         read_series(without(files, 4), "P1")
 
 
@@ -124,13 +124,13 @@ def test_identical_copies_are_dropped_with_a_warning(scan, files):
     files["copy.dcm"] = files["1-003.dcm"]
     read = read_series(files, "P1")
     np.testing.assert_array_equal(read.array, scan.array)
-    assert read.warnings == ("1 slices stored twice, one of each used: P1:copy.dcm = P1:1-003.dcm",)
+    assert read.warnings == ("slices stored twice, one of each used: P1:copy.dcm = P1:1-003.dcm",)
 
 
 def test_a_series_stored_twice_is_read_once(scan, files):
     read = read_series(files | {f"again/{name}": content for name, content in files.items()}, "P1")
     np.testing.assert_array_equal(read.array, scan.array)
-    assert read.warnings[0].startswith("7 slices stored twice")
+    assert read.warnings[0].startswith("slices stored twice")
 
 
 def test_two_different_slices_at_one_place_are_refused(files):

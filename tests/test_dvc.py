@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import boto3
+import playwright.sync_api
 import pytest
 import yaml
 
@@ -23,8 +24,16 @@ from covidseg.weak import SYSTEMS
 from toy_workflow import change_yaml, copy_toy, finished_toy, jobs_of, snakemake
 
 BINARIES = Path(sys.executable).parent
-PARTS = (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore", "dvc.yaml")
-STAGES = ["ingest", "preprocess", "train", "evaluate", "paper"]
+PARTS = (
+    ".dvc/config",
+    ".dvc/.gitignore",
+    ".dvc/plots/trainings.json",
+    ".dvcignore",
+    ".gitignore",
+    "dvc.yaml",
+)
+CHROMIUM = "/usr/bin/chromium"
+STAGES = ["ingest", "preprocess", "train", "evaluate", "paper", "site"]
 STORE = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 WHO = {
     f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
@@ -55,7 +64,7 @@ def committed(tmp_path_factory):
     """The toy's results in a repository of its own, under DVC; shared, and copied before anything runs there."""
     folder = copy_toy(finished_toy(tmp_path_factory), tmp_path_factory.mktemp("dvc") / "toy")
     for part in PARTS:
-        (folder / part).parent.mkdir(exist_ok=True)
+        (folder / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / part, folder / part)
     git(folder, "init", "--quiet")
     dvc(folder, "add", "data")
@@ -105,6 +114,8 @@ CHOSEN_BY_A_JOB = {
     "train": [f"covidseg/training/strategies/{strategy.module}" for strategy in STRATEGIES.values()],
     "evaluate": [f"covidseg/weak/{system.module}" for system in SYSTEMS.values()],
     "paper": [f"covidseg/paper/{kind.module}" for kind in KINDS.values()],
+    "site": [f"covidseg/site/{path.stem}" for path in SCRIPTS.glob("covidseg/site/*_part.py")]
+    + ["covidseg/site/front"],
 }
 
 
@@ -133,7 +144,9 @@ def test_every_script_of_the_pipeline_belongs_to_a_stage():
     staged = {
         Path(path).stem for paths in code_of_stages().values() for path in paths if path.count("/") == 2
     }
-    assert scripts - staged == {"export_nnunet", "rehearse", "workload"}, "which run by their names only"
+    assert scripts - staged == {"export_nnunet", "progress", "rehearse", "segment", "workload"}, (
+        "which run by their names only"
+    )
 
 
 def test_every_parameter_of_a_stage_is_one_of_the_configuration():
@@ -173,8 +186,10 @@ def test_another_learning_rate_trains_again_in_both(toy):
 def test_editing_a_figure_draws_it_again_in_both_and_nothing_else(toy):
     with open(toy / "workflow" / "scripts" / "covidseg" / "paper" / "violin.py", "a") as file:
         file.write("\nEDITED = True\n")
-    assert jobs_of(snakemake(toy, "-n")) == {"violin": dag_sizes.TOY["violin"], "all": 1}
-    assert stages_to_run(toy) == ["paper"]
+    violins = dag_sizes.TOY["violin"]
+    drawn = {"violin": violins, "site_paper": violins, "site": 1, "all": 1}
+    assert jobs_of(snakemake(toy, "-n")) == drawn
+    assert stages_to_run(toy) == ["paper", "site"]
     before = (toy / "results" / "paper" / "ma2021" / "figure5.png").stat().st_mtime_ns
     violin = toy / "results" / "paper" / "wang2021" / "violin.png"
     violin.write_bytes(b"old")
@@ -187,23 +202,120 @@ def test_editing_a_figure_draws_it_again_in_both_and_nothing_else(toy):
 
 @pytest.mark.slow
 def test_metrics_are_the_mean_scores_of_every_strategy_and_are_compared_with_a_commit(toy):
-    shown = json.loads(dvc(toy, "metrics", "show", "--json"))
-    path = toy / "results" / "metrics.json"
-    metrics = json.loads(path.read_text())
-    assert shown[""]["data"]["results/metrics.json"]["data"] == metrics
+    """One file per experiment, so that `dvc metrics show` has one row per experiment."""
+    shown = json.loads(dvc(toy, "metrics", "show", "--json"))[""]["data"]
+    folder = toy / "results" / "metrics"
+    metrics = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    assert {path: entry["data"] for path, entry in shown.items()} == {
+        f"results/metrics/{name}.json": values for name, values in metrics.items()
+    }
     assert set(metrics) == {"scratch", "body-finetune-msd", "task3-msd"}
+    printed = dvc(toy, "metrics", "show").splitlines()
+    assert printed[0].split() == ["Path", "DSC", "NSD"]
+    assert len(printed) == 1 + len(metrics)
+    assert max(map(len, printed)) < 80
     metrics["scratch"]["DSC"] += 0.25
-    path.write_text(json.dumps(metrics))
+    (folder / "scratch.json").write_text(json.dumps(metrics["scratch"]))
     difference = json.loads(dvc(toy, "metrics", "diff", "--json", "HEAD"))
-    assert difference["results/metrics.json"]["scratch.DSC"]["diff"] == pytest.approx(0.25)
+    assert difference["results/metrics/scratch.json"]["DSC"]["diff"] == pytest.approx(0.25)
+
+
+@pytest.fixture(scope="module")
+def plots(committed, tmp_path_factory):
+    """The page of `dvc plots show`."""
+    folder = tmp_path_factory.mktemp("plots")
+    dvc(committed, "plots", "show", "--out", str(folder))
+    return folder / "index.html"
 
 
 @pytest.mark.slow
-def test_plots_show_the_strategies_and_the_violins(toy, tmp_path):
-    dvc(toy, "plots", "show", "--out", str(tmp_path))
-    page = (tmp_path / "index.html").read_text()
-    for text in ("Mean DSC", "Mean NSD", "body-finetune-msd", "violin.png"):
+def test_plots_show_the_strategies_the_trainings_and_the_violins(plots):
+    page = plots.read_text()
+    for text in ("Mean DSC", "Mean NSD", "Loss of every training", "body-finetune-msd", "violin.png"):
         assert text in page
+
+
+# In place of the library that the page loads from the network: it looks for the place of a plot as the library does.
+VEGA = """
+window.drawn = {};
+window.vegaEmbed = (place, plot) => { document.querySelector(place).append("drawn"); drawn[place] = plot; };
+"""
+
+
+@pytest.mark.slow
+def test_a_browser_draws_every_plot(plots, browser, tmp_path):
+    """Without network: whether each plot reaches its place; an apostrophe in a plot's name broke the page."""
+    page, errors = open_page(
+        browser, plots, lambda route: route.fulfill(body=VEGA, content_type="text/javascript")
+    )
+    drawn = page.evaluate("drawn")
+    page.screenshot(path=tmp_path / "plots.png", full_page=True)
+    assert errors == []
+    assert len(drawn) == 3
+    trainings = drawn["#Loss_of_every_training"]["data"]["values"]
+    assert {row["experiment"] for row in trainings} == {
+        *(
+            "scratch",
+            "body-finetune-msd",
+            "task1-union",
+            "task3-msd",
+            "pretrain-msd",
+            "weak-full",
+            "classifier",
+        )
+    }
+    bars = [drawn[f"#Mean_{metric}_on_the_test_cases_of_the_target"] for metric in ("DSC", "NSD")]
+    assert [len(plot["data"]["values"]) for plot in bars] == [3, 3]
+    assert page.locator("img").evaluate_all("images => images.map(image => image.naturalWidth > 0)") == [True]
+
+
+@pytest.mark.slow
+def test_a_browser_with_network_draws_every_plot(plots, browser, tmp_path):
+    """With the library itself."""
+    page, errors = open_page(browser, plots, lambda route: route.continue_())
+    if any("ERR_" in error for error in errors):
+        pytest.skip(f"the page of DVC loads its library from the network: {errors[0]}")
+    page.wait_for_selector("#Loss_of_every_training .marks")
+    page.screenshot(path=tmp_path / "plots.png", full_page=True)
+    assert errors == []
+    sizes = page.locator(".marks").evaluate_all("plots => plots.map(plot => plot.clientWidth)")
+    assert len(sizes) == 3
+    assert min(sizes) > 200
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """The system's Chromium, without a window."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"no {CHROMIUM}")
+    with playwright.sync_api.sync_playwright() as started:
+        yield started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+def open_page(browser, path, answer):
+    """Open a page, answer what it asks the network for; returns the page and the errors on its console."""
+    page, errors = browser.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.route(re.compile("^https:"), answer)
+    page.goto(path.as_uri())
+    return page, errors
+
+
+@pytest.mark.slow
+def test_an_experiment_of_dvc_changes_a_setting_and_trains_anew(toy):
+    dvc(toy, "exp", "run", "--set-param", "config/config.yaml:training.epochs=3", "train")
+    described = json.loads((toy / "results/models/scratch/fold0/model.json").read_text())
+    assert described["schedule"]["epochs"] == 3
+    assert (toy / "results/trainings.csv").read_text().count("scratch,0,") == 3
+    assert "epochs: 3" in (toy / "config" / "config.yaml").read_text()
+
+
+@pytest.mark.slow
+def test_an_experiment_in_a_copy_of_dvc_is_refused_with_the_reason(toy):
+    command = ["exp", "run", "--temp", "--set-param", "config/config.yaml:training.epochs=3", "train"]
+    with pytest.raises(AssertionError, match="run the experiment without --temp and --queue"):
+        dvc(toy, *command)
 
 
 @pytest.mark.slow

@@ -309,21 +309,18 @@ def test_an_nvidia_smi_that_hangs_is_left(machine, monkeypatch):
 @pytest.mark.skipif(torch.version.cuda is not None, reason="this torch may use a GPU")
 @pytest.mark.parametrize("section", ["training", "weak"])
 def test_a_run_tries_the_gpu_before_its_first_job(machine, config, monkeypatch, capfd, section):
-    start.check_devices(config)
-    assert capfd.readouterr().err == "", "device: cpu tries nothing"
+    assert start.check_devices(config) == [], "device: cpu tries nothing"
     changed = {**config.sections, section: {**config.sections[section], "device": "auto"}}
     auto = type(config)(**{**vars(config), "sections": changed})
-    start.check_devices(auto)
-    (line,) = capfd.readouterr().err.splitlines()
+    (line,) = start.check_devices(auto)
     assert line.startswith("device: auto is the CPU here")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     with refused_in_one_line(r"^CUDA_VISIBLE_DEVICES=0 gives this job a GPU, but .* not compiled with CUDA"):
         start.check_devices(auto)
-    start.check_devices(config)
+    assert start.check_devices(config) == []
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     install_nvidia_smi(machine, V100)
-    start.check_devices(auto)
-    line, _ = capfd.readouterr().err.splitlines()
+    line, _ = start.check_devices(auto)
     assert line.startswith("going on on the CPU, since torch cannot use the GPU: Torch not compiled")
 
 

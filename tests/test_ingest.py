@@ -183,7 +183,7 @@ def test_a_windowed_scan_that_leaves_its_range_a_little_is_clipped(tmp_path, cap
         output = run(tmp_path, {"w1": make_volume(values)}, {"w1": label(((2, 0, 0), 1))})
     stored = read_volume(output / "images" / "w1.nii.gz").array
     np.testing.assert_array_equal(stored, np.clip(values, 0, 255))
-    assert "3 voxels from -1 to 255.5 were clipped to 0 to 255" in rows_of(output)["w1"]["warnings"]
+    assert "voxels from -1 to 255.5 were clipped to 0 to 255: 3" in rows_of(output)["w1"]["warnings"]
     values[0, 0, 0] = -1.01
     match = "voxels from -1.01 to 255.5, expected 0 to 255"
     refused(tmp_path / "more", match, {"w1": make_volume(values)}, {"w1": label()})
@@ -212,7 +212,12 @@ def test_members_in_another_case_are_named(tmp_path):
 def test_voxels_that_are_not_finite_are_refused(tmp_path):
     values = scan().array.astype(np.float32)
     values[0, 0, 0] = np.nan
-    refused(tmp_path, r"images\.zip:a\.nii\.gz: 1 voxels are NaN", {"a": make_volume(values)}, {"a": label()})
+    refused(
+        tmp_path,
+        r"images\.zip:a\.nii\.gz: voxels that are NaN or infinite: 1",
+        {"a": make_volume(values)},
+        {"a": label()},
+    )
 
 
 def test_a_label_without_image_is_refused(tmp_path):

@@ -65,7 +65,7 @@ def test_everything_that_is_taken_from_inside_is_there(tmp_path):
         "gpu True",
         "slurm False",
         "beside True",
-        "jobs 2",
+        "jobs Counter({'one': 1})",
         "limit False",
         "lifted True",
         "rules {'one': (1, 10, 3, True)}",

@@ -87,6 +87,6 @@ def test_a_kind_of_ones_own_takes_three_places(tmp_path, tmp_path_factory):
     registry.write_text(registry.read_text().replace("KINDS = {\n", "KINDS = {\n" + ENTRY))
     bars = {"kind": "bars", "title": "Mean DSC", "metric": "DSC"}
     change_yaml(own / "config" / "artefacts.yaml", lambda content: content["wang2021"].update(bars=bars))
-    assert jobs_of(snakemake(own, "-n")) == {"bars": 1, "all": 1}
+    assert jobs_of(snakemake(own, "-n")) == {"bars": 1, "site_paper": 1, "site": 1, "all": 1}
     snakemake(own, "results/paper/wang2021/bars.png")
     assert (own / "results" / "paper" / "wang2021" / "bars.svg").stat().st_size > 500

@@ -121,7 +121,7 @@ def test_the_last_line_counts_the_cases(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     pack(tmp_path, cases("a", "b"))
     take(tmp_path)
-    assert closing(caplog) == [("INFO", "hospital: 2 cases found, 2 taken")]
+    assert closing(caplog) == [("INFO", "hospital: cases found: 2, taken: 2")]
 
 
 def test_whatever_looks_like_a_case_and_is_none_is_named_with_the_reason(tmp_path, caplog):
@@ -138,10 +138,10 @@ def test_whatever_looks_like_a_case_and_is_none_is_named_with_the_reason(tmp_pat
     assert take(tmp_path, left_out={"b": "the mask is another patient's."}) == ["a"]
     deeper = "has a folder more than"
     assert closing(caplog) == [
-        ("INFO", "hospital: 1 files belong to no case: a/._ct.nii.gz (resource fork of macOS)"),
+        ("INFO", "hospital: files that belong to no case: 1, a/._ct.nii.gz (resource fork of macOS)"),
         (
             "WARNING",
-            "hospital: 3 cases found, 1 taken; left out: c (no label), b (the mask is another patient's); not read: "
+            "hospital: cases found: 3, taken: 1; left out: c (no label), b (the mask is another patient's); not read: "
             f"d/series 1/ct.nii.gz ({deeper} '{{case}}/ct.nii.gz'), old/of 2020/e/ct.nii.gz ({deeper} "
             f"'{{case}}/ct.nii.gz'), d/series 1/lesion.nii.gz ({deeper} '{{case}}/lesion.nii.gz')",
         ),
@@ -230,7 +230,7 @@ def test_what_readers_fill_correct_and_find_odd_is_in_the_table_and_told_once_pe
     )
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warnings == [
-        "hospital: 3 slices were missing, and are interpolated, in 2 of 3 cases: b, c",
+        "hospital: slices that were missing, and are interpolated: 3, in 2 of 3 cases: b, c",
         "hospital: scan sheared by 3 degrees in 2 of 3 cases, listed in cases.csv: b, c",
         "hospital: label .. mm away in 2 of 3 cases, listed in cases.csv: b, c",
     ]

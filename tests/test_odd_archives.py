@@ -387,6 +387,19 @@ def test_no_damage_ends_in_a_traceback(tmp_path, name):
         assert not refused or (str(tmp_path / name) in refused and "\n" not in refused), seed
 
 
+def test_a_zip_notes_as_many_reasons_as_its_comment_can_hold(tmp_path):
+    """In the order given; tried one by one from the end, so many would take minutes."""
+    reasons = {f"case_{number:06}": "no label" for number in range(20_000)}
+    write_zip(tmp_path / "x.zip", [], reasons)
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        noted = json.loads(archive.comment)["left_out"]
+        assert 0 <= (1 << 16) - 1 - len(archive.comment) < len('"case_000000": "no label", ')
+    assert list(noted) == list(reasons)[: len(noted)]
+    write_zip(tmp_path / "y.zip", [], {"a": "long " * (1 << 14)})
+    with zipfile.ZipFile(tmp_path / "y.zip") as archive:
+        assert archive.comment == b""
+
+
 def test_what_a_packed_folder_left_out_is_remembered_as_far_as_the_comment_goes(tmp_path):
     write_zip(tmp_path / "x.zip", [("a", b"1")], {"p7": "broken link to /away"})
     with Archive(tmp_path / "x.zip") as archive:

@@ -38,8 +38,22 @@ def test_an_unturned_patch_is_the_scan_s_own_voxels(case, patch, corner):
     box = tuple(slice(c, c + n) for c, n in zip(corner, patch, strict=True))
     inside = tuple(slice(0, n) for n in case.image[box].shape)
     assert image.shape == label.shape == patch, "also where the patch goes on beyond the last slice"
-    torch.testing.assert_close(image[inside], case.image[box], atol=2e-5, rtol=0)
+    assert torch.equal(image[inside], case.image[box])
     assert torch.equal(label[inside], case.label[box])
+    assert image.count_nonzero() == case.image[box].count_nonzero(), "zeros beyond the scan"
+
+
+@pytest.mark.parametrize("corner", [(0, 0, 0), (2, 5, 4), (-2, 11, 17)])
+def test_a_tiny_turn_or_scale_hardly_changes_a_patch(case, corner):
+    """Turned patches are interpolated and unturned ones copied, at the same place."""
+    image, label = cut(case, corner, (4, 8, 8))
+    inner = np.s_[:, 1:-1, 1:-1]  # a pixel at the scan's edge is interpolated with the zeros beyond
+    for turned, turned_label in (
+        cut(case, corner, (4, 8, 8), angle=1e-5),
+        cut(case, corner, (4, 8, 8), scale=1 + 1e-5),
+    ):
+        torch.testing.assert_close(turned[inner], image[inner], atol=2e-3, rtol=0)
+        assert torch.equal(turned_label, label)
 
 
 def test_labels_become_the_network_s_classes(case):

@@ -48,13 +48,14 @@ def test_one_row_per_series_and_metric_with_the_share_of_every_rank(scores):
     ranks = ranking_rows(SERIES, ARTEFACT, scores, BOOTSTRAP)
     assert ranks.columns.tolist() == [
         *("row", "source", "region", "split", "metric", "n", "value", "rank", "mean_rank", "median_rank"),
-        *("low", "high", "frequency_1", "frequency_2", "frequency_3"),
+        *("low", "high", "frequency_1", "frequency_2", "frequency_3", "experiment"),
     ]
     assert set(ranks.region) == {"infection"}, "one series of lesions has no ranking, nor has one not run"
     dsc = ranks[ranks.metric == "DSC"].set_index("source")
     assert dsc["value"].to_dict() == pytest.approx({"none": 50, "MSD": 60, "NSCLC": 50})
     assert dsc["rank"].to_dict() == {"none": 2, "MSD": 1, "NSCLC": 2}
     assert (dsc["n"] == 3).all()
+    assert dsc["experiment"].to_dict() == {one.source: one.experiment for one in SERIES if one.runs}
     shares = dsc[["frequency_1", "frequency_2", "frequency_3"]]
     assert shares.sum(axis=1).tolist() == pytest.approx([1, 1, 1])
     assert shares.loc["none", "frequency_1"] == 0, "from scratch is behind MSD in every patient"

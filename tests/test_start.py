@@ -25,6 +25,15 @@ def test_results_of_another_configuration_are_refused(checkout):
     assert start.results_owner() == "paper"
 
 
+def test_a_copy_of_dvc_is_refused(checkout, monkeypatch):
+    start.check_records()
+    copy = checkout / ".dvc" / "tmp" / "exps" / "standalone" / "tmpabc"
+    copy.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    with refused_in_one_line(r"lacks Snakemake's records, .* without --temp and --queue$"):
+        start.check_records()
+
+
 @pytest.mark.parametrize(
     "made", [[], ["results/paper/licences.md", "results/paper/errata.html", "logs/x.log"]]
 )

@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import math
-from functools import partial
 
 import pandas as pd
 import pytest
@@ -14,10 +13,16 @@ from covidseg.config.loading import load_configuration
 from covidseg.config.remarks import find_remarks
 from covidseg.config.series import Series
 from covidseg.evaluation.summary import read_scores
-from covidseg.paper.formats import HTML, LATEX, MARKDOWN, score_page, write_pages
+from covidseg.paper import latex
+from covidseg.paper.artefact import Artefact
+from covidseg.paper.cells import Cell
+from covidseg.paper.formats import score_page, write_pages
 from covidseg.paper.layout import Printer, lay_out
+from covidseg.paper.markdown import write_cell
+from covidseg.paper.scores_table import make
 from covidseg.paper.tables import devices_of, read_published, select, table_cells
 from covidseg.paper.uncertainty import Bootstrap, comparison_rows, interval_rows
+from covidseg.paper.web import write_html
 
 PUBLISHED = ROOT / "config" / "published.csv"
 BOOTSTRAP = Bootstrap(resamples=100, confidence=0.95, seed=1, pixels={}, limits=(0.1, 0.4))
@@ -53,11 +58,12 @@ def make_scores(tmp_path, values, metric="DSC"):
     return read_scores(tmp_path / "scores.csv")
 
 
-def make_table(scores, metric, markup, rows=ROWS, table="3", **changes):
+def make_table(scores, metric, rows=ROWS, table="3", **changes):
+    """Return the table of a metric, with its cells as Markdown."""
     artefact = ARTEFACT | {"metrics": [metric]} | changes
     cells = table_cells(rows, artefact, scores, read_published(PUBLISHED, "wang2021", table))
     intervals = interval_rows(rows, artefact, scores, BOOTSTRAP)
-    return Printer.of(cells, intervals, markup).by_fold(metric)
+    return Printer.of(cells, intervals).by_fold(metric).map(write_cell)
 
 
 DSC = {
@@ -70,42 +76,40 @@ DSC = {
 
 def test_best_and_second_of_each_column_are_marked_and_ties_share_a_mark(tmp_path):
     """Fold 0: 0.4, 0.6, 0.6, 0.3; fold 1: two that both print 0.500, none, 0.2; Avg: 0.4502, 0.5498, 0.6, 0.25."""
-    table = make_table(make_scores(tmp_path, DSC), "DSC", MARKDOWN)
+    table = make_table(make_scores(tmp_path, DSC), "DSC")
     ours = table.map(lambda text: str(text).split(" [")[0])
-    assert ours["Fold 0"].tolist() == ["*0.400*", "**0.600**", "**0.600**", "0.300"]
-    assert ours["Fold 1"].tolist() == ["**0.500**", "**0.500**", "–", "*0.200*"]
-    assert [text.split(" ±")[0] for text in ours["Avg"]] == ["0.450", "*0.550", "**0.600**", "0.250"]
+    assert ours["Fold 0"].tolist() == ["<u>0.400</u>", "**0.600**", "**0.600**", "0.300"]
+    assert ours["Fold 1"].tolist() == ["**0.500**", "**0.500**", "–", "<u>0.200</u>"]
+    assert [text.split(" ±")[0] for text in ours["Avg"]] == ["0.450", "<u>0.550</u>", "**0.600**", "0.250"]
     assert table["Fold 0"][0].endswith(" [0.681 ± 0.205]"), "the published number bears no mark"
 
 
 def test_one_row_bears_no_mark(tmp_path):
-    table = make_table(make_scores(tmp_path, DSC), "DSC", MARKDOWN, rows=ROWS[:1])
+    table = make_table(make_scores(tmp_path, DSC), "DSC", rows=ROWS[:1])
     assert "*" not in table.to_string()
+    assert "<u>" not in table.to_string()
 
 
-@pytest.mark.parametrize(
-    ("markup", "best", "second"),
-    [
-        (LATEX, r"\textcolor{red}{0.600} [0.709 ± 0.209]", r"\textcolor{blue}{0.400} [0.681 ± 0.205]"),
-        (
-            HTML,
-            '<span class="best">0.600</span><br><span class="published">[0.709 ± 0.209]</span>',
-            '<span class="second">0.400</span><br><span class="published">[0.681 ± 0.205]</span>',
-        ),
-    ],
-)
-def test_marks_in_colour(tmp_path, markup, best, second):
-    table = make_table(make_scores(tmp_path, DSC), "DSC", markup)
-    assert (table["Fold 0"][1], table["Fold 0"][0]) == (best, second)
+def test_marks_are_bold_and_underlined_in_every_format(tmp_path):
+    """Never by colour alone; only the mean bears the mark, and the published number stands below ours."""
+    best, second = Cell("0.600 ± 0.100", "0.709 ± 0.209", "best"), Cell("0.4", "–", "second")
+    assert write_cell(best) == "**0.600** ± 0.100 [0.709 ± 0.209]"
+    assert write_cell(second) == "<u>0.4</u> [–]"
+    assert latex.write_cell(best) == r"\textbf{0.600}\,$\pm$\,0.100\linebreak{}[0.709\,$\pm$\,0.209]"
+    assert latex.write_cell(second) == r"\underline{0.4}\linebreak{}[--]"
+    page = write_html("t", ["note"], {"DSC": pd.DataFrame({"Method": ["a", "b"], "Avg": [best, second]})})
+    page = page.replace("\xa0", " ")
+    assert '<b>0.600</b> ± 0.100<span class="other">[0.709 ± 0.209]</span></td>' in page
+    assert '<u>0.4</u><span class="other">[–]</span></td>' in page
 
 
 def test_the_average_alone_with_as_many_decimals_as_the_paper_prints(tmp_path):
     scores = make_scores(tmp_path, {"scratch": [[0.62]], "body-finetune-multi": [[0.6]]}, "Sensitivity")
     rows = [ROWS[0], ROWS[2]]
-    table = make_table(scores, "Sensitivity", MARKDOWN, rows, table="2", folds="average")
+    table = make_table(scores, "Sensitivity", rows, table="2", folds="average")
     assert table.columns.tolist() == ["Method", "Source", "Avg", "Difference", "CI", "n"]
     assert table["Avg"][0] == "**0.6200** [0.6204 ± 0.2369]"
-    assert table["Difference"][0] == "-0.0004"
+    assert table["Difference"][0] == "−0.0004"
 
 
 TIMES = {"scratch": [[0.2], [0.4]], "continual-multi": [[0.1204], [0.12]], "new": [[12.34], [1234.5]]}
@@ -125,11 +129,11 @@ def test_seconds_per_epoch(tmp_path):
     assert first.published_mean.tolist() == [224, 194, 206]
     assert interval_rows(rows, artefact, scores, BOOTSTRAP).empty
     assert comparison_rows(rows, artefact, scores, BOOTSTRAP).empty
-    table = make_table(scores, "time", MARKDOWN, rows)
+    table = make_table(scores, "time", rows)
     assert table.columns.tolist() == ["Method", "Source", "Fold 0", "Fold 1", "Avg", "Ratio"]
-    assert table["Fold 0"].tolist() == ["*0.200* [224]", "**0.120** [194]", "12.3 [–]"]
+    assert table["Fold 0"].tolist() == ["<u>0.200</u> [224]", "**0.120** [194]", "12.3 [–]"]
     assert table["Fold 1"][2] == "1234 [–]"
-    assert table["Avg"][0] == "*0.300 ± 0.141* [206 ± 16]"
+    assert table["Avg"][0] == "<u>0.300</u> ± 0.141 [206 ± 16]"
     assert table["Ratio"].tolist() == ["1.00 [1.00]", "0.40 [0.97]", "2078.07 [–]"]
     assert devices_of(rows, scores) == ["CPU, float32"]
 
@@ -145,12 +149,12 @@ def test_times_that_the_configuration_leaves_out_are_said_to_be_left_out(tmp_pat
     assert times.ours_mean.isna().all()
     assert set(cells[cells.metric == "DSC"].status) == {"run"}
     intervals = interval_rows(rows, artefact, scores, BOOTSTRAP)
-    table = Printer.of(cells, intervals, MARKDOWN).by_fold("time")
+    table = Printer.of(cells, intervals).by_fold("time").map(write_cell)
     assert table["Fold 0"].tolist() == ["not timed [224]", "not timed [194]"]
     assert table["Avg"][0] == "not timed [206 ± 16]"
     assert table["Ratio"].tolist() == ["not timed [1.00]", "not timed [0.97]"]
     shown = {"config_name": "toy", "phantom": True, "confidence": 0.95, "remarks": []}
-    page = partial(score_page, artefact, cells, intervals, devices=devices_of(rows, scores), **shown)
+    page = score_page(artefact, cells, intervals, devices=devices_of(rows, scores), **shown)
     write_pages(tmp_path / "t", artefact["title"], page)
     for suffix in ("md", "tex", "html"):
         assert (
@@ -164,8 +168,7 @@ def test_the_three_formats_hold_the_same_and_escape_names(tmp_path):
     artefact = ARTEFACT | {"metrics": ["DSC", "time"]}
     cells = table_cells(ROWS, artefact, scores, read_published(PUBLISHED, "wang2021", "3"))
     intervals = interval_rows(ROWS, artefact, scores, BOOTSTRAP)
-    page = partial(
-        score_page,
+    page = score_page(
         artefact,
         cells,
         intervals,
@@ -182,11 +185,11 @@ def test_the_three_formats_hold_the_same_and_escape_names(tmp_path):
         assert "Trained on: CPU, float32. The fewest seconds are best;" in text
         assert "One patient is everywhere." in text
         assert "Seconds per training epoch" in text
-    assert "**bold**: best, *italic*: second of our means" in texts["md"]
-    assert "A_b <new> one" in texts["md"]
-    assert r"A\_b <new> one" in texts["tex"]
-    assert r"Four strategies \& more: DSC." in texts["tex"]
-    assert texts["tex"].count(r"\begin{adjustbox}{max width") == texts["tex"].count(r"\end{adjustbox}") == 2
+        assert "bold: best, underlined: second of our means" in text
+    assert r"A_b \<new\> one" in texts["md"]
+    assert r"A\_b \textless{}new\textgreater{} one" in texts["tex"]
+    assert r"\caption{Four strategies \& more: DSC}" in texts["tex"]
+    assert texts["tex"].count(r"\begin{tabular}") == texts["tex"].count(r"\end{tabular}") == 2
     assert "A_b &lt;new&gt; one" in texts["html"]
     assert "<title>Four strategies &amp; more</title>" in texts["html"]
     assert texts["html"].count("<table>") == 2
@@ -198,19 +201,28 @@ def test_numbers_keep_their_sign_and_their_zeros(tmp_path):
     artefact = ARTEFACT | {"folds": "average"}
     cells = table_cells(ROWS[:1], artefact, scores, read_published(PUBLISHED, "wang2021", "3"))
     intervals = interval_rows(ROWS[:1], artefact, scores, BOOTSTRAP)
-    page = partial(
-        score_page,
+    page = score_page(
         artefact,
         cells,
         intervals,
         config_name="toy",
-        phantom=True,
+        phantom=False,
         confidence=0.95,
         devices=[],
         remarks=[],
     )
     write_pages(tmp_path / "t", artefact["title"], page)
     assert "| +0.010 " in (tmp_path / "t.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("ours", "text"), [(0.6726, "-0.0004"), (0.673, "0.000"), (0.6735, "+0.0005"), (0.7, "+0.027")]
+)
+def test_a_small_difference_keeps_its_sign(tmp_path, ours, text):
+    """The published mean is 0.673."""
+    scores = make_scores(tmp_path, {"scratch": [[ours]]})
+    table = make_table(scores, "DSC", ROWS[:1], folds="average")
+    assert table["Difference"][0] == text.replace("-", "−")
 
 
 def panel_scores(values):
@@ -252,7 +264,8 @@ def test_one_column_per_panel_and_metric_and_one_row_per_method_and_fold():
     published = read_published(PUBLISHED, "ma2021", "IX")
     cells = table_cells(PANEL_SERIES, PANELS, scores, published)
     intervals = interval_rows(PANEL_SERIES, PANELS, scores, BOOTSTRAP)
-    tables = lay_out(Printer.of(cells, intervals, MARKDOWN), PANELS)
+    tables = lay_out(Printer.of(cells, intervals), PANELS)
+    tables = {heading: table.map(write_cell) for heading, table in tables.items()}
     assert list(tables) == ["DSC and Recall", "Sensitivity", "Averages"]
     table = tables["DSC and Recall"]
     assert table.columns.tolist() == [
@@ -264,14 +277,14 @@ def test_one_column_per_panel_and_metric_and_one_row_per_method_and_fold():
     lungs = [text.split(" ")[0] for text in table["Left lung (test)", "DSC"]]
     assert lungs == ["85.0", "70.0", "80.0", "–", "–"], "Task2-MSD segments no lung"
     infection = [text.split(" [")[0] for text in table["Infection (MosMed)", "DSC"]]
-    assert infection[:2] == ["*30.0 ± 14.1*", "70.0 ± 14.1"], "fold 1 has one mean, which is not marked"
-    assert infection[2:] == ["*50.0 ± 25.8*", "**60.0 ± 42.4**", "**60.0 ± 42.4**"]
+    assert infection[:2] == ["<u>30.0</u> ± 14.1", "70.0 ± 14.1"], "fold 1 has one mean, which is not marked"
+    assert infection[2:] == ["<u>50.0</u> ± 25.8", "**60.0** ± 42.4", "**60.0** ± 42.4"]
     averages = tables["Averages"]
     assert averages["Panel"].tolist() == ["Left lung (test)"] * 3 + ["Infection (MosMed)"] * 6
     first = averages.iloc[3]
-    assert (first["Metric"], first["n"]) == ("DSC", 2)
-    assert first["Avg"] == "*50.0 ± 25.8* [58.8 ± 20.6]"
-    assert first["Difference"] == "-8.8"
+    assert (first["Metric"], first["n"]) == ("DSC", "2")
+    assert first["Avg"] == "<u>50.0</u> ± 25.8 [58.8 ± 20.6]"
+    assert first["Difference"] == "−8.8"
     assert [20 <= float(part) <= 80 for part in first["CI"].split(" to ")] == [True, True]
 
 
@@ -316,8 +329,7 @@ def test_panels_stand_above_their_metrics_in_every_format(tmp_path, suffix):
     scores = panel_scores(PANEL_SCORES)
     cells = table_cells(PANEL_SERIES, PANELS, scores, read_published(PUBLISHED, "ma2021", "IX"))
     intervals = interval_rows(PANEL_SERIES, PANELS, scores, BOOTSTRAP)
-    page = partial(
-        score_page,
+    page = score_page(
         PANELS,
         cells,
         intervals,
@@ -358,14 +370,14 @@ def test_the_best_of_each_method_is_marked_alone(tmp_path):
     artefact = ARTEFACT | {"best": "method", "folds": "average"}
     cells = table_cells(BY_METHOD, artefact, scores, read_published(PUBLISHED, "wang2021", "1"))
     intervals = interval_rows(BY_METHOD, artefact, scores, BOOTSTRAP)
-    table = Printer.of(cells, intervals, MARKDOWN, best="method").by_fold("DSC")
+    table = Printer.of(cells, intervals, best="method").by_fold("DSC").map(write_cell)
     ours = [text.split(" [")[0] for text in table["Avg"]]
     assert ours == ["0.900", "0.400", "**0.500**", "0.700"]
     assert table["CI"].tolist() == 4 * ["–"], "one patient has no interval"
     shown = {"config_name": "toy", "phantom": False, "confidence": 0.95, "devices": [], "remarks": []}
-    notes, tables = score_page(artefact, cells, intervals, MARKDOWN, **shown)
-    assert "**bold**: best of our means of a method in the column." in notes[0]
-    assert "*" not in tables["DSC"]["Avg"][3]
+    notes, tables = score_page(artefact, cells, intervals, **shown)
+    assert "bold: best of our means of a method in the column." in notes[0]
+    assert tables["DSC"]["Avg"][3].mark == ""
 
 
 @pytest.mark.parametrize("paper", ["wang2020", "wang2021"])
@@ -406,7 +418,7 @@ def test_cells_that_the_paper_prints_elsewhere_are_filled_and_marked(config, nam
     assert set(zip(filled.region, filled.split, strict=True)) == {("infection", "test")}
     intervals = interval_rows([], artefact, nothing, BOOTSTRAP)
     shown = {"config_name": "toy", "phantom": False, "confidence": 0.95, "devices": [], "remarks": []}
-    notes, tables = score_page(artefact, cells, intervals, MARKDOWN, **shown)
+    notes, tables = score_page(artefact, cells, intervals, **shown)
     text = tables["DSC and NSD"].to_string()
     assert text.count("†") == len(FILLED[name])
     for mean, std, table in FILLED[name].values():
@@ -420,9 +432,7 @@ def test_pages_with_times_say_what_the_papers_times_are_of(tmp_path):
     cells = table_cells(ROWS, artefact, scores, read_published(PUBLISHED, "wang2021", "3"))
     assert cells[cells.fold == "avg"].n.tolist()[:2] == [2, 2], "folds"
     shown = {"config_name": "toy", "phantom": False, "confidence": 0.95, "devices": ["CPU"], "remarks": []}
-    notes, _ = score_page(
-        artefact, cells, interval_rows(ROWS, artefact, scores, BOOTSTRAP), MARKDOWN, **shown
-    )
+    notes, _ = score_page(artefact, cells, interval_rows(ROWS, artefact, scores, BOOTSTRAP), **shown)
     assert any("include the 50 validation batches of nnU-Net's epoch" in note for note in notes)
 
 
@@ -448,3 +458,34 @@ def test_slices_say_who_counts_as_a_patient(config):
             "published slices do not tell the patient" in text for text in find_remarks(config, artefact)
         )
         assert told == (name in ("numbers", "ranking"))
+
+
+@pytest.mark.parametrize("phantom", [True, False], ids=["phantom", "papers"])
+def test_a_difference_is_printed_only_where_the_numbers_can_be_compared(tmp_path, phantom):
+    """0.683 in the one case, 0.673 in the paper."""
+    make_scores(tmp_path, {"scratch": [[0.683]]})
+    inputs = {"scores": [tmp_path / "scores.csv"], "published": [PUBLISHED], "pixels": []}
+    parameters = {"bootstrap": 100, "confidence": 0.95, "seed": 1, "threshold_range": [0.1, 0.4]}
+    artefact = Artefact(
+        base=tmp_path / "table1",
+        paper="wang2021",
+        entry=ARTEFACT | {"title": "Table 1 of wang2021: Some", "published": "1", "folds": "average"},
+        config_name="toy",
+        remarks=[],
+        inputs=inputs,
+        parameters=parameters | {"series": [dataclasses.astuple(ROWS[0])], "phantom": phantom},
+        tables={"table1": "Table 1", "table2": "Table 2"},
+        files=["table1.csv", "table1.html"],
+    )
+    make(artefact)
+    sheet = pd.read_csv(tmp_path / "table1.csv")
+    assert sheet["experiment"].tolist() == ["scratch"]
+    assert sheet["difference"].isna().all() == phantom
+    for suffix in ("md", "tex", "html"):
+        text = (tmp_path / f"table1.{suffix}").read_text()
+        assert "Table 1 of wang2021: Some (fractions; best and second per column)" in text
+        assert ("+0.010" in text) != phantom
+        assert ("Difference" in text) != phantom
+        assert ("no difference is printed" in text) == phantom
+    assert '<a href="table2.html">Table 2</a>' in text
+    assert '<span aria-current="page">Table 1</span>' in text

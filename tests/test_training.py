@@ -86,7 +86,7 @@ def test_sigterm_writes_the_state_and_the_next_start_ends_with_the_same_bits(
     undisturbed, training_folders, tmp_path
 ):
     process = launch(training_folders, tmp_path, 4, 0.3)
-    wait_for(process, "epoch 2 of 4")
+    wait_for(process, "2 of 4 epochs done")
     time.sleep(0.5)  # into the middle of an epoch
     process.send_signal(signal.SIGTERM)
     asked = time.monotonic()
@@ -108,7 +108,7 @@ def test_sigterm_writes_the_state_and_the_next_start_ends_with_the_same_bits(
 @pytest.mark.slow
 def test_kill_9_and_the_next_start_ends_with_the_same_bits(undisturbed, training_folders, tmp_path):
     process = launch(training_folders, tmp_path, 4, 0.1)
-    wait_for(process, "epoch 3 of 4")
+    wait_for(process, "3 of 4 epochs done")
     wait_for(process, "state written")
     process.kill()
     process.wait()
@@ -133,7 +133,7 @@ def test_a_second_process_waits_and_then_takes_what_the_first_came_to(
     """As two jobs for one model, of which Snakemake starts the second by deleting the first one's outputs."""
     caplog.set_level("INFO")
     process = launch(training_folders, tmp_path, 4, 0.1)
-    wait_for(process, "epoch 1 of 4")
+    wait_for(process, "1 of 4 epochs done")
     start(make_run(training_folders[:2], training_folders[2:]), tmp_path)
     assert process.wait(timeout=10) == 0
     assert f"process {process.pid} on {platform.node()} trains this model; waiting for it" in caplog.text
@@ -147,7 +147,7 @@ def test_a_second_process_waits_and_then_takes_what_the_first_came_to(
     assert_same_model(undisturbed, tmp_path)
     other = dataclasses.replace(make_run(training_folders[:2], [], epochs=1), fingerprint="another")
     start(other, tmp_path)
-    assert "epoch 1 of 1" in caplog.text, "what another configuration came to is not taken"
+    assert "1 of 1 epochs done" in caplog.text, "what another configuration came to is not taken"
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_advice(training_folders, tmp_path):

@@ -10,8 +10,9 @@ import pytest
 import SimpleITK as sitk
 
 from conftest import make_volume, refused_in_one_line
+from covidseg.cases.boxes import bounding_box
 from covidseg.errors import InputError
-from covidseg.volumes import bounding_box, nifti_bytes, parse_volume, read_volume, to_storage, write_volume
+from covidseg.volumes import nifti_bytes, parse_volume, read_volume, to_storage, write_volume
 
 ORIENTATIONS = ["".join(code) for axes in permutations(("LR", "PA", "SI")) for code in product(*axes)]
 
@@ -78,7 +79,7 @@ def test_spacings_that_are_no_lengths_are_refused(volume, axis, spacing):
 def test_voxels_that_are_not_finite_are_refused(volume, value):
     array = volume.array.astype(np.float32)
     array[1, 2, 3] = value
-    with pytest.raises(InputError, match=r"scan\.nii: 1 voxels are NaN or infinite"):
+    with pytest.raises(InputError, match=r"scan\.nii: voxels that are NaN or infinite: 1"):
         parse_volume(nifti_bytes(make_volume(array)), "scan.nii")
 
 

@@ -11,7 +11,6 @@ from covidseg.config.series import Series
 from covidseg.evaluation.lesion_metrics import LESION_METRICS, LUNG_SHARES
 from covidseg.evaluation.summary import read_scores
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.formats import MARKDOWN
 from covidseg.paper.measures import MEASURES, measure_of
 from covidseg.paper.tables import table_cells
 from covidseg.paper.uncertainty import Bootstrap, comparison_rows, interval_rows
@@ -64,7 +63,7 @@ def make_page(folder):
     entry, scores = ENTRY | {"folds": "average"}, read_scores(write_scores(folder))
     cells = table_cells(SERIES, entry, scores, published=pd.DataFrame())
     intervals = interval_rows(SERIES, entry, scores, BOOTSTRAP)
-    return volumes_page(cells, intervals, ["Above.", "Below."], MARKDOWN)
+    return volumes_page(cells, intervals, ["Above.", "Below."])
 
 
 def test_volumes_stand_in_ml_and_shares_in_the_tables_unit(tmp_path):
@@ -80,22 +79,22 @@ def test_volumes_stand_in_ml_and_shares_in_the_tables_unit(tmp_path):
     assert ours["Error, mL"].tolist() == ["-2.0 ± 1.4", "2.0 ± 9.9", "not run"]
     assert ours["Relative error"].tolist() == ["-10.0 ± 0.0", "-10.0 ± 56.6", "not run"]
     assert volumes["n"].tolist() == [2, 2, "not run"]
-    low, high = (float(part) for part in volumes["Truth, mL"][0].split("[")[1].rstrip("]").split(" to "))
+    low, high = (float(part) for part in volumes["Truth, mL"][0].other.split(" to "))
     assert 0 < low < 20 < high
 
 
 def test_the_smallest_error_and_the_highest_f1_are_best_and_volumes_have_no_mark(tmp_path):
     _, tables = make_page(tmp_path)
-    volumes, lesions = (table.map(lambda text: str(text).count("*")) for table in tables.values())
-    assert volumes["Absolute error, mL"].tolist() == [4, 2, 0], "2 mL in bold, 7 mL in italics"
-    assert lesions["Lesion F1"].tolist() == [2, 4, 0]
+    volumes, lesions = (table.map(lambda cell: getattr(cell, "mark", "")) for table in tables.values())
+    assert volumes["Absolute error, mL"].tolist() == ["best", "second", ""], "2 mL and 7 mL"
+    assert lesions["Lesion F1"].tolist() == ["second", "best", ""]
     for column in ("Truth, mL", "Error, mL", "Relative error"):
-        assert volumes[column].tolist() == [0, 0, 0]
+        assert volumes[column].tolist() == ["", "", ""]
 
 
 def test_a_metric_that_no_case_has_is_named_below_the_table(tmp_path):
     notes, _ = make_page(tmp_path)
-    assert notes[0].startswith("Above. Marks, where one value is better than another: **bold**: best")
+    assert notes[0].startswith("Above. Marks, where one value is better than another: bold: best")
     assert notes[1:] == ["Below.", "No case has a value of: False positives, mL."]
 
 
@@ -111,7 +110,7 @@ def test_every_panel_has_its_tables_with_the_columns_that_it_has_values_of(tmp_p
     scores = read_scores(path)
     cells = table_cells(series, entry, scores, published=pd.DataFrame())
     intervals = interval_rows(series, entry, scores, BOOTSTRAP)
-    _, tables = volumes_page(cells, intervals, ["Above."], MARKDOWN)
+    _, tables = volumes_page(cells, intervals, ["Above."])
     titles = [
         f"{name}: Infection ({split})" for split in ("test", "MosMed") for name in ("Volumes", "Lesions")
     ]

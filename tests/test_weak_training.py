@@ -109,7 +109,7 @@ def test_kill_9_and_the_next_start_ends_with_the_same_bits(undisturbed, slices, 
 @pytest.mark.slow
 def test_sigterm_in_the_middle_of_an_epoch_too(undisturbed, slices, tmp_path):
     process = launch(slices, tmp_path / "decomposition", "decomposition", seconds=0.4)
-    wait_for(process, "epoch 2 of 4")
+    wait_for(process, "2 of 4 epochs done")
     process.send_signal(signal.SIGTERM)
     assert "stopped at epoch 2" in process.stdout.read()
     assert process.wait() != 0

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from covidseg.archives.phantom.cohort import make_case
 from covidseg.config.kinds import KINDS
 from covidseg.files import digest
 from covidseg.volumes import write_volume
+from site_browser import broken_links
 from toy_workflow import (
     FIRST_OUTPUT,
     PARTS,
@@ -54,12 +56,22 @@ def toy(finished, tmp_path):
 def test_progress_and_the_way_to_the_results_are_shown(finished):
     output = (finished / FIRST_OUTPUT).read_text()
     assert jobs_of(output) == dag_sizes.TOY
-    assert f"of {sum(dag_sizes.TOY.values())} steps" in output
-    tail = output[output.index("Done (toy). Tables and figures:") :]
-    assert "results/paper/wang2021/table1.md" in tail
-    assert "results/paper/wang2021/violin.png" in tail
+    total = sum(dag_sizes.TOY.values()) - 1  # `all` makes no file
+    told = re.findall(rf"^\[ *(\d+)/{total}\b", output, re.MULTILINE)
+    assert told == [str(number) for number in range(1, total + 1)], "one line per finished job"
+    assert "\x1b" not in output
+    assert max(map(len, output.splitlines())) < 400
+    tail = output[output.index("Done (toy). Look at:") :]
+    for place in (
+        "results/report/index.html",
+        "results/paper",
+        "results/scores.csv",
+        "results/models",
+        "logs",
+    ):
+        assert f"  {place} " in tail
     log = (finished / "logs" / "train" / "scratch" / "fold0.log").read_text()
-    assert "epoch 2 of 2: loss" in log
+    assert "2 of 2 epochs done" in log
     assert re.search(r"done in \d+\.\d\d s, peak memory 0\.\d\d GiB$", log)
 
 
@@ -219,10 +231,24 @@ def test_the_report_holds_tables_figures_misprints_and_provenance_and_needs_no_n
         "provenance.html",
     ):
         assert results[f"results/paper/{name}"]["data_uri"].startswith("data:"), name
-    assert "Configuration: toy" in results["results/paper/wang2021/table1.html"]["caption"]
+    table = results["results/paper/wang2021/table1.html"]
+    assert "Configuration: toy" in table["caption"]
+    assert table["labels"]["Result"] == "Table 1 of wang2021"
+    assert "made anew by one pipeline" in text, "the front page"
     assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', text), (
         "all of it is in the one file"
     )
+
+
+def test_a_report_in_a_zip_file_holds_the_site_too(toy, tmp_path):
+    subprocess.run([SNAKEMAKE, "--report", tmp_path / "report.zip"], cwd=toy, check=True, capture_output=True)
+    names = zipfile.ZipFile(tmp_path / "report.zip").namelist()
+    for path in (toy / "results" / "report").rglob("*.html"):
+        assert any(name.endswith(str(path.relative_to(toy / "results" / "report"))) for name in names), path
+
+
+def test_the_site_of_the_toy_has_no_broken_link(toy):
+    assert broken_links(toy / "results" / "report") == []
 
 
 def test_a_clone_of_the_results_alone_is_up_to_date_without_the_last_runs_provenance(toy):
@@ -249,7 +275,10 @@ def test_a_data_set_of_one_s_own_gets_its_row_as_the_readme_says(finished, toy, 
         ][-1:]
 
     change_yaml(toy / "config" / "experiments.yaml", learn)
-    assert jobs_of(snakemake(toy, "-n")) == dag_sizes.TOY_WITH_A_DATA_SET
+    jobs = jobs_of(snakemake(toy, "-n"))
+    assert {
+        rule: n for rule, n in jobs.items() if not rule.startswith("site")
+    } == dag_sizes.TOY_WITH_A_DATA_SET
     snakemake(toy, "results/paper/wang2021/table1.html")
     with open(toy / "results" / "paper" / "wang2021" / "table1.csv", newline="") as file:
         cells = [cell for cell in csv.DictReader(file) if cell["source"] == "Hospital"]
@@ -359,7 +388,7 @@ def test_a_case_is_left_out_everywhere_and_named_with_the_reason(toy):
     output = snakemake(toy)
     note = "Left out of the published split of msd: lung_001 (half a scan)."
     assert f"WARNING {note}" in output
-    assert "WARNING msd: 5 cases found, 4 taken; left out: lung_001 (half a scan)" in output
+    assert "WARNING msd: cases found: 5, taken: 4; left out: lung_001 (half a scan)" in output
     results = toy / "results"
     assert not list(results.glob("*/msd/**/lung_001*"))
     splits = json.loads((results / "splits.json").read_text())
@@ -379,7 +408,8 @@ def test_a_case_is_left_out_everywhere_and_named_with_the_reason(toy):
 
     leave_out("half of the scan is missing")
     jobs = jobs_of(snakemake(toy, "-n"))
-    assert set(jobs) <= {"all", *(kind.rule for kind in KINDS.values())}
+    made = {rule for rule in jobs if not rule.startswith("site")}
+    assert made <= {"all", *(kind.rule for kind in KINDS.values())}
     assert {"table", "violin", "claims", "describe"} <= set(jobs)
     snakemake(toy)
     assert "(half of the scan is missing)" in (paper / "wang2021/table1.md").read_text()

@@ -18,7 +18,7 @@ from conftest import ROOT
 from papers import leave_additions_out
 
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
-PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
+PARTS = ("Snakefile", "CITATION.cff", "config", "envs", "profiles", "workflow")
 FIRST_OUTPUT = "first_output.txt"
 EXPERIMENTS = ("scratch", "body-finetune", "task1-union", "task3-msd")
 WEAK = ("weak-full", "classifier", "cam")
@@ -47,7 +47,7 @@ def stop_in_epoch_three(folder, target):
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 120
-    while not (log.exists() and "epoch 3 of 60" in log.read_text()):
+    while not (log.exists() and "3 of 60 epochs done" in log.read_text()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)

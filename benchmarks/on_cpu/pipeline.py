@@ -14,6 +14,7 @@ from on_gpu.plan import PAPERS, TINY, Plan, synthetic_run
 
 from covidseg.cases.case_folder import CaseFolder
 from covidseg.cases.preprocessing import preprocess as preprocess_cases
+from covidseg.device import choose_compute
 from covidseg.training.batches import training_batch
 from covidseg.training.patches import load_cases
 from covidseg.volumes import Geometry, Volume, write_volume
@@ -98,9 +99,9 @@ def nnunet_preprocess(part: str, folder: Path, *, small: bool) -> Iterator[float
 
 
 def batches(part: str, folder: Path, *, small: bool) -> Iterator[float]:
-    """Yield the seconds of our batches, cut and augmented."""
+    """Yield the seconds of our batches, cut and augmented in a process that is set up as for a training."""
+    device = choose_compute("cpu", "float32", threads=torch.get_num_threads()).device
     run = synthetic_run(_plan(small), "scratch", folder)
-    device = torch.device("cpu")
     (cases,) = load_cases({"training": run.cases}, labels=run.labels, device=device, budget_gib=8)
     steps = iter(range(1000))
     yield from _seconds(lambda: training_batch(run, cases, [], next(steps), device), 3 if small else 60)

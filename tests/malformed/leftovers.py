@@ -208,7 +208,7 @@ def checkouts() -> Iterator[Input]:
         assert jobs_of(found)["download"] == 19 or jobs_of(found)["pretrain"] == 1, found
 
     def is_made(found: str) -> None:
-        assert "1 of 1 steps (100%) done" in found, found
+        assert f"[1/1] errata {target}" in found, found
 
     for odd, files in (
         ("temporary files", {"results/cases/msd/.1a2b3c4d.images/a.nii.gz": "x", "results/.1a2b3c4d.scores.csv": "x", "data/raw/msd/.1a2b3c4d.Task06_Lung.tar": "x"}),

@@ -152,11 +152,25 @@ def published_folds(wildcards):
 
 
 def entry_of(wildcards):
-    return ARTEFACTS[wildcards.paper][wildcards.artefact]
+    """Return the entry of an artefact, with the full title that is printed."""
+    paper, name = wildcards.paper, wildcards.artefact
+    entry = ARTEFACTS[paper][name]
+    return entry | {"title": full_title(paper, name, entry["title"])}
 
 
 def kind_of(wildcards):
     return KINDS[entry_of(wildcards)["kind"]]
+
+
+def tables_of(wildcards):
+    """Return the tables of a paper, to which the page of a table links: key -> label."""
+    if kind_of(wildcards).page != ".html":
+        return {}
+    return {
+        name: label_of(wildcards.paper, name)
+        for name, entry in ARTEFACTS[wildcards.paper].items()
+        if KINDS[entry["kind"]].page == ".html"
+    }
 
 
 def inputs_of(wildcards):
@@ -177,11 +191,33 @@ def remarks_of(wildcards):
     return find_remarks(CONFIG, CONFIG.artefacts[wildcards.paper][wildcards.artefact])
 
 
+def what_is_drawn(kind):
+    """Return what a rule of paper.smk says of itself in `snakemake --list`: its tables and figures."""
+    papers = {
+        paper: [name for name, entry in entries.items() if entry["kind"] == kind]
+        for paper, entries in ARTEFACTS.items()
+    }
+    listed = "; ".join(
+        f"{paper}: {', '.join(names)}" for paper, names in papers.items() if names
+    )
+    return f"Draw {listed or 'nothing in this configuration'}."
+
+
+def report_labels(wildcards):
+    """Return what Snakemake's report calls an artefact."""
+    paper, name = wildcards.paper, wildcards.artefact
+    title = ARTEFACTS[paper][name]["title"]
+    return {"Result": f"{label_of(paper, name)} of {paper}", "Title": title}
+
+
 def outputs_of(kind):
     """Return the files of an artefact of a kind; its page is marked for Snakemake's report."""
     base = "results/paper/{paper}/{artefact}"
     page = report(
-        base + kind.page, caption="../report/artefact.rst", category="{paper}"
+        base + kind.page,
+        caption="../report/artefact.rst",
+        category="{paper}",
+        labels=report_labels,
     )
     return [page if suffix == kind.page else base + suffix for suffix in kind.suffixes]
 

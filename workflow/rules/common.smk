@@ -10,10 +10,18 @@ from covidseg.config.loading import load_configuration
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.config.kinds import KINDS
 from covidseg.config.remarks import find_remarks
+from covidseg.config.titles import full_title, label_of
 from covidseg.errors import InputError
 from covidseg.runs import start
 from covidseg.runs.code import code_of, page_files
 from covidseg.runs.memory import ALL, Memory
+
+# Settings of `snakemake segment`, which are none of the configuration's.
+OWN_SCAN = {
+    key: config.pop(key)
+    for key in ("scan", "out", "model", "lungs", "series", "intensity")
+    if key in config
+}
 
 try:
     chosen = internals.chosen_files(workflow) or ["config/config.yaml"]
@@ -35,7 +43,9 @@ ENVIRONMENT = "../../envs/environment.yaml"
 FOLDS = [
     str(k) for k in range(max([1, *(one.folds for one in CONFIG.experiments.values())]))
 ]
-MESSAGE = "{rule}: {output[0]} (log: {log})"  # one line per job on the terminal
+MESSAGE = "{rule}: {output[0]} (log: {log})"  # one line per job in a dry run
+# Of a rule without outputs, in place of its inputs, which are thousands of characters.
+REACHED = "{rule}: all is made"
 # Threads of jobs on whole data sets. A phantom takes less than a second, unless it has the size of a real scan.
 THREADS = 1 if config["phantom"] and not REHEARSAL else 4
 LONG = 1  # priority of long trainings, which start first, so that they are not the last to end

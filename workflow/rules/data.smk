@@ -2,6 +2,7 @@
 
 
 rule download:
+    """Fetch one archive of a data set, or make it up in a phantom run."""
     output:
         "data/raw/{dataset}/{archive}",
     log:
@@ -23,6 +24,7 @@ rule download:
 
 
 rule licences:
+    """List the licences of the data sets."""
     output:
         multiext("results/paper/licences", ".csv", ".md", ".tex", ".html"),
     log:
@@ -43,6 +45,7 @@ rule licences:
 
 
 rule ingest:
+    """Turn the archives of a data set into cases with one orientation and one set of labels."""
     input:
         archives=archive_files,
     output:
@@ -69,6 +72,7 @@ rule ingest:
 
 
 rule preprocess:
+    """Resample the cases of a data set to the target's spacing, and scale their intensities."""
     input:
         images="results/cases/{dataset}/images",
         labels="results/cases/{dataset}/labels",
@@ -95,6 +99,7 @@ rule preprocess:
 
 
 rule split:
+    """Divide the cases of a data set into folds."""
     input:
         cases="results/cases/{dataset}/cases.csv",
     output:
@@ -120,6 +125,7 @@ rule split:
 
 
 rule collect_splits:
+    """Gather the folds of all data sets in one file."""
     input:
         splits=expand("results/splits/{dataset}.json", dataset=in_use.datasets(CONFIG)),
     output:

@@ -2,6 +2,7 @@
 
 
 rule predict:
+    """Segment the cases that an experiment evaluates, by one model."""
     input:
         model=of_model("model.safetensors"),
         description=of_model("model.json"),
@@ -33,6 +34,7 @@ rule predict:
 
 
 rule score:
+    """Score the segmentations of one model, case by case."""
     input:
         predictions="results/predictions/{experiment}/fold{fold}",
         cases=expand("results/cases/{dataset}/cases.csv", dataset=evaluated_on),
@@ -60,6 +62,7 @@ rule score:
 
 
 rule collect:
+    """Gather the scores of all models in one table."""
     input:
         scores=expand("results/scores/{name}.csv", name=in_use.scored(CONFIG)),
     output:
@@ -79,10 +82,11 @@ rule collect:
 
 
 rule summarise:
+    """Average the scores per experiment, for DVC's metrics."""
     input:
         scores="results/scores.csv",
     output:
-        metrics="results/metrics.json",
+        metrics=directory("results/metrics"),
         table="results/metrics.csv",
     log:
         "logs/summarise.log",

@@ -2,6 +2,7 @@
 
 
 rule nnunet_dataset:
+    """Write one data set as nnU-Net v2 reads it."""
     input:
         images=expand("results/cases/{dataset}/images", dataset=exported),
         labels=expand("results/cases/{dataset}/labels", dataset=exported),
@@ -29,5 +30,8 @@ rule nnunet_dataset:
 
 
 rule export_nnunet:
+    """Write all data sets and folds as nnU-Net v2 reads them."""
     input:
         expand("results/nnunet_raw/{folder}", folder=NNUNET),
+    message:
+        REACHED

@@ -24,6 +24,7 @@ for name, kind in KINDS.items():
             code=code("artefact", f"covidseg/paper/{kind.module}"),
             module=kind.module,
             artefact=entry_of,
+            tables=tables_of,
             parameters=parameters_of,
             remarks=remarks_of,
             config_name=config["name"],
@@ -32,8 +33,11 @@ for name, kind in KINDS.items():
         script:
             "../scripts/artefact.py"
 
+    internals.describe_rule(workflow, kind.rule, what_is_drawn(name))
+
 
 rule errata:
+    """List the misprints of the papers."""
     input:
         local("config/published_errata.md"),
     output:
@@ -41,6 +45,7 @@ rule errata:
             "results/paper/errata.html",
             caption="../report/errata.rst",
             category="Misprints",
+            labels={"Result": "Misprints in the papers"},
         ),
     log:
         "logs/errata.log",

@@ -3,6 +3,7 @@
 
 # Without outputs, as rule workload. The rehearsal is a run of its own, in a folder of its own.
 rule rehearse:
+    """Run the whole workflow on made-up scans of full size, in minutes."""
     log:
         "logs/rehearse.log",
     # A profile's retries would rehearse again what failed.

@@ -4,20 +4,37 @@ import shutil
 import sys
 import time
 
+from snakemake.logging import logger
+
 from covidseg import slurm
 from covidseg.archives.licences import describe_licences
+from covidseg.runs import progress
+from covidseg.runs import targets
 from covidseg.runs.fork_server import ForkServer
 from covidseg.runs.temporaries import remove_temporaries
+from covidseg.runs.terminal import Terminal
+from covidseg.runs.wall_times import wall_times
 
 BEGUN = time.time()
 FEWEST_FORKS = 10  # jobs; for fewer, a fork server takes more time than it saves
 
 
 def makes_results():
-    """Return whether this run makes results, and does not only count or rehearse."""
+    """Return whether this run makes results, and does not only count, rehearse, or segment a user's scan."""
     return not any(
-        internals.is_asked_for(workflow, rule) for rule in ("workload", "rehearse")
+        internals.is_asked_for(workflow, rule)
+        for rule in ("workload", "progress", "rehearse", "segment")
     )
+
+
+def advise(target):
+    """Return what comes nearest to a target that no rule makes."""
+    return targets.advise(
+        target, internals.target_rules(workflow), targets.files(CONFIG, ARTEFACTS)
+    )
+
+
+internals.advise_on_targets(advise)
 
 
 def begin():
@@ -26,6 +43,7 @@ def begin():
     A run that is refused leaves nothing behind, so the claim comes last.
     """
     try:
+        start.check_records()
         start.check_folders()
         start.check_owner(config["name"])
         check_machine()
@@ -55,7 +73,8 @@ def check_machine():
     if internals.runs_on_slurm(workflow):
         slurm.check_cluster()
     elif workflow.local_exec and internals.needs_gpu(workflow):
-        start.check_devices(CONFIG)
+        for warning in start.check_devices(CONFIG):
+            logger.warning(warning)
 
 
 def fork_jobs():
@@ -63,32 +82,51 @@ def fork_jobs():
     if (
         sys.platform == "linux"
         and internals.runs_beside_its_jobs(workflow)
-        and internals.count_due(workflow) >= FEWEST_FORKS
+        and internals.count_due(workflow).total() >= FEWEST_FORKS
     ):
         internals.run_scripts_by(ForkServer(BASE / "workflow" / "scripts").run)
 
 
 def clean_up():
-    """Delete what a killed run has left: copies of finished models in results/state, and temporary files."""
+    """Delete compiled code, and what a killed run has left: copies of finished models, and temporary files."""
+    shutil.rmtree("results/state/compiled", ignore_errors=True)
     for folder in Path("results/state").glob("*/fold*/finished"):
         shutil.rmtree(folder.parent)
     remove_temporaries([Path("data"), Path("results")], before=BEGUN)
 
 
+def print_jobs():
+    """From here on, print a line per finished job and the time left, and no more."""
+    global terminal
+    due = internals.count_due(workflow)
+    terminal = Terminal(due, wall_times(Path("logs")))
+    internals.print_by(terminal, terminal.shows)
+    if due.keys() & set(progress.RULES):
+        logger.info(progress.HINT)
+
+
+def say_again():
+    """Print the warnings and failures of the whole run."""
+    for line in terminal.closing():
+        print(line, file=sys.stderr)
+
+
+# Place of results -> what is there, and how to look at it.
+PLACES = {
+    "results/report/index.html": "the site: open it in a browser; `make view` serves it where scans are large",
+    "results/paper": "tables and figures, one folder per paper: .md for a terminal, .html for a browser",
+    "results/scores.csv": "scores of every case",
+    "results/models": "models, each with the curves of its training in log.csv",
+    "logs": "one log per job",
+}
+
+
 def where_results_are():
-    """Return the message at the end of a run: the tables and figures, and where everything else is."""
-    shown = [
-        path
-        for path in in_use.artefact_files(ARTEFACTS)
-        if path.endswith((".md", ".png")) and Path(path).exists()
-    ]
-    return "\n".join(
-        [
-            f"\nDone ({config['name']}). Tables and figures:",
-            *(f"  {path}" for path in shown),
-            "Scores of every case: results/scores.csv. Models: results/models/. Logs: logs/.",
-        ]
-    )
+    """Return the message at the end of a run: where the results are, and how to look at them."""
+    found = {place: what for place, what in PLACES.items() if Path(place).exists()}
+    width = max(map(len, PLACES))
+    lines = [f"  {place:{width}}  {what}" for place, what in found.items()]
+    return "\n".join([f"\nDone ({config['name']}). Look at:", *lines])
 
 
 PROVENANCE = "results/paper/provenance.json"
@@ -105,3 +143,9 @@ def provenance_page():
     """Return the provenance page of the last run, if there is one. No rule makes the page."""
     page = Path(PROVENANCE).with_suffix(".html")
     return [local(str(page))] if page.exists() else []
+
+
+def site_folder():
+    """Return the folder of the site, for Snakemake's report: only a report in a .zip file can hold a folder."""
+    made = Path("results/report/index.html").exists()
+    return [local("results/report")] if made and internals.reports_to_zip() else []

@@ -1,6 +1,6 @@
 # Results -> results/report: the site. One rule per part, so that a change draws only its own pages anew.
 
-from covidseg.config import site_needs
+from covidseg.config import front_needs, site_needs
 
 PARTS = [
     f"results/report/{part}"
@@ -12,34 +12,42 @@ PARTS = [
         "trainings",
     )
 ]
-PAGE_FILES = page_files(BASE / "workflow" / "scripts" / "covidseg" / "site")
 
 
-def site_part(module, folder, parameters):
+def site_part(module, folder, needed):
     """Return the parameters of a rule that makes a part of the site.
 
     Args:
         module: of the part, in covidseg/site/.
         folder: of the part below results/report.
-        parameters: function of the wildcards that returns what the module reads from the configuration.
+        needed: function of the configuration, and of the rule's wildcards in their order, that returns what the
+            module reads from the configuration.
     """
     return {
         "code": code("site_part", f"covidseg/site/{module}"),
-        "templates": PAGE_FILES,
+        "templates": page_files(
+            BASE / "workflow" / "scripts", f"covidseg/site/{module}"
+        ),
         "module": module,
         "folder": lambda wildcards: folder.format(**wildcards),
-        "parameters": parameters,
+        "parameters": lambda wildcards: needed(CONFIG, *wildcards),
         "configuration": config["name"],
         "phantom": bool(config["phantom"]),
     }
 
 
+def artefacts_of(paper):
+    """Return the files of a paper's tables and figures."""
+    return in_use.artefact_files({paper: ARTEFACTS[paper]})
+
+
 rule site_paper:
+    """Draw the site's page of one paper."""
     input:
-        artefacts=lambda wildcards: in_use.artefact_files(
-            {wildcards.paper: ARTEFACTS[wildcards.paper]}
-        ),
+        unpack(lambda wildcards: site_needs.paper_inputs(CONFIG, wildcards.paper)),
+        artefacts=lambda wildcards: artefacts_of(wildcards.paper),
         scores="results/scores.csv",
+        citation=BASE / "CITATION.cff",
     output:
         directory("results/report/papers/{paper}"),
     log:
@@ -49,11 +57,7 @@ rule site_paper:
     resources:
         **asks(memory_mb=2000, minutes=30),
     params:
-        **site_part(
-            "paper_part",
-            "papers/{paper}",
-            lambda wildcards: site_needs.paper_parameters(CONFIG, wildcards.paper),
-        ),
+        **site_part("paper_part", "papers/{paper}", site_needs.paper_parameters),
     message:
         MESSAGE
     script:
@@ -61,6 +65,7 @@ rule site_paper:
 
 
 rule site_cases:
+    """Draw the site's viewer of the cases of a data set."""
     input:
         predictions=lambda wildcards: site_needs.predictions(CONFIG, wildcards.dataset),
         images="results/cases/{dataset}/images",
@@ -74,13 +79,35 @@ rule site_cases:
     conda:
         ENVIRONMENT
     resources:
-        **asks(memory_mb=4000, minutes=60),
+        **asks(memory_mb=4000, minutes=120),
     params:
-        **site_part(
-            "cases_part",
-            "cases/{dataset}",
-            lambda wildcards: site_needs.case_parameters(CONFIG, wildcards.dataset),
+        **site_part("cases_part", "cases/{dataset}", site_needs.case_parameters),
+    message:
+        MESSAGE
+    script:
+        "../scripts/site_part.py"
+
+
+rule site_case_index:
+    """Draw the site's index of all predicted cases."""
+    input:
+        cases=expand(
+            "results/cases/{dataset}/cases.csv",
+            dataset=site_needs.predicted_datasets(CONFIG),
         ),
+        scores="results/scores.csv",
+    output:
+        "results/report/cases/index.html",
+        "results/report/cases/scores.js",
+        "results/report/cases/search.json",
+    log:
+        "logs/site_case_index.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        **asks(memory_mb=2000, minutes=10),
+    params:
+        **site_part("case_index_part", "cases", site_needs.case_index_parameters),
     message:
         MESSAGE
     script:
@@ -88,6 +115,7 @@ rule site_cases:
 
 
 rule site_slices:
+    """Draw the site's viewer of the slices of a data set."""
     input:
         slices="results/slices/{dataset}/images",
         masks="results/slices/{dataset}/masks",
@@ -104,11 +132,7 @@ rule site_slices:
     resources:
         **asks(memory_mb=2000, minutes=30),
     params:
-        **site_part(
-            "slices_part",
-            "slices/{dataset}",
-            lambda wildcards: site_needs.slice_parameters(CONFIG, wildcards.dataset),
-        ),
+        **site_part("slices_part", "slices/{dataset}", site_needs.slice_parameters),
     message:
         MESSAGE
     script:
@@ -116,9 +140,14 @@ rule site_slices:
 
 
 rule site_data:
+    """Draw the site's page of data sets."""
     input:
         cases=expand(
             "results/cases/{dataset}/cases.csv", dataset=in_use.datasets(CONFIG)
+        ),
+        splits=expand("results/splits/{dataset}.json", dataset=in_use.datasets(CONFIG)),
+        slices=expand(
+            "results/slices/{dataset}/images", dataset=in_use.sliced_datasets(CONFIG)
         ),
     output:
         directory("results/report/data"),
@@ -129,9 +158,7 @@ rule site_data:
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
-        **site_part(
-            "data_part", "data", lambda wildcards: site_needs.data_parameters(CONFIG)
-        ),
+        **site_part("data_part", "data", site_needs.data_parameters),
     message:
         MESSAGE
     script:
@@ -139,6 +166,7 @@ rule site_data:
 
 
 rule site_trainings:
+    """Draw the site's page of trainings."""
     input:
         logs=expand("results/models/{name}/log.csv", name=in_use.models(CONFIG)),
         descriptions=expand(
@@ -153,11 +181,7 @@ rule site_trainings:
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
-        **site_part(
-            "trainings_part",
-            "trainings",
-            lambda wildcards: site_needs.training_parameters(CONFIG),
-        ),
+        **site_part("trainings_part", "trainings", site_needs.training_parameters),
     message:
         MESSAGE
     script:
@@ -165,14 +189,20 @@ rule site_trainings:
 
 
 rule site:
+    """Draw the site's start and its other pages."""
     input:
+        **front_needs.front_inputs(CONFIG),
         parts=PARTS,
+        case_index="results/report/cases/index.html",
         claims=in_use.artefact_files(ARTEFACTS, "claims"),
-        scores="results/scores.csv",
+        misprints=local("config/published_errata.md"),
     output:
         "results/report/index.html",
-        "results/report/front/search.json",
+        "results/report/papers/index.html",
+        "results/report/choices.html",
+        "results/report/errata.html",
         directory("results/report/assets"),
+        directory("results/report/front"),
     log:
         "logs/site.log",
     conda:
@@ -180,9 +210,7 @@ rule site:
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
-        **site_part(
-            "front", "front", lambda wildcards: site_needs.front_parameters(CONFIG)
-        ),
+        **site_part("front", "front", front_needs.front_parameters),
     message:
         MESSAGE
     script:

@@ -2,6 +2,7 @@
 
 
 rule train:
+    """Train one model on one fold."""
     input:
         cases=expand("results/preprocessed/{dataset}", dataset=trained_on),
         splits=expand("results/splits/{dataset}.json", dataset=trained_on),
@@ -29,7 +30,28 @@ rule train:
         "../scripts/train.py"
 
 
+rule collect_trainings:
+    """Gather the curves of all trainings in one table."""
+    input:
+        logs=expand("results/models/{name}/log.csv", name=in_use.models(CONFIG)),
+    output:
+        "results/trainings.csv",
+    log:
+        "logs/collect_trainings.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        **asks(memory_mb=1000, minutes=10),
+    params:
+        code=code("collect_trainings"),
+    message:
+        MESSAGE
+    script:
+        "../scripts/collect_trainings.py"
+
+
 use rule train as pretrain with:
+    """Train a model that other trainings start from."""
     log:
         "logs/pretrain/{experiment}/fold{fold}.log",
     wildcard_constraints:
@@ -38,6 +60,7 @@ use rule train as pretrain with:
 
 
 use rule train as collaborative with:
+    """Train one model on the target and on sources at the same time."""
     output:
         **trained("results/models/{experiment}/fold{fold}"),
         snapshots="results/models/{experiment}/fold{fold}/relations.safetensors",

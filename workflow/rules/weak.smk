@@ -10,6 +10,7 @@ LUNGS = [
 
 
 rule slices:
+    """Take the slices of a data set that has slices only."""
     input:
         archives=archive_files,
     output:
@@ -37,6 +38,7 @@ rule slices:
 
 
 rule cut_slices:
+    """Cut slices out of the volumes of a data set."""
     input:
         cases="results/cases/{dataset}/cases.csv",
         images="results/cases/{dataset}/images",
@@ -68,6 +70,7 @@ rule cut_slices:
 
 
 rule train_weak:
+    """Train one system that learns from image-level labels."""
     input:
         # No folder of masks: a label belongs to a whole slice.
         slices=expand("results/slices/{dataset}/images", dataset=slices_of),
@@ -97,6 +100,7 @@ rule train_weak:
 
 
 rule localise:
+    """Draw the heat maps of a localiser for the slices of a data set."""
     input:
         model=expand(ONE_MODEL, name=model_of),
         slices="results/slices/{dataset}/images",
@@ -121,6 +125,7 @@ rule localise:
 
 
 rule score_weak:
+    """Score the heat maps of a localiser."""
     input:
         heatmaps=expand(
             "results/heatmaps/{localiser}/{dataset}",

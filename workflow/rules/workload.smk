@@ -3,6 +3,7 @@
 
 # Without outputs the rule runs whenever it is asked for, also while another run has locked its own files.
 rule workload:
+    """Print how many jobs, hours and gigabytes the configuration takes."""
     log:
         "logs/workload.log",
     conda:

@@ -21,5 +21,7 @@ if __name__ == "__main__":
             remarks=params.remarks,
             inputs=inputs,
             parameters=params.parameters,
+            tables=params.tables,
+            files=[Path(path).name for path in snakemake.output],
         )
         importlib.import_module(f"covidseg.paper.{params.module}").make(artefact)

@@ -11,7 +11,8 @@ from covidseg.site.part import Part
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         params = snakemake.params
-        site = Site(Path("results/report"), params.configuration, params.phantom)
+        folder = next(path for path in Path(snakemake.output[0]).parents if path.name == "report")
+        site = Site(folder, params.configuration, params.phantom)
         inputs = {
             name: [Path(path) for path in ([paths] if isinstance(paths, str) else paths)]
             for name, paths in snakemake.input.items()

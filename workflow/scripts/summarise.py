@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from covidseg.evaluation.summary import as_metrics, mean_scores, read_scores
-from covidseg.files import write_csv, write_json
+from covidseg.files import atomic_directory, write_csv, write_json
 from covidseg.job import job
 
 if __name__ == "__main__":
@@ -14,5 +14,7 @@ if __name__ == "__main__":
             region="infection",
             split="test",
         )
-        write_json(snakemake.output.metrics, as_metrics(means))
+        with atomic_directory(Path(snakemake.output.metrics)) as folder:
+            for experiment, metrics in as_metrics(means).items():
+                write_json(folder / f"{experiment}.json", metrics)
         write_csv(snakemake.output.table, means, digits=9)

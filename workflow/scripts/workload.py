@@ -5,7 +5,7 @@ from pathlib import Path
 from covidseg.config.loading import load_configuration
 from covidseg.files import write_csv, write_text
 from covidseg.job import job
-from covidseg.paper.formats import FORMATS
+from covidseg.paper.markdown import write_markdown
 from covidseg.runs.card_hours import card_hours
 from covidseg.runs.dag import Rule, list_jobs
 from covidseg.runs.hours import gather, job_hours
@@ -28,7 +28,7 @@ if __name__ == "__main__":
         tables = workload_tables(known, job_hours(known), params.hosts)
         by_card = card_hours(known, sorted((root / "benchmarks" / "results").glob("gpu-*.csv")))
         tables |= {} if by_card.empty else {"GPU hours by card, as benchmarked": by_card}
-        text = FORMATS[".md"][1](f"What configuration {name} takes", NOTES, tables)
+        text = write_markdown(f"What configuration {name} takes", NOTES, tables)
         write_text(f"{params.base}.md", text)
         write_csv(f"{params.base}.csv", next(iter(tables.values())), digits=9)
         print(text)

@@ -17,7 +17,10 @@ INTERRUPTED = 128 + 15  # what a shell reports for SIGTERM
 
 @contextmanager
 def job(log_file: str) -> Iterator[None]:
-    """Log to `log_file`, print warnings and errors on the terminal too; report expected errors in one line.
+    """Log to `log_file`, print errors on the terminal too; report expected errors in one line.
+
+    Warnings stay in the log, from which the run itself prints them (runs/terminal.py): each once, although
+    many jobs may give it, and those of jobs on other machines too.
 
     The last line of the log gives the run time in seconds and the peak memory: of this process or of its
     largest worker, whichever is higher; then that of the GPU, if the job used one. (Snakemake's own
@@ -30,7 +33,7 @@ def job(log_file: str) -> Iterator[None]:
     """
     Path(log_file).parent.mkdir(parents=True, exist_ok=True)
     terminal = logging.StreamHandler()
-    terminal.setLevel(logging.WARNING)
+    terminal.setLevel(logging.ERROR)
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(message)s",
@@ -51,6 +54,7 @@ def job(log_file: str) -> Iterator[None]:
         sys.exit(1)
     except Interrupted as error:
         logging.warning("%s", error)
+        print(error, file=sys.stderr)
         if requeue():
             logging.warning("this SLURM job is queued again and will go on from here")
         sys.exit(INTERRUPTED)

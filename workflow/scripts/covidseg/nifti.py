@@ -89,7 +89,7 @@ def _decompress(content: bytes, name: str) -> bytes:
             header = _read_header(head)
             _refuse_unfit(header, name)
             size = _announced_bytes(header)
-            unpacked = b"".join([head, stream.read(max(size + SLACK_BYTES - len(head), 0))])
+            unpacked = b"".join([head, stream.read(size + SLACK_BYTES - len(head))])
             if stream.read(1):
                 raise InputError(f"{name}: unpacks to more than the {size} bytes that its header says")
     except gzip.BadGzipFile as error:

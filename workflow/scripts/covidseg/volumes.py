@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 # nibabel imports pydicom if it is installed, for DICOM readers that nothing here uses. Without pydicom,
 # nibabel's import takes half the time.
@@ -131,7 +130,7 @@ def parse_volume(content: bytes, name: str) -> Volume:
     volume = to_lps(image)
     array = volume.array
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InputError(f"{name}: {np.count_nonzero(~np.isfinite(array))} voxels are NaN or infinite")
+        raise InputError(f"{name}: voxels that are NaN or infinite: {np.count_nonzero(~np.isfinite(array))}")
     stored = "".join(aff2axcodes(image.affine))
     return replace(volume, stored=stored, corrections=corrections, warnings=warnings)
 
@@ -184,7 +183,7 @@ def to_storage(array: np.ndarray, name: str) -> np.ndarray:
     return array.astype(np.float32)
 
 
-def nifti_bytes(volume: Volume, *, orientation: str = "LPS") -> bytes:
+def nifti_bytes(volume: Volume, *, orientation: str = "LPS", description: str = "") -> bytes:
     """Return the content of a .nii.gz file, stored along the axis codes `orientation`.
 
     The same volume always gives the same bytes.
@@ -192,23 +191,8 @@ def nifti_bytes(volume: Volume, *, orientation: str = "LPS") -> bytes:
     image = nib.Nifti1Image(volume.array.T, RAS_TO_LPS @ volume.geometry.affine)
     image = image.as_reoriented(ornt_transform(axcodes2ornt("LPS"), axcodes2ornt(orientation)))
     image.header.set_xyzt_units("mm")
+    image.header["descrip"] = description
     image.set_qform(image.affine, code=1)
     buffer = io.BytesIO()
     image.to_stream(buffer)
     return gzip.compress(buffer.getvalue(), compresslevel=1, mtime=0)
-
-
-def bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
-    """Return the smallest box (z, y, x) with all voxels of a mask; None if the mask is empty."""
-    slices: np.ndarray = np.any(mask, (1, 2))
-    if not slices.any():
-        return None
-    # The mask seen along z, within these slices, so that a large scan with a small mask is read only once.
-    seen: np.ndarray = np.any(mask[_extent(slices)], 0)
-    return tuple(_extent(inside) for inside in (slices, seen.any(1), seen.any(0)))
-
-
-def _extent(inside: ArrayLike) -> slice:
-    """Return the part of an axis from the first to the last true value of `inside`, bool (n,)."""
-    found = np.flatnonzero(inside)
-    return slice(int(found[0]), int(found[-1]) + 1)

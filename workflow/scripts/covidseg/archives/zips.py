@@ -3,6 +3,7 @@
 import json
 import stat
 import zipfile
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -87,11 +88,14 @@ def write_zip(
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members:
             archive.writestr(zipfile.ZipInfo(name, DATE), content)
-        noted = dict(left_out or {})
-        while noted and len(comment := json.dumps({"left_out": noted}).encode()) > COMMENT_BYTES:
-            noted.popitem()
-        if noted:
-            archive.comment = comment
+        reasons = list((left_out or {}).items())
+
+        def comment(count: int) -> bytes:
+            return json.dumps({"left_out": dict(reasons[:count])}).encode()
+
+        lengths = range(1, len(reasons) + 1)
+        if noted := bisect_right(lengths, COMMENT_BYTES, key=lambda count: len(comment(count))):
+            archive.comment = comment(noted)
 
 
 def left_out_of(archive: zipfile.ZipFile) -> dict[str, str]:

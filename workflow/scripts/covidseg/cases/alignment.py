@@ -106,8 +106,8 @@ def _lay_on_filled(mask: Volume, image: Volume, kind: str) -> Volume:
     there = np.setdiff1d(slices, image.filled)
     nearest = np.abs(slices[:, None] - there).argmin(1)
     correction = (
-        f"{kind} laid on the {len(there)} slices of the series, and repeated on the {len(image.filled)} "
-        "filled ones from the nearest slice"
+        f"{kind} laid on the {len(there)} slices of the series, and repeated on the filled ones from the "
+        "nearest slice"
     )
     geometry = _spread_geometry(mask.geometry, image.geometry)
     corrections = (*mask.corrections, correction)

@@ -80,10 +80,11 @@ def _foreground(label: np.ndarray) -> np.ndarray:
     generator = np.random.default_rng(1234)
     kept = [np.empty((0, 4), np.int32)]
     for value in np.unique(label[label > 0]):
-        voxels = np.argwhere(label == value)
-        if len(voxels) > FOREGROUND_LOCATIONS:
-            voxels = generator.choice(voxels, FOREGROUND_LOCATIONS, replace=False)
-        kept.append(np.column_stack([np.full(len(voxels), value), voxels]).astype(np.int32))
+        places = np.flatnonzero(label == value)
+        if len(places) > FOREGROUND_LOCATIONS:
+            places = generator.choice(places, FOREGROUND_LOCATIONS, replace=False)
+        voxels = np.unravel_index(places, label.shape)
+        kept.append(np.column_stack([np.full(len(places), value), *voxels]).astype(np.int32))
     return np.concatenate(kept)
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from covidseg.cases.boxes import bounding_box
 from covidseg.cases.intensity import Window
 from covidseg.errors import InputError
-from covidseg.volumes import bounding_box
 
 
 def nonzero_box(image: np.ndarray, window: Window | None, *, name: str) -> tuple[slice, ...]:

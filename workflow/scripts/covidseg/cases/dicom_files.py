@@ -135,6 +135,11 @@ def choose_series(headers: dict[str, Dataset], name: str) -> tuple[dict[str, Dat
     return chosen, left_out
 
 
+def is_ct(header: Dataset) -> bool:
+    """Return whether a file is an image of a CT series, and no localiser."""
+    return _kind(header) == CT
+
+
 def _kind(header: Dataset) -> str:
     """Say what a file holds: `CT`, `LOCALISER`, or the name of another kind of file."""
     storage = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")

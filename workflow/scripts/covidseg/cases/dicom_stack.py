@@ -99,7 +99,7 @@ def sort_frames(frames: list[Frame], normal: np.ndarray) -> tuple[list[Frame], l
         copies.append(f"{frame.name} = {kept[-1].name}")
     if len(kept) < 2:
         raise InputError(f"{kept[0].name}: 1 DICOM slice, expected at least 2")
-    return kept, [f"{len(copies)} slices stored twice, one of each used: {', '.join(copies)}"] * bool(copies)
+    return kept, [f"slices stored twice, one of each used: {', '.join(copies)}"] * bool(copies)
 
 
 def number_slices(frames: list[Frame], normal: np.ndarray, missing_slices: MissingSlices) -> Places:
@@ -148,9 +148,9 @@ def _refuse_holes(frames: list[Frame], places: Places, missing_slices: MissingSl
 
 
 def describe_places(places: Places) -> str:
-    """Say how many slices are missing and where."""
+    """Say which slices are missing, by their places."""
     where = ", ".join(f"{places.first + index * places.step:g}" for index in places.filled)
-    return f"{len(places.filled)} slices at {where} mm"
+    return f"slices at {where} mm"
 
 
 def fill_slices(array: np.ndarray, places: Places) -> np.ndarray:

@@ -47,9 +47,9 @@ def tell_listing(dataset: str, listing: Listing) -> None:
     if listing.ordinary:
         found = list_reasons(dict(islice(listing.ordinary.items(), SHOWN)))
         more = ", ..." if len(listing.ordinary) > SHOWN else ""
-        log.info("%s: %d files belong to no case: %s%s", dataset, len(listing.ordinary), found, more)
+        log.info("%s: files that belong to no case: %d, %s%s", dataset, len(listing.ordinary), found, more)
     cases, left_out, passed = listing.cases, listing.left_out, listing.passed
-    parts = [f"{len(cases) + len(left_out)} cases found, {len(cases)} taken"]
+    parts = [f"cases found: {len(cases) + len(left_out)}, taken: {len(cases)}"]
     parts += [f"left out: {list_reasons(left_out)}"] if left_out else []
     parts += [f"not read: {list_reasons(passed)}"] if passed else []
     log.log(logging.WARNING if len(parts) > 1 else logging.INFO, "%s: %s", dataset, "; ".join(parts))
@@ -67,7 +67,7 @@ def warn_of_rows(name: str, dataset: Dataset, rows: Sequence[CaseRow]) -> None:
     if filled := [row for row in rows if row.missing_slices]:
         count = sum(row.missing_slices for row in filled)
         log.warning(
-            "%s: %d slices were missing, and are interpolated, in %d of %d cases: %s",
+            "%s: slices that were missing, and are interpolated: %d, in %d of %d cases: %s",
             name, count, len(filled), len(rows), ", ".join(row.case for row in filled),
         )  # fmt: skip
     for kind, told in _by_kind(rows).items():

@@ -60,7 +60,7 @@ def fit_intensity(image: Volume, intensity: str, name: str) -> Volume:
     if intensity != "windowed" or (low >= 0 and high <= 255):
         return image
     count = np.count_nonzero((image.array < 0) | (image.array > 255))
-    warning = f"{count} voxels from {low:g} to {high:g} were clipped to 0 to 255"
+    warning = f"voxels from {low:g} to {high:g} were clipped to 0 to 255: {count}"
     return replace(image, array=np.clip(image.array, 0, 255), warnings=(*image.warnings, warning))
 
 

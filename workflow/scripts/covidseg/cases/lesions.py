@@ -3,7 +3,7 @@
 import numpy as np
 import SimpleITK as sitk
 
-from covidseg.volumes import bounding_box
+from covidseg.cases.boxes import bounding_box
 
 
 def count_lesions(labels: np.ndarray, number: int) -> tuple[int, int]:

@@ -12,6 +12,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from covidseg.cases.boxes import bounding_box, extent
+
 ANISOTROPY = 3.0
 NEGLIGIBLE = 1e-10
 POLE = math.sqrt(3) - 2  # of the filter from the values of voxels to the coefficients of cubic B-splines
@@ -141,7 +143,20 @@ def resample_label(
     The mask of each of `ids` is resampled on its own. A voxel gets the id whose resampled mask is at least
     0.5 there; if several are, the last of these ids. `orders` gives the spline order per axis (z, y, x).
     """
-    resampled = torch.zeros(tuple(shape), dtype=torch.uint8, device=label.device)
+    matrices = [
+        axis_matrix(old, new, order) for old, new, order in zip(label.shape, shape, orders, strict=True)
+    ]
+    resampled = torch.zeros(tuple(shape), dtype=torch.uint8)
     for value in ids:
-        resampled[resample(label == value, shape, orders) >= 0.5] = value
+        mask = label.numpy() == value
+        box = bounding_box(mask)
+        if box is None:
+            continue
+        # A mask is small, so only the box around it is resampled, to the voxels that the box gives a weight.
+        weights = [matrix[:, side] for matrix, side in zip(matrices, box, strict=True)]
+        reached = tuple(extent(matrix.any(1)) for matrix in weights)
+        z, y, x = (matrix[side] for matrix, side in zip(weights, reached, strict=True))
+        planes = torch.stack([y @ plane.float() @ x.T for plane in torch.from_numpy(mask[box])])
+        share = (z @ planes.flatten(1)).unflatten(1, planes.shape[1:])
+        resampled[reached].masked_fill_(share >= 0.5, value)
     return resampled

@@ -5,6 +5,7 @@ from typing import TypedDict
 from covidseg.config.configuration import Configuration
 from covidseg.config.experiments import Experiment, same_scans
 from covidseg.config.rows import pretraining_of
+from covidseg.config.weak_models import Localiser, WeakModel
 
 # Key of a strategy in the palette -> its title. A strategy that a user adds has its own key as title.
 STRATEGY_TITLES = {
@@ -18,6 +19,15 @@ STRATEGY_TITLES = {
     "other-data": "Other data only (Task 2)",
     "fused-data": "Fused data (Task 3)",
     "pretrain": "Pre-training",
+}
+# Key of a weakly supervised system -> its title.
+SYSTEM_TITLES = {
+    "decomposition": "Decomposition",
+    "biomarker-localisation": "Biomarker localisation (BL)",
+    "va-gan": "VA-GAN",
+    "cam": "CAM",
+    "grad-cam": "Grad-CAM",
+    "classifier": "Classifier of CAM and Grad-CAM",
 }
 
 
@@ -49,6 +59,47 @@ class Method(TypedDict):
 def methods(config: Configuration) -> list[Method]:
     """Return every trained network of a configuration; not the weakly supervised systems."""
     return [_method(config, one) for one in config.experiments.values()]
+
+
+def all_methods(config: Configuration) -> list[Method]:
+    """Return the trained networks of all experiments, also of those that the configuration leaves out."""
+    networks = (one for one in config.all_experiments.values() if not isinstance(one, Localiser))
+    return [_method(config, one) for one in networks]
+
+
+class System(TypedDict):
+    """A weakly supervised system, as figures and pages show it.
+
+    Attributes:
+        system: key of the palette.
+        model: name of the model whose heat maps are used.
+        without: the part that is left out, or "".
+    """
+
+    system: str
+    model: str
+    without: str
+
+
+def systems(config: Configuration) -> dict[str, System]:
+    """Return localiser -> its system; CAM and Grad-CAM are two kinds of heat map of one classifier."""
+    found: dict[str, System] = {}
+    localisers = {name: one for name, one in config.all_experiments.items() if isinstance(one, Localiser)}
+    for name, one in localisers.items():
+        options = config.weak_models[one.model].options if one.model in config.weak_models else {}
+        found[name] = {
+            "system": one.map if one.strategy == "classifier" else one.strategy,
+            "model": one.model,
+            "without": next((part for part, has in options.items() if has is False), ""),
+        }
+    return found
+
+
+def weak_title(model: WeakModel) -> str:
+    """Return the name of a weakly supervised model: its system, and what an ablation goes without."""
+    off = [name.replace("_", " ") for name, value in model.options.items() if value is False]
+    title = SYSTEM_TITLES.get(model.system, model.system)
+    return ", ".join([title, *(f"without {name}" for name in off)])
 
 
 def _method(config: Configuration, experiment: Experiment) -> Method:

@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from covidseg.cases.boxes import bounding_box
 from covidseg.cases.lesions import connected_lesions
 from covidseg.evaluation.sections import Lesions
-from covidseg.volumes import bounding_box
 
 
 class Detection(NamedTuple):

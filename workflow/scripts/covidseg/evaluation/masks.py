@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from covidseg.cases.boxes import bounding_box
 from covidseg.evaluation.lesions import Detection, count_detected
 from covidseg.evaluation.sections import Lesions
-from covidseg.volumes import bounding_box
+from covidseg.parallel import in_parallel
 
 Spacing = tuple[float, float, float]
 
@@ -79,7 +80,8 @@ class Masks:
     @cached_property
     def box(self) -> tuple[slice, ...] | None:
         """Smallest box (z, y, x) with all voxels of both masks; None if both are empty."""
-        boxes = [box for box in map(bounding_box, (self.truth, self.prediction)) if box]
+        # Both at the same time: to read whole masks takes most of the time if what they show is small.
+        boxes = [box for box in in_parallel(bounding_box, (self.truth, self.prediction), 2) if box]
         if not boxes:
             return None
         sides = zip(*boxes, strict=True)

@@ -9,7 +9,7 @@ import runpy
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from importlib.util import find_spec
-from itertools import product
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -68,21 +68,18 @@ def surface_dice(masks: Masks) -> float:
     spacing = float(z), float(y), float(x)
     if masks.box is None:
         return float("nan")
-    areas = _surface_areas(spacing)
-    surfaces, elements = [], []
-    for mask in masks.boxed:
-        codes = _neighbour_codes(mask)
-        surface = (codes != 0) & (codes != 255)
-        surfaces.append(surface)
-        elements.append((np.flatnonzero(surface), areas[codes[surface]]))
-    if not all(len(found) for found, _ in elements):
+    offsets = _offsets(spacing, float(masks.tolerance), masks.boxed[0].shape)
+    # So many voxels around the masks keep every lookup within the array, where an offset is a number to add.
+    padded = [_padded(mask, np.abs(offsets).max(0) + 1) for mask in masks.boxed]
+    codes = [_neighbour_codes(mask) for mask in padded]
+    surfaces = [(code != 0) & (code != 255) for code in codes]
+    places = [np.flatnonzero(surface) for surface in surfaces]
+    if not all(map(len, places)):
         return 0.0
-    shifts = _offsets(spacing, float(masks.tolerance), surfaces[0].shape)
-    apart = sum(
-        _area_apart(indices, area, other, shifts)
-        for (indices, area), other in zip(elements, reversed(surfaces), strict=True)
-    )
-    return max(0.0, float(1 - apart / sum(area.sum() for _, area in elements)))
+    areas = [_surface_areas(spacing)[code[found]] for code, found in zip(codes, places, strict=True)]
+    shifts = offsets @ padded[0].strides
+    apart = sum(map(_area_apart, places, areas, reversed(surfaces), repeat(shifts)))
+    return max(0.0, float(1 - apart / sum(area.sum() for area in areas)))
 
 
 METRICS: dict[str, Callable[[Masks], float]] = {
@@ -116,13 +113,15 @@ def _surface_areas(spacing: Spacing) -> np.ndarray:
     return tables["create_table_neighbour_code_to_surface_area"](spacing)
 
 
-def _neighbour_codes(mask: np.ndarray) -> np.ndarray:
-    """Return a code (z, y, x) per voxel corner: one bit for each voxel of the 2x2x2 around the corner."""
-    padded = _padded(mask, (1, 1, 1)).view(np.uint8)
-    codes = np.zeros([n + 1 for n in mask.shape], np.uint8)
-    for bit, corner in enumerate(product((1, 0), repeat=3)):
-        shifted = padded[tuple(slice(start, start + n) for start, n in zip(corner, codes.shape, strict=True))]
-        codes |= shifted << bit
+def _neighbour_codes(padded: np.ndarray) -> np.ndarray:
+    """Return a flat array with a code per voxel: one bit for each voxel of the 2x2x2 that begins there.
+
+    A 2x2x2 that begins at the end of a row goes on with the next row. The code there is 0, since the mask,
+    bool (z, y, x), is padded with false voxels.
+    """
+    codes: np.ndarray = padded.ravel().view(np.uint8)
+    for bits, stride in zip((1, 2, 4), reversed(padded.strides), strict=True):
+        codes = codes[stride:] | codes[:-stride] << bits
     return codes
 
 
@@ -143,17 +142,11 @@ def _offsets(spacing: Spacing, tolerance: float, shape: tuple[int, ...]) -> np.n
     return offsets[order[lengths[order] <= tolerance]]
 
 
-def _area_apart(indices: np.ndarray, areas: np.ndarray, other: np.ndarray, offsets: np.ndarray) -> float:
-    """Return the area of the elements, at flat `indices`, without an element of `other` at any offset."""
-    # The padding keeps every lookup within the array: to apply an offset is one addition to a flat index.
-    reach = np.abs(offsets).max(0)
-    padded = _padded(other, reach)
-    strides = np.array([padded.shape[1] * padded.shape[2], padded.shape[2], 1])
-    places = (np.stack(np.unravel_index(indices, other.shape), 1) + reach) @ strides
-    lookup, shifts = padded.ravel(), offsets @ strides
+def _area_apart(places: np.ndarray, areas: np.ndarray, other: np.ndarray, shifts: np.ndarray) -> float:
+    """Return the area of the elements, at flat indices, without an element of `other` at any flat offset."""
     while len(shifts) and len(places):
         # The first offsets find most elements. For the few that are left, one lookup tries many offsets.
         tried, shifts = np.split(shifts, [max(1, LOOKUPS // len(places))])
-        missed = ~lookup[places + tried[:, None]].any(0)
+        missed = ~other[places + tried[:, None]].any(0)
         places, areas = places[missed], areas[missed]
     return areas.sum()

@@ -34,16 +34,31 @@ def labels_on_grid(
     Returns:
         uint8 (z, y, x).
     """
-    orders = spline_orders(geometry.spacing, target_spacing, order=1)
     labels = np.zeros(geometry.shape, np.uint8)
-    inside = labels[box]
-    along_z = axis_matrix(depth, len(inside), orders[0])
-    ready = 0
-    for part in _resampled(slabs, along_z, inside.shape[1:], orders):
-        highest = part.max(0).indices.to(torch.uint8).cpu().numpy()
-        inside[ready : ready + len(highest)] = highest
-        ready += len(highest)
+    for place, part in on_grid(slabs, geometry, depth=depth, box=box, target_spacing=target_spacing):
+        labels[place] = part.max(0).indices.to(torch.uint8).cpu().numpy()
     return labels
+
+
+def on_grid(
+    slabs: Iterable[torch.Tensor],
+    geometry: Geometry,
+    *,
+    depth: int,
+    box: tuple[slice, ...],
+    target_spacing: tuple[float, float, float],
+) -> Iterator[tuple[tuple[slice, ...], torch.Tensor]]:
+    """Yield probabilities on a scan's grid, some slices at a time; arguments as of `labels_on_grid`.
+
+    Yields:
+        The part of the scan (z, y, x), and its probabilities (classes, slices, y, x).
+    """
+    orders = spline_orders(geometry.spacing, target_spacing, order=1)
+    (ready, end), *plane = [side.indices(size)[:2] for side, size in zip(box, geometry.shape, strict=True)]
+    along_z = axis_matrix(depth, end - ready, orders[0])
+    for part in _resampled(slabs, along_z, tuple(stop - start for start, stop in plane), orders):
+        yield (slice(ready, ready + part.shape[1]), *(slice(*side) for side in plane)), part
+        ready += part.shape[1]
 
 
 def _resampled(

@@ -1,6 +1,6 @@
 """The description of one table or figure, which the module of its kind gets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ class Artefact:
         remarks: sentences to print below the table or figure.
         inputs: name -> files or folders to read; kinds.py says which names each kind has.
         parameters: name -> value; kinds.py says which names each kind has.
+        tables: key of each table of the paper -> its label; the web page of a table links to these.
+        files: names of the artefact's files.
     """
 
     base: Path
@@ -28,6 +30,8 @@ class Artefact:
     remarks: list[str]
     inputs: dict[str, list[Path]]
     parameters: dict[str, Any]
+    tables: dict[str, str] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
 
     def input(self, name: str) -> Path:
         """Return the input of this name, which must be a single file or folder."""

@@ -11,8 +11,9 @@ from covidseg.evaluation.summary import read_scores
 from covidseg.evaluation.verdicts import FAILS, FEWEST_PATIENTS, HOLDS
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
+from covidseg.paper.cells import Page
 from covidseg.paper.claims import ON_BOTH_SIDES, VERDICTS, judge_claims
-from covidseg.paper.formats import MISPRINTS, Page, write_pages
+from covidseg.paper.formats import MISPRINTS, write_artefact
 from covidseg.paper.measured import RELATIVE, Evidence, read_numbers
 from covidseg.paper.tables import NOT_RUN
 from covidseg.paper.uncertainty import Bootstrap
@@ -74,7 +75,7 @@ def make(artefact: Artefact) -> None:
             rows[column] += rows[column].map(lambda verdict: "" if verdict == NOT_RUN else PHANTOM)
     write_csv(f"{artefact.base}.csv", rows, digits=9)
     page = claims_page(artefact, rows)
-    write_pages(artefact.base, artefact.entry["title"], lambda markup: page)
+    write_artefact(artefact, page)
 
 
 def claims_page(artefact: Artefact, rows: pd.DataFrame) -> Page:

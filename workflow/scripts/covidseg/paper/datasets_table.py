@@ -5,7 +5,8 @@ import pandas as pd
 from covidseg.archives.dataset import Dataset
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.formats import write_pages
+from covidseg.paper.cells import Cell
+from covidseg.paper.formats import write_artefact
 from covidseg.paper.tables import NOT_RUN
 from covidseg.paper.titles import TITLES
 from covidseg.reading import read_table
@@ -43,7 +44,7 @@ def make(artefact: Artefact) -> None:
         [note, *ingest_notes(described), *artefact.remarks],
         {"Cases, grids and lesions": as_text(described, printed)},
     )
-    write_pages(artefact.base, artefact.entry["title"], lambda markup: page)
+    write_artefact(artefact, page)
 
 
 def describe_cases(cases: pd.DataFrame, dataset: Dataset) -> Described:
@@ -140,7 +141,7 @@ def as_csv(
 
 
 def as_text(described: dict[tuple[str, str], Described], printed: Printed) -> pd.DataFrame:
-    """Return one row per data set, as printed: "median (minimum to maximum) [published]".
+    """Return one row per data set, as printed: "median (minimum to maximum)", and published.
 
     Args:
         described, printed: as for `as_csv`.
@@ -157,19 +158,18 @@ def as_text(described: dict[tuple[str, str], Described], printed: Printed) -> pd
         "lesion_ml": "Lesion, mL",
         "lesion_percent_of_lungs": "Lesion, % of the lungs",
     }
-    return pd.DataFrame(
-        {"Data set": title}
-        | {
-            heading: _text(found.get(key) if found else NOT_RUN, printed.get(name, {}).get(key))
-            for key, heading in headings.items()
-        }
-        for (title, name), found in described.items()
-    )
+    rows = []
+    for (title, name), found in described.items():
+        row: dict[str, str | Cell] = {"Data set": title}
+        for key, heading in headings.items():
+            row[heading] = _text(found.get(key) if found else NOT_RUN, printed.get(name, {}).get(key))
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
-def _text(value: Spread | int | str | None, published: str | int | None) -> str:
+def _text(value: Spread | int | str | None, published: str | int | None) -> str | Cell:
     text = "–" if value is None else str(value)
     if isinstance(value, tuple):
         low, middle, high = (f"{number:.3g}" if number < 1000 else f"{number:.0f}" for number in value)
         text = middle if low == high else f"{middle} ({low} to {high})"
-    return text if published is None else f"{text} [{published}]"
+    return text if published is None else Cell(text, str(published))

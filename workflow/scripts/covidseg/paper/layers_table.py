@@ -8,7 +8,7 @@ from torch import nn
 
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.formats import write_pages
+from covidseg.paper.formats import write_artefact
 from covidseg.paper.layers import BuiltModel, read_model, times
 from covidseg.training.network import InstanceNorm
 
@@ -23,11 +23,8 @@ def make(artefact: Artefact) -> None:
     table = layer_rows(model)
     write_csv(f"{artefact.base}.csv", table.set_axis(COLUMNS, axis=1))
     notes = [f"Configuration: {artefact.config_name}. Model: {artefact.entry['experiment']}.", *_notes(model)]
-    write_pages(
-        artefact.base,
-        artefact.entry["title"],
-        lambda markup: ([*notes, *artefact.remarks], {"Layers": table.copy()}),
-    )
+    page = [*notes, *artefact.remarks], {"Layers": table}
+    write_artefact(artefact, page)
 
 
 def layer_rows(model: BuiltModel) -> pd.DataFrame:

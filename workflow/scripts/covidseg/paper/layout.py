@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from covidseg.config.entries import ArtefactEntry
+from covidseg.paper.cells import Cell
 from covidseg.paper.measures import SIGNS, measure_of
 from covidseg.paper.tables import NOT_RUN, NOT_TIMED, SERIES, TIME
 from covidseg.paper.titles import TITLES
@@ -32,50 +33,33 @@ SPLITS = {
 
 
 @dataclass(frozen=True)
-class Markup:
-    """The templates by which one format (Markdown, LaTeX or HTML) writes a cell.
-
-    Attributes:
-        marks: "best", "second" or "" -> template of our number, if the number is the best of its column, the
-            second best, or neither.
-        cell: template of a cell, which joins our number and the published number.
-        legends: explanation of the marks, printed above the tables: for marks among all rows ("all"), and
-            for marks within each method ("method").
-    """
-
-    marks: dict[str, str]
-    cell: str
-    legends: dict[str, str]
-
-
-@dataclass(frozen=True)
 class Printer:
-    """The cells of a table, written in the markup of one format.
+    """The cells of a table as texts.
 
     Attributes:
-        cells: table as returned by `table_cells`, with two more columns: the texts `ours` (with its mark) and
-            `published`.
+        cells: table as returned by `table_cells`, with three more columns: the texts `ours` and `published`,
+            and the `mark` of ours as in `Cell`.
         intervals: table as returned by `interval_rows`.
-        markup: templates of the format.
         decimals: metric -> number of decimals, or None for three significant digits.
+        differences: whether the difference between ours and published is printed.
     """
 
     cells: pd.DataFrame
     intervals: pd.DataFrame
-    markup: Markup
     decimals: dict[str, int | None]
+    differences: bool = True
 
     @classmethod
     def of(
-        cls, cells: pd.DataFrame, intervals: pd.DataFrame, markup: Markup, *, best: str = "all"
+        cls, cells: pd.DataFrame, intervals: pd.DataFrame, *, best: str = "all", differences: bool = True
     ) -> "Printer":
         """Write every number with the decimals that the paper prints for the metric, and mark the best.
 
         Args:
             cells: table as returned by `table_cells`.
             intervals: table as returned by `interval_rows`.
-            markup: templates of the format.
             best: "all" marks the best two means among all rows, "method" the best mean of each method.
+            differences: whether the difference between ours and published is printed.
         """
         decimals = {str(metric): _decimals(part) for metric, part in cells.groupby("metric")}
         marks = _marks(cells, decimals, best)
@@ -86,13 +70,13 @@ class Printer:
             else _number(line.ours_mean, line.ours_std, decimals[line.metric])
             for line in lines
         ]
-        ours = [markup.marks[mark].format(text) for mark, text in zip(marks, ours, strict=True)]
         published = [
             _number(line.published_mean, line.published_std, decimals[line.metric])
             + (ELSEWHERE if line.published_in else "")
             for line in lines
         ]
-        return cls(cells.assign(ours=ours, published=published), intervals, markup, decimals)
+        texts = cells.assign(ours=ours, published=published, mark=marks)
+        return cls(texts, intervals, decimals, differences)
 
     def by_fold(self, metric: str) -> pd.DataFrame:
         """Return the table of one metric, with one row per method and source and one column per fold."""
@@ -102,10 +86,10 @@ class Printer:
         for (row, source), own in part.groupby(["row", "source"], sort=False):
             line = {"Method": row, "Source": source}
             for cell in _rows(own):
-                line[_fold_title(cell.fold)] = self.markup.cell.format(cell.ours, cell.published)
+                line[_fold_title(cell.fold)] = Cell(cell.ours, cell.published, cell.mark)
             average = own[own.fold == "avg"].iloc[0]
             if metric == TIME:
-                line["Ratio"] = self.markup.cell.format(*_ratios(average, averages.iloc[0]))
+                line["Ratio"] = Cell(*_ratios(average, averages.iloc[0]))
             else:
                 line |= self._beyond_the_paper(average)
             lines.append(line)
@@ -118,13 +102,13 @@ class Printer:
         """
         part = self.cells[self.cells.metric.isin(metrics)]
         folds = part.fold.nunique() > 1
-        lines: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
+        lines: dict[tuple[str, str], dict[tuple[str, str], str | Cell]] = {}
         for cell in _rows(part):
             line = lines.setdefault((cell.row, cell.fold), {("", "Method"): cell.row})
             if folds:
                 line["", "Fold"] = _fold_title(cell.fold)
-            text = self.markup.cell.format(cell.ours, cell.published)
-            line[panel_title(cell.region, cell.split), SHORT.get(cell.metric, cell.metric)] = text
+            key = panel_title(cell.region, cell.split), SHORT.get(cell.metric, cell.metric)
+            line[key] = Cell(cell.ours, cell.published, cell.mark)
         panels = dict.fromkeys(zip(part.region, part.split, strict=True))
         columns = [("", "Method"), ("", "Fold")][: 1 + folds]
         columns += [
@@ -140,7 +124,7 @@ class Printer:
                 "Method": average.row,
                 "Panel": panel_title(average.region, average.split),
                 "Metric": SHORT.get(average.metric, average.metric),
-                "Avg": self.markup.cell.format(average.ours, average.published),
+                "Avg": Cell(average.ours, average.published, average.mark),
                 **self._beyond_the_paper(average),
             }
             for _, average in averages.iterrows()
@@ -153,13 +137,14 @@ class Printer:
             average: row of `cells` for the average over all folds.
         """
         if average.status == NOT_RUN:
-            return dict.fromkeys(("Difference", "CI", "n"), NOT_RUN)
+            return dict.fromkeys((*(["Difference"] if self.differences else []), "CI", "n"), NOT_RUN)
         keys, decimals = [*SERIES, "metric"], self.decimals[average.metric]
         found = self.intervals[(self.intervals[keys] == average[keys]).all(axis=1)]
         limits = found[["low", "high"]].dropna().to_numpy().ravel()
         difference = average.difference
+        text = "–" if np.isnan(difference) else _signed(difference, decimals or 0)
         return {
-            "Difference": "–" if np.isnan(difference) else f"{difference:+.{decimals}f}",
+            **({"Difference": text} if self.differences else {}),
             "CI": " to ".join(f"{limit:.{decimals}f}" for limit in limits) or "–",
             "n": int(average.n),
         }
@@ -223,6 +208,12 @@ def _number(mean: float, std: float, decimals: int | None) -> str:
     if decimals is None:
         decimals = max(0, 2 - floor(log10(mean)))
     return f"{mean:.{decimals}f}" + ("" if np.isnan(std) else f" ± {std:.{decimals}f}")
+
+
+def _signed(difference: float, decimals: int) -> str:
+    """Return a difference with its sign; with one more decimal where rounding would show it as 0."""
+    shown = decimals if round(difference, decimals) else decimals + 1
+    return f"{difference:+.{shown}f}" if round(difference, shown) else f"{0:.{decimals}f}"
 
 
 def _ratios(average: pd.Series, first: pd.Series) -> tuple[str, str]:

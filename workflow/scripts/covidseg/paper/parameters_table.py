@@ -7,7 +7,7 @@ import pandas as pd
 from covidseg.config.series import Series
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.formats import write_pages
+from covidseg.paper.formats import write_artefact
 from covidseg.paper.parameters import Parameters, read_parameters
 from covidseg.paper.tables import NOT_RUN
 from covidseg.training.description import Counts
@@ -38,7 +38,7 @@ def make(artefact: Artefact) -> None:
     write_csv(f"{artefact.base}.csv", rows)
     notes = [f"Configuration: {artefact.config_name}. {NOTE}", *artefact.remarks]
     tables = {"Whole networks": whole_networks(rows), "Parts of the networks": parts_of_networks(rows)}
-    write_pages(artefact.base, artefact.entry["title"], lambda markup: (notes, tables))
+    write_artefact(artefact, (notes, tables))
 
 
 def parameter_rows(series: list[Series], counts: dict[str, Parameters]) -> list[Row]:

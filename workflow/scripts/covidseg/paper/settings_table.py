@@ -7,7 +7,7 @@ import pandas as pd
 from covidseg.cases.splits import Folds, evaluation_cases, read_splits, training_cases
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.formats import write_pages
+from covidseg.paper.formats import write_artefact
 from covidseg.paper.tables import NOT_RUN
 
 TRAINING = "train"  # in an entry's `parts`, the cases that a model is trained on
@@ -31,7 +31,7 @@ def make(artefact: Artefact) -> None:
         '[published]; "differs" marks what is not as published.'
     )
     page = ([note, *artefact.remarks], {"Cases": as_text(settings)})
-    write_pages(artefact.base, artefact.entry["title"], lambda markup: page)
+    write_artefact(artefact, page)
 
 
 def setting_rows(

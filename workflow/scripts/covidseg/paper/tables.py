@@ -26,6 +26,7 @@ COLUMNS = [
     "published_in",
     "status",
     "left_out",
+    "experiment",
 ]
 TIME = "time"  # seconds per training epoch, one row per fold; the column "case" names the device
 NOT_RUN = "not run"
@@ -85,6 +86,7 @@ def table_cells(
     The columns `ours_mean` and `ours_std` come from `scores` alone; they are NaN if a cell has no scores.
     `status` is "run", "not run", or "not timed" if the configuration does not time trainings. `left_out`
     names the entries of the configuration's `without` because of which the row is not run (public.yaml).
+    `experiment` is the key of our experiment in experiments.yaml.
     `n` is the number of patients with a defined value; of times it is the number of folds.
 
     Args:
@@ -104,7 +106,7 @@ def table_cells(
                 values = scale_of(metric, artefact) * part["value"]
                 counted = select(scores, one, "DSC") if metric in WHOLE and one.runs else part
                 numbers = _beside_published(values, _count(counted, metric), key, published)
-                cells.append((*key, *numbers, status, one.left_out))
+                cells.append((*key, *numbers, status, one.left_out, one.experiment))
     return pd.DataFrame(cells, columns=COLUMNS)
 
 

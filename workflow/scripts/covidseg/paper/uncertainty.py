@@ -65,7 +65,7 @@ def interval_rows(
 
     Returns:
         Mean, interval from `low` to `high`, number `n` of patients and number of `undefined` values, in the
-        unit of the table. Undefined values do not enter the mean.
+        unit of the table. Undefined values do not enter the mean. `experiment` is the key of our experiment.
     """
     found = []
     for one in (one for one in series if one.runs):
@@ -73,8 +73,9 @@ def interval_rows(
             interval = sample_interval(bootstrap.sample(scores, one, metric), bootstrap)
             limits = (scale_of(metric, artefact) * limit for limit in interval[:3])
             undefined = int(select(scores, one, metric)["value"].isna().sum())
-            found.append((*astuple(one)[:4], metric, *limits, interval.n, undefined))
-    return pd.DataFrame(found, columns=[*SERIES, "metric", "mean", "low", "high", "n", "undefined"])
+            found.append((*astuple(one)[:4], metric, *limits, interval.n, undefined, one.experiment))
+    columns = [*SERIES, "metric", "mean", "low", "high", "n", "undefined", "experiment"]
+    return pd.DataFrame(found, columns=columns)
 
 
 def comparison_rows(
@@ -108,6 +109,7 @@ def ranking_rows(
 
     A panel with one series has no ranking, nor has one whose series were tested on different patients. The
     columns `frequency_1`, `frequency_2`, ... are the shares of the bootstrap samples with rank 1, 2, ...
+    The last column is `experiment`, the key of our experiment.
     """
     found = []
     for panel, ranked in _panels(series, artefact):
@@ -115,9 +117,12 @@ def ranking_rows(
         for one, ranking in zip(ranked, rankings(samples, bootstrap), strict=False):
             *numbers, frequencies = ranking
             own = dict(zip(RANKED, (*astuple(one)[:4], panel["metric"], *numbers), strict=True))
+            own["value"] = scale_of(panel["metric"], artefact) * ranking.value
             shares = {f"frequency_{rank}": share for rank, share in enumerate(frequencies, start=1)}
-            found.append(own | {"value": scale_of(panel["metric"], artefact) * ranking.value} | shares)
-    return pd.DataFrame(found) if found else pd.DataFrame(columns=RANKED)
+            found.append(own | shares | {"experiment": one.experiment})
+    rows = pd.DataFrame(found, columns=None if found else [*RANKED, "experiment"])
+    # A panel with fewer rows than another lacks the highest ranks, which so come after its own last column.
+    return rows[[*rows.columns.drop("experiment"), "experiment"]]
 
 
 def _panels(series: list[Series], artefact: ArtefactEntry) -> Iterator[tuple[dict[str, str], list[Series]]]:

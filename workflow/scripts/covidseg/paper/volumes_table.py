@@ -1,6 +1,5 @@
 """A table of volumes in mL, shares of the lungs, and lesions found: one row per method and source."""
 
-from functools import partial
 from typing import cast
 
 import pandas as pd
@@ -11,8 +10,9 @@ from covidseg.evaluation.sections import Lesions
 from covidseg.evaluation.summary import read_scores
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.formats import Page, write_pages
-from covidseg.paper.layout import Markup, Printer, panel_title
+from covidseg.paper.cells import Cell, Page
+from covidseg.paper.formats import LEGENDS, scored_title, write_artefact
+from covidseg.paper.layout import Printer, panel_title
 from covidseg.paper.measures import measure_of
 from covidseg.paper.tables import NOT_RUN, SERIES, table_cells
 from covidseg.paper.uncertainty import Bootstrap, comparison_rows, interval_rows
@@ -35,10 +35,10 @@ def make(artefact: Artefact) -> None:
     write_csv(f"{base}_intervals.csv", intervals, digits=9)
     write_csv(f"{base}_tests.csv", comparison_rows(series, entry, scores, bootstrap), digits=9)
     notes = [_note(artefact), describe_rule(parameters["lesions"]), *artefact.remarks]
-    write_pages(base, entry["title"], partial(volumes_page, cells, intervals, notes))
+    write_artefact(artefact, volumes_page(cells, intervals, notes), scored_title(entry))
 
 
-def volumes_page(cells: pd.DataFrame, intervals: pd.DataFrame, notes: list[str], markup: Markup) -> Page:
+def volumes_page(cells: pd.DataFrame, intervals: pd.DataFrame, notes: list[str]) -> Page:
     """Return the notes and, per panel, a table of volumes and a table of lesions.
 
     A metric that no case of a panel has a value of has no column there.
@@ -47,15 +47,14 @@ def volumes_page(cells: pd.DataFrame, intervals: pd.DataFrame, notes: list[str],
         cells: table as returned by `table_cells`.
         intervals: table as returned by `interval_rows`.
         notes: sentences above and below the tables.
-        markup: templates of the format.
     """
     first, *others = notes
-    first += f" Marks, where one value is better than another: {markup.legends['all']}."
+    first += f" Marks, where one value is better than another: {LEGENDS['all']}."
     defined = cells.groupby("metric", sort=False)["n"].sum()
     empty = [heading(str(metric)) for metric in defined.index[defined == 0]]
     if empty:
         others.append(f"No case has a value of: {'; '.join(empty)}.")
-    printer = Printer.of(cells, intervals, markup)
+    printer = Printer.of(cells, intervals)
     tables = {}
     for (region, split), panel in printer.cells.groupby(["region", "split"], sort=False):
         valued = panel[panel.groupby("metric")["n"].transform("any")]
@@ -76,7 +75,7 @@ def by_metric(cells: pd.DataFrame, printer: Printer) -> pd.DataFrame:
         printer: the cells with the texts, and the intervals.
     """
     cells = cells.drop(columns="n").merge(printer.intervals, how="left", on=[*SERIES, "metric"])
-    lines: dict[tuple[str, str], dict[str, str | int]] = {}
+    lines: dict[tuple[str, str], dict[str, str | int | Cell]] = {}
     for cell in cells.to_dict("records"):
         ours, runs, metric = cell["ours"], cell["status"] != NOT_RUN, cell["metric"]
         line = lines.setdefault(
@@ -85,7 +84,7 @@ def by_metric(cells: pd.DataFrame, printer: Printer) -> pd.DataFrame:
         )
         limits = " to ".join(f"{cell[end]:.{printer.decimals[metric]}f}" for end in ("low", "high"))
         defined = runs and cell["n"] > 0
-        line[heading(metric)] = printer.markup.cell.format(ours, limits) if defined else ours
+        line[heading(metric)] = Cell(ours, limits, cell["mark"]) if defined else ours
     return pd.DataFrame(lines.values()).fillna("–")
 
 

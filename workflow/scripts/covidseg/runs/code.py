@@ -15,7 +15,7 @@ from pathlib import Path
 WITHOUT_EFFECT = (
     # Error texts, logs, SLURM, and the lock of a training.
     *("covidseg/errors", "covidseg/job", "covidseg/slurm", "covidseg/training/lease"),
-    "covidseg/training/gpu_memory",
+    *("covidseg/training/gpu_memory", "covidseg/training/epoch_log"),
     # Shapes of the sheets and sections: types alone, which Python does not check when a job runs.
     *("covidseg/archives/dataset", "covidseg/config/entries", "covidseg/config/sheets"),
     *("covidseg/training/sections", "covidseg/weak/sections", "covidseg/evaluation/sections"),
@@ -57,14 +57,28 @@ def imported(folder: Path, scripts: Iterable[str]) -> list[Path]:
     return sorted(found)
 
 
-def page_files(folder: Path) -> list[str]:
-    """Return one line per template, style and script of the site, with its name and checksum.
+def page_files(folder: Path, module: str) -> list[str]:
+    """Return one line per template that a module of pages uses, with its name and checksum.
+
+    A template is used if a module, or another template that is used, has its name in quotes. The module that
+    copies the styles and scripts uses these too.
 
     Args:
-        folder: covidseg/site.
+        folder: folder of the package `covidseg`.
+        module: path of the module, relative to `folder`, without suffix.
     """
-    files = sorted([*folder.glob("templates/*"), *folder.glob("static/*")])
-    return [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}" for path in files]
+    site, modules = folder / "covidseg" / "site", imported(folder, [module])
+    templates = {path: path.read_text(encoding="utf-8") for path in site.glob("templates/*")}
+    used: set[Path] = set()
+    waiting = [path.read_text(encoding="utf-8") for path in modules]
+    while waiting:
+        text = waiting.pop()
+        found = {path for path in templates if f'"{path.name}"' in text} - used
+        waiting += [templates[path] for path in found]
+        used |= found
+    if site / "assets.py" in modules:
+        used |= set(site.glob("static/*"))
+    return [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}" for path in sorted(used)]
 
 
 def imports_of(path: Path, folder: Path) -> set[Path]:

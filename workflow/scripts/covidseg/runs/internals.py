@@ -4,6 +4,9 @@ If an installed version of Snakemake lacks one of these attributes, tests/test_i
 the attribute.
 """
 
+import logging
+import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -11,7 +14,8 @@ from tempfile import gettempdir
 from typing import Any
 
 from snakemake.common import configfile
-from snakemake.exceptions import WorkflowError
+from snakemake.exceptions import MissingRuleException, WorkflowError
+from snakemake.logging import logger
 from snakemake.script import PythonScript
 
 from covidseg.config.strict_yaml import read_yaml
@@ -39,9 +43,36 @@ def chosen_files(workflow: Workflow) -> list[str]:
     return [str(path) for path in workflow.overwrite_configfiles]
 
 
+def advise_on_targets(advise: Callable[[str], str]) -> None:
+    """Let Snakemake's message about a target that no rule makes end with advice about the target."""
+    before, after = "No rule to produce ", " (if you use"
+
+    def text(error: MissingRuleException) -> str:
+        target = Exception.__str__(error).removeprefix(before).partition(after)[0]
+        return f"{before}{target}; {advise(target)}"
+
+    MissingRuleException.__str__ = text
+
+
+def describe_rule(workflow: Workflow, rule: str, text: str) -> None:
+    """Set what `snakemake --list` says of a rule; a rule made in a loop cannot say it itself."""
+    workflow.get_rule(rule).docstring = text
+
+
+def target_rules(workflow: Workflow) -> list[str]:
+    """Return the rules that can be asked for by name, as they have no wildcards."""
+    return [rule.name for rule in workflow.rules if not rule.has_wildcards()]
+
+
 def is_asked_for(workflow: Workflow, rule: str) -> bool:
     """Return whether the command line asks for this rule and for nothing else."""
     return {job.rule.name for job in workflow.dag.targetjobs} == {rule}
+
+
+def reports_to_zip() -> bool:
+    """Return whether the command line asks for a report in a .zip file; the workflow does not know."""
+    words = " ".join(sys.argv).replace("=", " ").split()
+    return "--report" in words and any(word.endswith(".zip") for word in words)
 
 
 def due_jobs(workflow: Workflow, rule: str) -> list[Any]:
@@ -49,9 +80,24 @@ def due_jobs(workflow: Workflow, rule: str) -> list[Any]:
     return [job for job in workflow.dag.needrun_jobs() if job.rule.name == rule]
 
 
-def count_due(workflow: Workflow) -> int:
-    """Return how many jobs this run will do."""
-    return len(list(workflow.dag.needrun_jobs()))
+def count_due(workflow: Workflow) -> Counter[str]:
+    """Return rule -> how many jobs of the rule this run will do, without jobs that make no file."""
+    return Counter(job.rule.name for job in workflow.dag.needrun_jobs() if job.output)
+
+
+def print_by(formatter: logging.Formatter, shows: Callable[[logging.LogRecord], bool]) -> None:
+    """Print Snakemake's events by another formatter. Snakemake's own log in .snakemake/log stays as it is.
+
+    Where a plug-in that the user chose prints the events, the plug-in goes on to do so.
+
+    Args:
+        formatter: returns the text of an event.
+        shows: whether an event is printed at all.
+    """
+    for handler in logger.handlers:
+        if handler.name == "DefaultStreamHandler":
+            handler.setFormatter(formatter)
+            handler.addFilter(shows)
 
 
 def needs_gpu(workflow: Workflow) -> bool:

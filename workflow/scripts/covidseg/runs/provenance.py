@@ -15,9 +15,11 @@ from covidseg.archives.checksums import ALGORITHMS
 from covidseg.config.configuration import Configuration
 from covidseg.errors import InputError
 from covidseg.files import digest, fingerprint, write_json, write_text
-from covidseg.paper.formats import FORMATS
+from covidseg.paper.web import general_links, write_html
 from covidseg.reading import read_json
 from covidseg.runs.wall_times import wall_times
+from covidseg.site.pages import Site
+from covidseg.site.provenance import write_provenance_page
 from covidseg.training.description import Description
 
 SHEETS = (
@@ -29,9 +31,11 @@ SHEETS = (
     "published.csv",
 )
 
+SITE = Path("results/report")
+
 
 def write_provenance(path: Path, config: Configuration, *, root: Path) -> None:
-    """Write the provenance as JSON to `path`, and as a page to the same path with suffix .html.
+    """Write the provenance as JSON to `path`, as a page beside it, and into the site.
 
     Args:
         path: results/paper/provenance.json. Checksums of unchanged archives are taken from the last version
@@ -42,7 +46,12 @@ def write_provenance(path: Path, config: Configuration, *, root: Path) -> None:
     found = collect_provenance(config, root=root, data=Path("data"), previous=_previous(path))
     write_json(path, found)
     note = f"Configuration: {found['configuration']['name']}. Written {found['written']}, after the last run."
-    write_text(path.with_suffix(".html"), FORMATS[".html"][1]("Provenance", [note], _tables(found)))
+    tables = _tables(found)
+    page = write_html("Provenance", [note], tables, general_links("provenance.html"))
+    write_text(path.with_suffix(".html"), page)
+    if (SITE / "index.html").exists():
+        site = Site(SITE, config.sections["name"], bool(config.sections["phantom"]))
+        write_provenance_page(site, found, tables, path.parent / "licences.csv")
 
 
 def collect_provenance(

@@ -13,7 +13,7 @@ from covidseg.config.loading import load_configuration
 from covidseg.config.sheets import Sections
 from covidseg.errors import InputError
 from covidseg.files import write_csv, write_text
-from covidseg.paper.formats import FORMATS
+from covidseg.paper.markdown import write_markdown
 from covidseg.runs.dag import Rule, list_jobs
 from covidseg.runs.grids import at_target_spacing, known_target_spacing, read_cohort
 from covidseg.runs.hours import gather, job_hours
@@ -127,4 +127,4 @@ def _describe(
         "The whole configuration: jobs and hours": rule_table(hours, list(rules)),
         "The whole configuration: trainings": epoch_table(known, hours),
     }
-    return FORMATS[".md"][1](f"Rehearsal of configuration {config.sections['name']}", NOTES, tables)
+    return write_markdown(f"Rehearsal of configuration {config.sections['name']}", NOTES, tables)

@@ -12,6 +12,7 @@ from covidseg.files import write_text
 from covidseg.reading import read_text
 
 MARK = Path("results/configuration.txt")
+EXPERIMENTS = Path(".dvc/tmp/exps")  # where DVC makes its copies
 FOLDERS = (Path("data"), Path("results"), Path("logs"))
 # Files that a run makes in seconds, even if it is refused or fails soon: nobody needs them kept.
 QUICKLY_MADE = ("results/configuration.txt", "results/paper/licences.*", "results/paper/errata.html")
@@ -37,6 +38,20 @@ def check_folders() -> None:
             raise InputError(f"{folder.absolute()}: a file, expected a folder; move the file away")
         if not os.access(folder if folder.exists() else folder.absolute().parent, os.W_OK):
             raise InputError(f"{folder.absolute()}: cannot be written to; change the permissions")
+
+
+def check_records() -> None:
+    """Refuse to run in the copy of a checkout that DVC makes for `dvc exp run --temp` or `--queue`.
+
+    Raises:
+        InputError: the working directory is in such a copy. The copy has results, but not Snakemake's records
+            of the settings that the results were made with.
+    """
+    if str(EXPERIMENTS) in str(Path.cwd()):
+        raise InputError(
+            f"{Path.cwd()}: DVC's copy lacks Snakemake's records, so that old models could count as made "
+            "with new settings; run the experiment without --temp and --queue"
+        )
 
 
 def results_owner() -> str | None:
@@ -93,17 +108,19 @@ def check_consent(config: Configuration, archives: Iterable[tuple[str, str]], na
         )
 
 
-def check_devices(config: Configuration) -> None:
-    """Try the device of the jobs before the first job starts; print a warning if the device is the CPU.
+def check_devices(config: Configuration) -> list[str]:
+    """Try the device of the jobs before the first job starts; return warnings if the device is the CPU.
 
     The device is tried in a new process: a process that has used a GPU holds memory of the GPU until its end.
 
     Raises:
         InputError: every job that needs a GPU would be refused, as `choose_device` says.
     """
+    warnings = []
     for device in sorted({config.sections[key]["device"] for key in ("training", "weak")} - {"cpu"}):
         command = [sys.executable, "-c", TRY_DEVICE, device]
         done = subprocess.run(command, cwd=SCRIPTS, stderr=subprocess.PIPE, text=True)
         if done.returncode:
             raise InputError(done.stderr.strip() or f"the GPU cannot be tried: status {done.returncode}")
-        print(done.stderr, end="", file=sys.stderr)
+        warnings += done.stderr.splitlines()
+    return warnings

@@ -1,6 +1,7 @@
 """Puts the files that all pages share into the site: styles, scripts, and the bundles of kept libraries."""
 
 import importlib.util
+import re
 import shutil
 from pathlib import Path
 
@@ -27,7 +28,24 @@ def write_assets(folder: Path) -> None:
     for package, files in BUNDLES.items():
         for name in files:
             shutil.copyfile(_package(package) / name, folder / Path(name).name)
+    # A browser loads no module from disk. As a plain script, the bundle names what the pages need.
+    module = (folder / "dt_bundle.js").read_text(encoding="utf-8")
+    write_text(folder / "dt_bundle.js", as_script(module, {"default": "DataTable"}))
     write_text(folder / "palette.css", str(palette_rules()) + "\n")
+
+
+def as_script(module: str, names: dict[str, str]) -> str:
+    """Return a JavaScript module as a plain script.
+
+    Args:
+        module: text whose last statement exports names; it imports nothing.
+        names: exported name -> name of the global variable that gets its value.
+    """
+    start, exported = re.split(r"\bexport\s*\{(?=[^{}]*\}\s*;?\s*(?:/\*.*\*/\s*)?$)", module, flags=re.DOTALL)
+    pairs = (re.split(r"\s+as\s+", pair.strip()) for pair in exported.partition("}")[0].split(","))
+    values = {pair[-1]: pair[0] for pair in pairs}
+    lines = [f"window.{name} = {values[key]};" for key, name in names.items()]
+    return "\n".join([f"(() => {{{start}", *lines, "})();", exported.partition("}")[2].lstrip(";\n"), ""])
 
 
 def _package(name: str) -> Path:

@@ -1,14 +1,17 @@
 """Writes the pages of the site, by the templates in templates/."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from covidseg.files import write_text
 from covidseg.paper import palette
+from covidseg.site.file_names import safe_name
 
 # A browser loads only the site's own files: nothing from a network, and no script from a name in the data.
 POLICY = (
@@ -17,6 +20,16 @@ POLICY = (
 )
 # Plotly sets styles in the page. A style cannot load anything from the network either.
 PLOTLY_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+# Source -> path of its marker, around the point 0, 0; "other" for a source that the palette lacks.
+SHAPES = {
+    "none": "M-5-1h10v2h-10z",
+    "msd": "M0-4.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9z",
+    "structseg": "M0-5 5 4H-5z",
+    "nsclc": "M-4-4h8v8h-8z",
+    "multi": "M0-5.7 5.7 0 0 5.7-5.7 0z",
+    "multi2": "M-1.8-5.2h3.6v3.4h3.4v3.6h-3.4v3.4h-3.6v-3.4h-3.4v-3.6h3.4z",
+    "other": "M0-5.7 1.4-1.8 5.4-1.8 2.2.7 3.4 4.6 0 2.2-3.4 4.6-2.2.7-5.4-1.8-1.4-1.8z",
+}
 # File in the site -> name in the navigation; a page may stand below one of these.
 NAVIGATION = {
     "index.html": "Claims",
@@ -80,6 +93,22 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
+def is_known(value: float | None) -> bool:
+    """Return whether there is a number: neither None nor NaN."""
+    return value is not None and value == value
+
+
+def typeset(text: str) -> Markup:
+    """Return a text with its losses, such as L_rc^G, as formulas."""
+    formula = Markup(r"<i>L</i><sub>\1</sub><sup>\2</sup>")
+    return Markup(re.sub(r"\bL_(\w+)\^(\w+)", formula, str(escape(text))))
+
+
+def rounded(value: float) -> str:
+    """Return a number to three significant digits, whole from 100 on: 0.0123, 4.33, 771, 12,300."""
+    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
+
+
 def palette_rules() -> Markup:
     """Return the palette as CSS: the class strategy-hybrid sets the variable --colour, light and dark."""
     kinds: dict[str, Mapping[str, palette.Colour]] = {
@@ -103,4 +132,7 @@ ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-ENVIRONMENT.filters |= {"signed": signed, "number": number}
+ENVIRONMENT.globals |= {"shapes": SHAPES}
+ENVIRONMENT.filters |= {"signed": signed, "number": number, "typeset": typeset, "file_name": safe_name}
+ENVIRONMENT.tests |= {"known": is_known}
+ENVIRONMENT.filters |= {"signed": signed, "number": number, "rounded": rounded, "median": median}

@@ -67,7 +67,7 @@ def augment(
         for axis in augmentation["mirror"]["axes"]
         if generator.random() < augmentation["mirror"]["probability"]
     ]
-    return image.flip(flipped), label.flip(flipped)
+    return (image.flip(flipped), label.flip(flipped)) if flipped else (image, label)
 
 
 def add_noise(image: torch.Tensor, transform: Noise, generator: np.random.Generator) -> torch.Tensor:
@@ -75,22 +75,25 @@ def add_noise(image: torch.Tensor, transform: Noise, generator: np.random.Genera
     sigma = uniform(transform["sigma"], generator)
     device_generator = torch.Generator(image.device).manual_seed(int(generator.integers(2**62)))
     noise = torch.randn(image.shape, generator=device_generator, device=image.device)
-    return image + sigma * noise
+    return torch.add(image, noise, alpha=sigma)
 
 
 def blur(image: torch.Tensor, transform: Blur, generator: np.random.Generator) -> torch.Tensor:
     """Smooth with a Gaussian of random sigma (in voxels), cut at four sigma; mirror the image at its ends."""
     sigma = uniform(transform["sigma"], generator)
+    z, y, x = (_gaussian_matrix(length, sigma).to(image.device) for length in image.shape)
+    return (z @ (y @ image @ x.T).flatten(1)).reshape(image.shape)
+
+
+def _gaussian_matrix(length: int, sigma: float) -> torch.Tensor:
+    """Return the float32 matrix (length, length) that smooths one axis: much faster than a convolution."""
     radius = int(4 * sigma + 0.5)
-    kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=image.device) / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    for axis in range(3):
-        shape = [1, 1, 1, 1, 1]
-        shape[2 + axis] = len(kernel)
-        mirrored = np.pad(np.arange(image.shape[axis]), radius, mode="symmetric")
-        padded = image.index_select(axis, torch.from_numpy(mirrored).to(image.device))
-        image = functional.conv3d(padded[None, None], kernel.reshape(shape))[0, 0]
-    return image
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    mirrored = np.pad(np.arange(length), radius, mode="symmetric")
+    voxels = np.lib.stride_tricks.sliding_window_view(mirrored, len(kernel))
+    matrix = np.zeros((length, length), np.float32)
+    np.add.at(matrix, (np.arange(length)[:, None], voxels), kernel / kernel.sum())
+    return torch.from_numpy(matrix)
 
 
 def brighten(image: torch.Tensor, transform: Ranged, generator: np.random.Generator) -> torch.Tensor:
@@ -101,8 +104,7 @@ def brighten(image: torch.Tensor, transform: Ranged, generator: np.random.Genera
 def change_contrast(image: torch.Tensor, transform: Ranged, generator: np.random.Generator) -> torch.Tensor:
     """Stretch the intensities around their mean by a random factor, and clip to their original range."""
     factor = uniform_around_one(transform["range"], generator)
-    mean = image.mean()
-    return ((image - mean) * factor + mean).clamp(image.min(), image.max())
+    return torch.add(image.mean() * (1 - factor), image, alpha=factor).clamp_(*torch.aminmax(image))
 
 
 def lower_resolution(
@@ -114,24 +116,27 @@ def lower_resolution(
     small = functional.interpolate(image[None], [max(1, round(n * zoom)) for n in size], mode="nearest-exact")
     pairs = zip(small.shape[2:], size, strict=True)
     rows, columns = (axis_matrix(old, new, 3).to(image.device) for old, new in pairs)
-    return (rows @ small[0] @ columns.T).clamp(small.min(), small.max())
+    return (rows @ small[0] @ columns.T).clamp_(*torch.aminmax(small))
 
 
 def change_gamma(image: torch.Tensor, transform: Ranged, generator: np.random.Generator) -> torch.Tensor:
-    """Apply a random gamma to the image scaled to [0, 1], and restore mean and standard deviation."""
+    """Apply a random gamma to the image above its minimum, and restore mean and standard deviation."""
     exponent = uniform_around_one(transform["range"], generator)
-    mean, deviation = image.mean(), image.std()
-    low = image.min()
-    extent = image.max() - low
-    curved = ((image - low) / (extent + 1e-7)) ** exponent * extent + low
-    return (curved - curved.mean()) / (curved.std() + 1e-8) * deviation + mean
+    mean = image.mean()
+    curved = image - mean
+    extent = torch.linalg.vector_norm(curved)
+    # Not scaled to [0, 1]: a factor before a power is a factor after it, and the last line removes factors.
+    # The power is exp(exponent * log), in place, which takes a third of the time of `**`.
+    curved.sub_(curved.min()).log_().mul_(exponent).exp_()
+    curved.sub_(curved.mean())
+    return curved.mul_(extent / (torch.linalg.vector_norm(curved) + 1e-8)).add_(mean)
 
 
 def change_gamma_inverted(
     image: torch.Tensor, transform: Ranged, generator: np.random.Generator
 ) -> torch.Tensor:
     """Apply `change_gamma` to the image with inverted sign, and invert the sign of the result."""
-    return -change_gamma(-image, transform, generator)
+    return change_gamma(-image, transform, generator).neg_()
 
 
 INTENSITY: dict[str, Callable[[torch.Tensor, Any, np.random.Generator], torch.Tensor]] = {

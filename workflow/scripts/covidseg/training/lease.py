@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -28,7 +29,8 @@ from covidseg.slurm import can_requeue, is_orphan, job_number
 log = logging.getLogger(__name__)
 logging.getLogger("flufl.lock").setLevel(logging.CRITICAL)  # this module reports the same events itself
 
-LIFETIME = 60  # seconds without renewal after which a holder counts as dead (10 more, as clocks may differ)
+LIFETIME = 60  # seconds without renewal after which a holder counts as dead
+CLOCK_DIFFERENCE = 10  # seconds more, as clocks may differ
 RENEWAL = 15  # seconds between two renewals, and between two questions to SLURM about this process's job
 PATIENCE = 90  # seconds that a job waits before it frees its GPU; a dead holder's lock expires earlier
 
@@ -124,6 +126,23 @@ def leased(folder: Path) -> Iterator[Lease]:
         yield lease
     finally:
         lease.release()
+
+
+def holder_name(folder: Path) -> str | None:
+    """Return the name of the process that holds the lock of a state folder, without touching the lock.
+
+    Returns None if no process holds the lock, or if its holder counts as dead.
+    """
+    try:
+        expiry = (folder / "lock").stat().st_mtime
+    except OSError:
+        return None
+    holder = _holder(folder)
+    if holder and holder["machine"] == _machine():
+        return holder["name"] if _alive(holder) else None
+    if expiry + CLOCK_DIFFERENCE < time.time():
+        return None
+    return holder["name"] if holder else "a process that has just begun"
 
 
 def _describe_self() -> Holder:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from covidseg.cases.arrays import open_case
 
 log = logging.getLogger(__name__)
+CUBIC_REACH = 3  # pixels of the scan beyond a turned patch, for the cubic kernel
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,8 @@ def cut_patch(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Cut, rotate and scale a patch by one resampling in the axial plane (nnU-Net's "dummy 2D").
 
+    A patch that is neither rotated nor scaled is a copy of the scan's voxels: nothing is resampled.
+
     Args:
         case: the case to cut from.
         centre: centre (z, y, x) of the patch, in voxels of the case.
@@ -138,24 +141,22 @@ def cut_patch(
         splines and differs little from them; and classes, uint8 (z, y, x), interpolated linearly per class
         with threshold 0.5. Both are 0 outside the scan.
     """
-    depth, height, width = patch
     # Rotation and scale, from a pixel's (row, column) in the patch to that in the scan, about the centre.
-    cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
-    half = np.array([(height - 1) / 2, (width - 1) / 2])
-    reach = np.abs([[cosine, -sine], [sine, cosine]]) @ half + 3  # the cubic kernel needs two more pixels
-    low = np.maximum(np.floor(centre[1:] - reach), 0).astype(int)
-    high = np.minimum(np.ceil(centre[1:] + reach) + 1, case.image.shape[1:]).astype(int)
-    start = round(centre[0] - (depth - 1) / 2)
-    first, last = max(start, 0), min(start + depth, case.image.shape[0])
-    box = (slice(first, last), slice(low[0], high[0]), slice(low[1], high[1]))
+    turn = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    half = (np.array(patch) - 1) / 2
+    turned = (angle, scale) != (0, 1)
+    reach = np.append(half[0], np.abs(turn) @ half[1:] + (CUBIC_REACH if turned else 0))
+    start = np.floor(centre - reach).astype(int)
+    low, high = np.maximum(start, 0), np.minimum(np.ceil(centre + reach).astype(int) + 1, case.image.shape)
+    box = tuple(map(slice, low, high))
     image, label = (_read_box(array, box, device) for array in (case.image, case.label))
-    grid = _grid(centre[1:] - low, half, (cosine, sine), image.shape[1:], device)
-    cut_image, cut_label = (
-        _resample(image.float(), grid, "bicubic"),
-        _resample_label(label, grid, {i: case.classes[i] for i in case.foreground}),
-    )
-    padding = (0, 0, 0, 0, first - start, start + depth - last)
-    return functional.pad(cut_image, padding), functional.pad(cut_label, padding)
+    grid = _grid(centre[1:] - low[1:], half[1:], turn, image.shape[1:], device) if turned else None
+    covered = tuple(map(slice, low - start, high - start))[: 1 if turned else 3]  # of the patch, by the scan
+    cut_image = torch.zeros(patch, device=device)
+    cut_label = torch.zeros(patch, dtype=torch.uint8, device=device)
+    cut_image[covered] = image if grid is None else _resample(image.float(), grid, "bicubic")
+    cut_label[covered] = _to_classes(label, {i: case.classes[i] for i in case.foreground}, grid)
+    return cut_image, cut_label
 
 
 def _read_box(array: torch.Tensor | np.ndarray, box: tuple[slice, ...], device: torch.device) -> torch.Tensor:
@@ -166,10 +167,10 @@ def _read_box(array: torch.Tensor | np.ndarray, box: tuple[slice, ...], device: 
 
 
 def _grid(
-    centre: np.ndarray, half: np.ndarray, turn: tuple[float, float], box: torch.Size, device: torch.device
+    centre: np.ndarray, half: np.ndarray, turn: np.ndarray, box: torch.Size, device: torch.device
 ) -> torch.Tensor:
     """Return the position of each pixel of the patch in the box, for `grid_sample`: (1, y, x, 2), -1 to 1."""
-    cosine, sine = turn
+    cosine, sine = turn[:, 0].tolist()
     # Made on the device: a copy to a GPU would wait until the GPU has done all work before it.
     rows, columns = (
         torch.arange(2 * reach + 1, dtype=torch.float32, device=device) - reach for reach in half.tolist()
@@ -185,8 +186,13 @@ def _resample(slices: torch.Tensor, grid: torch.Tensor, mode: str) -> torch.Tens
     return functional.grid_sample(slices[None], grid, mode=mode, padding_mode="zeros", align_corners=False)[0]
 
 
-def _resample_label(label: torch.Tensor, grid: torch.Tensor, classes: dict[int, int]) -> torch.Tensor:
-    cut = torch.zeros((label.shape[0], *grid.shape[1:3]), dtype=torch.uint8, device=label.device)
+def _to_classes(label: torch.Tensor, classes: dict[int, int], grid: torch.Tensor | None) -> torch.Tensor:
+    """Return the classes of a label map, uint8 (z, y, x), resampled at the grid if there is one."""
+    numbers = label.new_zeros(())
     for value, number in classes.items():
-        cut.masked_fill_(_resample((label == value).float(), grid, "bilinear") >= 0.5, number)
-    return cut
+        # A number per voxel: to fill in by a mask of truth values takes several times as long on a CPU.
+        mask = (label == value).view(torch.uint8)
+        if grid is not None:
+            mask = _resample(mask.float(), grid, "bilinear").add_(0.5).to(torch.uint8)  # 1 from 0.5 on
+        numbers = torch.maximum(numbers, mask * number)
+    return numbers

@@ -17,6 +17,7 @@ from covidseg.device import Compute, choose_compute
 from covidseg.files import write_csv
 from covidseg.training.acceleration import fuse, pays_to_compile
 from covidseg.training.description import ModelDescription
+from covidseg.training.epoch_log import EpochLog, write_head
 from covidseg.training.guard import Guard, current_momentum
 from covidseg.training.loop import Loop, run_epochs
 from covidseg.training.network import build_network
@@ -68,6 +69,7 @@ def train(
     with open_state(state, run.fingerprint) as kept:
         if kept.restore(outputs):
             return
+        _write_head(run, description)
         compute = choose_compute(run.training["device"], run.training["precision"], threads=run.threads)
         log.info("training on %s", compute)
         network = build_network(run.architecture, classes=run.classes, seed=run.seed)
@@ -87,6 +89,18 @@ def train(
         kept.finish(outputs)
 
 
+def _write_head(run: Run, description: ModelDescription) -> None:
+    lineage = description.lineage
+    ancestor = lineage["pretrained"]
+    datasets = sorted({case.parent.name for case in run.source_cases})
+    write_head(
+        lineage["experiment"],
+        strategy=lineage["strategy"],
+        source=ancestor["experiment"] if ancestor else " + ".join(datasets) or "none",
+        fold=run.fold,
+    )
+
+
 def _check_frozen(network: nn.Module, names: list[str], before: str) -> None:
     after = weights_digest(network, names)
     if names:
@@ -103,12 +117,14 @@ def _epochs(run: Run, network: nn.Module, compute: Compute, state: State) -> Pro
     budget = training["device_memory_gib"]
     data = Data(*load_cases(groups, labels=run.labels, device=compute.device, budget_gib=budget))
     guard, steps = Guard(run, network, optimiser), Steps(run, network, optimiser, data, compute)
+    epoch_log = EpochLog(training["epochs"])
     network.train()
     if pays_to_compile(training, compute.device):
         steps.compile(state.folder.parents[1] / "compiled")
 
     def finish(progress: Progress, means: dict[str, float]) -> LogRow:
         row = _log_row(run, network, data.validation, compute, progress, means)
+        epoch_log.write(row, progress.seconds)
         if guard.check(data.cases, compute, progress):
             steps.forget()
         network.train()
@@ -140,10 +156,6 @@ def _log_row(
     rate, loss = run.schedule.learning_rate(training, progress.epoch), means.pop("loss")
     due = number % training["validation_every"] == 0 or number == training["epochs"]
     dice = validation_dice(run, network, validation, compute) if validation and due else math.nan
-    log.info(
-        "epoch %d of %d: loss %.4f, validation Dice %.3f, learning rate %.5f, %.1f s",
-        number, training["epochs"], loss, dice, rate, progress.seconds,
-    )  # fmt: skip
     progress.snapshots |= run.strategy.snapshot(number, training["epochs"])
     momentum, seconds = current_momentum(training, progress), progress.seconds if run.timed else None
     return dict(zip(COLUMNS, (progress.epoch, rate, momentum, loss, dice, seconds), strict=True)) | means

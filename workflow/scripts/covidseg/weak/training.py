@@ -15,6 +15,7 @@ from torch import nn
 from covidseg.device import Compute, choose_compute
 from covidseg.files import fingerprint, write_csv
 from covidseg.reading import read_array
+from covidseg.training.epoch_log import EpochLog, write_head
 from covidseg.training.loop import Loop, run_epochs
 from covidseg.training.optimisers import Adam
 from covidseg.training.state import LogRow, Progress, State, Tensors, open_state
@@ -82,6 +83,10 @@ def train_weakly(
     with open_state(state, run.fingerprint) as kept:
         if kept.restore(outputs):
             return
+        lineage = description.lineage
+        write_head(
+            lineage["experiment"], strategy=description.system, source=lineage["training_slices"], fold=0
+        )
         compute = choose_compute(run.weak["device"], "float32", threads=run.threads)
         log.info("training on %s", compute)
         networks = build(run.system, run.classifier, run.seed, compute)
@@ -127,7 +132,7 @@ def _epochs(
 ) -> Progress:
     slices = [torch.from_numpy(read_array(path)).to(compute.device) for path in _trained_slices(run.slices)]
     networks.train()
-    weak = run.weak
+    weak, epoch_log = run.weak, EpochLog(run.weak["epochs"])
 
     def step(progress: Progress) -> Tensors:
         iteration = progress.epoch * weak["iterations"] + progress.iteration
@@ -135,9 +140,9 @@ def _epochs(
         return run.system.step(networks, optimisers, draw, iteration)
 
     def finish(progress: Progress, means: dict[str, float]) -> LogRow:
-        listed = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
-        log.info("epoch %d of %d: %s, %.1f s", progress.epoch + 1, weak["epochs"], listed, progress.seconds)
-        return {"epoch": progress.epoch, "seconds": progress.seconds if run.timed else None, **means}
+        row = {"epoch": progress.epoch, "seconds": progress.seconds if run.timed else None, **means}
+        epoch_log.write(row, progress.seconds)
+        return row
 
     loop = Loop(
         epochs=weak["epochs"],

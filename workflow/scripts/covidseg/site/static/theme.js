@@ -1,4 +1,5 @@
-// Before the first paint: the theme that the reader chose on an earlier page.
+// Before the first paint: the theme that the reader chose on an earlier page, and a mark that scripts run.
+document.documentElement.classList.add("js");
 try {
   const chosen = localStorage.getItem("covidseg-theme");
   if (chosen) document.documentElement.dataset.theme = chosen;
