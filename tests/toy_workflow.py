@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from html import unescape
 from pathlib import Path
 from textwrap import dedent
 
@@ -52,6 +53,12 @@ def stop_in_epoch_three(folder, target):
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(timeout=60) != 0
     return log
+
+
+def svg_text(path):
+    """Return all text in an SVG, without spaces and line breaks."""
+    found = re.findall(r"<(?:text|tspan)[^>]*>([^<>]*)</", path.read_text())
+    return re.sub(r"\s", "", unescape("".join(found)))
 
 
 def jobs_of(output):
