@@ -135,6 +135,7 @@ def test_an_axis_need_not_reach_zero():
     assert [axis.label(tick) for tick in axis.ticks] == ["0.3", "0.4", "0.5", "0.6", "0.7"]
     assert Axis.around([np.nan], margin=0).ticks == (0, 0.5, 1)
     assert Axis.around([5.0]).low < 5 < Axis.around([5.0]).high
+    assert Axis.around([0.0], margin=0).share(0.0) == 0, "as of a training of one epoch"
 
 
 def test_the_parts_of_a_network_are_told_by_their_parameters():

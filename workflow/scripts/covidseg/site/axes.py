@@ -51,6 +51,7 @@ class Axis:
         span = (high - low) or abs(high) or 1.0
         step = _round_step(span / 4)
         low, high = low - span * margin / 100, high + span * margin / 100
+        high = high if high > low else low + step  # one value alone, without margin
         ticks = tuple(step * k for k in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1))
         return cls(low, high, ticks, signed=False)
 
