@@ -11,7 +11,7 @@ rule segment:
         **asks(memory_mb=MEMORY.host_mb("predict", ALL), minutes=60),
         gpu=1,
     params:
-        own=OWN_SCAN,
+        own={"out": "results/segmented"} | OWN_SCAN,
         device=config["training"]["device"],
         precision=config["training"]["precision"],
     script:

@@ -6,7 +6,7 @@ from covidseg.segment.command import main
 
 if __name__ == "__main__":
     params = snakemake.params
-    own = {"out": "results/segmented"} | params.own
+    own = dict(params.own)
     if not (scans := own.pop("scan", [])):
         sys.exit("error: no scan; try: snakemake segment --config scan=PATH out=FOLDER")
     sys.exit(
