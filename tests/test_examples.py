@@ -12,6 +12,7 @@ from conftest import make_volume
 from covidseg.cases.case_folder import CaseFolder
 from covidseg.errors import InputError
 from covidseg.paper.cavities import lungs_of
+from covidseg.paper.cells import Cell
 from covidseg.paper.datasets_table import as_csv, as_text, describe_cases, ingest_notes
 from covidseg.paper.examples_figure import choose_case, draw_examples, lesion_volumes, read_example
 from covidseg.paper.figures import save_figure
@@ -211,7 +212,9 @@ def test_the_table_of_the_data_sets_by_hand():
     assert "lesion_ml" not in lungs
     described = {("COVID", "covid20-union"): found, ("COVID", "covid20-lung"): lungs}
     published = {"covid20-union": {"cases": 20, "lesions": "300+", "lesion_percent_of_lungs": "0.01 to 59"}}
-    printed = as_text(described, published)
+    printed = as_text(described, published).map(
+        lambda cell: f"{cell.ours} [{cell.other}]" if isinstance(cell, Cell) else cell
+    )
     assert printed["Cases"].tolist() == ["2 [20]", "2"]
     assert printed["Lesions"].tolist() == ["3 [300+]", "–"]
     assert printed["Slices with lesions"].tolist() == ["11", "–"]
