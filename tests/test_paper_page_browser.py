@@ -123,7 +123,7 @@ def test_names_are_text_and_files_lie_beside_the_page(site):
     assert HOSTILE.replace("<", "&lt;").replace(">", "&gt;") in text
     files = folder / "papers" / "wang2021" / "files"
     linked = set(re.findall(r'href="files/([^"]+)"', text))
-    assert {"table1.csv", "table1_intervals.csv", "figure2.svg", "figure2.png", "scores/own.csv"} <= linked
+    assert {"table1.csv", "table1_intervals.csv", "figure2.svg", "figure2.png", "scores/own.csv.gz"} <= linked
     assert [name for name in linked if not (files / name).is_file()] == []
     assert {
         "title": f"Table 1 of wang2021: Strategies, {HOSTILE}",

@@ -31,7 +31,7 @@ BOLD = 1.15  # width of a bold letter, as a share of a normal one
 LINE = 1.25  # height of a line, as shares of the size of type
 # Dots per inch in print. PNG stores whole dots per metre: 304.8 per inch are 12,000; 300 would be 299.9994.
 DPI = 304.8
-SCREEN_DPI = 150  # of pictures in an SVG, which is for the screen
+SCREEN_DPI = 120  # of pictures in an SVG, which is for the screen
 PLACES = np.array([1 << 16, 1 << 8, 1], np.int32)  # of red, green and blue in one number
 COLOURS = 256  # in a PNG: enough for grey CT and the palette, and a third of the size of full colour
 plt.rcParams.update(

@@ -50,7 +50,12 @@ def pack(files: Iterable[Path], archive: Path) -> None:
 
 
 def write_scores(scores: Mapping[str, pd.DataFrame], folder: Path) -> None:
-    """Write the scores of each experiment as <folder>/<experiment>.csv."""
+    """Write the scores of each experiment as <folder>/<experiment>.csv.gz."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, own in scores.items():
-        own.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+        own.to_csv(
+            folder / f"{name}.csv.gz",
+            index=False,
+            lineterminator="\n",
+            compression={"method": "gzip", "compresslevel": 9, "mtime": 0},
+        )
