@@ -38,7 +38,6 @@ plt.rcParams.update(
     {
         "svg.fonttype": "none",  # text stays text
         "pdf.fonttype": 42,
-        "image.composite_image": False,  # pictures of few colours each are smaller than one of all colours
         "svg.hashsalt": "covidseg",  # the same figure has the same bytes
         "font.size": TEXT,
         "axes.titlesize": TEXT,
