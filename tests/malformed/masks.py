@@ -66,7 +66,9 @@ def ids() -> Iterator[Input]:
     half = make_volume(np.where(LABEL.array, 1.5, np.arange(8) % 3).astype(np.float32))
     yield refused("half a label id", of(half, **three), "labels.zip", "a", "1.5")
     for value in (np.nan, np.inf):
-        yield refused(f"a label of {value}", of(label(value, np.float32)), "labels.zip:a.nii.gz", "1 voxel")
+        yield refused(
+            f"a label of {value}", of(label(value, np.float32)), "labels.zip:a.nii.gz", "NaN or infinite: 1"
+        )
     yield right(
         "an empty label", of(label(0)), partial(is_ingested, marks=0, warns="empty label infection: a")
     )

@@ -233,7 +233,7 @@ def broken_files() -> Iterator[Input]:
         yield refused(
             f"one voxel {value}",
             read(nifti_bytes(Volume(voxels, SCAN.geometry))),
-            "scan.nii.gz: 1 voxel",
+            "scan.nii.gz: voxels that are NaN or infinite: 1",
             "NaN",
         )
 
