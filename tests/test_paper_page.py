@@ -1,5 +1,7 @@
 """What the page of a paper computes: marks, intervals against from scratch, patients, parts of networks, files."""
 
+import base64
+import io
 import re
 import zipfile
 from dataclasses import replace
@@ -8,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from covidseg.config.series import Series
 from covidseg.site.agreements import agreements_of
 from covidseg.site.assets import as_script
 from covidseg.site.axes import Axis
-from covidseg.site.downloads import labelled, pack
+from covidseg.site.downloads import labelled, lighter, pack
 from covidseg.site.looks import look_of
 from covidseg.site.losses import loss_panels
 from covidseg.site.measures import marks_of
@@ -271,6 +274,26 @@ def test_files_of_an_artefact_have_labels():
         "Tests": "table1_tests.csv",
         "PDF": "table1.pdf",
     }
+
+
+def test_a_figure_for_the_screen_keeps_its_text_and_nearly_its_places_and_picture():
+    grey = np.linspace(0, 255, 64 * 48).reshape(48, 64).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(grey).save(buffer, "PNG")
+    picture = base64.b64encode(buffer.getvalue()).decode()
+    svg = (
+        '<svg><path d="M 1.234567 2 L 30.5 4.999"/><text x="1.23456" transform="scale(0.015625)">p = 0.12345</text>'
+        f'<g transform="translate(7.891 2.5)"><image xlink:href="data:image/png;base64,{picture}"/></g></svg>'
+    )
+    light = lighter(svg)
+    assert light.startswith(
+        '<svg><path d="M 1.23 2 L 30.5 4.99"/><text x="1.23" transform="scale(0.015625)">p = 0.12345</text>'
+        '<g transform="translate(7.89 2.5)">'
+    )
+    found = re.search(r"data:image/webp;base64,([^\"]+)", light)[1]
+    shown = Image.open(io.BytesIO(base64.b64decode(found))).convert("L")
+    assert shown.size == (64, 48)
+    assert np.abs(np.asarray(shown).astype(int) - grey).mean() < 4
 
 
 def test_the_same_files_are_packed_into_the_same_bytes(tmp_path):
