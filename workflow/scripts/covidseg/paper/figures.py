@@ -216,7 +216,7 @@ def save_figure(figure: plt.Figure, base: Path) -> None:
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-        _with_few_colours(picture).save(temporary, dpi=(DPI, DPI))
+        _with_few_colours(picture).save(temporary, dpi=(DPI, DPI), optimize=True)
     plt.close(figure)
 
 
