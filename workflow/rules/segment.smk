@@ -4,6 +4,8 @@
 # Without outputs the rule runs whenever it is asked for.
 rule segment:
     """Segment the lungs and the infection of a scan of your own (README)."""
+    log:
+        "logs/segment.log",
     conda:
         ENVIRONMENT
     threads: workflow.cores

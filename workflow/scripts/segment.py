@@ -18,6 +18,7 @@ if __name__ == "__main__":
                 *(word for key, value in own.items() for word in (f"--{key}", str(value))),
                 *("--device", params.device, "--precision", params.precision),
                 *("--threads", str(snakemake.threads)),
-            ]
+            ],
+            snakemake.log[0],
         )
     )

@@ -18,10 +18,18 @@ from covidseg.segment.scans import SUFFIXES, list_scans
 log = logging.getLogger("covidseg")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return its exit status: 0, 1 if a scan failed, 2 if nothing could be done."""
+def main(arguments: list[str] | None = None, log_file: str | None = None) -> int:
+    """Run the command; return its exit status: 0, 1 if a scan failed, 2 if nothing could be done.
+
+    Args:
+        arguments: words of the command; None: those of the command line.
+        log_file: file for what is printed, beside the terminal.
+    """
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr, force=True)
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if log_file:
+        handlers.append(logging.FileHandler(log_file, mode="w"))
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", handlers=handlers, force=True)
     try:
         return _segment(options)
     except InputError as error:
