@@ -18,8 +18,11 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
     "base-uri 'none'; form-action 'none'"
 )
-# Plotly sets styles in the page. A style cannot load anything from the network either.
-PLOTLY_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+# load.js unpacks Plotly into a script at an address blob:, which only a script of the site can make. Plotly
+# sets styles in the page. A style cannot load anything from the network either.
+PLOTLY_POLICY = POLICY.replace("script-src 'self'", "script-src 'self' blob:").replace(
+    "style-src 'self'", "style-src 'self' 'unsafe-inline'"
+)
 # Source -> path of its marker, around the point 0, 0; "other" for a source that the palette lacks.
 SHAPES = {
     "none": "M-5-1h10v2h-10z",
