@@ -21,7 +21,7 @@ from covidseg.site.looks import look_of
 from covidseg.site.losses import loss_panels
 from covidseg.site.measures import marks_of
 from covidseg.site.networks import in_words, parts_of
-from covidseg.site.pages import SHAPES, typeset
+from covidseg.site.pages import SHAPES, place, polyline, typeset
 from covidseg.site.patients import patients_of, slice_link
 from covidseg.site.plain_tables import cell_of, read_plain_table
 from covidseg.site.rankings import read_ranks
@@ -329,3 +329,14 @@ def test_a_paper_of_which_nothing_is_run_has_a_page_with_the_published_numbers(t
     assert "0.673" in text  # published, from scratch
     assert 'class="open"' not in text
     assert re.search(r"\bnan\b", text, re.IGNORECASE) is None
+
+
+def test_lines_of_plots_are_rounded_to_a_tenth_without_drift():
+    """Ten steps of 0.04 end at 0.4, although each alone rounds to 0."""
+    assert polyline([(34.0, 164.04), (33.46, 100.0), (33.0, 100.5)]) == "M34 164l-0.5-64-0.5 0.5"
+    line = polyline([(n * 0.04, 0.0) for n in range(11)])
+    steps = line.partition("l")[2].split(" ")
+    assert sum(float(step) for step in steps[::2]) == pytest.approx(0.4)
+    assert polyline([(1.0, -2.0)]) == "M1 -2"
+    assert polyline([]) == ""
+    assert [place(34.04), place(34.06), place(-0.04)] == [34, 34.1, 0]

@@ -9,7 +9,8 @@ import yaml
 from conftest import ROOT
 from covidseg.config.kinds import KINDS
 from covidseg.config.loading import load_configuration
-from covidseg.paper.settings_table import as_text, setting_rows
+from covidseg.paper.artefact import Artefact
+from covidseg.paper.settings_table import as_text, make, setting_rows
 
 SPLITS = {
     "covid20": [{"train": ["a"], "test": ["b", "c"]}, {"train": ["b"], "test": ["c"]}],
@@ -53,6 +54,26 @@ def test_cases_of_a_task_by_hand():
             "Folds": "2",
         }
     ]
+
+
+@pytest.mark.parametrize("phantom", [False, True])
+def test_numbers_of_phantoms_are_not_compared_in_any_format(tmp_path, phantom):
+    splits = tmp_path / "splits.json"
+    splits.write_text(json.dumps(SPLITS))
+    entry = {
+        "kind": "settings", "title": "Settings", "parts": PARTS, "printed": {"msd": {"Training": 51}},
+        "datasets": {title: [name] for name, title in TITLES.items()},
+    }  # fmt: skip
+    parameters = {"experiments": {"Infection": [TASK3]}, "phantom": phantom}
+    make(
+        Artefact(tmp_path / "table1", "ma2021", entry, "toy", ["A remark."], {"splits": [splits]}, parameters)
+    )
+    for suffix in ("md", "tex", "html"):
+        text = (tmp_path / f"table1.{suffix}").read_text()
+        assert "51" in text
+        assert ("differs" in text) != phantom
+        assert ("no difference is printed" in text) == phantom
+    assert pd.read_csv(tmp_path / "table1.csv")["published"].max() == 51
 
 
 def test_other_peoples_cases_are_all_tested_if_none_of_them_trains():

@@ -231,9 +231,10 @@ def settings_inputs(config: Configuration, artefact: ArtefactEntry) -> Inputs:
 
 
 def settings_parameters(config: Configuration, artefact: ArtefactEntry) -> dict[str, Any]:
-    """Return the printed row -> the data sets and folds of its experiments."""
+    """Return the printed row -> the data sets and folds of its experiments, and whether data are phantoms."""
     rows = named(artefact["rows"], config.all_experiments)
-    return {"experiments": {row: [_setting(config, one) for one in found] for row, found in rows.items()}}
+    experiments = {row: [_setting(config, one) for one in found] for row, found in rows.items()}
+    return {"experiments": experiments, "phantom": config.sections["phantom"] is not None}
 
 
 def _setting(config: Configuration, experiment: Experiment) -> dict[str, Any]:

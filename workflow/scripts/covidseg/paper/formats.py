@@ -19,6 +19,9 @@ PAPERS_TIME = (
     "The papers' seconds per epoch include the 50 validation batches of nnU-Net's epoch, beside its 250 "
     "training batches; ours are of the training batches alone."
 )
+NOT_COMPARED = (
+    "The data are not the papers': ours and published cannot be compared, and no difference is printed."
+)
 LEGENDS = {
     "all": "bold: best, underlined: second of our means in the column",
     "method": "bold: best of our means of a method in the column",
@@ -103,12 +106,7 @@ def _note(config_name: str, phantom: bool, confidence: float, legend: str) -> st
         f"{confidence:.0%} bootstrap interval of our mean, which resamples patients with all their cases and "
         "folds; n is the number of patients whose value is defined."
     )
-    if phantom:
-        note += (
-            " The data are not the papers': ours and published cannot be compared, and no difference is "
-            "printed."
-        )
-    return note
+    return f"{note} {NOT_COMPARED}" if phantom else note
 
 
 def _time_note(devices: list[str]) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 from covidseg.cases.splits import Folds, evaluation_cases, read_splits, training_cases
 from covidseg.files import write_csv
 from covidseg.paper.artefact import Artefact
-from covidseg.paper.formats import write_artefact
+from covidseg.paper.formats import NOT_COMPARED, write_artefact
 from covidseg.paper.tables import NOT_RUN
 
 TRAINING = "train"  # in an entry's `parts`, the cases that a model is trained on
@@ -26,11 +26,13 @@ def make(artefact: Artefact) -> None:
         printed=artefact.entry.get("printed", {}),
     )
     write_csv(f"{artefact.base}.csv", settings)
+    phantom = artefact.parameters["phantom"]
+    compared = '; "differs" marks what is not as published.'
     note = (
         f"Configuration: {artefact.config_name}. Numbers of cases per fold, as in results/splits.json: ours "
-        '[published]; "differs" marks what is not as published.'
+        f"[published]{'. ' + NOT_COMPARED if phantom else compared}"
     )
-    page = ([note, *artefact.remarks], {"Cases": as_text(settings)})
+    page = ([note, *artefact.remarks], {"Cases": as_text(settings, compared=not phantom)})
     write_artefact(artefact, page)
 
 
@@ -83,28 +85,30 @@ def _counts(experiment: dict[str, Any], name: str, part: str, splits: dict[str, 
     return [len(evaluation_cases(splits, name, experiment["train"], fold)) for fold in folds]
 
 
-def as_text(settings: pd.DataFrame) -> pd.DataFrame:
+def as_text(settings: pd.DataFrame, *, compared: bool = True) -> pd.DataFrame:
     """Return one row per experiment as printed, with one column per part of the data.
 
     Args:
         settings: table as returned by `setting_rows`.
+        compared: whether "differs" marks a number that is not as published; a phantom's is not compared.
     """
     columns = settings["column"].unique()
     rows = []
     for (row, _, folds), group in settings.groupby(["row", "experiment", "folds"], sort=False):
         cells = {
-            column: " + ".join(_cell(one) for _, one in group[group["column"] == column].iterrows()) or "–"
+            column: " + ".join(_cell(one, compared) for _, one in group[group["column"] == column].iterrows())
+            or "–"
             for column in columns
         }
         rows.append({"Task": row, **cells, "Folds": str(folds)})
     return pd.DataFrame(rows)
 
 
-def _cell(one: pd.Series) -> str:
+def _cell(one: pd.Series, compared: bool) -> str:
     """Return for example "NSCLC Pleural Effusion 63 [62], differs"."""
     count = NOT_RUN if one.status == NOT_RUN else f"{one.least}"
     if one.status != NOT_RUN and one.most > one.least:
         count += f" to {one.most}"
     text = f"{one.title} {count}" + (f" [{one.published}]" if one.published != "" else "")
-    agrees = one.published == "" or one.status == NOT_RUN or count == str(one.published)
-    return text if agrees else f"{text}, differs"
+    comparable = compared and one.published != "" and one.status != NOT_RUN
+    return f"{text}, differs" if comparable and count != str(one.published) else text

@@ -1,4 +1,4 @@
-"""Volumes as text in a script: a page that was opened from disk may load a script, and no other file."""
+"""Volumes and other bytes as text in a script: a page that was opened from disk may load scripts alone."""
 
 import base64
 import gzip
@@ -51,6 +51,11 @@ def pack_masks(masks: list[np.ndarray]) -> str:
     The same masks always give the same text.
     """
     content = b"".join(np.packbits(mask, axis=2).tobytes() for mask in masks)
+    return pack(content)
+
+
+def pack(content: bytes) -> str:
+    """Return bytes as text: gzip, base64. The same bytes always give the same text."""
     return base64.b64encode(gzip.compress(content, compresslevel=9, mtime=0)).decode()
 
 

@@ -42,6 +42,14 @@ class LossPanel:
     losses: Axis
     curves: list[Curve]
 
+    def line(self, curve: Curve) -> list[tuple[float, float]]:
+        """Return the points of a curve in the plot, without epochs that have no loss."""
+        return [
+            (48 + 328 * self.epochs.share(epoch), 128 - 120 * self.losses.share(loss))
+            for epoch, loss in curve.points
+            if loss == loss
+        ]
+
 
 def loss_panels(logs: list[Path], looks: dict[str, Look]) -> list[LossPanel]:
     """Return one panel per column of the logs.

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -18,8 +19,11 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
     "base-uri 'none'; form-action 'none'"
 )
-# Plotly sets styles in the page. A style cannot load anything from the network either.
-PLOTLY_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+# load.js unpacks Plotly into a script at an address blob:, which only a script of the site can make. Plotly
+# sets styles in the page. A style cannot load anything from the network either.
+PLOTLY_POLICY = POLICY.replace("script-src 'self'", "script-src 'self' blob:").replace(
+    "style-src 'self'", "style-src 'self' 'unsafe-inline'"
+)
 # Source -> path of its marker, around the point 0, 0; "other" for a source that the palette lacks.
 SHAPES = {
     "none": "M-5-1h10v2h-10z",
@@ -98,6 +102,21 @@ def is_known(value: float | None) -> bool:
     return value is not None and value == value
 
 
+def place(value: float) -> float:
+    """Return a position in a plot to 0.1, without the digit after the point where it is 0."""
+    rounded = round(value, 1)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def polyline(points: list[tuple[float, float]]) -> str:
+    """Return a line as the attribute d of a path, to 0.1: each step starts at the rounded point before."""
+    tenths = [(round(10 * x), round(10 * y)) for x, y in points]
+    steps = [(x - before_x, y - before_y) for (before_x, before_y), (x, y) in pairwise(tenths)]
+    texts = [" ".join(f"{value / 10:g}" for value in step) for step in [*tenths[:1], *steps]]
+    line = " ".join(texts[1:]).replace(" -", "-")
+    return (f"M{texts[0]}" if texts else "") + (f"l{line}" if line else "")
+
+
 def typeset(text: str) -> Markup:
     """Return a text with its losses, such as L_rc^G, as formulas."""
     formula = Markup(r"<i>L</i><sub>\1</sub><sup>\2</sup>")
@@ -133,6 +152,6 @@ ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 ENVIRONMENT.globals |= {"shapes": SHAPES}
-ENVIRONMENT.filters |= {"signed": signed, "number": number, "typeset": typeset, "file_name": safe_name}
+ENVIRONMENT.filters |= {"typeset": typeset, "file_name": safe_name, "place": place, "polyline": polyline}
 ENVIRONMENT.tests |= {"known": is_known}
 ENVIRONMENT.filters |= {"signed": signed, "number": number, "rounded": rounded, "median": median}

@@ -39,6 +39,12 @@ class Violin:
     quartiles: tuple[float, float, float]
     density: list[tuple[float, float]]
 
+    def outline(self, axis: Axis, x: float) -> list[tuple[float, float]]:
+        """Return the points of the half density in the plot, to the left of x."""
+        sides = [(x - 18 * width, value) for value, width in self.density]
+        ends = (x, self.density[0][0]), (x, self.density[-1][0])
+        return [(left, 164 - 140 * axis.share(value)) for left, value in (ends[0], *sides, ends[1])]
+
 
 @dataclass(frozen=True)
 class Group:

@@ -40,10 +40,20 @@ function scoreTable(element) {
   return table;
 }
 
+// Returns the content of an open row. A pointer on a patient shows what a screen reader says.
+function opened(template) {
+  const content = template.content.cloneNode(true).firstElementChild;
+  for (const link of content.querySelectorAll(".patients a")) {
+    link.append(document.createElementNS(link.namespaceURI, "title"));
+    link.lastChild.textContent = link.getAttribute("aria-label");
+  }
+  return content;
+}
+
 function toggle(table, button) {
   const row = table.row(button.closest("tr")), node = row.node();
   const opens = !row.child.isShown();
-  if (opens) row.child(document.getElementById(node.dataset.key).content.cloneNode(true).firstElementChild).show();
+  if (opens) row.child(opened(document.getElementById(node.dataset.key))).show();
   else row.child.hide();
   node.classList.toggle("opened", opens);
   button.setAttribute("aria-expanded", opens);

@@ -155,7 +155,8 @@ async function draw() {
   const titles = new Set(all.flatMap((look) => Object.keys(curves.get(look.name)?.curves ?? {})));
   const figures = [...titles].map((title, place) => figure(title, tracesOf(title, all), ink, place === 0));
   document.getElementById("plots").replaceChildren(...figures.map(([frame]) => frame));
-  for (const [, plot] of figures) plot();
+  await covidseg.plotly();
+  if (own === drawing) for (const [, plot] of figures) plot();
 }
 
 document.addEventListener("click", (event) => {

@@ -1,40 +1,7 @@
-// Loads a case's files. A page from disk may not read neighbours, but may run their scripts: each file is a
-// script that hands over its content.
+// Unpacks a case's masks and pictures, which load.js has loaded.
 "use strict";
 
-window.covidseg = {
-  received: new Map(),
-
-  receive(name, content) { covidseg.received.set(name, content); },
-
-  // Returns the content of a file of the site, which is a promise.
-  load(address, name) {
-    const found = covidseg.received.get(name);
-    if (found) return Promise.resolve(found);
-    return covidseg.run(address).then(() => covidseg.received.get(name));
-  },
-
-  run(address) {
-    return new Promise((resolve, reject) => {
-      const script = document.createElement("script");
-      script.src = address;
-      script.onload = resolve;
-      script.onerror = () => reject(new Error(`${address} cannot be loaded`));
-      document.head.append(script);
-    });
-  },
-
-  bytes(text) {
-    const packed = atob(text), bytes = new Uint8Array(packed.length);
-    for (let n = 0; n < packed.length; n++) bytes[n] = packed.charCodeAt(n);
-    return bytes;
-  },
-
-  async unzip(text) {
-    const stream = new Blob([covidseg.bytes(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
-  },
-
+Object.assign(covidseg, {
   // Returns a label map (z, y, x) from one mask per label, one bit per voxel, rows of whole bytes.
   async masks(text, labels, [depth, height, width]) {
     const bits = await covidseg.unzip(text), row = (width + 7) >> 3, volume = new Uint8Array(depth * height * width);
@@ -62,4 +29,4 @@ window.covidseg = {
     });
     return codes;
   },
-};
+});

@@ -75,8 +75,8 @@ covidseg.space = (() => {
   });
 
   // Draws into a box. scene: {size, step, lungs: {size, field}, label, masks: [{name, colour, opacity, volume}]}
-  async function show(box, root, scene) {
-    if (!window.Plotly) await covidseg.run(`${root}assets/plotly.min.js`);
+  async function show(box, scene) {
+    await covidseg.plotly();
     const glass = { size: scene.lungs.size, field: smooth(Float32Array.from(scene.lungs.field), scene.lungs.size) };
     glass.step = glass.size.map((count, axis) => (scene.size[axis] * scene.step[axis]) / count);
     const traces = [solid(surface(glass), "lungs", "#B9CCDD", 0.16)];

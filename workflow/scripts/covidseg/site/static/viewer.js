@@ -162,7 +162,7 @@
       { name: "annotation", colour: "#FFFFFF", opacity: 0.45, volume: state.truth },
       ...["a", "b"].map((side, n) => ({ name: `${side.toUpperCase()} ${state[side].method.title}`, colour: ["#5CC8FF", "#FFA94D"][n], opacity: 0.5, volume: state[side].mask })),
     ];
-    space.show(get("space"), root, { size: data.size, step, lungs, label: state.region.label, masks: state.shown ? masks : [] })
+    space.show(get("space"), { size: data.size, step, lungs, label: state.region.label, masks: state.shown ? masks : [] })
       .catch((error) => get("space").replaceChildren(element("p", { className: "loading" }, error.message)));
   }
 
