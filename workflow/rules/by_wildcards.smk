@@ -192,7 +192,7 @@ def remarks_of(wildcards):
 
 
 def what_is_drawn(kind):
-    """Return what a rule of paper.smk says of itself in `snakemake --list`: its tables and figures."""
+    """Return what `snakemake --list` says of the rule of a kind, which is its tables and figures."""
     papers = {
         paper: [name for name, entry in entries.items() if entry["kind"] == kind]
         for paper, entries in ARTEFACTS.items()
@@ -233,3 +233,30 @@ def exported_entry(wildcards):
     name = exported(wildcards)
     entry = in_use.pick(CONFIG.datasets[name], *in_use.EXPORTED)
     return entry | {"leave_out": CONFIG.left_out(name)}
+
+
+def site_part(module, folder, needed):
+    """Return the parameters of a rule that makes a part of the site.
+
+    Args:
+        module: of the part, in covidseg/site/.
+        folder: of the part below results/report.
+        needed: function of the configuration, and of the job's wildcards in their order, that returns what the
+            module reads from the configuration.
+    """
+    return {
+        "code": code("site_part", f"covidseg/site/{module}"),
+        "templates": page_files(
+            BASE / "workflow" / "scripts", f"covidseg/site/{module}"
+        ),
+        "module": module,
+        "folder": lambda wildcards: folder.format(**wildcards),
+        "parameters": lambda wildcards: needed(CONFIG, *wildcards),
+        "configuration": config["name"],
+        "phantom": bool(config["phantom"]),
+    }
+
+
+def artefacts_of(paper):
+    """Return the files of a paper's tables and figures."""
+    return in_use.artefact_files({paper: ARTEFACTS[paper]})

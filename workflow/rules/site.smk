@@ -14,33 +14,6 @@ PARTS = [
 ]
 
 
-def site_part(module, folder, needed):
-    """Return the parameters of a rule that makes a part of the site.
-
-    Args:
-        module: of the part, in covidseg/site/.
-        folder: of the part below results/report.
-        needed: function of the configuration, and of the rule's wildcards in their order, that returns what the
-            module reads from the configuration.
-    """
-    return {
-        "code": code("site_part", f"covidseg/site/{module}"),
-        "templates": page_files(
-            BASE / "workflow" / "scripts", f"covidseg/site/{module}"
-        ),
-        "module": module,
-        "folder": lambda wildcards: folder.format(**wildcards),
-        "parameters": lambda wildcards: needed(CONFIG, *wildcards),
-        "configuration": config["name"],
-        "phantom": bool(config["phantom"]),
-    }
-
-
-def artefacts_of(paper):
-    """Return the files of a paper's tables and figures."""
-    return in_use.artefact_files({paper: ARTEFACTS[paper]})
-
-
 rule site_paper:
     """Draw the site's page of one paper."""
     input:
