@@ -35,11 +35,11 @@ covidseg.numbers = (() => {
     return element("tr", {}, element("th", { scope: "row" }, label), ...cells);
   }
 
-  // models: [{letter, title, fold, scores: {case, fold}}], A and B
+  // models: [{letter, title, fold, scores, among}], A and B; among: DSC of all cases of the fold
   function scores(box, models, tolerance) {
     const heads = models.map((model) => element("th", { scope: "col", className: "right" }, model.letter, element("br"), model.title));
     const labels = { NSD: `NSD, ${tolerance} mm`, volume_prediction_mL: "Volume, mL", volume_error_mL: "Error, mL" };
-    const both = models.map((model) => model.scores?.case);
+    const both = models.map((model) => model.scores);
     const rows = ROWS.filter(([name]) => both.some((found) => (found?.[name] ?? null) !== null))
       .map(([name, digits]) => row(name, labels[name] ?? name, digits, both));
     box.replaceChildren(element("table", {}, element("thead", {}, element("tr", {}, element("td"), ...heads)), element("tbody", {}, ...rows)));
@@ -57,7 +57,7 @@ covidseg.numbers = (() => {
   function among(box, note, models) {
     const picture = shape("svg", { viewBox: "0 0 320 92", role: "img" }), x = (value) => 26 + 280 * value, said = [];
     models.forEach((model, n) => {
-      const y = 22 + 34 * n, own = model.scores?.case.DSC ?? null, fold = (model.scores?.fold ?? []).filter((value) => value !== null);
+      const y = 22 + 34 * n, own = model.scores?.DSC ?? null, fold = model.among.filter((value) => value !== null);
       picture.append(shape("text", { x: 4, y: y + 4 }, model.letter), shape("line", { x1: x(0), x2: x(1), y1: y, y2: y, class: "rule" }));
       for (const value of fold) picture.append(shape("circle", { cx: x(value), cy: y, r: 4.5, class: "dot" }));
       if (own === null) return;
@@ -66,7 +66,7 @@ covidseg.numbers = (() => {
     });
     for (const value of [0, 0.25, 0.5, 0.75, 1]) picture.append(shape("text", { x: x(value), y: 82, "text-anchor": "middle" }, value));
     picture.setAttribute("aria-label", `DSC of this case among its fold: ${said.join("; ")}`);
-    const counts = models.map((model) => `${(model.scores?.fold ?? []).length} cases of fold ${model.fold}`);
+    const counts = models.map((model) => `${model.among.length} cases of fold ${model.fold}`);
     note.textContent = `DSC of the ${[...new Set(counts)].join(" (A) and of the ")}${counts[0] === counts[1] ? "" : " (B)"}; this case is filled.`;
     box.replaceChildren(picture);
   }
