@@ -35,14 +35,14 @@ def encode(values: np.ndarray, table: list[float]) -> np.ndarray:
 
 
 def pack_slices(codes: np.ndarray, *, lossless: bool = False) -> list[str]:
-    """Return one picture (WebP, in base64) per slice, uint8 (z, y, x), with loss unless stated otherwise."""
+    """Return one picture (WebP, in base 85) per slice, uint8 (z, y, x), with loss unless stated otherwise."""
     return [_picture(part, lossless) for part in codes]
 
 
 def _picture(codes: np.ndarray, lossless: bool) -> str:
     buffer = io.BytesIO()
     Image.fromarray(codes).save(buffer, "WEBP", quality=QUALITY, method=4, lossless=lossless)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return base64.b85encode(buffer.getvalue()).decode()
 
 
 def pack_masks(masks: list[np.ndarray]) -> list[list[str]]:
@@ -52,7 +52,7 @@ def pack_masks(masks: list[np.ndarray]) -> list[list[str]]:
     same masks always give the same text.
 
     Returns:
-        One list of pictures (WebP, in base64) per 8 masks.
+        One list of pictures (WebP, in base 85) per 8 masks.
     """
     volumes = [
         np.packbits(np.stack(masks[n : n + 8]), axis=0, bitorder="little")[0] for n in range(0, len(masks), 8)

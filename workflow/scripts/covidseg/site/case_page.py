@@ -125,12 +125,12 @@ def method_entry(method: Shown, folds: list[int]) -> dict[str, Any]:
 
 
 def case_scores(scores: Scores, predictions: list[Predicted], case: str) -> dict[str, Any]:
-    """Return "<experiment>/fold<k>" -> region -> the case's scores, by metric."""
+    """Return "<experiment>/fold<k>" -> region -> the case's scores, in the order of SCORES."""
     found: dict[str, Any] = {}
     for one in predictions:
         regions = scores.get((one.method["experiment"], one.fold), {})
         found[f"{one.method['experiment']}/fold{one.fold}"] = {
-            region: {name: _known(cases[case].get(name)) for name in SCORES}
+            region: [_known(cases[case].get(name)) for name in SCORES]
             for region, cases in regions.items()
             if case in cases
         }

@@ -90,6 +90,7 @@ def _make_case(part: Part, row: CaseRow, sources: list[Source], scores: Scores) 
         "folder": safe_name(row.case),
         "regions": _regions(shot),
         "methods": methods,
+        "metrics": list(SCORES),
         "scores": case_scores(scores, shot.predictions, row.case),
         "lesions": {
             name: lesion_entries(found, shot.grid) for name, found in shot.annotation.lesions.items()

@@ -4,6 +4,7 @@
 
 window.covidseg = {
   received: new Map(),
+  digits: Object.fromEntries([..."0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"].map((digit, n) => [digit, n])),
 
   receive(name, content) { covidseg.received.set(name, content); },
 
@@ -24,10 +25,15 @@ window.covidseg = {
     });
   },
 
+  // Returns the bytes of a text in base 85: 5 characters are 4 bytes, and fewer at the end.
   bytes(text) {
-    const packed = atob(text), bytes = new Uint8Array(packed.length);
-    for (let n = 0; n < packed.length; n++) bytes[n] = packed.charCodeAt(n);
-    return bytes;
+    const words = Math.ceil(text.length / 5), bytes = new DataView(new ArrayBuffer(4 * words));
+    for (let word = 0; word < words; word++) {
+      let value = 0;
+      for (let n = 5 * word; n < 5 * word + 5; n++) value = 85 * value + (covidseg.digits[text[n]] ?? 84);
+      bytes.setUint32(4 * word, value);
+    }
+    return new Uint8Array(bytes.buffer, 0, text.length - words);
   },
 
   // Returns a label map (z, y, x) from one mask per label; 8 masks are the bits of one volume of codes.

@@ -96,7 +96,13 @@
     return made;
   }
 
-  const dsc = (side) => data.scores[keyOf(state[side])]?.[state.region.name]?.DSC ?? null;
+  // Returns metric -> value, or undefined if the method does not have the region.
+  function scoresOf(side) {
+    const values = data.scores[keyOf(state[side])]?.[state.region.name];
+    return values && Object.fromEntries(data.metrics.map((name, n) => [name, values[n]]));
+  }
+
+  const dsc = (side) => scoresOf(side)?.DSC ?? null;
   const dscWords = (side) => (dsc(side) === null ? "DSC –" : `DSC ${numbers.number(dsc(side), 2)}`);
   const letter = (side) => element("span", { className: "letter" }, side.toUpperCase());
 
@@ -127,7 +133,7 @@
     if (state.layout === "overlaid") buildOverlaid(box);
     const models = ["a", "b"].map((side) => ({
       letter: side.toUpperCase(), title: state[side].method.title, fold: state[side].fold,
-      scores: data.scores[keyOf(state[side])]?.[state.region.name], among: folds[keyOf(state[side])]?.[state.region.name] ?? [],
+      scores: scoresOf(side), among: folds[keyOf(state[side])]?.[state.region.name] ?? [],
     }));
     numbers.scores(get("scores"), models, data.tolerance[state.region.name]);
     numbers.among(get("among"), get("among-note"), models);
