@@ -45,6 +45,19 @@ covidseg.numbers = (() => {
     box.replaceChildren(element("table", {}, element("thead", {}, element("tr", {}, element("td"), ...heads)), element("tbody", {}, ...rows)));
   }
 
+  // Fills a table's body with one row per prediction and region; data: as of the page.
+  function predictions(body, data) {
+    const cell = (value, digits, without) => element("td", { className: "right" }, value === null ? without : number(value, digits));
+    const of = (values, name) => values[data.metrics.indexOf(name)];
+    for (const { experiment, title, folds } of data.methods) for (const fold of folds) {
+      const key = `${experiment}/fold${fold}`, link = `#b=${encodeURIComponent(experiment)}/fold${fold}`;
+      for (const [region, values] of Object.entries(data.scores[key]))
+        body.append(element("tr", {}, element("td", {}, title), element("td", {}, fold), element("td", {}, region.replaceAll("_", " ")),
+          cell(of(values, "DSC"), 3, "not defined"), cell(of(values, "NSD"), 3, "not defined"), cell(of(values, "volume_prediction_mL"), 1, "–"),
+          element("td", {}, element("a", { href: link }, "Show as B"))));
+    }
+  }
+
   const SVG = "http://www.w3.org/2000/svg";
   function shape(tag, attributes, words) {
     const made = document.createElementNS(SVG, tag);
@@ -132,5 +145,5 @@ covidseg.numbers = (() => {
     setTimeout(() => { button.textContent = words; }, 2000);
   }
 
-  return { scores, among, lesions, strip, copyAddress, element, number, millilitres };
+  return { scores, predictions, among, lesions, strip, copyAddress, element, number, millilitres };
 })();

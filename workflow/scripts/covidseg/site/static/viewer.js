@@ -237,6 +237,7 @@
 
   function fillChoices() {
     for (const side of ["a", "b"]) get(side).append(...data.methods.map((method) => element("option", { value: method.experiment }, method.title)));
+    numbers.predictions(get("predictions"), data);
     get("region").append(...data.regions.map(({ name, title }) => element("option", { value: name }, title)));
   }
 
