@@ -1,7 +1,6 @@
 """What the pages of the cases and slices hold: the viewer's voxels, its files, errors and lesions."""
 
 import base64
-import gzip
 import io
 import json
 import re
@@ -29,11 +28,13 @@ def script(path):
     return json.loads(re.fullmatch(r"covidseg\.receive\(\"[^\"]*\", (.*)\);\n", path.read_text())[1])
 
 
-def unpack_masks(text, size, count=1):
-    depth, height, width = size
-    bits = np.frombuffer(gzip.decompress(base64.b64decode(text)), np.uint8)
-    planes = np.unpackbits(bits.reshape(count, depth, height, -1), axis=3)[..., :width]
-    return planes.astype(bool)
+def unpack_masks(packed, size, count=1):
+    codes = [np.concatenate([read_picture(one) for one in part]).reshape(size) for part in packed]
+    return np.stack([codes[n // 8] >> n % 8 & 1 for n in range(count)]).astype(bool)
+
+
+def read_picture(text):
+    return np.asarray(Image.open(io.BytesIO(base64.b85decode(text))).convert("L"))
 
 
 @pytest.fixture(scope="module")
@@ -111,10 +112,17 @@ def test_pictures_without_loss_and_masks_come_back_as_they_were():
     generator = np.random.default_rng(1)
     codes = generator.integers(0, 256, (3, 7, 11)).astype(np.uint8)
     for text, plane in zip(pack_slices(codes, lossless=True), codes, strict=True):
-        picture = Image.open(io.BytesIO(base64.b64decode(text))).convert("L")
+        picture = Image.open(io.BytesIO(base64.b85decode(text))).convert("L")
         np.testing.assert_array_equal(np.asarray(picture), plane)
-    masks = generator.random((2, 3, 7, 11)) > 0.5
-    np.testing.assert_array_equal(unpack_masks(pack_masks(list(masks)), (3, 7, 11), 2), masks)
+    masks = generator.random((10, 3, 7, 11)) > 0.5
+    np.testing.assert_array_equal(unpack_masks(pack_masks(list(masks)), (3, 7, 11), 10), masks)
+
+
+def test_masks_with_more_rows_than_a_picture_allows_come_back():
+    masks = np.random.default_rng(1).random((2, 70, 256, 3)) > 0.5
+    packed = pack_masks(list(masks))
+    assert [len(part) for part in packed] == [2]
+    np.testing.assert_array_equal(unpack_masks(packed, (70, 256, 3), 2), masks)
 
 
 def test_errors_are_counted_per_slice():
@@ -193,8 +201,8 @@ def test_the_viewers_files_hold_masks_errors_and_shares(toy):
     page = (part.path / f"{folder.name}.html").read_text()
     data = json.loads(re.search(r'id="case-data">(.*?)</script>', page, re.S)[1])
     content = script(folder / "scratch.js")
-    assert sorted(content) == ["0", "1"]
-    errors = content["0"]["regions"]["infection"]
+    assert sorted(content["folds"]) == ["0", "1"]
+    errors = content["folds"]["0"]["infection"]
     start = data["start"]
     assert errors["missed"][9 - start[0]] == 24
     assert sum(errors["missed"]) == 24
@@ -203,8 +211,10 @@ def test_the_viewers_files_hold_masks_errors_and_shares(toy):
     assert sorted(errors["found"]) == [0.5, 1.0]
     _, _, first, _ = viewer_data.made_case()
     box = tuple(slice(begun, begun + size) for begun, size in zip(start, data["size"], strict=True))
-    np.testing.assert_array_equal(unpack_masks(content["0"]["mask"], data["size"])[0], first[box] == 1)
-    assert data["scores"]["scratch/fold0"]["infection"]["case"]["DSC"] == pytest.approx(144 / 172, abs=1e-4)
+    np.testing.assert_array_equal(unpack_masks(content["masks"], data["size"])[0], first[box] == 1)
+    assert data["scores"]["scratch/fold0"]["infection"][data["metrics"].index("DSC")] == pytest.approx(
+        144 / 172, abs=1e-4
+    )
 
 
 def test_a_prediction_on_another_grid_is_an_error(tmp_path):

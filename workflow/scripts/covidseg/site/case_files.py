@@ -10,7 +10,7 @@ from covidseg.evaluation.sections import Lesions
 from covidseg.regions import LUNGS
 from covidseg.site.case_grid import AIR_HU, Grid, coarse_lungs, find_lungs, view_box
 from covidseg.site.case_packing import encode, pack_masks, pack_slices, value_table, write_script
-from covidseg.site.case_page import Annotated, method_entry, prediction_content
+from covidseg.site.case_page import Annotated, method_content, method_entry
 from covidseg.site.case_reading import Predicted, Source, read_case, read_prediction
 from covidseg.volumes import Volume
 
@@ -97,7 +97,7 @@ def write_files(folder: Path, shot: Shot) -> list[dict[str, Any]]:
     entries = []
     for folds in methods.values():
         entry = method_entry(next(iter(folds.values())).method, list(folds))
-        content = {fold: prediction_content(one, shot.annotation, shot.grid) for fold, one in folds.items()}
+        content = method_content(folds, shot.annotation, shot.grid)
         write_script(folder / entry["file"], entry["experiment"], content)
         entries.append(entry)
     return entries

@@ -12,6 +12,7 @@ from PIL import Image
 # Values that a code of 8 bits stands for: HU -> code. Steps are small in soft tissue, for its narrow window.
 HU_KNOTS, CODE_KNOTS = (-1024.0, -200.0, 300.0, 1500.0), (0.0, 115.0, 215.0, 255.0)
 QUALITY = 60  # of WebP: noise loses detail, edges do not
+ROWS = 16_000  # of a picture with masks; WebP allows 16,383
 
 
 def value_table(kind: str, low: float, high: float) -> list[float]:
@@ -35,23 +36,30 @@ def encode(values: np.ndarray, table: list[float]) -> np.ndarray:
 
 
 def pack_slices(codes: np.ndarray, *, lossless: bool = False) -> list[str]:
-    """Return one picture (WebP, in base64) per slice, uint8 (z, y, x), with loss unless stated otherwise."""
+    """Return one picture (WebP, in base 85) per slice, uint8 (z, y, x), with loss unless stated otherwise."""
     return [_picture(part, lossless) for part in codes]
 
 
 def _picture(codes: np.ndarray, lossless: bool) -> str:
     buffer = io.BytesIO()
     Image.fromarray(codes).save(buffer, "WEBP", quality=QUALITY, method=4, lossless=lossless)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return base64.b85encode(buffer.getvalue()).decode()
 
 
-def pack_masks(masks: list[np.ndarray]) -> str:
-    """Return masks, bool (z, y, x), as text: one bit per voxel, rows padded to whole bytes, gzip, base64.
+def pack_masks(masks: list[np.ndarray]) -> list[list[str]]:
+    """Return masks, bool (z, y, x), as pictures: 8 masks are the bits of one volume of codes.
 
-    The same masks always give the same text.
+    The slices of a volume stand below each other; a picture has at most ROWS rows. Nothing is lost, and the
+    same masks always give the same text.
+
+    Returns:
+        One list of pictures (WebP, in base 85) per 8 masks.
     """
-    content = b"".join(np.packbits(mask, axis=2).tobytes() for mask in masks)
-    return pack(content)
+    volumes = [
+        np.packbits(np.stack(masks[n : n + 8]), axis=0, bitorder="little")[0] for n in range(0, len(masks), 8)
+    ]
+    rows = [volume.reshape(-1, volume.shape[2]) for volume in volumes]
+    return [[_picture(one[n : n + ROWS], True) for n in range(0, len(one), ROWS)] for one in rows]
 
 
 def pack(content: bytes) -> str:

@@ -71,8 +71,8 @@ class Annotated:
         }
 
 
-def prediction_content(predicted: Predicted, truth: Annotated, grid: Grid) -> dict[str, Any]:
-    """Return what the viewer loads of one prediction: the mask, and per region errors and found lesions.
+def prediction_errors(predicted: Predicted, truth: Annotated, grid: Grid) -> dict[str, Any]:
+    """Return what the viewer loads of one prediction beside the masks: per region errors and found lesions.
 
     Args:
         predicted: the prediction.
@@ -89,11 +89,23 @@ def prediction_content(predicted: Predicted, truth: Annotated, grid: Grid) -> di
         if region in truth.numbers:
             count = len(truth.lesions[region])
             regions[region]["found"] = found_shares(truth.numbers[region], mask, count)
-    reduced = grid.reduce_labels(labels)
-    return {
-        "mask": pack_masks([reduced == label for label in predicted.method["labels"]]),
-        "regions": regions,
-    }
+    return regions
+
+
+def method_content(folds: dict[int, Predicted], truth: Annotated, grid: Grid) -> dict[str, Any]:
+    """Return what the viewer loads of a method: the masks of all folds and labels, and the errors per fold.
+
+    Args:
+        folds: fold -> prediction.
+        truth: the annotation.
+        grid: the viewer's voxels.
+    """
+    masks = []
+    for one in folds.values():
+        reduced = grid.reduce_labels(one.inside(grid.box))
+        masks += [reduced == label for label in one.method["labels"]]
+    errors = {fold: prediction_errors(one, truth, grid) for fold, one in folds.items()}
+    return {"masks": pack_masks(masks), "folds": errors}
 
 
 def method_entry(method: Shown, folds: list[int]) -> dict[str, Any]:
@@ -113,19 +125,27 @@ def method_entry(method: Shown, folds: list[int]) -> dict[str, Any]:
 
 
 def case_scores(scores: Scores, predictions: list[Predicted], case: str) -> dict[str, Any]:
-    """Return "<experiment>/fold<k>" -> region -> the case's scores, and the DSC of all cases of the fold."""
+    """Return "<experiment>/fold<k>" -> region -> the case's scores, in the order of SCORES."""
     found: dict[str, Any] = {}
     for one in predictions:
         regions = scores.get((one.method["experiment"], one.fold), {})
         found[f"{one.method['experiment']}/fold{one.fold}"] = {
-            region: {
-                "case": {name: _known(cases[case].get(name)) for name in SCORES},
-                "fold": [_known(values.get("DSC")) for values in cases.values()],
-            }
+            region: [_known(cases[case].get(name)) for name in SCORES]
             for region, cases in regions.items()
             if case in cases
         }
     return found
+
+
+def fold_scores(scores: Scores) -> dict[str, dict[str, list[float | None]]]:
+    """Return "<experiment>/fold<k>" -> region -> the DSC of all cases of the fold."""
+    return {
+        f"{experiment}/fold{fold}": {
+            region: [_known(values.get("DSC")) for values in cases.values()]
+            for region, cases in regions.items()
+        }
+        for (experiment, fold), regions in scores.items()
+    }
 
 
 def _known(value: float | None) -> float | None:

@@ -10,7 +10,16 @@ from covidseg.cases.case_folder import CaseRow, read_case_rows
 from covidseg.cases.intensity import intensity_of
 from covidseg.evaluation.summary import read_scores
 from covidseg.site.case_files import Shot, read_shot, write_files
-from covidseg.site.case_page import SCORES, Scores, case_scores, choose_pair, lesion_entries, lung_share
+from covidseg.site.case_packing import write_script
+from covidseg.site.case_page import (
+    SCORES,
+    Scores,
+    case_scores,
+    choose_pair,
+    fold_scores,
+    lesion_entries,
+    lung_share,
+)
 from covidseg.site.case_reading import Source, prediction_files
 from covidseg.site.file_names import case_page, safe_name
 from covidseg.site.part import Entry, Part
@@ -24,14 +33,14 @@ class Case:
         row: row of cases.csv.
         page: path of the page below the site's folder.
         data: what the viewer reads from the page.
-        files: the predictions' files, by "<experiment>/fold<k>".
+        predictions: number of predictions.
         lung_share: share of the lungs that is infected; None if that is not annotated.
     """
 
     row: CaseRow
     page: str
     data: dict[str, Any]
-    files: dict[str, str]
+    predictions: int
     lung_share: float | None
 
 
@@ -41,6 +50,7 @@ def make(part: Part) -> list[Entry]:
     files = prediction_files(part.inputs["predictions"], part.parameters["methods"], dataset)
     scores = arrange_scores(read_scores(part.input("scores")), dataset)
     rows = {row.case: row for row in read_case_rows(part.input("cases"))}
+    write_script(part.path / "folds.js", "folds", fold_scores(scores))
     cases = [_make_case(part, rows[name], sources, scores) for name, sources in files.items()]
     for place, case in enumerate(cases):
         _write_page(part, case, cases[place - 1] if place else None, next(iter(cases[place + 1 :]), None))
@@ -80,6 +90,7 @@ def _make_case(part: Part, row: CaseRow, sources: list[Source], scores: Scores) 
         "folder": safe_name(row.case),
         "regions": _regions(shot),
         "methods": methods,
+        "metrics": list(SCORES),
         "scores": case_scores(scores, shot.predictions, row.case),
         "lesions": {
             name: lesion_entries(found, shot.grid) for name, found in shot.annotation.lesions.items()
@@ -88,9 +99,8 @@ def _make_case(part: Part, row: CaseRow, sources: list[Source], scores: Scores) 
         "tolerance": part.parameters["tolerance_mm"],
         "chosen": choose_pair(methods, scores),
     }
-    files = {f"{one.method['experiment']}/fold{one.fold}": str(one.path) for one in shot.predictions}
     page = case_page(part.parameters["dataset"], row.case)
-    return Case(row, page, data, files, lung_share(shot.annotation.volumes()))
+    return Case(row, page, data, len(sources), lung_share(shot.annotation.volumes()))
 
 
 def _geometry(shot: Shot) -> dict[str, Any]:

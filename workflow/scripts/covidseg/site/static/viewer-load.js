@@ -2,31 +2,46 @@
 "use strict";
 
 Object.assign(covidseg, {
-  // Returns a label map (z, y, x) from one mask per label, one bit per voxel, rows of whole bytes.
-  async masks(text, labels, [depth, height, width]) {
-    const bits = await covidseg.unzip(text), row = (width + 7) >> 3, volume = new Uint8Array(depth * height * width);
+  digits: Object.fromEntries([..."0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"].map((digit, n) => [digit, n])),
+
+  // Returns the bytes of a text in base 85: 5 characters are 4 bytes, and fewer at the end.
+  bytesOf85(text) {
+    const words = Math.ceil(text.length / 5), bytes = new DataView(new ArrayBuffer(4 * words));
+    for (let word = 0; word < words; word++) {
+      let value = 0;
+      for (let n = 5 * word; n < 5 * word + 5; n++) value = 85 * value + (covidseg.digits[text[n]] ?? 84);
+      bytes.setUint32(4 * word, value);
+    }
+    return new Uint8Array(bytes.buffer, 0, text.length - words);
+  },
+
+  // Returns a label map (z, y, x) from one mask per label; 8 masks are the bits of one volume of codes.
+  // first: number of the first label's mask
+  async masks(packed, labels, size, first = 0) {
+    const codes = await Promise.all(packed.map((pictures) => covidseg.pictures(pictures, size)));
+    const volume = new Uint8Array(codes[0].length);
     labels.forEach((label, n) => {
-      let from = n * depth * height * row;
-      for (let line = 0; line < depth * height; line++, from += row)
-        for (let x = 0; x < width; x++) if (bits[from + (x >> 3)] & (128 >> (x & 7))) volume[line * width + x] = label;
+      const own = codes[(first + n) >> 3], bit = 1 << ((first + n) & 7);
+      for (let voxel = 0; voxel < volume.length; voxel++) if (own[voxel] & bit) volume[voxel] = label;
     });
     return volume;
   },
 
-  // Returns a scan's codes (z, y, x), from one picture per slice.
-  async pictures(slices, [depth, height, width]) {
+  // Returns codes (z, y, x) from pictures; each has the rows that follow those of the picture before it.
+  async pictures(packed, [depth, height, width]) {
     const codes = new Uint8Array(depth * height * width);
     const canvas = document.createElement("canvas");
-    Object.assign(canvas, { width, height });
     const pen = canvas.getContext("2d", { willReadFrequently: true });
     const plain = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
-    const decoded = await Promise.all(slices.map((text) => createImageBitmap(new Blob([covidseg.bytes(text)]), plain)));
-    decoded.forEach((picture, z) => {
+    const decoded = await Promise.all(packed.map((text) => createImageBitmap(new Blob([covidseg.bytesOf85(text)]), plain)));
+    let at = 0;
+    for (const picture of decoded) {
+      Object.assign(canvas, { width, height: picture.height });
       pen.drawImage(picture, 0, 0);
-      const { data } = pen.getImageData(0, 0, width, height);
-      for (let n = 0, at = z * height * width; n < height * width; n++) codes[at + n] = data[4 * n];
+      const { data } = pen.getImageData(0, 0, width, picture.height);
+      for (let n = 0; n < data.length; n += 4) codes[at++] = data[n];
       picture.close();
-    });
+    }
     return codes;
   },
 });

@@ -35,14 +35,27 @@ covidseg.numbers = (() => {
     return element("tr", {}, element("th", { scope: "row" }, label), ...cells);
   }
 
-  // models: [{letter, title, fold, scores: {case, fold}}], A and B
+  // models: [{letter, title, fold, scores, among}], A and B; among: DSC of all cases of the fold
   function scores(box, models, tolerance) {
     const heads = models.map((model) => element("th", { scope: "col", className: "right" }, model.letter, element("br"), model.title));
     const labels = { NSD: `NSD, ${tolerance} mm`, volume_prediction_mL: "Volume, mL", volume_error_mL: "Error, mL" };
-    const both = models.map((model) => model.scores?.case);
+    const both = models.map((model) => model.scores);
     const rows = ROWS.filter(([name]) => both.some((found) => (found?.[name] ?? null) !== null))
       .map(([name, digits]) => row(name, labels[name] ?? name, digits, both));
     box.replaceChildren(element("table", {}, element("thead", {}, element("tr", {}, element("td"), ...heads)), element("tbody", {}, ...rows)));
+  }
+
+  // Fills a table's body with one row per prediction and region; data: as of the page.
+  function predictions(body, data) {
+    const cell = (value, digits, without) => element("td", { className: "right" }, value === null ? without : number(value, digits));
+    const of = (values, name) => values[data.metrics.indexOf(name)];
+    for (const { experiment, title, folds } of data.methods) for (const fold of folds) {
+      const key = `${experiment}/fold${fold}`, link = `#b=${encodeURIComponent(experiment)}/fold${fold}`;
+      for (const [region, values] of Object.entries(data.scores[key]))
+        body.append(element("tr", {}, element("td", {}, title), element("td", {}, fold), element("td", {}, region.replaceAll("_", " ")),
+          cell(of(values, "DSC"), 3, "not defined"), cell(of(values, "NSD"), 3, "not defined"), cell(of(values, "volume_prediction_mL"), 1, "–"),
+          element("td", {}, element("a", { href: link }, "Show as B"))));
+    }
   }
 
   const SVG = "http://www.w3.org/2000/svg";
@@ -57,7 +70,7 @@ covidseg.numbers = (() => {
   function among(box, note, models) {
     const picture = shape("svg", { viewBox: "0 0 320 92", role: "img" }), x = (value) => 26 + 280 * value, said = [];
     models.forEach((model, n) => {
-      const y = 22 + 34 * n, own = model.scores?.case.DSC ?? null, fold = (model.scores?.fold ?? []).filter((value) => value !== null);
+      const y = 22 + 34 * n, own = model.scores?.DSC ?? null, fold = model.among.filter((value) => value !== null);
       picture.append(shape("text", { x: 4, y: y + 4 }, model.letter), shape("line", { x1: x(0), x2: x(1), y1: y, y2: y, class: "rule" }));
       for (const value of fold) picture.append(shape("circle", { cx: x(value), cy: y, r: 4.5, class: "dot" }));
       if (own === null) return;
@@ -66,7 +79,7 @@ covidseg.numbers = (() => {
     });
     for (const value of [0, 0.25, 0.5, 0.75, 1]) picture.append(shape("text", { x: x(value), y: 82, "text-anchor": "middle" }, value));
     picture.setAttribute("aria-label", `DSC of this case among its fold: ${said.join("; ")}`);
-    const counts = models.map((model) => `${(model.scores?.fold ?? []).length} cases of fold ${model.fold}`);
+    const counts = models.map((model) => `${model.among.length} cases of fold ${model.fold}`);
     note.textContent = `DSC of the ${[...new Set(counts)].join(" (A) and of the ")}${counts[0] === counts[1] ? "" : " (B)"}; this case is filled.`;
     box.replaceChildren(picture);
   }
@@ -132,5 +145,5 @@ covidseg.numbers = (() => {
     setTimeout(() => { button.textContent = words; }, 2000);
   }
 
-  return { scores, among, lesions, strip, copyAddress, element, number, millilitres };
+  return { scores, predictions, among, lesions, strip, copyAddress, element, number, millilitres };
 })();

@@ -4,7 +4,7 @@
 (() => {
   const { draw, numbers, space } = covidseg, { element } = numbers;
   const get = (id) => document.getElementById(id);
-  const data = JSON.parse(get("case-data").textContent), files = JSON.parse(get("case-files").textContent);
+  const data = JSON.parse(get("case-data").textContent);
   const root = document.body.dataset.root, LAYOUTS = ["side", "overlaid", "3d"], WINDOWS = ["lung", "mediastinum", "wide"];
   const step = data.spacing.map((mm, axis) => (axis ? mm * data.factor : mm)), inHU = data.kind === "hounsfield";
   const methodOf = (name) => data.methods.find((method) => method.experiment === name);
@@ -16,7 +16,7 @@
     layout: "side", window: "lung", opacity: 0.8, shown: true, plane: "axial", region: lesionRegion,
     voxel: data.size.map((count) => count >> 1), a: null, b: null, truth: null, strip: null,
   };
-  let scan, lungs, pending = false, written = 0;
+  let scan, lungs, folds, pending = false, written = 0;
   const canvases = {};
 
   const toOwn = (voxel) => voxel.map((place, axis) =>
@@ -35,9 +35,9 @@
     fold = method.folds.includes(fold) ? fold : method.folds[0];
     const wanted = (state[`${side}Wanted`] = `${method.experiment}/fold${fold}`);
     const content = await covidseg.load(`${data.folder}/${method.file}`, method.experiment);
-    const mask = await covidseg.masks(content[fold].mask, method.labels, data.size);
+    const mask = await covidseg.masks(content.masks, method.labels, data.size, method.folds.indexOf(fold) * method.labels.length);
     if (state[`${side}Wanted`] !== wanted) return;
-    state[side] = { method, fold, mask, regions: inMillilitres(content[fold].regions) };
+    state[side] = { method, fold, mask, regions: inMillilitres(content.folds[fold]) };
     showChoice(side);
   }
 
@@ -52,7 +52,7 @@
     get(side).value = method.experiment;
     folds.replaceChildren(...method.folds.map((number) => element("option", { value: number }, `fold ${number}`)));
     folds.value = fold;
-    get(`path-${side}`).textContent = files[keyOf(state[side])];
+    get(`path-${side}`).textContent = `results/predictions/${keyOf(state[side])}/${data.dataset}/${data.case}.nii.gz`;
   }
 
   // ---- the address of the view
@@ -96,7 +96,13 @@
     return made;
   }
 
-  const dsc = (side) => data.scores[keyOf(state[side])]?.[state.region.name]?.case.DSC ?? null;
+  // Returns metric -> value, or undefined if the method does not have the region.
+  function scoresOf(side) {
+    const values = data.scores[keyOf(state[side])]?.[state.region.name];
+    return values && Object.fromEntries(data.metrics.map((name, n) => [name, values[n]]));
+  }
+
+  const dsc = (side) => scoresOf(side)?.DSC ?? null;
   const dscWords = (side) => (dsc(side) === null ? "DSC –" : `DSC ${numbers.number(dsc(side), 2)}`);
   const letter = (side) => element("span", { className: "letter" }, side.toUpperCase());
 
@@ -127,7 +133,7 @@
     if (state.layout === "overlaid") buildOverlaid(box);
     const models = ["a", "b"].map((side) => ({
       letter: side.toUpperCase(), title: state[side].method.title, fold: state[side].fold,
-      scores: data.scores[keyOf(state[side])]?.[state.region.name],
+      scores: scoresOf(side), among: folds[keyOf(state[side])]?.[state.region.name] ?? [],
     }));
     numbers.scores(get("scores"), models, data.tolerance[state.region.name]);
     numbers.among(get("among"), get("among-note"), models);
@@ -231,6 +237,7 @@
 
   function fillChoices() {
     for (const side of ["a", "b"]) get(side).append(...data.methods.map((method) => element("option", { value: method.experiment }, method.title)));
+    numbers.predictions(get("predictions"), data);
     get("region").append(...data.regions.map(({ name, title }) => element("option", { value: name }, title)));
   }
 
@@ -238,12 +245,13 @@
     fillChoices();
     const largest = data.lesions[state.region.name]?.[0];
     if (largest) state.voxel = toOwn(largest.voxel);
-    const [content] = await Promise.all([covidseg.load(`${data.folder}/scan.js`, "scan"), readAddress()]);
+    const [content, known] = await Promise.all([covidseg.load(`${data.folder}/scan.js`, "scan"), covidseg.load("folds.js", "folds"), readAddress()]);
     const labels = data.regions.map(({ label }) => label), glass = content.lungs;
     const [codes, annotation, mask] = await Promise.all([
       covidseg.pictures(content.slices, data.size), covidseg.masks(content.annotation, labels, data.size), covidseg.masks(glass.mask, [1], glass.size),
     ]);
     scan = { codes, values: content.values };
+    folds = known;
     state.truth = annotation;
     lungs = { size: glass.size, field: mask };
     get("loading").hidden = true;
