@@ -20,7 +20,7 @@ rule site_paper:
         unpack(lambda wildcards: site_needs.paper_inputs(CONFIG, wildcards.paper)),
         artefacts=lambda wildcards: artefacts_of(wildcards.paper),
         scores="results/scores.csv",
-        citation=BASE / "CITATION.cff",
+        citation=local("CITATION.cff"),
     output:
         directory("results/report/papers/{paper}"),
     log:
