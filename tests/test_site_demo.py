@@ -8,7 +8,7 @@ from conftest import ROOT
 from site_browser import broken_links, faults_of, one_of_each_kind, opened
 
 DEMO = ROOT / "results" / "report"
-MEGABYTES = 55  # of which figures, each in three formats, are 20 and the masks of all models 8
+MEGABYTES = 40
 SECONDS = 2 * 30  # of all jobs of the site; two of them run at once
 pytestmark = [
     pytest.mark.slow,
