@@ -1,5 +1,6 @@
 """`make` says what there is, and what is nearest to a target that does not exist."""
 
+import os
 import re
 import subprocess
 
@@ -11,7 +12,8 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def make(*arguments):
-    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True)
+    own = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}  # of `make test`
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, env=own)
 
 
 def test_make_alone_prints_the_help_and_starts_nothing():

@@ -19,7 +19,7 @@ STRATEGIES = f"{SCRIPTS}/covidseg/training/strategies"
 PAGES = f"{SCRIPTS}/covidseg/site"
 # What follows once a score is another.
 SHOWN = {"collect", "summarise", "table", "violin", "visual", "volumes", "bland_altman", "claims"}
-TRAINED = {"train", "predict", "score", "count"} | SHOWN
+TRAINED = {"train", "predict", "score", "count", "collect_trainings"} | SHOWN
 FOUND = {"localise", "score_weak", "localisation", "thresholds"} | SHOWN
 
 
@@ -179,10 +179,10 @@ def test_another_constant_of_the_phantoms_lesions_makes_all_phantoms_anew(toy):
     ("module", "change", "rules"),
     [
         ("covidseg/paper/violin", more, {"violin"}),
-        ("covidseg/paper/cases_figure", more, {"visual", "examples"}),
+        ("covidseg/paper/cases_figure", more, {"visual", "examples", "localisation"}),
         ("covidseg/evaluation/metrics", more, {"score"} | SHOWN),
         ("covidseg/training/losses", more, {"pretrain"} | TRAINED),
-        ("covidseg/weak/decomposition", more, {"train_weak"} | FOUND),
+        ("covidseg/weak/decomposition", more, {"train_weak", "collect_trainings"} | FOUND),
     ],
 )
 def test_an_edit_of_code_reruns_what_runs_it(toy, module, change, rules):
@@ -239,7 +239,11 @@ def description_of_msd(text):
             put("weak.variants.paper.threshold", 0.3),
             {"score_weak", "localisation", "thresholds"} | SHOWN,
         ),
-        ("config", put("weak.variants.paper.mask_level", 100), {"slices", "train_weak"} | FOUND),
+        (
+            "config",
+            put("weak.variants.paper.mask_level", 100),
+            {"slices", "train_weak", "collect_trainings"} | FOUND,
+        ),
         ("config", put("evaluation.tolerance_mm.infection", 2), {"score"} | SHOWN),
         ("config", put("evaluation.lesions.overlap", 0.2), {"score"} | SHOWN),
         ("datasets", description_of_msd, {"licences"}),

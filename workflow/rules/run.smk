@@ -121,9 +121,16 @@ PLACES = {
 }
 
 
+def is_made(place):
+    """Return whether a run has made this file or folder; every run writes its origin into results/paper."""
+    if place == Path("results/paper"):
+        return any(inside.is_dir() for inside in place.glob("*"))
+    return place.exists()
+
+
 def where_results_are():
     """Return the message at the end of a run: where the results are, and how to look at them."""
-    found = {place: what for place, what in PLACES.items() if Path(place).exists()}
+    found = {place: what for place, what in PLACES.items() if is_made(Path(place))}
     width = max(map(len, PLACES))
     lines = [f"  {place:{width}}  {what}" for place, what in found.items()]
     return "\n".join([f"\nDone ({config['name']}). Look at:", *lines])

@@ -37,8 +37,9 @@ def run(snakefile: Path, sections: Sections, folder: Path, *, device: str, cores
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "configuration.json", sections)
-    with suppress(FileExistsError):  # tables read config/published.csv, relative to their run's folder
-        (folder / "config").symlink_to(snakefile.parent / "config")
+    for name in ("config", "CITATION.cff"):  # tables and pages read these relative to their run's folder
+        with suppress(FileExistsError):
+            (folder / name).symlink_to(snakefile.parent / name)
     at_a_time = AT_A_TIME[device]
     threads = dict.fromkeys(NETWORKS, max(1, cores // at_a_time)) | dict.fromkeys(VOLUMES, 2)
     command = [sys.executable, "-m", "snakemake", "all", "--snakefile", str(snakefile)]
