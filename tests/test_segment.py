@@ -239,6 +239,12 @@ def test_scans_far_from_the_training_and_parts_of_lungs_are_warned_of():
     assert check_lungs(lungs, large, name="scan") == [
         "the lungs go on beyond the lowest slice, so volumes are of a part of them"
     ]
+    lungs[5:15] = True  # 10 slices of 10,000 voxels, after 5 of 3,600
+    assert check_lungs(lungs, large, name="scan") == [
+        "the lungs go on beyond the lowest slice, so volumes are of a part of them"
+    ]
+    whole = make_volume(lungs, spacing=(50.0, 2.0, 2.0)).geometry
+    assert "lungs of 23600 mL cannot be" in check_lungs(lungs, whole, name="scan")[0]
     with refused_in_one_line(r"scan: no lungs found \(0 mL\)"):
         check_lungs(np.zeros_like(lungs), large, name="scan")
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from covidseg.device import choose_compute
 from covidseg.errors import InputError
 from covidseg.evaluation.sections import Inference
+from covidseg.regions import LUNGS
 from covidseg.segment import NOT_CLINICAL
 from covidseg.segment.ensemble import load_ensemble
-from covidseg.segment.models import BOTH_LUNGS, INFECTION, RESULTS, best_model, find_weights
+from covidseg.segment.models import INFECTION, RESULTS, best_model, find_weights
 from covidseg.segment.run import Models, Settings, segment_all
 from covidseg.segment.scans import SUFFIXES, list_scans
 
@@ -68,12 +69,12 @@ def _segment(options: argparse.Namespace) -> int:
     scans = list_scans(options.scans)
     names = (
         options.model or best_model(options.models, INFECTION),
-        options.lungs or best_model(options.models, BOTH_LUNGS),
+        options.lungs or best_model(options.models, LUNGS),
     )
     compute = choose_compute(options.device, options.precision, threads=options.threads)
     log.info("infection: %s; lungs: %s; on %s; %s", *names, compute, NOT_CLINICAL)
     infection, lungs = (load_ensemble(find_weights(name, options.models), compute) for name in names)
-    for ensemble, regions, name in ((infection, INFECTION, names[0]), (lungs, BOTH_LUNGS, names[1])):
+    for ensemble, regions, name in ((infection, INFECTION, names[0]), (lungs, LUNGS, names[1])):
         if missing := [region for region in regions if region not in ensemble.channels]:
             raise InputError(f"{name}: this model does not know {' and '.join(missing)}; choose another one")
     inference: Inference = {

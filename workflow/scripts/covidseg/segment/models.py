@@ -4,10 +4,10 @@ from pathlib import Path
 
 from covidseg.errors import InputError
 from covidseg.reading import read_rows
-from covidseg.regions import LESIONS, LUNGS
 from covidseg.training.description import ModelDescription
 
 RESULTS = Path("results/models")
+INFECTION = ("infection",)  # regions that a model of the infection must know
 
 
 def find_weights(name: str, models: Path = RESULTS) -> list[Path]:
@@ -76,7 +76,3 @@ def mean_scores(table: Path, regions: tuple[str, ...]) -> dict[str, float]:
         if (row["split"], row["metric"]) == ("test", "DSC") and row["region"] in regions and row["value"]:
             sums.setdefault(row["experiment"], []).append(float(row["value"]))
     return {name: sum(values) / len(values) for name, values in sums.items()}
-
-
-INFECTION = (LESIONS[1],)
-BOTH_LUNGS = LUNGS

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
 import numpy as np
 
 from covidseg.cases.boxes import bounding_box
 from covidseg.cases.case_folder import volume_path
+from covidseg.config.methods import Method
 from covidseg.errors import InputError
 from covidseg.reading import AGAIN
 from covidseg.volumes import Volume, read_volume
@@ -15,23 +15,14 @@ from covidseg.volumes import Volume, read_volume
 Box = tuple[slice, ...]
 
 
-class Shown(TypedDict):
+class Shown(Method):
     """A method (see config/methods.py), and what its predictions for a data set mean.
 
     Attributes:
-        experiment, paper, strategy, strategy_title, source, source_title, model, folds: as of a Method.
         labels: label id of the annotation -> class in the predictions.
         split: name of the split that the predictions are for.
     """
 
-    experiment: str
-    paper: str
-    strategy: str
-    strategy_title: str
-    source: str
-    source_title: str
-    model: str
-    folds: int
     labels: dict[int, int]
     split: str
 
