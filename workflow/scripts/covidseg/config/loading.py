@@ -30,6 +30,12 @@ SHEETS = ("datasets", "experiments", "artefacts", "claims", "splits")
 Sheets = dict[str, Any]  # name of a sheet -> its content
 
 
+def sheets_folder(root: Path) -> Path:
+    """Return the folder with the sheets: config/ in the working directory, or that of the checkout `root`."""
+    own = Path("config")
+    return own if (own / "datasets.yaml").is_file() else root / own
+
+
 def load_configuration(sections: dict[str, Any], name: str, folder: Path) -> Configuration:
     """Check the chosen configuration together with the sheets in `folder`, and return both.
 

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from covidseg.config.strict_yaml import lines_of, read_yaml
+from yaml.nodes import MappingNode, Node
+
+from covidseg.config.strict_yaml import Loader, read_yaml
 from covidseg.errors import Faults, InputError, InputErrors, faults_of
+from covidseg.reading import read_text
 
 # Section of a local file -> the keys above its place in the sheets; the first one names the sheet.
 SECTIONS = {
@@ -116,7 +119,7 @@ def add_local(sheets: dict[str, Any], folder: Path, faults: Faults) -> Places:
     for path in local_files(folder):
         content, lines = {}, {}
         with faults.gathered():
-            content, lines = read_yaml(path), lines_of(path)
+            content, lines = read_yaml(path), dict(_key_lines(Loader(read_text(path)).get_single_node()))
         for section, own in content.items():
             at = {keys[1:]: f"{path}: line {line}" for keys, line in lines.items() if keys[0] == section}
             if section not in SECTIONS:
@@ -127,6 +130,14 @@ def add_local(sheets: dict[str, Any], folder: Path, faults: Faults) -> Places:
             merge = _Merge(SECTIONS[section], at, places, faults)
             sheet[last] = merge.merged(sheet[last], own, ())
     return places
+
+
+def _key_lines(node: Node | None, *above: str) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Yield keys, from the top level down, and the line of the last one."""
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            yield (*above, str(key.value)), key.start_mark.line + 1
+            yield from _key_lines(value, *above, str(key.value))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Read YAML and refuse what YAML 1.1 reads otherwise than an author means, such as 012 and a key twice."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,20 +65,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: line {line}: character {chr(error.character)!r} is not allowed") from error
     except RecursionError as error:
         raise InputError(f"{path}: nested too deeply; {REMEDY}") from error
-
-
-def lines_of(path: Path) -> dict[tuple[str, ...], int]:
-    """Return keys, from the top level down -> line of the last key, of a file that `read_yaml` accepts."""
-    node = Loader(read_text(path, largest=LARGEST_FILE)).get_single_node()
-    return dict(_key_lines(node, ()))
-
-
-def _key_lines(node: Node | None, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    if isinstance(node, MappingNode):
-        for key, value in node.value:
-            keys = (*above, str(key.value))
-            yield keys, _line(key)
-            yield from _key_lines(value, keys)
 
 
 def _explain(error: yaml.MarkedYAMLError, name: str) -> str:
