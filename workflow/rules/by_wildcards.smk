@@ -32,6 +32,13 @@ def of_model(file):
     )
 
 
+def if_trained(file):
+    """Return an input's function: the same, in a list; an empty list if the predictions were made elsewhere."""
+    return lambda wildcards: (
+        [of_model(file)(wildcards)] if experiment_of(wildcards).model else []
+    )
+
+
 def archive_files(wildcards):
     return expand("data/raw/{path}", path=CONFIG.archives(wildcards.dataset))
 
@@ -50,6 +57,17 @@ def evaluated_on(wildcards):
 
 def localised_on(wildcards):
     return list(CONFIG.localisers[wildcards.localiser].evaluate)
+
+
+def external_state(wildcards):
+    """Return the state of the files that were predicted elsewhere; a changed file is taken again."""
+    one = experiment_of(wildcards)
+    try:
+        return state_of_files(
+            one.predictions, datasets=one.evaluate, fold=int(wildcards.fold)
+        )
+    except InputError as error:
+        raise WorkflowError(str(error))
 
 
 def training_sections(wildcards):

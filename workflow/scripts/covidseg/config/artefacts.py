@@ -107,6 +107,10 @@ def check_artefacts(
             _check_localisers(artefact, experiments, where)
         if "experiment" in artefact:
             check_known([artefact["experiment"]], experiments, f"{where}.experiment", "experiment")
+            if not experiments[artefact["experiment"]].model:
+                raise InputError(
+                    f"{where}.experiment: {artefact['experiment']} has predictions and no network"
+                )
             _check_fold(artefact, experiments[artefact["experiment"]], where)
             if "curve" in artefact:
                 able = [name for name, found in experiments.items() if found.source_datasets]

@@ -150,7 +150,8 @@
     const link = (address, words) => element("li", {}, element("a", { href: root + address }, words));
     const trained = (side) => link(`trainings/index.html#${encodeURIComponent(state[side].method.model)}/fold${state[side].fold}`, `Training of ${side.toUpperCase()}: ${state[side].method.model}, fold ${state[side].fold}`);
     const papers = [...new Set(["a", "b"].map((side) => state[side].method.paper))];
-    get("origin").replaceChildren(...papers.map((paper) => link(`papers/${paper}/index.html`, `Tables of ${paper}`)), trained("a"), trained("b"));
+    const ours = ["a", "b"].filter((side) => state[side].method.model);  // the others were predicted elsewhere
+    get("origin").replaceChildren(...papers.map((paper) => link(`papers/${paper}/index.html`, `Tables of ${paper}`)), ...ours.map(trained));
   }
 
   function showPressed() {
