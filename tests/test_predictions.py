@@ -12,12 +12,12 @@ import yaml
 
 from conftest import make_volume, refused_in_one_line
 from covidseg.cases.case_folder import CaseFolder
+from covidseg.cases.external_files import external_file, state_of_files
 from covidseg.config import in_use, needs, site_needs
 from covidseg.config.loading import load_configuration
 from covidseg.config.remarks import find_remarks
 from covidseg.errors import InputError
 from covidseg.evaluation.external import import_predictions
-from covidseg.evaluation.external_files import external_file, state_of_files
 from covidseg.runs.memory_table import memory_table
 from covidseg.runs.progress import trainings
 from covidseg.runs.rehearsal_plan import rehearsed_experiments, strategies_left_out
@@ -147,7 +147,6 @@ def test_nothing_is_trained_and_every_reader_of_models_copes(config, folder, sec
     assert in_use.external(found) == ["nnU-Net"]
     for of in (
         in_use.trained,
-        in_use.predicted,
         in_use.models,
         trainings,
         rehearsed_experiments,

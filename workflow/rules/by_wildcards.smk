@@ -1,5 +1,7 @@
 """Functions that give a rule its names, paths and parameters by a job's wildcards. No rules."""
 
+from covidseg.cases.external_files import state_of_files
+
 
 def strategy_code(wildcards):
     """Return the code that a training runs, with the module of its own strategy and of no other."""

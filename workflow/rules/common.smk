@@ -12,7 +12,6 @@ from covidseg.config.kinds import KINDS
 from covidseg.config.remarks import find_remarks
 from covidseg.config.titles import full_title, label_of
 from covidseg.errors import InputError
-from covidseg.evaluation.external_files import state_of_files
 from covidseg.runs import start
 from covidseg.runs.code import code_of, page_files
 from covidseg.runs.memory import ALL, Memory

@@ -12,8 +12,6 @@ rule predict:
         directory("results/predictions/{experiment}/fold{fold}"),
     log:
         "logs/predict/{experiment}/fold{fold}.log",
-    wildcard_constraints:
-        experiment=one_of(in_use.predicted(CONFIG)),
     conda:
         ENVIRONMENT
     threads: 1
@@ -61,6 +59,9 @@ rule import_predictions:
         MESSAGE
     script:
         "../scripts/import_predictions.py"
+
+
+ruleorder: import_predictions > predict
 
 
 rule score:

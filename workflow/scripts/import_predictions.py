@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from covidseg.cases.case_folder import volume_path
+from covidseg.cases.external_files import external_file
 from covidseg.cases.splits import evaluation_cases, read_splits
 from covidseg.evaluation.external import import_predictions
-from covidseg.evaluation.external_files import external_file
 from covidseg.job import job
 
 if __name__ == "__main__":

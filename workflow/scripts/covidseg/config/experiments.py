@@ -91,13 +91,12 @@ def expand_experiments(
 
 def _experiment(row: ExpandedRow, datasets: Datasets, target: str, where: str) -> Experiment:
     """Check what an experiment is trained and evaluated on, and number its classes."""
+    if not row.predictions:
+        _refuse_unlabelled(row, datasets, where)
     _refuse_scans_trained_on(row, datasets, where)
     if row.predictions:
         classes, labels = external_classes(row.regions, row.evaluate, datasets)
-        _refuse_unscored(row.evaluate, labels, datasets, where)
-        return Experiment(**vars(row), classes=classes, labels=labels, watched=())
-    _refuse_unlabelled(row, datasets, where)
-    if row.lesions == "separate":
+    elif row.lesions == "separate":
         classes, labels = separate_classes(row.train, datasets)
     else:
         others = (*row.source_datasets, *row.evaluate)

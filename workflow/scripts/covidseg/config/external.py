@@ -1,10 +1,10 @@
 """Rows of experiments.yaml whose predictions were made elsewhere: checks, and the regions of their labels."""
 
 from covidseg.archives.dataset import Datasets
+from covidseg.cases.external_files import FIELDS, SUFFIXES, fields_of
 from covidseg.config.checks import check_known
 from covidseg.config.sheets import ExperimentRow
 from covidseg.errors import InputError
-from covidseg.evaluation.external_files import FIELDS, SUFFIXES, fields_of
 from covidseg.regions import LESIONS
 
 EXTERNAL = "external"  # the strategy of predictions that were made elsewhere

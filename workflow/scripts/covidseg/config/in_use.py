@@ -80,11 +80,6 @@ def trained(config: Configuration) -> list[str]:
     return [name for name, one in config.experiments.items() if one.model == name]
 
 
-def predicted(config: Configuration) -> list[str]:
-    """Return the experiments whose cases our models segment."""
-    return [name for name, one in config.experiments.items() if one.model]
-
-
 def external(config: Configuration) -> list[str]:
     """Return the experiments whose predictions were made elsewhere."""
     return [name for name, one in config.experiments.items() if one.predictions]

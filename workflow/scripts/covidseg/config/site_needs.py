@@ -172,7 +172,7 @@ def training_parameters(config: Configuration) -> dict[str, Any]:
         }
         for name, one in config.weak_models.items()
     }
-    regions = {name: list(config.experiments[name].classes.values()) for name in in_use.predicted(config)}
+    regions = {name: list(one.classes.values()) for name, one in config.experiments.items() if one.model}
     folds = {name: len(config.published_split(name) or [1]) for name in in_use.datasets(config)}
     return {
         "methods": [one for one in methods(config) if one["model"]],
