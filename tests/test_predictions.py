@@ -12,7 +12,7 @@ import yaml
 
 from conftest import make_volume, refused_in_one_line
 from covidseg.cases.case_folder import CaseFolder
-from covidseg.cases.external_files import external_file, state_of_files
+from covidseg.cases.external_files import external_file, refuse_absent_files, state_of_files
 from covidseg.config import in_use, needs, site_needs
 from covidseg.config.loading import load_configuration
 from covidseg.config.remarks import find_remarks
@@ -329,8 +329,9 @@ def test_the_state_changes_with_every_file_that_the_path_stands_for_and_with_no_
     assert states()[1] != before[1]
     (tmp_path / "[x]/0/a.nii.gz").write_text("22")
     assert states()[0] != before[0]
-    with refused_in_one_line(r"predictions: no file \S*/2/\*\.nii\.gz; predict the cases"):
-        state_of_files(pattern, datasets=["covid20"], fold=2)
+    refuse_absent_files(pattern, datasets=["covid20"], fold=1)
+    with refused_in_one_line(r"predictions: no file \S*/\[x\]/2/\*\.nii\.gz; predict the cases"):
+        refuse_absent_files(pattern, datasets=["covid20"], fold=2)
 
 
 def test_a_flipped_mask_in_nibabel_s_own_words(scan, tmp_path):

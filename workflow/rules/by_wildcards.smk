@@ -63,13 +63,8 @@ def localised_on(wildcards):
 
 def external_state(wildcards):
     """Return the state of the files that were predicted elsewhere; a changed file is taken again."""
-    one = experiment_of(wildcards)
-    try:
-        return state_of_files(
-            one.predictions, datasets=one.evaluate, fold=int(wildcards.fold)
-        )
-    except InputError as error:
-        raise WorkflowError(str(error))
+    one, fold = experiment_of(wildcards), int(wildcards.fold)
+    return state_of_files(one.predictions, datasets=one.evaluate, fold=fold)
 
 
 def training_sections(wildcards):

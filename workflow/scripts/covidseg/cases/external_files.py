@@ -39,15 +39,26 @@ def state_of_files(pattern: str, *, datasets: Iterable[str], fold: int) -> str:
     """Return a checksum of the names, sizes and times of all files that a path stands for in a fold.
 
     The content is not read. A file with another time and the same content counts as changed.
-
-    Raises:
-        InputError: there is no such file.
     """
-    start = re.sub(r"[\[?*]", lambda match: glob.escape(match[0]), pattern)
-    searched = [_filled(start, dataset=name, fold=str(fold), case="*") for name in datasets]
-    found = sorted({path for one in searched for path in glob.glob(one)})  # noqa: PTH207  (takes ..)
-    if not found:
-        listed = " or ".join(dict.fromkeys(searched))
-        raise InputError(f"predictions: no file {listed}; predict the cases, or correct experiments.yaml")
-    states = {path: Path(path).stat() for path in found}
+    searched = _searched(pattern, datasets, fold)
+    states = {path: Path(path).stat() for path in _found(searched)}
     return fingerprint([[path, one.st_size, one.st_mtime_ns] for path, one in states.items()], [])
+
+
+def refuse_absent_files(pattern: str, *, datasets: Iterable[str], fold: int) -> None:
+    """Raise InputError if there is none of the files that a path stands for in a fold."""
+    searched = _searched(pattern, datasets, fold)
+    if not _found(searched):
+        listed = " or ".join(searched).replace("[[]", "[")
+        raise InputError(f"predictions: no file {listed}; predict the cases, or correct experiments.yaml")
+
+
+def _searched(pattern: str, datasets: Iterable[str], fold: int) -> list[str]:
+    """Return the paths with * in place of a case."""
+    exact = re.sub(r"[\[?*]", lambda match: glob.escape(match[0]), pattern)
+    names = dict.fromkeys(_filled(exact, dataset=name, fold=str(fold), case="*") for name in datasets)
+    return list(names)
+
+
+def _found(searched: Iterable[str]) -> list[str]:
+    return sorted({path for one in searched for path in glob.glob(one)})  # noqa: PTH207  (takes ..)
