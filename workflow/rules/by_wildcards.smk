@@ -1,5 +1,7 @@
 """Functions that give a rule its names, paths and parameters by a job's wildcards. No rules."""
 
+from covidseg.cases.external_files import state_of_files
+
 
 def strategy_code(wildcards):
     """Return the code that a training runs, with the module of its own strategy and of no other."""
@@ -32,6 +34,13 @@ def of_model(file):
     )
 
 
+def if_trained(file):
+    """Return an input's function: the same, in a list; an empty list if the predictions were made elsewhere."""
+    return lambda wildcards: (
+        [of_model(file)(wildcards)] if experiment_of(wildcards).model else []
+    )
+
+
 def archive_files(wildcards):
     return expand("data/raw/{path}", path=CONFIG.archives(wildcards.dataset))
 
@@ -50,6 +59,12 @@ def evaluated_on(wildcards):
 
 def localised_on(wildcards):
     return list(CONFIG.localisers[wildcards.localiser].evaluate)
+
+
+def external_state(wildcards):
+    """Return the state of the files that were predicted elsewhere; a changed file is taken again."""
+    one, fold = experiment_of(wildcards), int(wildcards.fold)
+    return state_of_files(one.predictions, datasets=one.evaluate, fold=fold)
 
 
 def training_sections(wildcards):

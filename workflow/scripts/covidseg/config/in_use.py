@@ -76,8 +76,13 @@ def models(config: Configuration) -> list[str]:
 
 
 def trained(config: Configuration) -> list[str]:
-    """Return the experiments that have a training of their own; the others evaluate a pre-trained model."""
+    """Return the experiments that have a training of their own; the others evaluate other models."""
     return [name for name, one in config.experiments.items() if one.model == name]
+
+
+def external(config: Configuration) -> list[str]:
+    """Return the experiments whose predictions were made elsewhere."""
+    return [name for name, one in config.experiments.items() if one.predictions]
 
 
 def scored(config: Configuration) -> list[str]:
