@@ -63,6 +63,7 @@ rule ingest:
         code=code("ingest"),
         dataset=keys(*in_use.INGESTED),
         names=lambda wildcards: CONFIG.archived_apart(wildcards.dataset),
+        chosen=chosen_cases,
         left_out=left_out,
         listed=lambda wildcards: CONFIG.case_names(wildcards.dataset) is not None,
     message:
@@ -115,7 +116,7 @@ rule split:
         kind=split_kind,
         published=published_folds,
         scheme=config["splits"],
-        phantom=phantom_names,
+        chosen=split_names,
         left_out=left_out,
         seed=config["seed"],
     message:

@@ -91,7 +91,8 @@ class Dataset(TypedDict, total=False):
         title, homepage, licence, citation: texts for the tables and for the list of licences.
         gigabytes: approximate size of all archives.
         record: address of the JSON of a Zenodo record.
-        cases: names of the cases, if neither an archive nor a published split lists them.
+        cases: names of the cases, or patterns of names; without the key, all cases. In the file, a single
+            pattern or the name of a file with the names may stand here, too (see `read_chosen_cases`).
         leave_out: case that is not read -> reason, which tables print.
         archives: file name at the host -> where the archive comes from.
         registry: the table that lists the cases.
@@ -103,7 +104,7 @@ class Dataset(TypedDict, total=False):
         intensity: pattern of case names -> hounsfield, windowed or grey.
         missing_slices: "fill" (the default) or "refuse": what to do if a DICOM series lacks slices.
         slices: pictures with image-level labels, instead of images and labels.
-        split: key of config/splits.json, "random" or "test".
+        split: key of config/splits.json, name of a file of folds, "random", "train" or "test".
     """
 
     title: str

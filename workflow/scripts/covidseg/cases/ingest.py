@@ -33,6 +33,7 @@ def ingest(
     names: list[str] | None,
     output: CaseFolder,
     workers: int,
+    chosen: list[str] | None = None,
     left_out: Mapping[str, str] | None = None,
     listed: bool = False,
 ) -> None:
@@ -46,6 +47,7 @@ def ingest(
         names: names of the cases, if each case has its own archive; None if the archives give the names.
         output: folder of the data set; all of it appears together at the end.
         workers: number of cases read at the same time.
+        chosen: names, or patterns of names, of the cases to read (key `cases`); None: all cases.
         left_out: case that a user leaves out (key `leave_out`) -> reason.
         listed: whether the configuration knows all cases, and has checked `left_out`.
 
@@ -54,7 +56,7 @@ def ingest(
             per faulty case if there are several. Or `left_out` has a case that is not there.
     """
     name, left_out = output.path.name, left_out or {}
-    listing = list_cases(dataset, raw, names, left_out=left_out)
+    listing = list_cases(dataset, raw, names, left_out=left_out, chosen=chosen)
     if not listed:
         refuse_unknown(left_out, listing.there, f"{name}.leave_out in datasets.yaml")
     if not (listing.cases or listing.faults):

@@ -9,6 +9,7 @@ from covidseg.cases.splits import PublishedFolds
 from covidseg.config import in_use
 from covidseg.config.artefacts import check_artefacts
 from covidseg.config.case_checks import check_cases, check_origins, check_phantoms, check_tolerances
+from covidseg.config.case_lists import read_chosen_cases, read_split_files
 from covidseg.config.checks import check_former, check_left_out
 from covidseg.config.claims import check_claims
 from covidseg.config.configuration import Configuration
@@ -51,6 +52,8 @@ def _load(sections: Sections, name: str, folder: Path) -> Configuration:
         sheets[sheet] = read_yaml(path)
         check_schema(sheets[sheet], str(path), with_kinds(schema) if sheet == "artefacts" else schema)
     datasets, splits = sheets["datasets"], _read_splits(folder)
+    read_chosen_cases(datasets, folder)
+    splits |= read_split_files(datasets, folder, splits)
     check_sections(sections, name, datasets)
     check_datasets(datasets, splits, folder / "datasets.yaml")
     check_left_out(datasets, splits, folder / "datasets.yaml")

@@ -26,7 +26,7 @@ from covidseg.paper.figures import (
     typeset,
     wrapped,
 )
-from covidseg.paper.layout import SPLITS
+from covidseg.paper.layout import split_title
 from covidseg.paper.palette import INK, Look, look_of
 from covidseg.paper.tables import SERIES, select
 
@@ -146,7 +146,7 @@ def _name(one: Series, artefact: Artefact) -> str:
     if one.source != "none" and not one.row.endswith(one.source):
         parts.append(one.source)
     if len(artefact.entry["panels"]) > 1:
-        parts.append(SPLITS[one.split])
+        parts.append(split_title(one.split))
     return ", ".join(parts)
 
 
