@@ -8,6 +8,9 @@ from typing import Literal, TypedDict
 
 VolumeKind = Literal["images", "labels", "lungs"]  # keys of an entry with scans or label maps
 Kind = VolumeKind | Literal["slices"]  # keys of an entry with patterns of paths in an archive
+Names = str | list[str]  # names of regions of interest, or patterns of names
+# Names, which become label 1; label id -> names; or pattern of names of cases -> any of these.
+Roi = Names | dict[int, Names] | dict[str, Names | dict[int, Names]]
 Address = str | list[str] | None  # None: a user puts the archive into data/manual by hand
 
 
@@ -33,9 +36,9 @@ class Members(TypedDict, total=False):
     Attributes:
         archive: path of the archive below data/raw.
         member: pattern of paths in the archive, with {case} and *.
-        format: nifti, dicom, rtstruct or slices.
+        format: nifti, dicom, rtstruct, seg or slices.
         spacing: spacing (z, y, x) in mm of scans that are pictures (format slices).
-        roi: name of the region of interest, for contours (format rtstruct).
+        roi: regions of interest, for contours and segments (format rtstruct or seg), see `names_by_id`.
         map: label id in the archive -> label id of the project, for label maps.
         geometry: own (the default: a label map must lie where its scan lies) or image (by its header, the
             label map may lie elsewhere, and takes the geometry of its scan).
@@ -43,9 +46,9 @@ class Members(TypedDict, total=False):
 
     archive: str
     member: str
-    format: Literal["nifti", "dicom", "rtstruct", "slices"]
+    format: Literal["nifti", "dicom", "rtstruct", "seg", "slices"]
     spacing: list[float]
-    roi: str
+    roi: Roi
     map: dict[int, int]
     geometry: Literal["own", "image"]
 

@@ -12,6 +12,7 @@ from covidseg.archives.members import ONE_FOLDER, describe_content, find_members
 from covidseg.cases.choice import choose
 from covidseg.cases.contours import rasterise
 from covidseg.cases.dicom import read_series
+from covidseg.cases.segments import read_segments
 from covidseg.cases.stacks import read_stack
 from covidseg.errors import InputError
 from covidseg.reading import decode, parse_rows
@@ -209,8 +210,10 @@ def _load(dataset: Dataset, kind: VolumeKind, raw: Path, case: str, image: Volum
     member, content = _only(members, path, case)
     if entry["format"] == "nifti":
         return parse_volume(content, f"{path}:{member}")
-    assert image, "contours are labels, which are drawn on a scan"
-    return rasterise(content, entry["roi"], image, f"{path}:{member}")
+    assert image, "contours and segments are labels, which are drawn on a scan"
+    if entry["format"] == "seg":
+        return read_segments(content, entry.get("roi"), image, f"{path}:{member}", case=case)
+    return rasterise(content, entry["roi"], image, f"{path}:{member}", case=case)
 
 
 def _only(members: dict[str, bytes], path: Path, case: str) -> tuple[str, bytes]:

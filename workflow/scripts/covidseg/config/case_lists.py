@@ -26,7 +26,8 @@ def read_chosen_cases(datasets: Datasets, folder: Path) -> None:
         InputError: a file cannot be read, has no name, or has a name twice.
     """
     for dataset in datasets.values():
-        if isinstance(chosen := dataset.get("cases"), str):
+        chosen: object = dataset.get("cases")
+        if isinstance(chosen, str):
             dataset["cases"] = _read_names(folder / chosen) if chosen.endswith(LISTS) else [chosen]
 
 

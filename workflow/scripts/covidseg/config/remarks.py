@@ -85,5 +85,5 @@ def _leak_remarks(config: Configuration, series: list[Series]) -> list[str]:
             if found := find_leaks(published_folds(published, set(patients)), patients):
                 leaks |= set(found)
                 leaking.append(name)
-    published = all(is_published(config.datasets[name]["split"]) for name in leaking)
-    return [describe_leaks(sorted(leaks, key=str), published=published)] if leaks else []
+    all_published = all(is_published(config.datasets[name]["split"]) for name in leaking)
+    return [describe_leaks(sorted(leaks, key=str), published=all_published)] if leaks else []
