@@ -31,7 +31,7 @@ def row(case, voxels, *, sha256="", **others):
         "patient": case, "shape": (10, 100, 100), "spacing_mm": (10.0, 2.0, 2.0), "missing_slices": 0,
         "hu_min": -1024, "hu_max": 500, "slices": {}, "lesions": {}, "corrections": (), "warnings": (),
     }  # fmt: skip
-    return CaseRow(case=case, voxels=voxels, sha256=sha256 or case, **(values | others))
+    return CaseRow(case=case, voxels=voxels, sha256=sha256 or case, voxel_sha256=case, **(values | others))
 
 
 LUNGS = {"left_lung": 20_000, "right_lung": 30_000}

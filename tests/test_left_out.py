@@ -208,6 +208,7 @@ def test_what_readers_fill_correct_and_find_odd_is_in_the_table_and_told_once_pe
 
     def load_odd(dataset, raw, case):
         image, label, lungs = load(dataset, raw, case)
+        image = replace(image, array=image.array + ord(case))  # no scan is there twice
         if case == "a":
             return image, label, lungs
         image = replace(

@@ -129,6 +129,9 @@ rule collect_splits:
     """Gather the folds of all data sets in one file."""
     input:
         splits=expand("results/splits/{dataset}.json", dataset=in_use.datasets(CONFIG)),
+        cases=expand(
+            "results/cases/{dataset}/cases.csv", dataset=in_use.datasets(CONFIG)
+        ),
     output:
         "results/splits.json",
     log:
@@ -139,6 +142,7 @@ rule collect_splits:
         **asks(memory_mb=500, minutes=10),
     params:
         code=code("collect_splits"),
+        hosts=in_use.image_hosts(CONFIG),
     message:
         MESSAGE
     script:

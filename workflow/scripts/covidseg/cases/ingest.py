@@ -17,6 +17,7 @@ from covidseg.cases.lesions import count_lesions
 from covidseg.cases.orientation import EXCHANGED, absent_lungs, read_sides, settle_sides
 from covidseg.cases.readers import list_cases, load_case, member_name
 from covidseg.cases.splits import patient_of
+from covidseg.cases.twins import tell_twins, voxel_digest
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, digest, write_csv
 from covidseg.parallel import try_in_parallel
@@ -74,7 +75,7 @@ def ingest(
         found, faults = try_in_parallel(one, listing.cases, workers)
         if faults := listing.faults | faults:
             raise InputError(describe_faults(name, faults, some_are_fit=bool(found)))
-    rows = [row for row, _ in found.values()]
+    rows = tell_twins([row for row, _ in found.values()])
     warn_of_rows(name, dataset, rows)
     if "sides" in dataset:
         smaller = {case: smaller for case, (_, smaller) in found.items() if smaller is not None}
@@ -117,6 +118,7 @@ def ingest_case(
         corrections=(*image.corrections, *label.corrections),
         warnings=(*image.warnings, *label.warnings),
         sha256=digest(volume_path(images, case)),
+        voxel_sha256=voxel_digest(image.array),
     )
     return row, left_is_smaller
 

@@ -115,7 +115,7 @@ def describe(dataset: Dataset, folds: Folds, window: Window, config_name: str) -
     if "windowed" in dataset["intensity"].values():
         sentences.append("Scans published as 0 to 255 of this window are mapped back to HU.")
     patients = {case: patient_of(dataset, case) for fold in folds for part in fold.values() for case in part}
-    published = is_published(dataset["split"])
+    published = is_published(dataset.get("split", "test"))
     if left_out := dataset.get("leave_out"):
         sentences.append(describe_cases_left_out(dataset["title"], left_out, published=published))
     if leaks := find_leaks(folds, patients):
