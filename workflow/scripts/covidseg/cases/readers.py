@@ -153,8 +153,8 @@ def _cases_of(
 ) -> tuple[set[str], dict[str, str]]:
     """Return the names of the cases, and path -> reason, of the files that the archive leaves out."""
     entry = dataset[kind]
-    if "{case}" in entry["archive"]:
-        assert names is not None, "the names are known where each case has an archive of its own"
+    if "{case}" in entry["archive"] or "{case}" not in entry["member"]:
+        assert names is not None, "the names are known where no archive gives them"
         return set(names), {}
     pattern, stack = entry["member"], entry["format"] == "slices"
     with Archive(raw / entry["archive"]) as archive:

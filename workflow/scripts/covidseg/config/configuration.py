@@ -111,8 +111,16 @@ class Configuration:
         return phantom["cases"] if phantom else {}
 
     def archived_apart(self, dataset: str) -> list[str] | None:
-        """Return the names of a data set's cases if each case has an archive of its own, else None."""
-        apart = any("{case}" in path for path in archive_paths(self.datasets[dataset]))
+        """Return the names of a data set's cases if no archive gives them, else None.
+
+        Either each case has an archive of its own, or the paths of a single case do not name it.
+        """
+        apart = any("{case}" in path for path in archive_paths(self.datasets[dataset])) or any(
+            "{case}" not in pattern
+            for kind in KINDS
+            if kind in self.datasets[dataset]
+            for pattern in patterns(self.datasets[dataset][kind])
+        )
         return self.case_names(dataset) if apart else None
 
     def archives(self, dataset: str) -> list[str]:

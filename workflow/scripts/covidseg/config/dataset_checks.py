@@ -7,6 +7,7 @@ from pathlib import Path
 
 from covidseg.archives.dataset import Dataset, Datasets, Members, Roi
 from covidseg.archives.origins import KINDS, patterns
+from covidseg.cases.choice import has_patterns
 from covidseg.errors import InputError
 
 CASE = "{case}"
@@ -23,7 +24,9 @@ def check_entries(datasets: Datasets, path: Path) -> None:
     for name, dataset in datasets.items():
         for key, text in _templates(dataset):
             _check_template(text, f"{path}: {name}.{key}")
-        for kind in (kind for kind in KINDS if kind in dataset):
+        named = dataset.get("cases", [])
+        alone = len(named) == 1 and not has_patterns(named)  # then its files may have any names
+        for kind in (kind for kind in KINDS if kind in dataset and not alone):
             if CASE not in dataset[kind]["archive"]:
                 for pattern in patterns(dataset[kind]):
                     _check_has_case(pattern, f"{path}: {name}.{kind}")
@@ -57,7 +60,9 @@ def _check_template(text: str, where: str) -> None:
 
 def _check_has_case(pattern: str, where: str) -> None:
     if CASE not in pattern:
-        raise InputError(f"{where}: {pattern!r}; needs {CASE}, as all cases are in one archive")
+        raise InputError(
+            f"{where}: {pattern!r}; needs {CASE}, as all cases are in one archive; or name one case in cases"
+        )
 
 
 def _check_volumes(dataset: Dataset, where: str) -> None:
