@@ -143,10 +143,13 @@ DATASET = {
     "title": HOSTILE, "licence": HOSTILE, "citation": HOSTILE, "homepage": "https://example.org", "gigabytes": 1,
     "left_out": {"z": HOSTILE}, "phantom": True, "colour": "none",
 }  # fmt: skip
+SPARSE = {
+    key: value for key, value in DATASET.items() if key not in ("citation", "gigabytes")
+}  # as datasets.yaml allows
 PARAMETERS = {
     "datasets": {
         "covid20": DATASET | {"regions": {1: "infection"}, "split": "published"},
-        "empty": DATASET | {"regions": {1: "lesion"}, "split": "test", "colour": "strange"},
+        "empty": SPARSE | {"regions": {1: "lesion"}, "split": "test", "colour": "strange"},
         "cells": DATASET,
     },
     "experiments": {
@@ -194,6 +197,11 @@ def site(tmp_path_factory):
         part.path.mkdir()
         write_json(part.path / "search.json", module.make(part))
     return report.folder
+
+
+def test_a_data_set_needs_no_citation(site):
+    pages = {name: (site / "data" / f"{name}.html").read_text() for name in ("covid20", "empty")}
+    assert ["<dt>Cite</dt>" in page for page in pages.values()] == [True, False]
 
 
 def test_names_are_escaped(site):

@@ -16,7 +16,7 @@ SPLITS = {
 HOSTS = {"covid20": "covid20", "lungs": "covid20", "hospital": "hospital", "clinic": "clinic"}
 
 
-def mixed(folder, **digests):
+def mixed(folder, splits=SPLITS, hosts=HOSTS, **digests):
     """The sentences on data sets whose cases have these checksums."""
     tables = []
     for dataset, cases in digests.items():
@@ -24,7 +24,7 @@ def mixed(folder, **digests):
         path.parent.mkdir()
         rows = [{"case": case, "patient": case, "voxel_sha256": digest} for case, digest in cases.items()]
         tables.append(write_case_table(path, rows))
-    return mixed_twins(tables, SPLITS, HOSTS)
+    return mixed_twins(tables, splits, hosts)
 
 
 def test_voxels_decide_and_neither_type_nor_file():
@@ -50,19 +50,28 @@ def test_twins_within_a_data_set_are_told_of_each_other(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("digests", "pairs"),
+    ("digests", "told"),
     [
-        ({"covid20": {"c1": "1", "c2": "1", "c3": "3"}}, [("covid20/c1", "covid20/c2"), ("covid20/c2", "covid20/c1")]),
-        ({"covid20": {"c1": "1", "c2": "2", "c3": "1"}}, [("covid20/c1", "covid20/c3")]),
-        ({"covid20": {"c1": "1"}, "hospital": {"h1": "1", "h2": "2"}}, [("covid20/c1", "hospital/h1"), ("hospital/h1", "covid20/c1")]),
+        ({"covid20": {"c1": "1", "c2": "1", "c3": "3"}}, ["2 scans of covid20 are there under another name (c1 = c2, c2 = c1)"]),
+        ({"covid20": {"c1": "1", "c2": "2", "c3": "1"}}, ["1 scans of covid20 are there under another name (c1 = c3)"]),
+        ({"covid20": {"c1": "1"}, "hospital": {"h1": "1", "h2": "2"}}, ["1 scans of covid20 are in hospital, too (c1 = h1)", "1 scans of hospital are in covid20, too (h1 = c1)"]),
         ({"covid20": {"c3": "1"}, "hospital": {"h2": "1"}}, []),  # neither is ever trained on
-        ({"covid20": {"c1": "1"}, "clinic": {"k1": "1"}}, [("covid20/c1", "clinic/k1")]),
+        ({"covid20": {"c1": "1"}, "clinic": {"k1": "1"}}, ["1 scans of covid20 are in clinic, too (c1 = k1)"]),
         ({"covid20": {"c1": "1"}, "lungs": {"c1": "1"}}, []),  # one archive, labelled twice
-        ({"covid20": {"c1": "1"}, "lungs": {"c2": "1"}}, [("covid20/c1", "lungs/c2")]),
+        ({"covid20": {"c1": "1"}, "lungs": {"c2": "1"}}, ["1 scans of covid20 are in lungs, too (c1 = c2)"]),
     ],
 )  # fmt: skip
-def test_a_scan_that_trains_under_one_name_and_tests_under_another(tmp_path, digests, pairs):
-    found = [
-        sentence.split(" are the same scan")[0].split(" and ") for sentence in mixed(tmp_path, **digests)
-    ]
-    assert [tuple(pair) for pair in found] == pairs
+def test_a_scan_that_trains_under_one_name_and_tests_under_another(tmp_path, digests, told):
+    assert [
+        sentence.split(": a model that is trained on ")[0] for sentence in mixed(tmp_path, **digests)
+    ] == told
+
+
+def test_five_scans_are_named(tmp_path):
+    splits = {name: [{"train": [f"{name}{i}" for i in range(7)], "test": []}] for name in "ab"}
+    digests = {name: {f"{name}{i}": str(i) for i in range(7)} for name in "ab"}
+    (one, _) = mixed(tmp_path, splits, {"a": "a", "b": "b"}, **digests)
+    assert one == (
+        "7 scans of a are in b, too (a0 = b0, a1 = b1, a2 = b2, a3 = b3, a4 = b4, ...): a model that is trained on a "
+        "and tested on b knows these scans"
+    )

@@ -15,6 +15,8 @@ from covidseg.cases.splits import Folds
 
 log = logging.getLogger(__name__)
 
+SHOWN = 5  # number of scans that a warning names
+
 
 def voxel_digest(scan: np.ndarray) -> str:
     """Return the SHA-256 checksum of a scan's voxels (z, y, x), whatever their type and geometry."""
@@ -51,7 +53,7 @@ class _Named:
 
 
 def mixed_twins(tables: Sequence[Path], splits: Mapping[str, Folds], hosts: Mapping[str, str]) -> list[str]:
-    """Describe every scan that is for training under one name and for testing under another.
+    """Describe the scans that are for training under one name and for testing under another, per data sets.
 
     Data sets that label the same scans of one archive differently have the same names for them, on purpose;
     such scans are not told.
@@ -66,13 +68,21 @@ def mixed_twins(tables: Sequence[Path], splits: Mapping[str, Folds], hosts: Mapp
         dataset = table.parent.name
         for row in read_case_rows(table):
             names[row.voxel_sha256].append(_Named(dataset, hosts[dataset], row.case))
-    return [
-        f"{one.dataset}/{one.case} and {other.dataset}/{other.case} are the same scan: a model that is "
-        "trained on the first and tested on the second knows the scan"
-        for twins in names.values()
-        for one, other in permutations(twins, 2)
-        if (one.host, one.case) != (other.host, other.case) and _mix(one, other, splits)
-    ]
+    mixed: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for twins in names.values():
+        for one, other in permutations(twins, 2):
+            if (one.host, one.case) != (other.host, other.case) and _mix(one, other, splits):
+                mixed[one.dataset, other.dataset].append(f"{one.case} = {other.case}")
+    return [_describe(*datasets, pairs) for datasets, pairs in mixed.items()]
+
+
+def _describe(trained: str, tested: str, pairs: list[str]) -> str:
+    place = "there under another name" if trained == tested else f"in {tested}, too"
+    shown = ", ".join(pairs[:SHOWN]) + (", ..." if len(pairs) > SHOWN else "")
+    return (
+        f"{len(pairs)} scans of {trained} are {place} ({shown}): a model that is trained on {trained} and "
+        f"tested on {tested} knows these scans"
+    )
 
 
 def _mix(one: _Named, other: _Named, splits: Mapping[str, Folds]) -> bool:
