@@ -23,12 +23,12 @@ from toy_workflow import (
     FIRST_OUTPUT,
     PARTS,
     SNAKEMAKE,
+    add_blocks,
     change_yaml,
     copy_parts,
     copy_toy,
     finished_toy,
     jobs_of,
-    readme_blocks,
     snakemake,
     state_of,
     stop_in_epoch_three,
@@ -257,24 +257,13 @@ def test_a_clone_of_the_results_alone_is_up_to_date_without_the_last_runs_proven
     assert "Nothing to be done" in snakemake(toy, "-n")
 
 
-def test_a_data_set_of_one_s_own_gets_its_row_as_the_readme_says(finished, toy, tmp_path):
-    """From a folder of NIfTI files, by the README's own entries with this folder's place."""
+def test_a_data_set_of_one_s_own_gets_its_row_as_the_docs_say(finished, toy, tmp_path):
+    """From a folder of NIfTI files, by the page's own entries with this folder's place."""
     for number in range(5):
         case = make_case("msd", f"patient_{number}", seed=1, rank=number / 4)
         write_volume(tmp_path / "scans" / f"patient_{number}" / "ct.nii.gz", case.image)
         write_volume(tmp_path / "scans" / f"patient_{number}" / "lesion.nii.gz", case.lesion)
-    described, learned = readme_blocks("Add a data set")
-    assert described["hospital"]["archives"] == {"scans.zip": {"address": "file:/path/to/scans"}}
-    described["hospital"]["archives"]["scans.zip"]["address"] = f"file:{tmp_path / 'scans'}"
-    change_yaml(toy / "config" / "datasets.yaml", lambda content: content.update(described))
-
-    def learn(content):
-        content["sources"] |= learned["sources"]
-        content["experiments"]["body-finetune"]["sources"] += learned["experiments"]["body-finetune"][
-            "sources"
-        ][-1:]
-
-    change_yaml(toy / "config" / "experiments.yaml", learn)
+    add_blocks(toy, "data.md", "hospital.yaml", "hospital-source.yaml", scans=tmp_path / "scans")
     jobs = jobs_of(snakemake(toy, "-n"))
     assert {
         rule: n for rule, n in jobs.items() if not rule.startswith("site")

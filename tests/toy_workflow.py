@@ -9,7 +9,6 @@ import sys
 import time
 from html import unescape
 from pathlib import Path
-from textwrap import dedent
 
 import filelock
 import yaml
@@ -75,10 +74,20 @@ def change_yaml(path, change):
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
-def readme_blocks(section):
-    """The YAML in a section of the README."""
-    text = (ROOT / "README.md").read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
-    return [yaml.safe_load(dedent(block)) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+def docs_blocks(page):
+    """The blocks of YAML in a page of docs/ that name a file in config/local: name of the file -> text."""
+    text = (ROOT / "docs" / page).read_text()
+    return dict(re.findall(r"```yaml\n# config/local/(\S+)\n(.*?)```", text, re.DOTALL))
+
+
+def add_blocks(folder, page, *names, **places):
+    """Put blocks of a page into config/local of a checkout, with other places for those in the page."""
+    for name in names:
+        text = docs_blocks(page)[name]
+        for place, other in places.items():
+            text = text.replace(f"/path/to/{place}", str(other))
+        assert "/path/to" not in text
+        (folder / "config" / "local" / name).write_text(text)
 
 
 def copy_parts(source, target):
