@@ -18,7 +18,7 @@ from conftest import ROOT
 from papers import leave_additions_out
 
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
-PARTS = ("Snakefile", "CITATION.cff", "config", "envs", "profiles", "workflow")
+PARTS = ("Snakefile", "CITATION.cff", "config", "docs", "envs", "profiles", "workflow")
 FIRST_OUTPUT = "first_output.txt"
 EXPERIMENTS = ("scratch", "body-finetune", "task1-union", "task3-msd")
 WEAK = ("weak-full", "classifier", "cam")
