@@ -1,6 +1,6 @@
 """Writes docs/choices.md from the marks in config/*.yaml, as the site's page of choices is made.
 
-    python tests/choices_page.py
+python tests/choices_page.py
 """
 
 import re
@@ -36,7 +36,9 @@ def code(text: str) -> str:
 def row(choice: Choice) -> str:
     whose = ", ".join(WHOSE[mark] for mark in choice["marks"]).replace("’", "'")
     text = re.sub(r"\s+", " ", choice["text"])
-    return f"| {code(choice['key']) or 'the whole file'} | {code(choice['value'])} | {whose} | {escape(text)} |"
+    return (
+        f"| {code(choice['key']) or 'the whole file'} | {code(choice['value'])} | {whose} | {escape(text)} |"
+    )
 
 
 def page() -> str:

@@ -16,9 +16,6 @@ HOLE = "…"
 WARNINGS = ("warning", "warnings")
 FEWEST_WORDS = 2  # of a message; with fewer it is passed on from somewhere else
 PRINTF = re.compile(r"%(?:\.\d)?[sdfg]")
-# Functions of a message that is passed on: their own texts are the message.
-PASSED_ON = ("str", "join", "strip")
-
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -108,6 +105,8 @@ def told(node: ast.AST) -> ast.AST | None:
             return first
         case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="append"), args=[first, *_]):
             return first if name in WARNINGS else None
+        case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="found"), attr="append"), args=[first, *_]):
+            return first  # of the faults that are gathered before they are told
         case (
             ast.Assign(targets=[ast.Name(id=name), *_], value=value)
             | ast.AugAssign(target=ast.Name(id=name), value=value)

@@ -262,8 +262,11 @@ def site_part(module, folder, needed):
 
 
 def documents(pattern):
-    """Return the files of the documentation, which are in this checkout, not in a storage."""
-    return [local(f"docs/{path.name}") for path in sorted(BASE.glob(f"docs/{pattern}"))]
+    """Return the files of the documentation that fit a pattern."""
+    return [
+        in_checkout(f"docs/{path.name}")
+        for path in sorted(BASE.glob(f"docs/{pattern}"))
+    ]
 
 
 def artefacts_of(paper):
