@@ -1,4 +1,4 @@
-"""Additions as the README teaches them leave the tests green: a data set, a strategy, a weak system."""
+"""Additions as docs/ teaches them leave the tests green: a data set, a strategy, a weak system."""
 
 import ast
 import copy
@@ -13,7 +13,7 @@ import pytest
 import dag_sizes
 from conftest import ROOT
 from papers import leave_additions_out
-from toy_workflow import PARTS, change_yaml, jobs_of, readme_blocks, snakemake
+from toy_workflow import PARTS, change_yaml, documented_data_set, jobs_of, snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,7 @@ def register(package, name, like, module):
 
 
 def add_experiments(sheet, learned):
-    """The README's source for body-finetune, its rows of Tasks 2 and 3, and a strategy and a system of one's own."""
+    """The documented source for body-finetune, its rows of Tasks 2 and 3, and a strategy and a system of one's own."""
     experiments, weak = sheet["experiments"], sheet["weak"]
     sheet["sources"] |= learned["sources"]
     experiments["body-finetune"]["sources"].append("hospital")
@@ -85,7 +85,8 @@ def extended(tmp_path_factory):
             shutil.copytree(ROOT / part, copied, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / part, copied, follow_symlinks=False)
-    described, learned = readme_blocks("Add a data set")
+    learned = documented_data_set()
+    described = learned["datasets"]
     scans = tmp_path_factory.mktemp("scans")  # what is not there is refused
     described["hospital"]["archives"]["scans.zip"]["address"] = scans.as_uri()
     library = folder / "workflow" / "scripts" / "covidseg"

@@ -71,7 +71,11 @@ def test_no_text_becomes_markup_and_no_style_stands_in_a_page():
 
 @pytest.mark.parametrize(
     ("heading", "anchor"),
-    [("A first hour", "a-first-hour"), ("What it needs, in GB", "what-it-needs-in-gb"), ("nnU-Net's", "nnu-nets")],
+    [
+        ("A first hour", "a-first-hour"),
+        ("What it needs, in GB", "what-it-needs-in-gb"),
+        ("nnU-Net's", "nnu-nets"),
+    ],
 )
 def test_an_anchor_is_github_s(heading, anchor):
     assert anchor_of(heading) == anchor
@@ -88,7 +92,9 @@ def test_every_link_and_picture_of_the_guide_leads_somewhere(guide):
 
 def test_the_search_finds_pages_headings_and_messages(guide):
     text = (guide / "docs" / "search.js").read_text()
-    entries = json.loads(re.fullmatch(r"window\.SEARCH = \[\.\.\.\(window\.SEARCH \|\| \[\]\), \.\.\.(.*)\];\n", text)[1])
+    entries = json.loads(
+        re.fullmatch(r"window\.SEARCH = \[\.\.\.\(window\.SEARCH \|\| \[\]\), \.\.\.(.*)\];\n", text)[1]
+    )
     pages = {entry["title"]: entry["page"] for entry in entries}
     assert pages["Run the papers"] == "docs/papers.html"
     assert pages["Rehearse first · Run the papers"] == "docs/papers.html#rehearse-first"

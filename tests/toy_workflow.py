@@ -9,7 +9,6 @@ import sys
 import time
 from html import unescape
 from pathlib import Path
-from textwrap import dedent
 
 import filelock
 import yaml
@@ -75,10 +74,10 @@ def change_yaml(path, change):
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
-def readme_blocks(section):
-    """The YAML in a section of the README."""
-    text = (ROOT / "README.md").read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
-    return [yaml.safe_load(dedent(block)) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+def documented_data_set():
+    """The data set, source and experiment that config/local/README.md shows, and docs/data.md explains."""
+    text = (ROOT / "config" / "local" / "README.md").read_text()
+    return yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1])
 
 
 def copy_parts(source, target):
