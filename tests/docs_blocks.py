@@ -24,7 +24,8 @@ PAGES = sorted(
 )
 TOOLS = ("snakemake", "make", "covidseg", "dvc", "pytest", "python")  # whose inline code is a command
 NAMED = re.compile(r"# ([\w./-]+\.(?:py|yaml))$")
-TREES = {path: MarkdownIt("commonmark").enable("table").parse(path.read_text()) for path in PAGES}
+HISTORY = ROOT / "CHANGELOG.md"  # names commands that are no more
+TREES = {path: MarkdownIt("commonmark").enable("table").parse(path.read_text()) for path in (*PAGES, HISTORY)}
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ def inline_commands():
     """Return (page, command) of every inline code that is a command of one of the tools."""
     return [
         (path, child.content)
-        for path, tokens in TREES.items()
-        for token in tokens
+        for path in PAGES
+        for token in TREES[path]
         for child in token.children or []
         if child.type == "code_inline"
         and child.content.partition(" ")[0] in TOOLS
