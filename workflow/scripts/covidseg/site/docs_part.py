@@ -20,13 +20,16 @@ def make(part: Part) -> list[Entry]:
     texts = {path.name: read_text(path) for path in part.inputs["pages"]}
     groups = listed_pages(texts[INDEX])
     entries: list[Entry] = []
+    shown: set[str] = set()
     for name, text in texts.items():
         document, here = render(text, set(texts)), address(name)
         page = f"{part.folder}/{here}"
         part.site.write(page, "docs.html", title=document.title, here=here, document=document, groups=groups)
         entries += _entries(document, page)
+        shown |= document.pictures
     for picture in part.inputs["pictures"]:
-        shutil.copyfile(picture, part.path / picture.name)
+        if picture.name in shown:
+            shutil.copyfile(picture, part.path / picture.name)
     _write_search(part.path / "search.js", entries)
     return []
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -35,11 +35,13 @@ class Document:
 
     Attributes:
         headings: in their order; the first is the title.
+        pictures: names of the pictures that the page shows.
         quoted: anchor of a heading of level 3 -> lines of the output that the text below the heading quotes.
         html: the page.
     """
 
     headings: list[Heading]
+    pictures: set[str]
     quoted: dict[str, list[str]]
     html: Markup
 
@@ -58,14 +60,19 @@ def render(text: str, names: set[str]) -> Document:
     """
     tokens = PARSER.parse(text)
     headings = _give_anchors(tokens)
+    for child in _inline(tokens):
+        _turn_link(child, names)
     for token in tokens:
         _turn_styles_into_classes(token)
-        for child in token.children or []:
-            _turn_link(child, names)
         if token.children:
             token.children = _without_dead_links(token.children)
     html = PARSER.renderer.render(tokens, PARSER.options, {"tables": 0})
-    return Document(headings, _quoted(tokens), Markup(html))  # no HTML of the text's own is left
+    return Document(
+        headings,
+        pictures={str(child.attrs["src"]) for child in _inline(tokens) if child.type == "image"},
+        quoted=_quoted(tokens),
+        html=Markup(html),  # no HTML of the text's own is left
+    )
 
 
 def address(page: str) -> str:
@@ -85,6 +92,11 @@ def listed_pages(text: str) -> dict[str, dict[str, str]]:
 def anchor_of(text: str) -> str:
     """Return the anchor that GitHub gives a heading."""
     return re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
+
+
+def _inline(tokens: Sequence[Token]) -> Iterator[Token]:
+    for token in tokens:
+        yield from token.children or []
 
 
 def _give_anchors(tokens: Sequence[Token]) -> list[Heading]:
