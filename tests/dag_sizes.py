@@ -54,7 +54,7 @@ ARTEFACTS = {
 PAPERS = 5
 ONCE = (
     *("all", "licences", "errata", "collect", "collect_splits", "collect_trainings", "summarise"),
-    *("site", "site_data", "site_case_index", "site_trainings"),
+    *("site", "site_data", "site_case_index", "site_trainings", "site_docs"),
 )
 
 

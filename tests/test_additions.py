@@ -12,8 +12,9 @@ import pytest
 
 import dag_sizes
 from conftest import ROOT
+from docs_blocks import blocks
 from papers import leave_additions_out
-from toy_workflow import PARTS, add_blocks, docs_blocks, jobs_of, snakemake
+from toy_workflow import PARTS, jobs_of, snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -91,10 +92,9 @@ def extended(tmp_path_factory):
             shutil.copytree(ROOT / part, copied, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / part, copied, follow_symlinks=False)
-    places = {
-        name: tmp_path_factory.mktemp(name) for name in ("scans", "rt", "seg", "png")
-    }  # what is not there is refused
-    add_blocks(folder, "data.md", *docs_blocks("data.md"), **places)
+    scans = tmp_path_factory.mktemp("scans")  # what is not there is refused
+    for block in blocks("yaml", page="data.md"):
+        (folder / block.file).write_text(re.sub("file:/path/to/[a-z]+", scans.as_uri(), block.text))
     (folder / "config" / "local" / "more.yaml").write_text(MORE)
     library = folder / "workflow" / "scripts" / "covidseg"
     register(

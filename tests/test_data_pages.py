@@ -22,7 +22,7 @@ from covidseg.site.datasets import (
 )
 from covidseg.site.pages import Site, rounded
 from covidseg.site.part import Part
-from site_browser import HOSTILE, faults_of, opened
+from site_browser import HOSTILE, faults_of, opened, stand_in
 
 
 def row(case, voxels, *, sha256="", **others):
@@ -169,8 +169,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     report = Site(folder / "report", "toy", phantom=True)
     write_assets(report.folder / "assets")
-    (report.folder / "run.js").write_text("")
-    (report.folder / "assets" / "search-index.js").write_text("window.SEARCH = [];\n")
+    stand_in(report.folder)
     rows = [
         row("a", {"infection": 1000}, corrections=("turned",), warnings=(HOSTILE,)),
         row(HOSTILE, {"infection": 0}), row("b", {"infection": 3000}),

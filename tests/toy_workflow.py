@@ -17,7 +17,7 @@ from conftest import ROOT
 from papers import leave_additions_out
 
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
-PARTS = ("Snakefile", "CITATION.cff", "config", "envs", "profiles", "workflow")
+PARTS = ("Snakefile", "CITATION.cff", "config", "docs", "envs", "profiles", "workflow")
 FIRST_OUTPUT = "first_output.txt"
 EXPERIMENTS = ("scratch", "body-finetune", "task1-union", "task3-msd")
 WEAK = ("weak-full", "classifier", "cam")
@@ -74,20 +74,10 @@ def change_yaml(path, change):
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
-def docs_blocks(page):
-    """The blocks of YAML in a page of docs/ that name a file in config/local: name of the file -> text."""
-    text = (ROOT / "docs" / page).read_text()
-    return dict(re.findall(r"```yaml\n# config/local/(\S+)\n(.*?)```", text, re.DOTALL))
-
-
-def add_blocks(folder, page, *names, **places):
-    """Put blocks of a page into config/local of a checkout, with other places for those in the page."""
-    for name in names:
-        text = docs_blocks(page)[name]
-        for place, other in places.items():
-            text = text.replace(f"/path/to/{place}", str(other))
-        assert "/path/to" not in text
-        (folder / "config" / "local" / name).write_text(text)
+def documented_data_set():
+    """The data set, source and experiment that config/local/README.md shows, and docs/data.md explains."""
+    text = (ROOT / "config" / "local" / "README.md").read_text()
+    return yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1])
 
 
 def copy_parts(source, target):

@@ -267,6 +267,14 @@ def site_part(module, folder, needed):
     }
 
 
+def documents(pattern):
+    """Return the files of the documentation that fit a pattern."""
+    return [
+        in_checkout(f"docs/{path.name}")
+        for path in sorted(BASE.glob(f"docs/{pattern}"))
+    ]
+
+
 def artefacts_of(paper):
     """Return the files of a paper's tables and figures."""
     return in_use.artefact_files({paper: ARTEFACTS[paper]})
