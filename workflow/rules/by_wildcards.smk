@@ -149,8 +149,14 @@ def addresses_of(wildcards):
     return fetched | {"state": state} if state else fetched
 
 
-def phantom_names(wildcards):
-    return config["phantom"] and CONFIG.case_names(wildcards.dataset)
+def split_names(wildcards):
+    """Return the cases that a split is reduced to: those of a phantom, or those that a user chooses; or None."""
+    reduced = config["phantom"] or "cases" in CONFIG.datasets[wildcards.dataset]
+    return CONFIG.case_names(wildcards.dataset) if reduced else None
+
+
+def chosen_cases(wildcards):
+    return CONFIG.chosen_cases(wildcards.dataset)
 
 
 def left_out(wildcards):
@@ -274,6 +280,14 @@ def site_part(module, folder, needed):
         "configuration": config["name"],
         "phantom": bool(config["phantom"]),
     }
+
+
+def documents(pattern):
+    """Return the files of the documentation that fit a pattern."""
+    return [
+        in_checkout(f"docs/{path.name}")
+        for path in sorted(BASE.glob(f"docs/{pattern}"))
+    ]
 
 
 def artefacts_of(paper):

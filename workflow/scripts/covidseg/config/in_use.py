@@ -62,6 +62,11 @@ def hosts(config: Configuration) -> list[str]:
     return sorted({path.partition("/")[0] for path in archives(config)})
 
 
+def image_hosts(config: Configuration) -> dict[str, str]:
+    """Return data set in use -> the data set that owns the archive of its scans."""
+    return {name: config.datasets[name]["images"]["archive"].partition("/")[0] for name in datasets(config)}
+
+
 def licence_entries(config: Configuration) -> dict[str, dict[str, object]]:
     """Return data set -> what the table of licences prints, per data set that owns an archive to fetch."""
     return {name: pick(config.datasets[name], *LICENCE) for name in hosts(config)}

@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterable
 from itertools import chain
 
+from covidseg.cases.folds import is_published
 from covidseg.cases.left_out import describe_cases_left_out
 from covidseg.cases.splits import Leak, describe_leaks, find_leaks, patient_of, published_folds
 from covidseg.config.artefacts import named, patch_remarks, shown_rows
@@ -59,7 +60,9 @@ def _external_remarks(config: Configuration, artefact: ArtefactEntry) -> list[st
 def _on_cases(config: Configuration, names: Container[str]) -> list[str]:
     """Return a sentence per data set of which datasets.yaml leaves out cases."""
     return [
-        describe_cases_left_out(name, cases, published=config.published_split(name) is not None)
+        describe_cases_left_out(
+            name, cases, published=is_published(config.datasets[name].get("split", "test"))
+        )
         for name in config.datasets
         if name in names and (cases := config.left_out(name))
     ]
@@ -86,9 +89,13 @@ def _shown(config: Configuration, artefact: ArtefactEntry) -> set[str]:
 def _leak_remarks(config: Configuration, series: list[Series]) -> list[str]:
     trained = {name for one in series if one.runs for name in config.all_experiments[one.experiment].train}
     leaks: set[Leak] = set()
+    leaking: list[str] = []
     for name in trained if config.sections["splits"] == "published" else ():
         if published := config.published_split(name):
             names = config.case_names(name) or []
             patients = {case: patient_of(config.datasets[name], case) for case in names}
-            leaks |= set(find_leaks(published_folds(published, set(patients)), patients))
-    return [describe_leaks(sorted(leaks, key=str))] if leaks else []
+            if found := find_leaks(published_folds(published, set(patients)), patients):
+                leaks |= set(found)
+                leaking.append(name)
+    all_published = all(is_published(config.datasets[name]["split"]) for name in leaking)
+    return [describe_leaks(sorted(leaks, key=str), published=all_published)] if leaks else []
