@@ -39,6 +39,7 @@ include: "workflow/rules/paper.smk"
 include: "workflow/rules/site.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/segment.smk"
+include: "workflow/rules/release.smk"
 include: "workflow/rules/workload.smk"
 include: "workflow/rules/progress.smk"
 include: "workflow/rules/rehearse.smk"
@@ -60,6 +61,7 @@ localrules:
     preprocessed,
     printed,
     progress,
+    release,
     split,
     summarise,
     tables_and_violins,

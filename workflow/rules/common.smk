@@ -23,11 +23,14 @@ OWN_SCAN = {
     if key in config
 }
 
+RELEASED = config.pop("models", "")  # names of models, of `snakemake release`
+
 try:
     chosen = internals.chosen_files(workflow) or ["config/config.yaml"]
     for path in filter(os.path.isfile, chosen):
         read_yaml(Path(path))  # Snakemake's own reader takes a key that is there twice
     CONFIG = load_configuration(config, chosen[-1], BASE / "config")
+    RELEASED = in_use.released(CONFIG, RELEASED)
     OWNER = start.results_owner()
 except InputError as error:
     raise WorkflowError(str(error))

@@ -12,6 +12,7 @@ from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.kinds import KINDS
 from covidseg.config.without import reduce_artefact
+from covidseg.errors import InputError
 from covidseg.training.strategies import STRATEGIES
 from covidseg.weak import SYSTEMS
 
@@ -78,6 +79,28 @@ def models(config: Configuration) -> list[str]:
 def trained(config: Configuration) -> list[str]:
     """Return the experiments that have a training of their own; the others evaluate a pre-trained model."""
     return [name for name, one in config.experiments.items() if one.model == name]
+
+
+def released(config: Configuration, asked: str | list[str]) -> list[str]:
+    """Return the experiments whose models `snakemake release` is asked for; none, if it is to choose them.
+
+    Args:
+        config: the checked configuration.
+        asked: names of experiments, as a list or with commas; or "all".
+
+    Raises:
+        InputError: no model has one of the names.
+    """
+    known = trained(config)
+    names = asked.replace(" ", "").split(",") if isinstance(asked, str) and asked else list(asked)
+    if names == ["all"]:
+        return known
+    for name in names:
+        if name not in known:
+            evaluated = config.experiments[name].model if name in config.experiments else ""
+            remedy = f"it evaluates {evaluated}: name that" if evaluated else f"there are: {', '.join(known)}"
+            raise InputError(f"models={name}: no model is trained under this name; {remedy}")
+    return list(dict.fromkeys(names))
 
 
 def scored(config: Configuration) -> list[str]:

@@ -49,7 +49,9 @@ def fetch_release(address: str) -> Path:
     path = _cache() / "archives" / checksum
     if not path.exists():
         known = Origin([origin], {"sha256": checksum})
-        download(known, path, partial=_cache() / "partial", tables=path.parent, lock=path.parent / "lock.json")
+        download(
+            known, path, partial=_cache() / "partial", tables=path.parent, lock=path.parent / "lock.json"
+        )
     try:
         _unpack(path, folder)
     except InputError as error:
@@ -105,7 +107,9 @@ def _root(names: list[str], path: Path) -> str:
     """Return the folder, with a slash at its end, that the release has in an archive; mostly none or one."""
     for name in names:
         if name.lower().endswith(PICKLES):
-            raise InputError(f"{path}: entry {name!r} is a pickle, which is never read: no release of covidseg")
+            raise InputError(
+                f"{path}: entry {name!r} is a pickle, which is never read: no release of covidseg"
+            )
     roots = [name.removesuffix(SUMS) for name in names if name.rpartition("/")[2] == SUMS]
     if len(roots) != 1:
         what = ", ".join(names[:SHOWN]) or "no file"

@@ -14,6 +14,7 @@ from covidseg.segment.release import (
     SCORES,
     check_files,
     check_release,
+    identity,
     is_release,
     release_around,
 )
@@ -117,7 +118,7 @@ def _place_of(given: str | None, models: Path) -> Path:
 
 
 def _weights_in(place: Path) -> list[Path]:
-    """Return the weights of all folds of a model: of a folder with the folds or with one, or the file itself."""
+    """Return the weights of a model: in a folder of folds, in one fold, or the file itself."""
     if place.suffix == SAFE and place.is_file():
         return [place]
     return sorted([*place.glob(WEIGHTS), *place.glob(f"fold*/{WEIGHTS}")])
@@ -135,7 +136,9 @@ def _check_kind(weights: list[Path]) -> None:
 
 def _not_found(given: str, place: Path, models: Path) -> str:
     """Return why there is no model."""
-    if pickles := sorted(path.name for path in [*place.glob("*"), *place.glob("*/*")] if path.suffix in PICKLES):
+    if pickles := sorted(
+        path.name for path in [*place.glob("*"), *place.glob("*/*")] if path.suffix in PICKLES
+    ):
         return f"{given}: no model of covidseg: it holds pickles, as {pickles[0]}, which are never read"
     there = ", ".join(trained(models)) or "none"
     return f"{given}: no such model in {models}, and no folder with {WEIGHTS}; models: {there}"

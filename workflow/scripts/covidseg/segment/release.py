@@ -1,4 +1,4 @@
-"""A release: trained models in a folder with checksums, as `snakemake release` writes it (runs/release.py)."""
+"""A release: trained models in a folder with checksums, as `snakemake release` writes it."""
 
 import re
 from collections.abc import Iterable
