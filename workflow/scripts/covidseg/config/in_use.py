@@ -6,6 +6,7 @@ decide a job.
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from covidseg.config.configuration import Configuration
@@ -81,7 +82,7 @@ def trained(config: Configuration) -> list[str]:
     return [name for name, one in config.experiments.items() if one.model == name]
 
 
-def released(config: Configuration, asked: str | list[str]) -> list[str]:
+def released(config: Configuration, asked: object) -> list[str]:
     """Return the experiments whose models `snakemake release` is asked for; none, if it is to choose them.
 
     Args:
@@ -92,13 +93,14 @@ def released(config: Configuration, asked: str | list[str]) -> list[str]:
         InputError: no model has one of the names.
     """
     known = trained(config)
-    names = asked.replace(" ", "").split(",") if isinstance(asked, str) and asked else list(asked)
+    names = [str(name) for name in (asked if isinstance(asked, list) else re.findall(r"[^,\s]+", str(asked)))]
     if names == ["all"]:
         return known
     for name in names:
         if name not in known:
-            evaluated = config.experiments[name].model if name in config.experiments else ""
-            remedy = f"it evaluates {evaluated}: name that" if evaluated else f"there are: {', '.join(known)}"
+            one = config.experiments.get(name)
+            near = [one.model] if one else get_close_matches(name, known, n=3)
+            remedy = f"nearest: {', '.join(near)}" if near else f"for example {known[-1]}; or all"
             raise InputError(f"models={name}: no model is trained under this name; {remedy}")
     return list(dict.fromkeys(names))
 

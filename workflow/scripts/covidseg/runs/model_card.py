@@ -7,14 +7,16 @@ from covidseg.config.configuration import Configuration
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.paper.cells import true_minus
 from covidseg.paper.markdown import escape
-from covidseg.paper.measures import measure_of
 from covidseg.runs.card_text import CARD
 from covidseg.runs.licence_terms import summarise_terms, terms_of
 from covidseg.runs.released import Released, Run, licences_of
 from covidseg.site.citations import Citation
 
 TEMPLATE = Environment(trim_blocks=True, lstrip_blocks=True).from_string(CARD)
-METRICS = ("DSC", "NSD", "Sensitivity", "Precision", "volume_error_absolute_mL")
+METRICS = {  # metric -> heading
+    **{metric: metric for metric in ("DSC", "NSD", "Sensitivity", "Precision")},
+    "volume_error_absolute_mL": "Absolute error of the volume, mL",
+}
 FEW = 10  # patients
 
 
@@ -102,7 +104,7 @@ def _scores(released: Released) -> str:
                 "Data set": row["dataset"],
                 "Split": escape(row["split"]),
                 "Region": row["region"].replace("_", " "),
-                "Metric": measure_of(row["metric"]).heading or row["metric"],
+                "Metric": METRICS[row["metric"]],
                 "Mean": _number(row["value"]),
                 "Interval": f"{_number(row['low'])} to {_number(row['high'])}",
                 "Patients": str(row["patients"]),
