@@ -5,6 +5,7 @@ import json
 import shutil
 import tarfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -327,7 +328,7 @@ def test_a_model_of_another_architecture_is_refused(tmp_path):
     described.write_text(json.dumps(content))
     with refused_in_one_line(r"model.safetensors: another architecture: .* has shape \(.*\) in the file and"):
         find_model(str(weights), INFECTION).load(CPU)
-    content["architecture"] = {**SMALL_NETWORK, "design": "transformer"}
+    content["architecture"] = SMALL_NETWORK | {"features": [400, 800]}
     described.write_text(json.dumps(content))
     with refused_in_one_line(
         "model.json: architecture is not that of the weights .*; train the model anew, or get it again"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from covidseg.config.loading import load_configuration
+from covidseg.config.loading import load_configuration, sheets_folder
 from covidseg.job import job
 from covidseg.reading import read_json
 from covidseg.runs.provenance import collect_provenance
@@ -15,7 +15,7 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         params = snakemake.params
         root = Path(snakemake.scriptdir).resolve().parents[1]
-        config = load_configuration(snakemake.config, "configuration", root / "config")
+        config = load_configuration(snakemake.config, "configuration", sheets_folder(root))
         last = read_json(PROVENANCE) if PROVENANCE.exists() else {}
         output = Path(params.output)
         released = write_release(
