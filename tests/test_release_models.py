@@ -156,6 +156,14 @@ def test_an_address_is_fetched_once_and_goes_on_where_it_was_cut(release, tmp_pa
     assert [file.name for file in (cache / "archives").iterdir()] == []
 
 
+def test_a_release_that_was_changed_in_the_cache_is_unpacked_anew(release, tmp_path, caplog):
+    path = packed(release, tmp_path / "a.zip")
+    weights = find_model(str(path), INFECTION).weights
+    weights[3].write_bytes(b"changed")
+    assert checksums(find_model(str(path), INFECTION).weights) == models_of(release)
+    assert "fold3/model.safetensors: changed" in caplog.text
+
+
 def test_the_command_segments_with_a_release_at_an_address(release, tmp_path, host, monkeypatch):
     """The networks find what is bright; the same masks come from the folder."""
 

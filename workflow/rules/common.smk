@@ -16,14 +16,13 @@ from covidseg.runs import start
 from covidseg.runs.code import code_of, page_files
 from covidseg.runs.memory import ALL, Memory
 
-# Settings of `snakemake segment`, which are none of the configuration's.
+# Settings of `snakemake segment` and (models) of `release`, which are none of the configuration's.
 OWN_SCAN = {
     key: config.pop(key)
-    for key in ("scan", "out", "model", "lungs", "series", "intensity")
+    for key in ("scan", "out", "model", "lungs", "series", "intensity", "models")
     if key in config
 }
 
-RELEASED = config.pop("models", "")  # names of models, of `snakemake release`
 # A folder with sheets of its own, such as a workflow that imports this one may have, is asked for them first.
 FOLDER = sheets_folder(BASE)
 
@@ -32,7 +31,6 @@ try:
     for path in filter(os.path.isfile, chosen):
         read_yaml(Path(path))  # Snakemake's own reader takes a key that is there twice
     CONFIG = load_configuration(config, chosen[-1], FOLDER)
-    RELEASED = in_use.released(CONFIG, RELEASED)
     OWNER = start.results_owner()
 except InputError as error:
     raise WorkflowError(str(error))

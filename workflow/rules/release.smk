@@ -1,5 +1,10 @@
 # results/models, results/scores.csv -> results/release: models to give to others. Which: --config models=NAME,NAME
 
+try:
+    RELEASED = in_use.released(CONFIG, OWN_SCAN.pop("models", ""))
+except InputError as error:
+    raise WorkflowError(str(error))
+
 
 # Without outputs the rule runs whenever it is asked for, and replaces the last release at its end.
 rule release:

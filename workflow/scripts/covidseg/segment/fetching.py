@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import shutil
 from pathlib import Path
 
 from covidseg.archives.archive import Archive
@@ -10,7 +11,7 @@ from covidseg.archives.download import download
 from covidseg.archives.origins import Origin
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, digest
-from covidseg.segment.release import PICKLES, SUMS, parse_sums
+from covidseg.segment.release import AGAIN, PICKLES, SUMS, check_files, check_release, parse_sums
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def fetch_release(address: str) -> Path:
         )
     origin, checksum = match[1], match[2].lower()
     folder = _cache() / "releases" / checksum
-    if folder.is_dir():
+    if _is_whole(folder):
         log.info("%s: is in the cache, %s", origin, folder)
         return folder
     path = _cache() / "archives" / checksum
@@ -67,9 +68,23 @@ def unpack_release(path: Path) -> Path:
         InputError: the archive is damaged, or it is no release.
     """
     folder = _cache() / "releases" / digest(path)
-    if not folder.is_dir():
+    if not _is_whole(folder):
         _unpack(path, folder)
     return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    """Return whether the cache has a release; one that was changed there is deleted."""
+    if not folder.is_dir():
+        return False
+    try:
+        sums = check_release(folder)
+        check_files(folder, [folder / name for name in sums], sums)
+    except InputError as error:
+        log.warning("%s; unpacked anew", str(error).removesuffix(f"; {AGAIN}"))
+        shutil.rmtree(folder)
+        return False
+    return True
 
 
 def _cache() -> Path:
