@@ -151,6 +151,26 @@ def test_a_model_inherits_the_licences_of_its_pretraining_and_of_its_source(tmp_
         read_released("body-finetune-nsclc", config, models, pd.DataFrame(score_rows()))
 
 
+def test_a_model_that_starts_from_weights_of_others_may_not_be_shared_without_asking(
+    results, config, tmp_path
+):
+    found = tmp_path / "results"
+    old = write_fold(found / "models/pretrain-hospital/fold0", {"1": "lesion"}, {"training_cases": []})
+    start = {
+        "experiment": "pretrain-hospital",
+        "weights_sha256": hashlib.sha256(old.read_bytes()).hexdigest(),
+    }
+    for fold in range(5):
+        lineage = {"training_cases": ["covid20/a"], "pretrained": start}
+        write_fold(found / f"models/scratch/fold{fold}", {"1": "infection"}, lineage)
+    (found / "scores.csv").write_bytes((results / "scores.csv").read_bytes())
+    folder = release_of(found, tmp_path / "release", config, ["scratch"])
+    card = (folder / "scratch/README.md").read_text()
+    ask = "Do not share the model before the holder of the data allows it (the data of pretrain-hospital)."
+    assert f"\n- **{ask}**\n" in card
+    assert ROCrate(folder).root_dataset["license"]["description"] == ask
+
+
 # Scores
 
 

@@ -16,7 +16,7 @@ from conftest import SMALL_NETWORK, refused_in_one_line
 from covidseg.device import Compute
 from covidseg.regions import LUNGS
 from covidseg.segment import command, ensemble
-from covidseg.segment.models import INFECTION, find_model, find_models
+from covidseg.segment.models import INFECTION, find_model, find_models, load_models
 from covidseg.segment.release import identity, write_sums
 from covidseg.training.description import ModelDescription
 from covidseg.volumes import read_volume, write_volume
@@ -84,8 +84,9 @@ def test_a_folder_gives_its_best_model_and_the_lung_model_beside_it(release):
     assert checksums(infection.weights) == models_of(release)
     assert checksums(lungs.weights) == models_of(release, "task1-lung")
     assert infection.name == f"scratch of release {identity(release)}"
-    assert len(infection.load(CPU).networks) == 5
-    assert set(lungs.load(CPU).channels) == set(LUNGS)
+    first, second = load_models([infection, lungs], CPU)
+    assert len(first.networks) == 5
+    assert set(second.channels) == set(LUNGS)
 
 
 def test_one_model_or_one_fold_of_a_release_has_the_lungs_of_that_release(release, monkeypatch):
@@ -185,6 +186,13 @@ def test_the_command_segments_with_a_release_at_an_address(release, tmp_path, ho
     for one, other in zip(*found, strict=True):
         assert one.any()
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_model_of_lungs_and_infection_is_loaded_once(tmp_path):
+    labels = {"1": "left_lung", "2": "right_lung", "3": "infection"}
+    write_fold(tmp_path / "models/joint/fold0", labels)
+    first, second = load_models(find_models("joint", "joint", tmp_path / "models"), CPU)
+    assert first is second
 
 
 # What is refused
@@ -335,20 +343,20 @@ def test_a_model_of_another_architecture_is_refused(tmp_path):
     content["architecture"]["features"] = [4, 6]
     described.write_text(json.dumps(content))
     with refused_in_one_line(r"model.safetensors: another architecture: .* has shape \(.*\) in the file and"):
-        find_model(str(weights), INFECTION).load(CPU)
+        load_models([find_model(str(weights), INFECTION)], CPU)
     content["architecture"] = SMALL_NETWORK | {"features": [400, 800]}
     described.write_text(json.dumps(content))
     with refused_in_one_line(
         "model.json: architecture is not that of the weights .*; train the model anew, or get it again"
     ):
-        find_model(str(weights), INFECTION).load(CPU)
+        load_models([find_model(str(weights), INFECTION)], CPU)
 
 
 def test_a_model_that_knows_no_infection_is_refused(release):
     with refused_in_one_line(
         r"task1-lung of release \w+: this model does not know infection; choose another one"
     ):
-        find_model(str(release / "task1-lung"), INFECTION).load(CPU)
+        load_models([find_model(str(release / "task1-lung"), INFECTION)], CPU)
 
 
 def test_a_cache_that_cannot_be_written_to_is_refused(release, tmp_path, monkeypatch):

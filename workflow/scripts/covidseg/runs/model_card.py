@@ -9,7 +9,7 @@ from covidseg.paper.cells import true_minus
 from covidseg.paper.markdown import escape
 from covidseg.runs.card_text import CARD
 from covidseg.runs.licence_terms import summarise_terms, terms_of
-from covidseg.runs.released import Released, Run, licences_of
+from covidseg.runs.released import UNKNOWN, Released, Run, licences_of
 from covidseg.site.citations import Citation
 
 TEMPLATE = Environment(trim_blocks=True, lstrip_blocks=True).from_string(CARD)
@@ -84,6 +84,12 @@ def _data(released: Released, config: Configuration) -> str:
                 "Home": entry["homepage"],
             }
         )
+    unknown = dict.fromkeys(rows[0], "unknown") | {
+        "Used for": "pre-training",
+        "Licence": UNKNOWN,
+        "Terms": "ask",
+    }
+    rows += [unknown | {"Data set": f"the data of {name}"} for name in released.elsewhere]
     return _table(rows)
 
 

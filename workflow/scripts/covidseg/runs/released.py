@@ -1,6 +1,6 @@
 """What a release says of a model: its folds, the data that it has learned from, and its scores."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from covidseg.training.description import Lineage, ModelDescription
 from covidseg.training.weights import read_description
 
 Role = Literal["training", "training, as the source", "pre-training"]
+UNKNOWN = "unknown: trained elsewhere"  # licence
 KEYS = ["dataset", "split", "region", "metric"]
 
 
@@ -27,12 +28,15 @@ class Released:
         method: how the model was trained, and from what.
         folds: model.json of each fold; none is empty.
         uses: (data set, role) -> number of its cases that the model has learned from.
+        elsewhere: models that the training started from and that were trained elsewhere: their data and
+            licences are not known here.
         scores: one row per data set, split, region and metric; columns as in scores.csv of a release.
     """
 
     method: Method
     folds: list[ModelDescription]
     uses: dict[tuple[str, Role], int]
+    elsewhere: list[str]
     scores: pd.DataFrame
 
     @property
@@ -88,10 +92,13 @@ def read_released(name: str, config: Configuration, models: Path, scores: pd.Dat
     evaluation = config.sections["evaluation"]
     resampling = Resampling(evaluation["bootstrap"], evaluation["confidence"], config.sections["seed"])
     rows = scores[scores["experiment"].isin(evaluated)]
+    lineages = [fold.lineage for fold in folds]
+    ancestors = _ancestors(lineages, models)
     return Released(
         method=method,
         folds=folds,
-        uses=_uses([fold.lineage for fold in folds], models),
+        uses=_uses(lineages, ancestors.values()),
+        elsewhere=[name for name, one in ancestors.items() if not _cases(one)],
         scores=score_table(rows, resampling).assign(experiment=name),
     )
 
@@ -114,7 +121,11 @@ def score_table(scores: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
     return pd.DataFrame(found, columns=[*KEYS, "value", "low", "high", "patients", "cases"])
 
 
-def _uses(lineages: list[Lineage], models: Path) -> dict[tuple[str, Role], int]:
+def _cases(lineage: Lineage) -> list[str]:
+    return [*lineage["training_cases"], *lineage["source_cases"]]
+
+
+def _uses(lineages: Iterable[Lineage], ancestors: Iterable[Lineage]) -> dict[tuple[str, Role], int]:
     """Return the number of cases per data set and role; a case that several folds have counts once."""
     cases: dict[tuple[str, Role], set[str]] = {}
 
@@ -125,13 +136,13 @@ def _uses(lineages: list[Lineage], models: Path) -> dict[tuple[str, Role], int]:
     for lineage in lineages:
         note("training", lineage["training_cases"])
         note("training, as the source", lineage["source_cases"])
-    for ancestor in _ancestors(lineages, models):
-        note("pre-training", [*ancestor["training_cases"], *ancestor["source_cases"]])
+    for ancestor in ancestors:
+        note("pre-training", _cases(ancestor))
     return {key: len(names) for key, names in cases.items()}
 
 
-def _ancestors(lineages: list[Lineage], models: Path) -> list[Lineage]:
-    """Return the lineages of all models that trainings started from, directly or through others."""
+def _ancestors(lineages: Iterable[Lineage], models: Path) -> dict[str, Lineage]:
+    """Return name -> lineage, of all models that trainings started from, directly or through others."""
     found: dict[str, Lineage] = {}
     waiting = list(lineages)
     while waiting:
@@ -140,7 +151,7 @@ def _ancestors(lineages: list[Lineage], models: Path) -> list[Lineage]:
             description = _ancestor(start["experiment"], start["weights_sha256"], models)
             found[start["experiment"]] = description.lineage
             waiting.append(description.lineage)
-    return list(found.values())
+    return found
 
 
 def _ancestor(name: str, checksum: str, models: Path) -> ModelDescription:
@@ -160,4 +171,5 @@ def licences_of(released: Released, config: Configuration, *, phantom: bool) -> 
         phantom: whether to return the licences of phantoms' real models, or those of real data.
     """
     names = [name for name in released.datasets if config.is_phantom(name) == phantom]
-    return {config.datasets[name]["title"]: config.datasets[name]["licence"] for name in names}
+    found = {config.datasets[name]["title"]: config.datasets[name]["licence"] for name in names}
+    return found | ({} if phantom else {f"the data of {name}": UNKNOWN for name in released.elsewhere})

@@ -10,7 +10,7 @@ from covidseg.device import choose_compute
 from covidseg.errors import InputError
 from covidseg.evaluation.sections import Inference
 from covidseg.segment import NOT_CLINICAL
-from covidseg.segment.models import RESULTS, find_models
+from covidseg.segment.models import RESULTS, find_models, load_models
 from covidseg.segment.run import Models, Settings, segment_all
 from covidseg.segment.scans import SUFFIXES, list_scans
 
@@ -75,7 +75,7 @@ def _segment(options: argparse.Namespace) -> int:
     names = (found[0].name, found[1].name)
     compute = choose_compute(options.device, options.precision, threads=options.threads)
     log.info("infection: %s; lungs: %s; on %s; %s", *names, compute, NOT_CLINICAL)
-    infection, lungs = (model.load(compute) for model in found)
+    infection, lungs = load_models(found, compute)
     inference: Inference = {
         "step": options.step,
         "mirror_axes": [0, 1, 2] if options.mirror else [],

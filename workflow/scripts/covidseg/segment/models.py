@@ -1,5 +1,6 @@
 """Find trained models: in results/models, in a release (a folder, an archive, an address), or in a folder."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,22 +43,27 @@ class Model:
     regions: tuple[str, ...]
     release: Path | None = None
 
-    def load(self, compute: Compute) -> Ensemble:
-        """Load the networks of all folds.
 
-        Raises:
-            InputError: a file is damaged, is not one of covidseg, or is of another architecture; or the model
-                does not know the regions.
-        """
+def load_models(models: Sequence[Model], compute: Compute) -> list[Ensemble]:
+    """Load the networks of all folds of some models; the same model is loaded once.
+
+    Raises:
+        InputError: a file is damaged, the weights are of another architecture, or a model does not know its
+            regions.
+    """
+    loaded: dict[tuple[Path, ...], Ensemble] = {}
+    for model in models:
+        weights = tuple(model.weights)
         try:
-            ensemble = load_ensemble(self.weights, compute)
+            ensemble = loaded.get(weights) or load_ensemble(model.weights, compute)
         except InputError as error:
             raise InputError(str(error).replace(ANEW, ELSEWHERE)) from error
-        if missing := [region for region in self.regions if region not in ensemble.channels]:
+        if missing := [region for region in model.regions if region not in ensemble.channels]:
             raise InputError(
-                f"{self.name}: this model does not know {' and '.join(missing)}; choose another one"
+                f"{model.name}: this model does not know {' and '.join(missing)}; choose another one"
             )
-        return ensemble
+        loaded[weights] = ensemble
+    return [loaded[tuple(model.weights)] for model in models]
 
 
 def find_models(infection: str | None, lungs: str | None, models: Path = RESULTS) -> tuple[Model, Model]:
