@@ -10,8 +10,8 @@ CARD = """\
 {% endif %}
 > **Not for clinical use.** No authority has approved this model. It is for research alone.
 
-The model marks {{ regions }} in chest CT. How it was trained: {{ strategy }}{{ source }};
-{{ folds }}, one per fold; covidseg {{ version }} ({{ commit }}), configuration {{ configuration }}.
+The model marks these regions in chest CT: {{ regions }}. How it was trained: {{ strategy }}{{ source }};
+{{ folds }}; covidseg {{ version }} ({{ commit }}), configuration {{ configuration }}.
 
 ## Licence
 
@@ -44,11 +44,15 @@ These terms are taken from the words of the licences below, by a program. Read t
 
 {{ scores }}
 
+{% if scored %}
 Each number is the mean over the test cases of all folds, with its {{ confidence }} bootstrap interval, which
-resamples patients. Each test case was segmented by {{ one_network }}, which had not learned from the case.
-`covidseg segment` averages {{ folds }}; nobody has scored the average. `../scores.csv` has all
-metrics.{{ phantom_scores }}
+resamples patients. Each test case was segmented by one network, which had not learned from the case.
+{% if several %}
+`covidseg segment` averages the networks of all folds; nobody has scored the average.
+{% endif %}
+`../scores.csv` has all metrics.{{ " The scores are of phantoms." if phantom }}
 
+{% endif %}
 ## Network and plan
 
 {{ plan }}

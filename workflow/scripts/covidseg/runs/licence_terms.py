@@ -57,7 +57,6 @@ def summarise_terms(licences: Mapping[str, str]) -> list[str]:
             sentences.append(f"{meaning[0].upper()}{meaning[1:]} ({'; '.join(titles)}).")
     alike = sorted({licence_address(licences[title]) for title in terms if "share alike" in terms[title]})
     if len(alike) > 1:
-        sentences.append(
-            f"Licences that contradict each other: {' and '.join(alike)} each want the model alone."
-        )
+        reason = f"{' and '.join(alike)} each ask for this licence alone"
+        sentences.insert(0, f"Do not share the model before a holder allows it: {reason}.")
     return sentences

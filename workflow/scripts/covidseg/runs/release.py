@@ -101,8 +101,8 @@ def describe_release(output: Path, released: Sequence[Released], config: Configu
     return "\n".join([f"{output}: release {identity(output)}: {names}. {NOT_CLINICAL}.", *terms, use])
 
 
-def _papers(released: Sequence[Released]) -> set[str]:
-    return {model.method["paper"] for model in released}
+def _papers(released: Sequence[Released]) -> list[str]:
+    return list(dict.fromkeys(model.method["paper"] for model in released))
 
 
 def _copy_folds(model: Released, models: Path, folder: Path) -> None:
