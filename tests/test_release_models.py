@@ -230,7 +230,7 @@ def test_a_file_that_was_added_is_refused(release):
 
 def test_half_a_release_is_refused(release, tmp_path):
     shutil.rmtree(release / "scratch/fold4")
-    message = "release: half a release: 2 of 29 files are missing, as scratch/fold4/model.json; copy the whole release"
+    message = "release: half a release: 2 of 30 files are missing, as scratch/fold4/model.json; copy the whole release"
     refused(release, message)
     refused(packed(release, tmp_path / "a.zip"), "a.zip: half a release: no release/scratch/fold4/model.json")
     (release / "SHA256SUMS").unlink()
@@ -244,7 +244,7 @@ def test_half_a_release_is_refused(release, tmp_path):
 def test_a_list_of_checksums_that_is_none_is_refused(release, line):
     with open(release / "SHA256SUMS", "a") as sums:
         sums.write(line)
-    refused(release, "SHA256SUMS: (line 30: 'nonsense' is no checksum|entry .* points outside)")
+    refused(release, "SHA256SUMS: (line 31: 'nonsense' is no checksum|entry .* points outside)")
 
 
 @pytest.mark.parametrize(

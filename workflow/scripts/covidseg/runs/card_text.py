@@ -1,4 +1,30 @@
-"""The text of a model card, as a template of Jinja."""
+"""The texts of a model card and of the first page of a release, as templates of Jinja."""
+
+FRONT = """\
+# Models of covidseg
+
+{% if phantom %}
+> **PHANTOM: these models have learned from synthetic CT, and find nothing of use in the scan of a patient.**
+
+{% endif %}
+> **Not for clinical use.** No authority has approved these models. They are for research alone.
+
+{% for model in models %}
+- [{{ model.name }}]({{ model.name }}/README.md): {{ model.regions }}
+{% endfor %}
+
+The licences of the data that the models have learned from decide what you may do with the models:
+
+{% for sentence in terms %}
+- **{{ sentence }}**
+{% endfor %}
+
+```sh
+covidseg segment SCAN -o OUT --model FOLDER_OF_THIS_FILE
+```
+
+`sha256sum --check SHA256SUMS` checks the files. `ro-crate-metadata.json` describes the run.
+"""
 
 CARD = """\
 # {{ name }}

@@ -30,6 +30,7 @@ PROFILES = {
     "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
 }
+BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
 TYPES = {".safetensors": "application/octet-stream", ".md": "text/markdown", ".yaml": "application/yaml"}
 WORKFLOW, CONFIGURATION = "run/Snakefile", "run/configuration.json"
 
@@ -44,6 +45,7 @@ def write_crate(folder: Path, run: Run) -> None:
         dest_path=SUMS, properties={"name": "Checksums of all files", "encodingFormat": "text/plain"}
     )
     results = [_add_model(crate, model, files) for model in run.models]
+    files["README.md"]["about"] = crate.root_dataset
     configuration = files[CONFIGURATION]
     configuration["name"] = f"Configuration {run.config.sections['name']}"
     configuration["exampleOfWork"] = workflow["input"]
@@ -69,8 +71,12 @@ def _names(folder: Path) -> list[str]:
 
 def _facts(path: Path) -> dict[str, Any]:
     """Return size, checksum and type of a file."""
-    kind = TYPES.get(path.suffix) or mimetypes.guess_type(path)[0] or "text/plain"
-    return {"contentSize": str(path.stat().st_size), "sha256": digest(path), "encodingFormat": kind}
+    size, checksum = str(path.stat().st_size), digest(path)
+    return {"contentSize": size, "sha256": checksum, "encodingFormat": _media_type(path)}
+
+
+def _media_type(path: Path) -> str:
+    return TYPES.get(path.suffix) or mimetypes.guess_type(path)[0] or "text/plain"
 
 
 def _add_file(crate: ROCrate, folder: Path, name: str) -> Entity:
@@ -98,7 +104,10 @@ def _add_workflow(crate: ROCrate, folder: Path, run: Run) -> Entity:
     workflow["license"] = _add(
         crate, f"https://spdx.org/licenses/{project['license']}", "CreativeWork", name=project["license"]
     )
-    workflow["creator"] = _authors(crate, project)
+    workflow["creator"] = _one(_authors(crate, project))
+    workflow["conformsTo"] = _add(
+        crate, BIOSCHEMAS, "CreativeWork", name="ComputationalWorkflow", version="1.0"
+    )
     workflow["softwareRequirements"] = [
         _add(crate, f"#package-{name}", "SoftwareApplication", name=name, softwareVersion=version)
         for name, version in {**versions, "snakemake": snakemake}.items()
@@ -132,7 +141,7 @@ def _add_model(crate: ROCrate, model: Released, files: Mapping[str, Entity]) -> 
     )
     folder["hasPart"] = own
     folder["exampleOfWork"] = crate.mainEntity["output"]
-    folder["isBasedOn"] = [{"@id": f"#data-{name}"} for name in model.datasets]
+    folder["isBasedOn"] = _one([{"@id": f"#data-{name}"} for name in model.datasets])
     return folder
 
 
@@ -156,7 +165,7 @@ def _add_data(crate: ROCrate, name: str, run: Run) -> Entity:
         description=f"{described} Cite: {entry.get('citation', 'none given')}",
         url=entry["homepage"],
         license=crate.mainEntity["license"] if generated else _add_licence(crate, name, entry["licence"]),
-        hasPart=[_add_archive(crate, path, run.provenance["data"][path]) for path in archives],
+        hasPart=_one([_add_archive(crate, path, run.provenance["data"][path]) for path in archives]),
     )
 
 
@@ -172,6 +181,7 @@ def _add_archive(crate: ROCrate, path: str, known: Mapping[str, Any]) -> Entity:
         "MediaObject",
         name=path,
         contentSize=str(known["bytes"]),
+        encodingFormat=_media_type(Path(path)),
         **checksums,
     )
 
@@ -191,9 +201,9 @@ def _describe_root(crate: ROCrate, run: Run, action: Entity) -> None:
         crate, "#terms", "CreativeWork", name="The licences of the data", description=" ".join(run.terms)
     )
     root["author"] = crate.mainEntity["creator"]
-    root["citation"] = _papers(crate, run.papers.values())
+    root["citation"] = _one(_papers(crate, run.papers.values()))
     root["keywords"] = "COVID-19, computed tomography, segmentation"
-    root["mentions"] = [action]
+    root["mentions"] = action
     root["conformsTo"] = [
         _add(crate, address, "CreativeWork", name=title, version=address.rpartition("/")[2])
         for address, title in PROFILES.items()
@@ -212,6 +222,11 @@ def _papers(crate: ROCrate, citations: Iterable[Citation]) -> list[Entity]:
         )
         for paper in citations
     ]
+
+
+def _one(entities: list[Any]) -> Any:  # noqa: ANN401
+    """Return a list as RO-Crate wants it: a list of one is that one."""
+    return entities[0] if len(entities) == 1 else entities
 
 
 def _add(crate: ROCrate, identifier: str, kind: str, **properties: Any) -> Entity:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""Write the model card of a released model: data, licences, scores, plan, limits and use."""
+"""Write the model cards of a release (data, licences, scores, plan, limits, use) and its first page."""
 
 import pandas as pd
 from jinja2 import Environment
@@ -7,12 +7,12 @@ from covidseg.config.configuration import Configuration
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.paper.cells import true_minus
 from covidseg.paper.markdown import escape
-from covidseg.runs.card_text import CARD
+from covidseg.runs.card_text import CARD, FRONT
 from covidseg.runs.licence_terms import summarise_terms, terms_of
 from covidseg.runs.released import UNKNOWN, Released, Run, licences_of
 from covidseg.site.citations import Citation
 
-TEMPLATE = Environment(trim_blocks=True, lstrip_blocks=True).from_string(CARD)
+PAGES = Environment(trim_blocks=True, lstrip_blocks=True)
 METRICS = {  # metric -> heading
     **{metric: metric for metric in ("DSC", "NSD", "Sensitivity", "Precision")},
     "volume_error_absolute_mL": "Absolute error of the volume, mL",
@@ -27,7 +27,7 @@ def write_card(released: Released, run: Run) -> str:
     data = [config.datasets[name] for name in released.datasets]
     cited = dict.fromkeys(entry["citation"] for entry in data if "citation" in entry)
     count = len(released.folds)
-    return TEMPLATE.render(
+    return PAGES.from_string(CARD).render(
         name=released.name,
         phantom=_phantom(released, config),
         regions=escape(_regions(released)),
@@ -48,6 +48,15 @@ def write_card(released: Released, run: Run) -> str:
         citations=[escape(_cite(run.papers[method["paper"]])), *map(escape, cited)],
         version=read_yaml(run.project)["version"],
         commit=f"commit {commit['id'][:12]}" if commit["id"] else escape(commit["remark"]),
+    )
+
+
+def write_front(run: Run) -> str:
+    """Return the text of the first page of a release, as Markdown."""
+    return PAGES.from_string(FRONT).render(
+        phantom=any(_phantom(one, run.config) for one in run.models),
+        models=[{"name": one.name, "regions": escape(_regions(one))} for one in run.models],
+        terms=list(map(escape, run.terms)),
     )
 
 

@@ -14,7 +14,7 @@ from covidseg.files import atomic_directory, write_csv, write_json, write_text
 from covidseg.regions import LUNGS
 from covidseg.runs.crate import CONFIGURATION, WORKFLOW, write_crate
 from covidseg.runs.licence_terms import summarise_terms
-from covidseg.runs.model_card import write_card
+from covidseg.runs.model_card import write_card, write_front
 from covidseg.runs.released import Released, Run, licences_of, read_released
 from covidseg.segment import NOT_CLINICAL
 from covidseg.segment.models import INFECTION, best_model
@@ -68,6 +68,7 @@ def write_release(
         for model in released:
             _copy_folds(model, models, folder)
             write_text(folder / model.name / "README.md", write_card(model, run))
+        write_text(folder / "README.md", write_front(run))
         write_csv(folder / SCORES, pd.concat([one.scores for one in released])[COLUMNS], digits=9)
         _copy_run(folder, root, config, released)
         write_crate(folder, run)
