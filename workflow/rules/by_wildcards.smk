@@ -247,6 +247,24 @@ def outputs_of(kind):
     return [page if suffix == kind.page else base + suffix for suffix in kind.suffixes]
 
 
+def released_models(wildcards):
+    """Return the files of the models that a release is asked for; none, if their scores choose them."""
+    folders = [
+        name for name in in_use.models(CONFIG) if name.partition("/")[0] in RELEASED
+    ]
+    files = ("model.safetensors", "model.json")
+    return expand("results/models/{folder}/{file}", folder=folders, file=files)
+
+
+def released_scores(wildcards):
+    """Return the scores of the models that a release is asked for, or those of all models."""
+    if not RELEASED:
+        return ["results/scores.csv"]
+    own = [name for name, one in CONFIG.experiments.items() if one.model in RELEASED]
+    scored = [name for name in in_use.scored(CONFIG) if name.partition("/")[0] in own]
+    return expand("results/scores/{name}.csv", name=scored)
+
+
 NNUNET = in_use.nnunet_folders(CONFIG)
 
 

@@ -128,6 +128,7 @@ PLACES = {
     "results/paper": "tables and figures, one folder per paper: .md for a terminal, .html for a browser",
     "results/scores.csv": "scores of every case",
     "results/models": "models, each with the curves of its training in log.csv",
+    "results/release": "models to give to others: docs/release.md",
     "logs": "one log per job",
 }
 

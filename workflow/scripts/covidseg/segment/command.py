@@ -9,14 +9,16 @@ from pathlib import Path
 from covidseg.device import choose_compute
 from covidseg.errors import InputError
 from covidseg.evaluation.sections import Inference
-from covidseg.regions import LUNGS
 from covidseg.segment import NOT_CLINICAL
-from covidseg.segment.ensemble import load_ensemble
-from covidseg.segment.models import INFECTION, RESULTS, best_model, find_weights
+from covidseg.segment.models import RESULTS, find_models, load_models
 from covidseg.segment.run import Models, Settings, segment_all
 from covidseg.segment.scans import SUFFIXES, list_scans
 
 log = logging.getLogger("covidseg")
+
+MODEL = (
+    "experiment, folder of a model, release (folder, zip, tar), or https://host/release.zip#sha256=CHECKSUM"
+)
 
 
 def main(arguments: list[str] | None = None, log_file: str | None = None) -> int:
@@ -47,9 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     formats = f"a file ({' '.join(SUFFIXES)}), the folder of a DICOM series, or a folder of scans"
     own.add_argument("scans", nargs="+", type=Path, metavar="SCAN", help=formats)
     own.add_argument("-o", "--output", required=True, type=Path, help="folder for the results")
-    own.add_argument("--model", help="experiment or folder of models; default: the best by cross-validation")
-    own.add_argument("--lungs", help="experiment or folder of models that know both lungs; default: the best")
-    own.add_argument("--models", type=Path, default=RESULTS, help="folder of the experiments (%(default)s)")
+    own.add_argument("--model", help=f"{MODEL}; default: the best by cross-validation")
+    own.add_argument("--lungs", help="the same for both lungs; default: the best of the same release")
+    own.add_argument(
+        "--models", type=Path, default=RESULTS, help="folder of the experiments, or a release (%(default)s)"
+    )
     own.add_argument("--series", default="", help="UID of the DICOM series, or how it begins")
     own.add_argument(
         "--intensity",
@@ -67,16 +71,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _segment(options: argparse.Namespace) -> int:
     scans = list_scans(options.scans)
-    names = (
-        options.model or best_model(options.models, INFECTION),
-        options.lungs or best_model(options.models, LUNGS),
-    )
+    found = find_models(options.model, options.lungs, options.models)
+    names = (found[0].name, found[1].name)
     compute = choose_compute(options.device, options.precision, threads=options.threads)
     log.info("infection: %s; lungs: %s; on %s; %s", *names, compute, NOT_CLINICAL)
-    infection, lungs = (load_ensemble(find_weights(name, options.models), compute) for name in names)
-    for ensemble, regions, name in ((infection, INFECTION, names[0]), (lungs, LUNGS, names[1])):
-        if missing := [region for region in regions if region not in ensemble.channels]:
-            raise InputError(f"{name}: this model does not know {' and '.join(missing)}; choose another one")
+    infection, lungs = load_models(found, compute)
     inference: Inference = {
         "step": options.step,
         "mirror_axes": [0, 1, 2] if options.mirror else [],
