@@ -19,7 +19,7 @@ from covidseg.runs.memory import ALL, Memory
 # Settings of `snakemake segment`, which are none of the configuration's.
 OWN_SCAN = {
     key: config.pop(key)
-    for key in ("scan", "out", "model", "lungs", "series", "intensity")
+    for key in ("scan", "out", "model", "lungs", "series", "intensity", "dicom_seg")
     if key in config
 }
 
