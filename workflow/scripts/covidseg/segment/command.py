@@ -32,6 +32,8 @@ def main(arguments: list[str] | None = None, log_file: str | None = None) -> int
     if log_file:
         handlers.append(logging.FileHandler(log_file, mode="w"))
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", handlers=handlers, force=True)
+    for library in ("fontTools", "pydicom"):  # what their loggers say is nothing for the user
+        logging.getLogger(library).setLevel(logging.ERROR)
     try:
         return _segment(options)
     except InputError as error:

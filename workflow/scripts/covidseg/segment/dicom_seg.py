@@ -17,6 +17,11 @@ from covidseg.segment.result import Result
 from covidseg.volumes import Geometry
 
 SAME_PLACE = 0.01  # mm
+# Elements of patient and study that every file should have, empty where unknown; some files lack them.
+MAY_BE_EMPTY = (
+    *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
+    *("StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "StudyID"),
+)
 SEGMENTS = {  # name -> category and type of what is marked; SNOMED CT has codes of its own for each lung
     "COVID-19 infection": (codes.SCT.MorphologicallyAbnormalStructure, codes.SCT.Lesion),
     "Left lung": (codes.SCT.AnatomicalStructure, Code("44029006", "SCT", "Left lung")),
@@ -58,6 +63,8 @@ def _distinct(headers: dict[str, pydicom.Dataset]) -> tuple[list[pydicom.Dataset
         own = read_frames(header, name)
         if any(np.abs(one.position - own[0].position).max() < SAME_PLACE for one in frames):
             continue
+        for keyword in MAY_BE_EMPTY:
+            header.setdefault(keyword, "")
         sources.append(header)
         frames += own
     return sources, frames
