@@ -466,7 +466,7 @@ def test_bad_scans_stop_no_other_one(tmp_path, threshold_models, capsys):
 
 def test_what_cannot_be_done_is_one_line_and_status_2(tmp_path, threshold_models, capsys):
     write_volume(tmp_path / "scan.nii.gz", chest())
-    common = ["segment", str(tmp_path / "scan.nii.gz"), "-o", str(tmp_path / "out")]
+    common = ["segment", str(tmp_path / "scan.nii.gz"), "-o", str(tmp_path / "out"), "--precision", "float32"]
     assert command.main([*common, "--models", str(tmp_path / "none")]) == 2
     printed = capsys.readouterr().err
     assert printed.endswith("no model of infection; name one with --model or --lungs\n")
@@ -481,6 +481,7 @@ def test_the_real_dicom_series_is_segmented(tmp_path, real_data, threshold_model
     """134 slices of 512 x 512; what the threshold networks find is nonsense, on the right grid."""
     path = real_data / "LUNG1-001_dicom.tar.xz"
     output = tmp_path / "out"
-    assert command.main(["segment", str(path), "-o", str(output), "--models", str(threshold_models)]) == 0
+        arguments = ["segment", str(path), "-o", str(output), "--models", str(threshold_models)]
+    assert command.main([*arguments, "--threads", "1"]) == 0
     mask = read_volume(output / "LUNG1-001_dicom" / "infection.nii.gz")
     assert mask.geometry.differences(read_scan(path).geometry) == []

@@ -88,6 +88,7 @@ def test_lesions_keys_and_the_address(chromium, page_of_scan):
         second = page.evaluate("location.hash")
         assert first.endswith("voxel=8,11,12")
         assert "voxel=3,20,4" in second
+        page.locator("#planes canvas").first.focus()
         page.keyboard.press("ArrowUp")
         page.keyboard.press("w")
         page.wait_for_timeout(350)

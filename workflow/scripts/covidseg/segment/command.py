@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import sys
+import warnings
 from pathlib import Path
 
 from covidseg.device import Compute, choose_compute
@@ -32,8 +33,9 @@ def main(arguments: list[str] | None = None, log_file: str | None = None) -> int
     if log_file:
         handlers.append(logging.FileHandler(log_file, mode="w"))
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", handlers=handlers, force=True)
-    for library in ("fontTools", "pydicom"):  # what their loggers say is nothing for the user
+    for library in ("fontTools", "highdicom", "pydicom"):  # what these log is nothing for the user
         logging.getLogger(library).setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", module=library)
     try:
         return _segment(options)
     except InputError as error:
