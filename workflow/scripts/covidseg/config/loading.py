@@ -71,8 +71,9 @@ def _load(sections: Sections, name: str, folder: Path) -> Configuration:
             f"{name}: rehearsal.experiments",
         )
     check_lungs(sections["weak"]["lungs"], experiments, all_experiments, datasets, name)
+    sources = sheets["experiments"]["sources"]
     titles = {"none": "none", WEAK_SOURCE: "COVID-cell"} | {
-        key: value["title"] for key, value in sheets["experiments"]["sources"].items()
+        key: value["title"] for key, value in sources.items()
     }
     config = Configuration(
         sections=sections,
@@ -85,6 +86,7 @@ def _load(sections: Sections, name: str, folder: Path) -> Configuration:
         artefacts=sheets["artefacts"],
         claims=sheets["claims"],
         source_titles=titles,
+        nnunet_sources={name: row for name, row in sources.items() if "nnunet" in row},
         splits=splits,
         folder=folder,
     )
