@@ -1,9 +1,9 @@
 """Functions that give a rule its names, paths and parameters by a job's wildcards. No rules."""
 
 
-def strategy_code(wildcards):
+def strategy_code(wildcards, script="train"):
     """Return the code that a training runs, with the module of its own strategy and of no other."""
-    return code("train", in_use.strategy_module(CONFIG, wildcards.experiment))
+    return code(script, in_use.strategy_module(CONFIG, wildcards.experiment))
 
 
 def system_code(script, model):
@@ -87,6 +87,37 @@ def pretraining_of(wildcards):
     """Return the name of the model that a training starts from, in a list, or an empty list."""
     name = experiment_of(wildcards).pretraining
     return [name] if name else []
+
+
+NNUNET_STARTED = in_use.nnunet_started(CONFIG)
+
+
+def nnunet_row(source):
+    """Return what names a model of nnU-Net: its path, its fold and its checkpoint."""
+    return in_use.pick(CONFIG.nnunet_sources[source], "nnunet", "fold", "checkpoint")
+
+
+def nnunet_inputs(wildcards):
+    """Return the files of a model of nnU-Net."""
+    try:
+        return find_source(nnunet_row(wildcards.source)).inputs
+    except InputError as error:
+        raise WorkflowError(f"sources.{wildcards.source}.nnunet: {error}")
+
+
+def nnunet_model_of(wildcards):
+    return f"pretrain-{NNUNET_STARTED[wildcards.experiment]}"
+
+
+def prepared(datasets):
+    """Return an input's function: the preprocessed cases of data sets, as the experiment's networks see them."""
+
+    def paths(wildcards):
+        source = NNUNET_STARTED.get(wildcards.experiment)
+        folder = f"preprocessed_nnunet/{source}" if source else "preprocessed"
+        return expand(f"results/{folder}/{{dataset}}", dataset=datasets(wildcards))
+
+    return paths
 
 
 def classifier_of(wildcards):

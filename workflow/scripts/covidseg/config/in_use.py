@@ -80,6 +80,11 @@ def trained(config: Configuration) -> list[str]:
     return [name for name, one in config.experiments.items() if one.model == name]
 
 
+def nnunet_started(config: Configuration) -> dict[str, str]:
+    """Return experiment -> source, of the trainings that start from a network of nnU-Net."""
+    return {name: one.nnunet_source for name, one in config.experiments.items() if one.nnunet_source}
+
+
 def scored(config: Configuration) -> list[str]:
     """Return the models and localisers that have a table of scores in results/scores, as <name>/fold<k>."""
     networks = [

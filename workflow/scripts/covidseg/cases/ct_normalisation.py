@@ -1,0 +1,172 @@
+"""Scans as nnU-Net's networks for CT see them: clipped and scaled by the intensities of their training data.
+
+covidseg scales every scan by its own mean and standard deviation (`preprocessing`). nnU-Net scales all scans
+alike: by the mean and the standard deviation of the voxels inside the labels of its training cases, after it
+has clipped the scans to the 0.5 and the 99.5 percentile of these voxels (class CTNormalization in nnU-Net
+v2). A network has to see the scans in the way in which it has learned to see them.
+"""
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from covidseg.archives.dataset import Dataset
+from covidseg.cases.arrays import ArrayDescription, save_case
+from covidseg.cases.case_folder import CaseFolder, cases_in
+from covidseg.cases.cropping import nonzero_box
+from covidseg.cases.intensity import Window, intensity_of, window_of
+from covidseg.cases.resampling import new_shape, resample, resample_label, spline_orders
+from covidseg.errors import InputError
+from covidseg.files import atomic_directory, digest
+from covidseg.parallel import in_parallel
+from covidseg.volumes import read_volume
+
+log = logging.getLogger(__name__)
+
+SCHEME = (
+    "clipped, minus the mean, divided by the standard deviation of nnU-Net's training data; then resampled"
+)
+
+
+@dataclass(frozen=True)
+class CTNormalisation:
+    """What nnU-Net's normalisation of CT needs, in HU.
+
+    Attributes:
+        window: lowest and highest intensity, to which scans are clipped.
+        mean: intensity that becomes 0.
+        deviation: difference of intensity that becomes 1.
+    """
+
+    window: Window
+    mean: float
+    deviation: float
+
+    def checked(self) -> Self:
+        """Return the normalisation itself; raises ValueError if no scan can be scaled by it."""
+        values = (*self.window, self.mean, self.deviation)
+        if not all(map(math.isfinite, values)) or self.window[0] >= self.window[1] or self.deviation <= 0:
+            raise ValueError(
+                f"its intensities are window {self.window}, mean {self.mean}, deviation {self.deviation}; "
+                "expected finite HU, a window from low to high, and a deviation above 0"
+            )
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry `normalisation` of model.json."""
+        own = {"mean_hu": self.mean, "deviation_hu": self.deviation}
+        return {"window_hu": list(self.window), "scheme": SCHEME, **own}
+
+    @classmethod
+    def of(cls, normalisation: Mapping[str, Any]) -> Self | None:
+        """Return what the entry `normalisation` of a model.json says; None if the model scales by the scan.
+
+        Raises:
+            ValueError: the entry is damaged.
+        """
+        if not {"mean_hu", "deviation_hu"} <= normalisation.keys():
+            return None
+        low, high = normalisation["window_hu"]
+        return cls((low, high), normalisation["mean_hu"], normalisation["deviation_hu"]).checked()
+
+    def scale(self, slice_: torch.Tensor, grey: Window | None = None) -> torch.Tensor:
+        """Scale a slice (y, x), to float32.
+
+        Args:
+            slice_: HU, or grey levels.
+            grey: the HU that became the grey levels 0 and 255 before publication; None: the slice has HU.
+        """
+        values = slice_.float()
+        if grey is not None:
+            values = values * ((grey[1] - grey[0]) / 255) + grey[0]
+        return (values.clamp(*self.window) - self.mean) / self.deviation
+
+
+def resample_and_scale(
+    image: np.ndarray,
+    spacing: tuple[float, float, float],
+    target_spacing: tuple[float, float, float],
+    *,
+    normalisation: CTNormalisation,
+    grey: Window | None = None,
+) -> np.ndarray:
+    """Return a cropped scan (z, y, x) as float16 on the target spacing (mm), scaled for nnU-Net.
+
+    nnU-Net v2 scales first and resamples then (its DefaultPreprocessor), and so does this function.
+    """
+    orders = spline_orders(spacing, target_spacing, order=3)
+    shape = new_shape(image.shape, spacing, target_spacing)
+    scaled = resample(torch.from_numpy(image), shape, orders, partial(normalisation.scale, grey=grey))
+    return scaled.half().numpy()
+
+
+def preprocess_for_nnunet(
+    dataset: Dataset,
+    *,
+    cases: CaseFolder,
+    spacing: tuple[float, float, float],
+    normalisation: CTNormalisation,
+    window: Window,
+    output: Path,
+    workers: int,
+) -> None:
+    """Preprocess every case of a data set for a network of nnU-Net: all of it or nothing.
+
+    The cases have the same boxes, and so the same grids, as those of `preprocessing.preprocess`.
+
+    Args:
+        dataset: entry of config/datasets.yaml.
+        cases: the ingested data set.
+        spacing: (z, y, x) in mm, to which the cases are resampled.
+        normalisation: how the intensities are scaled.
+        window: HU that became 0 and 255 in scans that were published as grey levels.
+        output: folder with one subfolder per case.
+        workers: number of cases at the same time.
+
+    Raises:
+        InputError: a scan has grey levels that are not HU.
+    """
+    with atomic_directory(output) as partial_output:
+
+        def one(name: str) -> None:
+            torch.set_num_threads(1)  # for this worker: the cases run in parallel
+            files = [cases.image(name), cases.label(name)]
+            image, label = read_volume(files[0]), read_volume(files[1]).array
+            grey = grey_window(dataset, name, window)
+            box = nonzero_box(image.array, window_of(dataset, name, image.array, window), name=str(files[0]))
+            spacings = image.geometry.spacing, spacing
+            array = resample_and_scale(image.array[box], *spacings, normalisation=normalisation, grey=grey)
+            orders = spline_orders(*spacings, order=1)
+            resampled = resample_label(torch.from_numpy(label[box]), array.shape, orders, dataset["regions"])
+            description = ArrayDescription(
+                geometry=image.geometry.to_json(),
+                crop=[[side.start, side.stop] for side in box],
+                spacing_mm=list(spacing),
+                sha256=[digest(file) for file in files],
+            )
+            save_case(partial_output / name, array, resampled.numpy(), description)
+            log.info("preprocessed %s: %s voxels of %s mm", name, array.shape, spacing)
+
+        in_parallel(one, cases_in(cases.images), workers)
+
+
+def grey_window(dataset: Dataset, case: str, window: Window) -> Window | None:
+    """Return the HU of the grey levels 0 and 255 of a case, or None if the case is in HU.
+
+    Raises:
+        InputError: the grey levels of the case have no known relation to HU.
+    """
+    kind = intensity_of(dataset, case)
+    if kind == "grey":
+        raise InputError(
+            f"{case}: its grey levels have no known relation to HU (intensity in datasets.yaml), and a "
+            "network of nnU-Net needs HU: start from another source"
+        )
+    return window if kind == "windowed" else None
