@@ -30,6 +30,7 @@ from covidseg.volumes import read_volume
 
 log = logging.getLogger(__name__)
 
+SOME_HIDDEN, MOST_HIDDEN = 0.1, 0.5  # (ours) shares of the labelled voxels
 SCHEME = (
     "clipped, minus the mean, divided by the standard deviation of nnU-Net's training data; then resampled"
 )
@@ -83,10 +84,18 @@ class CTNormalisation:
             slice_: HU, or grey levels.
             grey: the HU that became the grey levels 0 and 255 before publication; None: the slice has HU.
         """
-        values = slice_.float()
-        if grey is not None:
-            values = values * ((grey[1] - grey[0]) / 255) + grey[0]
-        return (values.clamp(*self.window) - self.mean) / self.deviation
+        return (_hounsfield(slice_, grey).clamp(*self.window) - self.mean) / self.deviation
+
+    def hidden(self, voxels: torch.Tensor, grey: Window | None = None) -> int:
+        """Return how many voxels lie beyond the window, where a network sees no difference between them."""
+        values = _hounsfield(voxels, grey)
+        low, high = self.window
+        return int(((values < low) | (values > high)).sum())
+
+
+def _hounsfield(voxels: torch.Tensor, grey: Window | None) -> torch.Tensor:
+    values = voxels.float()
+    return values if grey is None else values * ((grey[1] - grey[0]) / 255) + grey[0]
 
 
 def resample_and_scale(
@@ -131,11 +140,11 @@ def preprocess_for_nnunet(
         workers: number of cases at the same time.
 
     Raises:
-        InputError: a scan has grey levels that are not HU.
+        InputError: a scan has grey levels that are not HU, or most labelled voxels lie beyond the window.
     """
     with atomic_directory(output) as partial_output:
 
-        def one(name: str) -> None:
+        def one(name: str) -> tuple[int, int]:
             torch.set_num_threads(1)  # for this worker: the cases run in parallel
             files = [cases.image(name), cases.label(name)]
             image, label = read_volume(files[0]), read_volume(files[1]).array
@@ -153,8 +162,11 @@ def preprocess_for_nnunet(
             )
             save_case(partial_output / name, array, resampled.numpy(), description)
             log.info("preprocessed %s: %s voxels of %s mm", name, array.shape, spacing)
+            labelled = torch.from_numpy(image.array[label > 0])
+            return normalisation.hidden(labelled, grey), len(labelled)
 
-        in_parallel(one, cases_in(cases.images), workers)
+        counts = in_parallel(one, cases_in(cases.images), workers)
+        _check_visible(counts, normalisation, dataset["title"])
 
 
 def grey_window(dataset: Dataset, case: str, window: Window) -> Window | None:
@@ -170,3 +182,23 @@ def grey_window(dataset: Dataset, case: str, window: Window) -> Window | None:
             "network of nnU-Net needs HU: start from another source"
         )
     return window if kind == "windowed" else None
+
+
+def _check_visible(counts: list[tuple[int, int]], normalisation: CTNormalisation, name: str) -> None:
+    """Warn if labelled voxels lie beyond the window of a network, and refuse if most of them do.
+
+    A network that was trained on solid tumours, for example, has a window in which the lungs are all black.
+
+    Args:
+        counts: per case, the number of labelled voxels beyond the window, and of all labelled voxels.
+        normalisation: of the network.
+        name: of the data set, for messages.
+    """
+    hidden, labelled = (sum(numbers) for numbers in zip(*counts, strict=True))
+    share = hidden / max(labelled, 1)
+    low, high = normalisation.window
+    found = f"{name}: {share:.0%} of the labelled voxels lie beyond {low:g} to {high:g} HU, to which nnU-Net clips"
+    if share > MOST_HIDDEN:
+        raise InputError(f"{found} for this network: it cannot see them; start from another source")
+    if share > SOME_HIDDEN:
+        log.warning("%s for this network: it sees the others alone", found)
