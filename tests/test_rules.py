@@ -11,7 +11,7 @@ RULES = ROOT / "workflow" / "rules"
 def rule_lengths():
     """Lines of every rule, from its head to its last line without its docstring, in all files of rules."""
     lengths = {}
-    for path in [ROOT / "Snakefile", *sorted(RULES.glob("*.smk"))]:
+    for path in [ROOT / "workflow" / "Snakefile", *sorted(RULES.glob("*.smk"))]:
         lines = path.read_text().splitlines()
         for start, line in enumerate(lines):
             if not (head := re.match(r"( *)(?:use )?rule\b.*:$", line)):

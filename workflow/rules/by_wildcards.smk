@@ -145,7 +145,7 @@ def real_grid(dataset):
         typical_grids,
     )  # imports torch, which only a rehearsal needs
 
-    grid = typical_grids(BASE / "config" / "grids.csv")[dataset]
+    grid = typical_grids(FOLDER / "grids.csv")[dataset]
     return {"grid": (grid.shape, grid.spacing)}
 
 
@@ -205,10 +205,14 @@ def tables_of(wildcards):
 
 
 def inputs_of(wildcards):
-    """Return the files that an artefact is made from; published.csv is in this checkout, not in a storage."""
+    """Return the files that an artefact is made from; published.csv is one of the sheets, not in a storage."""
     found = kind_of(wildcards).inputs(CONFIG, entry_of(wildcards))
     return {
-        name: local(paths) if paths == "config/published.csv" else paths
+        name: (
+            local(str(FOLDER / "published.csv"))
+            if paths == "config/published.csv"
+            else paths
+        )
         for name, paths in found.items()
     }
 

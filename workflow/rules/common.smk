@@ -6,7 +6,7 @@ import os
 from snakemake.exceptions import WorkflowError
 
 from covidseg.config import in_use
-from covidseg.config.loading import load_configuration
+from covidseg.config.loading import load_configuration, sheets_folder
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.config.kinds import KINDS
 from covidseg.config.remarks import find_remarks
@@ -24,11 +24,14 @@ OWN_SCAN = {
     if key in config
 }
 
+# A folder with sheets of its own, such as a workflow that imports this one may have, is asked for them first.
+FOLDER = sheets_folder(BASE)
+
 try:
-    chosen = internals.chosen_files(workflow) or ["config/config.yaml"]
+    chosen = internals.chosen_files(workflow) or [str(DEFAULT)]
     for path in filter(os.path.isfile, chosen):
         read_yaml(Path(path))  # Snakemake's own reader takes a key that is there twice
-    CONFIG = load_configuration(config, chosen[-1], BASE / "config")
+    CONFIG = load_configuration(config, chosen[-1], FOLDER)
     OWNER = start.results_owner()
 except InputError as error:
     raise WorkflowError(str(error))
@@ -111,6 +114,11 @@ wildcard_constraints:
     fold=one_of(FOLDS),
     paper=one_of(ARTEFACTS),
     archive="[^/]+",
+
+
+def in_checkout(path):
+    """Return a file of this checkout as an input. It is no file of the run, and lies in no storage."""
+    return local(path if Path.cwd() == BASE else str(BASE / path))
 
 
 @functools.cache

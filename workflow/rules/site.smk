@@ -20,7 +20,7 @@ rule site_paper:
         unpack(lambda wildcards: site_needs.paper_inputs(CONFIG, wildcards.paper)),
         artefacts=lambda wildcards: artefacts_of(wildcards.paper),
         scores="results/scores.csv",
-        citation=local("CITATION.cff"),
+        citation=in_checkout("CITATION.cff"),
     output:
         directory("results/report/papers/{paper}"),
     log:
@@ -168,7 +168,7 @@ rule site:
         parts=PARTS,
         case_index="results/report/cases/index.html",
         claims=in_use.artefact_files(ARTEFACTS, "claims"),
-        misprints=local("config/published_errata.md"),
+        misprints=local(str(FOLDER / "published_errata.md")),
     output:
         "results/report/index.html",
         "results/report/papers/index.html",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from covidseg.config.loading import load_configuration
+from covidseg.config.loading import load_configuration, sheets_folder
 from covidseg.files import write_csv, write_text
 from covidseg.job import job
 from covidseg.paper.markdown import write_markdown
@@ -20,7 +20,7 @@ if __name__ == "__main__":
         if params.owner not in (None, name):
             # results/ is another configuration's: this one needs its own checkout, where nothing is done yet.
             jobs["to_do"] = True
-        config = load_configuration(snakemake.config, "configuration", root / "config")
+        config = load_configuration(snakemake.config, "configuration", sheets_folder(root))
         results = Path("results") if params.owner == name else None
         known = gather(
             config, rules, jobs, results=results, logs=Path("logs"), rehearsal=Path(params.rehearsal)
