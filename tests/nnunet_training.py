@@ -9,7 +9,11 @@ import sys
 from pathlib import Path
 
 import torch
-from nnunetv2.experiment_planning.plan_and_preprocess_api import extract_fingerprints, plan_experiments, preprocess
+from nnunetv2.experiment_planning.plan_and_preprocess_api import (
+    extract_fingerprints,
+    plan_experiments,
+    preprocess,
+)
 from nnunetv2.paths import nnUNet_preprocessed
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
@@ -25,7 +29,9 @@ def change_plans(path, changes):
 
 
 def train(plans, dataset):
-    trainer = nnUNetTrainer(plans | {"continue_training": False}, "3d_fullres", 0, dataset, torch.device("cpu"))
+    trainer = nnUNetTrainer(
+        plans | {"continue_training": False}, "3d_fullres", 0, dataset, torch.device("cpu")
+    )
     trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = 1, 10, 1
     trainer.run_training()
 

@@ -295,3 +295,36 @@ def site_part(module, folder, needed):
 def artefacts_of(paper):
     """Return the files of a paper's tables and figures."""
     return in_use.artefact_files({paper: ARTEFACTS[paper]})
+
+
+def folds_of(file):
+    """Return an input's function: a file of the models of all folds."""
+    return lambda wildcards: expand(
+        f"results/models/{experiment_of(wildcards).model}/fold{{fold}}/{file}",
+        fold=range(experiment_of(wildcards).folds),
+    )
+
+
+def nnunet_folder(wildcards):
+    """Return nnU-Net's name of the first data set that an experiment is trained on."""
+    return next(
+        name for name, used in NNUNET.items() if used == trained_on(wildcards)[0]
+    )
+
+
+def trained_entries(wildcards):
+    return {
+        name: in_use.pick(CONFIG.datasets[name], "intensity")
+        for name in trained_on(wildcards)
+    }
+
+
+def exported_models(wildcards):
+    """Return the folder of the model that --config model= names."""
+    name = OWN_SCAN.get("model")
+    if name not in CONFIG.experiments:
+        listed = ", ".join(CONFIG.experiments)
+        raise WorkflowError(
+            f"export_model: no model {name!r}; say snakemake export_model --config model=NAME; models: {listed}"
+        )
+    return f"results/export/{name}"

@@ -80,3 +80,37 @@ rule train_nnunet:
         MESSAGE
     script:
         "../scripts/train_nnunet.py"
+
+
+rule exported_model:
+    """Write one trained model for nnU-Net, ONNX and MONAI."""
+    input:
+        models=folds_of("model.safetensors"),
+        descriptions=folds_of("model.json"),
+        images=expand("results/cases/{dataset}/images", dataset=trained_on),
+    output:
+        directory("results/export/{experiment}"),
+    log:
+        "logs/exported_model/{experiment}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        **asks(memory_mb=8000, minutes=60),
+    params:
+        code=code("export_model"),
+        dataset=nnunet_folder,
+        datasets=trained_entries,
+        window=config["plan"]["window"],
+        inference=in_use.pick(config["inference"], "step", "mirror_axes"),
+    message:
+        MESSAGE
+    script:
+        "../scripts/export_model.py"
+
+
+rule export_model:
+    """Write a trained model for other programs: --config model=NAME (docs/models.md)."""
+    input:
+        exported_models,
+    message:
+        REACHED

@@ -8,7 +8,7 @@ v2). A network has to see the scans in the way in which it has learned to see th
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from covidseg.cases.arrays import ArrayDescription, save_case
 from covidseg.cases.case_folder import CaseFolder, cases_in
 from covidseg.cases.cropping import nonzero_box
 from covidseg.cases.intensity import Window, intensity_of, window_of
+from covidseg.cases.nnunet import to_hounsfield
 from covidseg.cases.resampling import new_shape, resample, resample_label, spline_orders
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, digest
@@ -30,6 +31,7 @@ from covidseg.volumes import read_volume
 
 log = logging.getLogger(__name__)
 
+ENOUGH_SCANS = 20  # for a mean
 SOME_HIDDEN, MOST_HIDDEN = 0.1, 0.5  # (ours) shares of the labelled voxels
 SCHEME = (
     "clipped, minus the mean, divided by the standard deviation of nnU-Net's training data; then resampled"
@@ -96,6 +98,46 @@ class CTNormalisation:
 def _hounsfield(voxels: torch.Tensor, grey: Window | None) -> torch.Tensor:
     values = voxels.float()
     return values if grey is None else values * ((grey[1] - grey[0]) / 255) + grey[0]
+
+
+def normalisation_of_scans(scans: Sequence[tuple[Path, bool]], window: Window) -> CTNormalisation:
+    """Return the normalisation with which nnU-Net's networks see scans nearly as covidseg's own do.
+
+    covidseg scales every scan by its own mean and deviation. nnU-Net's normalisation of CT has one of each
+    for all scans: here the averages over some scans. The difference is small, since the instance norm after
+    the first convolution takes the mean and the scale of its input away. It remains at the edges of the
+    tiles, beyond which a network sees zeros.
+
+    Args:
+        scans: path of a scan, and whether its voxels are grey levels 0 to 255 of the window instead of HU.
+        window: HU to which covidseg clips the scans.
+    """
+    some = scans[:: -(-len(scans) // ENOUGH_SCANS)]
+    found = [
+        to_hounsfield(read_volume(path).array, window, windowed=windowed).astype(np.float32)
+        for path, windowed in some
+    ]
+    means, deviations = ([float(value(one)) for one in found] for value in (np.mean, np.std))
+    return CTNormalisation(window, float(np.mean(means)), float(np.mean(deviations))).checked()
+
+
+def training_scans(
+    names: Iterable[str], folders: Mapping[str, CaseFolder], datasets: Mapping[str, Dataset]
+) -> list[tuple[Path, bool]]:
+    """Return the argument `scans` of `normalisation_of_scans`; scans without a relation to HU are left out.
+
+    Args:
+        names: <data set>/<case> of each scan.
+        folders: data set -> the ingested data set.
+        datasets: content of datasets.yaml, for these data sets.
+    """
+    found = []
+    for name in sorted(names):
+        dataset, _, case = name.partition("/")
+        kind = intensity_of(datasets[dataset], case)
+        if kind != "grey":
+            found.append((folders[dataset].image(case), kind == "windowed"))
+    return found
 
 
 def resample_and_scale(
@@ -197,8 +239,8 @@ def _check_visible(counts: list[tuple[int, int]], normalisation: CTNormalisation
     hidden, labelled = (sum(numbers) for numbers in zip(*counts, strict=True))
     share = hidden / max(labelled, 1)
     low, high = normalisation.window
-    found = f"{name}: {share:.0%} of the labelled voxels lie beyond {low:g} to {high:g} HU, to which nnU-Net clips"
+    found = f"{name}: {share:.0%} of the labelled voxels lie beyond {low:g} to {high:g} HU"
     if share > MOST_HIDDEN:
-        raise InputError(f"{found} for this network: it cannot see them; start from another source")
+        raise InputError(f"{found}, to which nnU-Net clips for this network; start from another source")
     if share > SOME_HIDDEN:
-        log.warning("%s for this network: it sees the others alone", found)
+        log.warning("%s, to which nnU-Net clips for this network: it sees no difference between them", found)

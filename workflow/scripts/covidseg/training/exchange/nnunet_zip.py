@@ -3,6 +3,7 @@
 The content of the files: nnunetv2/inference/predict_from_raw_data.py of github.com/MIC-DKFZ/nnUNet.
 """
 
+import inspect
 import io
 import json
 import zipfile
@@ -12,17 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from covidseg.cases.ct_normalisation import CTNormalisation
 from covidseg.files import atomic_path
 from covidseg.training.description import ModelDescription
+from covidseg.training.exchange import covidseg_unet
 from covidseg.training.exchange.stock_network import with_stock_layers
 from covidseg.training.weights import load_model
 
 TRAINER, CONFIGURATION = "nnUNetTrainer", "3d_fullres"
 CLASS = "dynamic_network_architectures.architectures.unet.PlainConvUNet"
+OWN_CLASS = "covidseg_unet.PlainConvUNet"  # in the model's folder: averages probabilities, as covidseg does
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of all files in the zip, so that two runs write the same bytes
-AS_READ = "the scan as it is stored, with slices from the feet to the head, rows to the back, columns to the left"
+AS_READ = (
+    "the scan as it is stored, with slices from the feet to the head, rows to the back, columns to the left"
+)
 
 
 @dataclass(frozen=True)
@@ -66,17 +72,26 @@ def write_nnunet_zip(folds: dict[int, Path], target: Target, output: Path) -> No
     with atomic_path(output) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for fold, weights in folds.items():
             network, description = load_model(weights)
-            checkpoint = {
-                "network_weights": with_stock_layers(network).state_dict(),
-                "trainer_name": TRAINER,
-                "init_args": {"configuration": CONFIGURATION, "fold": fold},
-                "inference_allowed_mirroring_axes": tuple(target.mirror_axes) or None,
-            }
             content = io.BytesIO()
-            torch.save(checkpoint, content)
+            torch.save(_checkpoint(network, fold, target), content)
             _add(archive, f"{target.folder}/fold_{fold}/checkpoint_final.pth", content.getvalue())
-        for name, entries in {"plans": plans(description, target), "dataset": dataset(description)}.items():
-            _add(archive, f"{target.folder}/{name}.json", json.dumps(entries, indent=1).encode())
+        texts = {
+            "plans.json": plans(description, target, CLASS),
+            "plans_probabilities.json": plans(description, target, OWN_CLASS),
+            "dataset.json": dataset(description),
+        }
+        for name, entries in texts.items():
+            _add(archive, f"{target.folder}/{name}", json.dumps(entries, indent=1).encode())
+        _add(archive, f"{target.folder}/covidseg_unet.py", inspect.getsource(covidseg_unet).encode())
+
+
+def _checkpoint(network: nn.Module, fold: int, target: Target) -> dict[str, Any]:
+    return {
+        "network_weights": with_stock_layers(network).state_dict(),
+        "trainer_name": TRAINER,
+        "init_args": {"configuration": CONFIGURATION, "fold": fold},
+        "inference_allowed_mirroring_axes": tuple(target.mirror_axes) or None,
+    }
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
@@ -95,8 +110,8 @@ def dataset(description: ModelDescription) -> dict[str, Any]:
     }
 
 
-def plans(description: ModelDescription, target: Target) -> dict[str, Any]:
-    """Return the content of plans.json."""
+def plans(description: ModelDescription, target: Target, network_class: str) -> dict[str, Any]:
+    """Return the content of plans.json, for a class of networks that is named by its path."""
     spacing, patch = description.plan["spacing"], description.plan["patch"]
     low, high = target.normalisation.window
     mean = target.normalisation.mean
@@ -119,11 +134,11 @@ def plans(description: ModelDescription, target: Target) -> dict[str, Any]:
                 **{"min": low, "max": high, "median": mean},
             }
         },
-        "configurations": {CONFIGURATION: _configuration(description, spacing, patch)},
+        "configurations": {CONFIGURATION: _configuration(description, network_class)},
     }
 
 
-def _configuration(description: ModelDescription, spacing: list[float], patch: list[int]) -> dict[str, Any]:
+def _configuration(description: ModelDescription, network_class: str) -> dict[str, Any]:
     resampling = {
         f"resampling_fn_{kind}{suffix}": value
         for kind, order in (("data", 3), ("seg", 1), ("probabilities", 1))
@@ -141,14 +156,14 @@ def _configuration(description: ModelDescription, spacing: list[float], patch: l
         "data_identifier": f"covidseg_{CONFIGURATION}",
         "preprocessor_name": "DefaultPreprocessor",
         "batch_size": 2,
-        "patch_size": patch,
-        "median_image_size_in_voxels": patch,
-        "spacing": spacing,
+        "patch_size": description.plan["patch"],
+        "median_image_size_in_voxels": description.plan["patch"],
+        "spacing": description.plan["spacing"],
         "normalization_schemes": ["CTNormalization"],
         "use_mask_for_norm": [False],
         **resampling,
         "architecture": {
-            "network_class_name": CLASS,
+            "network_class_name": network_class,
             "arch_kwargs": network_arguments(description),
             "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
         },
