@@ -98,7 +98,7 @@ def metadata(description: ModelDescription) -> dict[str, Any]:
         "version": "1.0.0",
         "changelog": {"1.0.0": "written by covidseg"},
         **versions,
-        "optional_packages_version": {
+        "required_packages_version": {
             name: importlib.metadata.version(package) for package, name in PACKAGES.items()
         },
         "name": description.lineage["experiment"],

@@ -1,6 +1,7 @@
 """A trained model as an ONNX file, which many programs run without torch."""
 
 import json
+import logging
 from pathlib import Path
 
 import torch
@@ -23,6 +24,8 @@ def write_onnx(weights: Path, output: Path) -> None:
         weights: model.safetensors.
         output: path of the .onnx file.
     """
+    for name in ("onnxscript", "onnx_ir"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # a line per pass of their optimiser
     network, description = load_model(weights)
     depth, height, width = description.plan["patch"]
     example = torch.zeros(2, 1, depth, height, width)
