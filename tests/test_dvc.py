@@ -144,7 +144,7 @@ def test_every_script_of_the_pipeline_belongs_to_a_stage():
     staged = {
         Path(path).stem for paths in code_of_stages().values() for path in paths if path.count("/") == 2
     }
-    assert scripts - staged == {"export_nnunet", "progress", "rehearse", "segment", "workload"}, (
+    assert scripts - staged == {"check", "export_nnunet", "progress", "rehearse", "segment", "workload"}, (
         "which run by their names only"
     )
 

@@ -6,6 +6,7 @@ import os
 from snakemake.exceptions import WorkflowError
 
 from covidseg.config import in_use
+from covidseg.config.faults import refuse_faults
 from covidseg.config.loading import load_configuration, sheets_folder
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.config.kinds import KINDS
@@ -24,6 +25,8 @@ OWN_SCAN = {
     if key in config
 }
 
+# `snakemake check` counts the jobs without a user's own additions too.
+LOCAL = config.pop("local", True)
 # A folder with sheets of its own, such as a workflow that imports this one may have, is asked for them first.
 FOLDER = sheets_folder(BASE)
 
@@ -31,10 +34,12 @@ try:
     chosen = internals.chosen_files(workflow) or [str(DEFAULT)]
     for path in filter(os.path.isfile, chosen):
         read_yaml(Path(path))  # Snakemake's own reader takes a key that is there twice
-    CONFIG = load_configuration(config, chosen[-1], FOLDER)
+    if internals.is_named("check"):
+        refuse_faults(internals.chosen_files(workflow), FOLDER)
+    CONFIG = load_configuration(config, chosen[-1], FOLDER, local=LOCAL)
     OWNER = start.results_owner()
 except InputError as error:
-    raise WorkflowError(str(error))
+    raise WorkflowError("\n".join(error.args))
 
 config.pop("extends", None)
 config.update(CONFIG.sections)  # with the sections that the chosen file extends

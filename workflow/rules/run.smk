@@ -23,7 +23,7 @@ def makes_results():
     """Return whether this run makes results, and does not only count, rehearse, or segment a user's scan."""
     return not any(
         internals.is_asked_for(workflow, rule)
-        for rule in ("workload", "progress", "rehearse", "segment")
+        for rule in ("check", "workload", "progress", "rehearse", "segment")
     )
 
 
