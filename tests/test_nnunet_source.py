@@ -329,7 +329,7 @@ def test_a_network_that_cannot_see_the_lesions_is_refused(cases, tmp_path, caplo
     """For example one that was trained on solid tumours, to whose HU it clips."""
     solid = CTNormalisation((-150, 100), -20, 50)
     with refused_in_one_line(
-        r"Scans: 100% of the labelled voxels lie beyond -150 to 100 HU, to which nnU-Net clips"
+        r"scans: 100% of the labelled voxels lie beyond -150 to 100 HU, to which nnU-Net clips"
     ):
         preprocessed(cases, tmp_path / "out" / "scans", solid)
     assert not list((tmp_path / "out").iterdir())

@@ -208,7 +208,7 @@ def preprocess_for_nnunet(
             return normalisation.hidden(labelled, grey), len(labelled)
 
         counts = in_parallel(one, cases_in(cases.images), workers)
-        _check_visible(counts, normalisation, dataset["title"])
+        _check_visible(counts, normalisation, output.name)
 
 
 def grey_window(dataset: Dataset, case: str, window: Window) -> Window | None:
