@@ -89,6 +89,8 @@ def pretraining_of(wildcards):
     return [name] if name else []
 
 
+from covidseg.training.exchange.nnunet_files import find_source
+
 NNUNET_STARTED = in_use.nnunet_started(CONFIG)
 
 
@@ -297,12 +299,13 @@ def artefacts_of(paper):
     return in_use.artefact_files({paper: ARTEFACTS[paper]})
 
 
-def folds_of(file):
-    """Return an input's function: a file of the models of all folds."""
-    return lambda wildcards: expand(
-        f"results/models/{experiment_of(wildcards).model}/fold{{fold}}/{file}",
-        fold=range(experiment_of(wildcards).folds),
-    )
+def weights_of_folds(wildcards):
+    """Return the weights of the models of all folds."""
+    experiment = experiment_of(wildcards)
+    return [
+        f"results/models/{experiment.model}/fold{fold}/model.safetensors"
+        for fold in range(experiment.folds)
+    ]
 
 
 def nnunet_folder(wildcards):
@@ -317,6 +320,15 @@ def trained_entries(wildcards):
         name: in_use.pick(CONFIG.datasets[name], "intensity")
         for name in trained_on(wildcards)
     }
+
+
+# What a model's formats for other programs depend on, beside the model itself.
+EXPORTED_PARAMETERS = {
+    "dataset": nnunet_folder,
+    "datasets": trained_entries,
+    "window": config["plan"]["window"],
+    "inference": in_use.pick(config["inference"], "step", "mirror_axes"),
+}
 
 
 def exported_models(wildcards):

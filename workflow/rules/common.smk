@@ -16,7 +16,6 @@ from covidseg.errors import InputError
 from covidseg.runs import start
 from covidseg.runs.code import code_of, page_files
 from covidseg.runs.memory import ALL, Memory
-from covidseg.training.exchange.nnunet_files import find_source
 
 # Settings of `snakemake segment`, which are none of the configuration's.
 OWN_SCAN = {

@@ -85,8 +85,7 @@ rule train_nnunet:
 rule exported_model:
     """Write one trained model for nnU-Net, ONNX and MONAI."""
     input:
-        models=folds_of("model.safetensors"),
-        descriptions=folds_of("model.json"),
+        models=weights_of_folds,
         images=expand("results/cases/{dataset}/images", dataset=trained_on),
     output:
         directory("results/export/{experiment}"),
@@ -97,11 +96,8 @@ rule exported_model:
     resources:
         **asks(memory_mb=8000, minutes=60),
     params:
+        **EXPORTED_PARAMETERS,
         code=code("export_model"),
-        dataset=nnunet_folder,
-        datasets=trained_entries,
-        window=config["plan"]["window"],
-        inference=in_use.pick(config["inference"], "step", "mirror_axes"),
     message:
         MESSAGE
     script:

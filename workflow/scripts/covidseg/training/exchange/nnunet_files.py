@@ -5,12 +5,7 @@ nnU-Net writes plans.json, dataset.json and fold_<k>/<checkpoint> into a folder 
 """
 
 import json
-import logging
-import os
 import shutil
-import subprocess
-import sys
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -21,8 +16,6 @@ from typing import IO, Any
 
 from covidseg.errors import InputError
 from covidseg.reading import decode
-
-log = logging.getLogger(__name__)
 
 FOLD, CHECKPOINT = 0, "checkpoint_final.pth"
 PREFERRED = "3d_fullres"  # of several configurations in one zip
@@ -82,17 +75,10 @@ class NnunetFiles:
             raise InputError(f"{where}: no object of keys and values; export the model from nnU-Net again")
         return content
 
-    def read_weights(self, output: Path) -> None:
-        """Write the weights of the checkpoint to a safetensors file; another process unpickles them.
-
-        Raises:
-            InputError: the checkpoint is damaged, or holds more than weights.
-        """
-        with tempfile.TemporaryDirectory() as temporary:
-            file = Path(temporary) / "checkpoint.pth"
-            with self._open("checkpoint") as source, open(file, "wb") as target:
-                shutil.copyfileobj(source, target)
-            unpickle(file, output, f"{self.path}: {self.members['checkpoint']}")
+    def copy_checkpoint(self, target: Path) -> None:
+        """Copy the checkpoint, as it is, to a file; raises InputError for a damaged zip."""
+        with self._open("checkpoint") as source, open(target, "wb") as file:
+            shutil.copyfileobj(source, file)
 
     @contextmanager
     def _open(self, kind: str) -> Iterator[IO[bytes]]:
@@ -107,17 +93,6 @@ class NnunetFiles:
                     yield file
         except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
             raise InputError(f"{self.path}: {member}: damaged ({error}); get the zip again") from error
-
-
-def unpickle(checkpoint: Path, output: Path, where: str) -> None:
-    """Run `unpickle.py` in a process of its own, without torch's switches in the environment."""
-    program = Path(__file__).with_name("unpickle.py")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("TORCH")}
-    command = [sys.executable, "-I", str(program), str(checkpoint), str(output)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["its process was killed"])[-1]
-        raise InputError(f"{where}: {reason}; name a checkpoint that nnU-Net v2 has written")
 
 
 def find_files(path: Path, fold: int | str = FOLD, checkpoint: str = CHECKPOINT) -> NnunetFiles:

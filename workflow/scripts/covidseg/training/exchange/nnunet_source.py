@@ -1,17 +1,22 @@
 """A network of nnU-Net becomes a pre-trained model of covidseg, which trainings start from."""
 
 import logging
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import torch
 from torch import nn
 
 from covidseg.errors import InputError
 from covidseg.files import digest
 from covidseg.training.description import Counts, ModelDescription, Normalisation
+from covidseg.training.exchange import unpickle
 from covidseg.training.exchange.nnunet_files import NnunetFiles
 from covidseg.training.exchange.nnunet_plan import NnunetPlan, differences, read_plan
 from covidseg.training.network import build_network
@@ -56,13 +61,29 @@ def import_nnunet(source: Source, weights: Path) -> None:
     if found := differences(plan, source.network, source.spacing):
         raise InputError(f"{where}: does not fit the configuration: {'; '.join(found)}; {REMEDY}")
     network = build_network(plan.architecture, classes=1 + len(plan.labels), seed=0)
-    with tempfile.TemporaryDirectory() as temporary:
-        file = Path(temporary) / "weights.safetensors"
-        source.files.read_weights(file)
-        tensors = read_tensors(file)
-    copy_weights(tensors, dict(network.named_parameters()), source.files.path)
+    copy_weights(read_weights(source.files), dict(network.named_parameters()), source.files.path)
     log.info("%s: regions %s, %s", where, ", ".join(plan.labels.values()), plan.normalisation)
     save_model(weights, network, describe(source, plan, network))
+
+
+def read_weights(files: NnunetFiles) -> dict[str, torch.Tensor]:
+    """Return the weights of a checkpoint: another process unpickles them, without torch's switches.
+
+    Raises:
+        InputError: the checkpoint is damaged, or holds more than weights.
+    """
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("TORCH")}
+    with tempfile.TemporaryDirectory() as temporary:
+        checkpoint, weights = (Path(temporary) / name for name in ("checkpoint.pth", "weights.safetensors"))
+        files.copy_checkpoint(checkpoint)
+        command = [sys.executable, "-I", unpickle.__file__, str(checkpoint), str(weights)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["its process was killed"])[-1]
+            raise InputError(
+                f"{files.path}: {files.members['checkpoint']}: {reason}; name a checkpoint of nnU-Net v2"
+            )
+        return read_tensors(weights)
 
 
 def describe(source: Source, plan: NnunetPlan, network: nn.Module) -> ModelDescription:
