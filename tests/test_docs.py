@@ -3,6 +3,8 @@
 import ast
 import re
 import subprocess
+from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,15 +16,17 @@ from snakemake.cli import get_argument_parser
 import choices_page
 import dag_sizes
 from conftest import ROOT
-from covidseg.config import in_use
+from covidseg.config import in_use, kinds
 from covidseg.config.kinds import KINDS
+from covidseg.config.loading import load_configuration
 from covidseg.config.local import SECTIONS
 from covidseg.runs import targets
 from covidseg.segment.command import _parser as covidseg_parser
 from covidseg.site.documents import render
+from covidseg.training import strategies
 from docs_blocks import TREES, blocks, commands
 
-LANGUAGES = {"sh", "yaml", "python", "text", "dockerfile"}
+LANGUAGES = {"sh", "yaml", "python", "text", "json", "dockerfile"}
 MAKEFILE = (ROOT / "Makefile").read_text()
 RULES = {
     name
@@ -31,7 +35,7 @@ RULES = {
 } | {kind.rule for kind in KINDS.values()}
 # Programs of others, whose commands no test runs -> why.
 OTHERS = {
-    **dict.fromkeys(("cd", "export", "ls", "head", "tail", "cat", "mkdir", "cp", "mv", "rm", "tar"), "the shell's own"),
+    **dict.fromkeys(("cd", "export", "ls", "head", "tail", "cat", "mkdir", "cp", "mv", "rm", "tar", "sha256sum"), "the shell's own"),
     **dict.fromkeys(("dot",), "Graphviz, which draws the picture of the rules"),
     **dict.fromkeys(("git", "apt-get", "pip", "pipx", "curl", "rsync"), "changes this machine, or needs a network"),
     **dict.fromkeys(("nnUNetv2_plan_and_preprocess", "nnUNetv2_train", "nnUNetv2_predict"), "nnU-Net's; a day long"),
@@ -123,18 +127,73 @@ def test_every_command_is_checked_or_listed():
     assert unknown == set()
 
 
+LOCAL = "config/local/"
+# Registries to which pages add a line.
+REGISTRIES = {
+    "workflow/scripts/covidseg/training/strategies/__init__.py": (strategies, strategies.STRATEGIES),
+    "workflow/scripts/covidseg/config/kinds.py": (kinds, kinds.KINDS),
+}
+ADDING = sorted({block.page for block in blocks("yaml") if block.file.startswith(LOCAL)})
+
+
+@contextmanager
+def registered(page):
+    """Add what a page adds to the registries, and take it away again."""
+    before = [(table, dict(table)) for _, table in REGISTRIES.values()]
+    try:
+        for block in blocks("python", page=page.name):
+            if block.file in REGISTRIES:
+                exec(block.text, vars(REGISTRIES[block.file][0]))
+        yield
+    finally:
+        for table, entries in before:
+            table.clear()
+            table.update(entries)
+
+
+def loaded(page, sheets, folder):
+    """Return the phantom configuration with the additions that a page shows, in a folder with four cases."""
+    local = folder / "config" / "local"
+    local.mkdir(parents=True)
+    for path in sheets.iterdir():
+        if path.name != "local":
+            (local.parent / path.name).symlink_to(path)
+    for case, file in product(("p1", "p2", "p3", "p4"), ("ct.nii.gz", "lesion.nii.gz", "rs.dcm", "seg.dcm")):
+        for place in ("scans", "rt", "seg", "png"):
+            path = folder / place / case / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    for block in blocks("yaml"):
+        if block.page == page and block.file.startswith(LOCAL):
+            (local / Path(block.file).name).write_text(block.text.replace("/path/to", str(folder)))
+    sections = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    with registered(page):
+        config = load_configuration(sections, "config/config.yaml", local.parent)
+        return {*targets.files(config, in_use.shown_artefacts(config))}
+
+
 @pytest.fixture(scope="module")
-def makes(config):
+def added(papers_sheets, tmp_path_factory):
+    """Page -> the files that can be asked for with its additions."""
+    return {page: loaded(page, papers_sheets, tmp_path_factory.mktemp("page")) for page in ADDING}
+
+
+def test_the_additions_of_every_page_can_be_loaded(added):
+    assert {
+        ROOT / "config/local/README.md",
+        ROOT / "docs/strategy.md",
+        ROOT / "docs/figure.md",
+    } <= added.keys()
+    assert "results/paper/wang2021/means.svg" in added[ROOT / "docs/figure.md"]
+    assert "results/models/new-decoder-msd/fold0/log.csv" in added[ROOT / "docs/strategy.md"]
+
+
+@pytest.fixture(scope="module")
+def makes(config, added):
     """What can be asked for: rules, and files of the phantom run and of the pages' own additions."""
     shown = in_use.shown_artefacts(config)
-    added = [
-        f"results/paper/{paper}/{name}.svg"
-        for block in blocks("yaml")
-        if block.file.startswith("config/local/")
-        for paper, entries in (yaml.safe_load(block.text).get("artefacts") or {}).items()
-        for name in entries
-    ]
-    return {*RULES, *targets.files(config, shown), *added, "results/report/index.html"}
+    own = {file for files in added.values() for file in files}
+    return {*RULES, *targets.files(config, shown), *own, "results/report/index.html"}
 
 
 def test_every_command_is_one_that_works(makes):

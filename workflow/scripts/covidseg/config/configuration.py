@@ -198,9 +198,12 @@ class Configuration:
         )
 
     def places(self, experiment: Experiment) -> dict[tuple[str, str], str]:
-        """Return (region, split) -> the data set that the experiment is scored on; "" for TRAINING."""
-        places = experiment.places(self.datasets)
-        return {TRAINING: ""} | {panel: dataset for panel, (dataset, _) in places.items()}
+        """Return (region, split) -> the data set that the experiment is scored on; "" for TRAINING.
+
+        An experiment whose predictions were made elsewhere has no TRAINING.
+        """
+        places = {panel: dataset for panel, (dataset, _) in experiment.places(self.datasets).items()}
+        return {TRAINING: "", **places} if experiment.model else places
 
     def predictions(self, artefact: ArtefactEntry) -> Shown:
         """Return what a figure of cases shows: column -> region -> experiment, data set and class."""

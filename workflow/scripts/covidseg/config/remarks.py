@@ -6,7 +6,7 @@ from itertools import chain
 from covidseg.cases.folds import is_published
 from covidseg.cases.left_out import describe_cases_left_out
 from covidseg.cases.splits import Leak, describe_leaks, find_leaks, patient_of, published_folds
-from covidseg.config.artefacts import patch_remarks
+from covidseg.config.artefacts import named, patch_remarks, shown_rows
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
@@ -36,6 +36,7 @@ def find_remarks(config: Configuration, artefact: ArtefactEntry) -> list[str]:
         *_on_cases(config, _touched(config, learned) | _shown(config, artefact)),
         *_leak_remarks(config, scored),
         *patch_remarks(artefact, config.sections),
+        *_external_remarks(config, artefact),
         *([SLICES_REMARK] if localised else []),
     ]
 
@@ -43,6 +44,17 @@ def find_remarks(config: Configuration, artefact: ArtefactEntry) -> list[str]:
 def remarks_on_claims(config: Configuration, series: Iterable[Series]) -> list[str]:
     """Return the sentences on left-out cases that decide the scores which claims compare."""
     return _on_cases(config, _touched(config, series))
+
+
+def _external_remarks(config: Configuration, artefact: ArtefactEntry) -> list[str]:
+    """Return a sentence on the rows whose predictions were made elsewhere."""
+    found = named(shown_rows(artefact), config.all_experiments)
+    rows = "; ".join(row for row, ones in found.items() if any(one.predictions for one in ones))
+    if not rows:
+        return []
+    if artefact["kind"] in UNTOUCHED:
+        return [f"Without {rows}: the predictions were made elsewhere, and the network is not known."]
+    return [f"Predicted elsewhere, and only scored here: {rows}."]
 
 
 def _on_cases(config: Configuration, names: Container[str]) -> list[str]:
