@@ -64,6 +64,11 @@ def hosts(config: Configuration) -> list[str]:
     return sorted({path.partition("/")[0] for path in archives(config)})
 
 
+def image_hosts(config: Configuration) -> dict[str, str]:
+    """Return data set in use -> the data set that owns the archive of its scans."""
+    return {name: config.datasets[name]["images"]["archive"].partition("/")[0] for name in datasets(config)}
+
+
 def licence_entries(config: Configuration) -> dict[str, dict[str, object]]:
     """Return data set -> what the table of licences prints, per data set that owns an archive to fetch."""
     return {name: pick(config.datasets[name], *LICENCE) for name in hosts(config)}
@@ -78,8 +83,13 @@ def models(config: Configuration) -> list[str]:
 
 
 def trained(config: Configuration) -> list[str]:
-    """Return the experiments that have a training of their own; the others evaluate a pre-trained model."""
+    """Return the experiments that have a training of their own; the others evaluate other models."""
     return [name for name, one in config.experiments.items() if one.model == name]
+
+
+def external(config: Configuration) -> list[str]:
+    """Return the experiments whose predictions were made elsewhere."""
+    return [name for name, one in config.experiments.items() if one.predictions]
 
 
 def released(config: Configuration, asked: object) -> list[str]:
