@@ -61,6 +61,7 @@ test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
+	$(BIN)/typos
 	$(BIN)/snakemake --lint
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
@@ -69,6 +70,7 @@ quick: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
+	$(BIN)/typos
 	$(BIN)/pytest -m "not slow and not slurm" --numprocesses 2 --dist loadfile
 
 fuzz: .venv/installed

@@ -24,7 +24,7 @@ from covidseg.segment import files as files_module
 from covidseg.segment import run as run_module
 from covidseg.segment.checks import check_lungs, check_scan, warn_of_scan
 from covidseg.segment.lungs import Lungs, find_lungs
-from covidseg.segment.models import best_model, find_weights, mean_scores
+from covidseg.segment.models import best_model, find_model, mean_scores
 from covidseg.segment.quantification import quantify
 from covidseg.segment.scans import list_scans, read_scan, scan_name
 from covidseg.training.network import build_network
@@ -403,13 +403,18 @@ def test_the_best_model_by_cross_validation_is_the_default(tmp_path):
         best_model(models, ("heart",))
 
 
-def test_a_model_is_found_by_name_and_by_folder(tmp_path):
+def test_a_model_is_found_by_name_by_folder_and_by_file(tmp_path):
     models = tmp_path / "models"
     paths = [write_model(models / "a" / f"fold{k}", {"1": "infection"}) for k in (0, 1)]
-    assert find_weights("a", models) == paths
-    assert find_weights(str(models / "a" / "fold1"), models) == paths[1:]
+
+    def find(given):
+        return find_model(given, ("infection",), models).weights
+
+    assert find("a") == paths
+    assert find(str(models / "a" / "fold1")) == paths[1:]
+    assert find(str(paths[0])) == paths[:1]
     with refused_in_one_line("b: no such model in .*; models: a"):
-        find_weights("b", models)
+        find("b")
 
 
 # The command

@@ -8,13 +8,14 @@ from covidseg.archives.origins import check_datasets
 from covidseg.config import in_use
 from covidseg.config.artefacts import check_artefacts
 from covidseg.config.case_checks import check_cases, check_origins, check_phantoms, check_tolerances
+from covidseg.config.case_lists import read_chosen_cases, read_split_files
 from covidseg.config.checks import check_former, check_left_out
 from covidseg.config.claims import check_claims
 from covidseg.config.configuration import Configuration
 from covidseg.config.dataset_checks import check_entries
 from covidseg.config.experiments import Experiment, expand_experiments
 from covidseg.config.kinds import with_kinds
-from covidseg.config.local import Places, add_local, local_files
+from covidseg.config.local import Places, add_local, local_files, sheet_path
 from covidseg.config.published import check_published
 from covidseg.config.rehearsal import rehearsed
 from covidseg.config.schemas import check_schema, read_schema
@@ -36,13 +37,16 @@ def sheets_folder(root: Path) -> Path:
     return own if (own / "datasets.yaml").is_file() else root / own
 
 
-def load_configuration(sections: dict[str, Any], name: str, folder: Path) -> Configuration:
+def load_configuration(
+    sections: dict[str, Any], name: str, folder: Path, *, local: bool = True
+) -> Configuration:
     """Check the chosen configuration together with the sheets in `folder`, and return both.
 
     Args:
         sections: the sections of the chosen configuration, command-line overrides included.
         name: name of the configuration in error messages.
-        folder: the folder config/, which has the sheets, their schemas, and a user's own additions (`local`).
+        folder: the folder config/, which has the sheets, their schemas, and a user's own additions in local/.
+        local: whether the user's own additions count.
 
     Raises:
         InputError: a value is not allowed; the message names the file, the key, the value and the allowed
@@ -50,7 +54,7 @@ def load_configuration(sections: dict[str, Any], name: str, folder: Path) -> Con
     """
     complete = complete_sections(sections, name, folder)
     faults = Faults()
-    sheets, places = read_sheets(folder, faults)
+    sheets, places = read_sheets(folder, faults, local=local)
     with places.named():
         faults.refuse()
         return check_together(complete, name, sheets, folder)
@@ -67,37 +71,34 @@ def complete_sections(sections: dict[str, Any], name: str, folder: Path) -> Sect
     return cast("Sections", extended)
 
 
-def read_sheets(folder: Path, faults: Faults) -> tuple[Sheets, Places]:
+def read_sheets(folder: Path, faults: Faults, *, local: bool = True) -> tuple[Sheets, Places]:
     """Return the sheets with a user's own additions, and where the additions are written.
 
     Args:
         folder: the folder config/.
         faults: where the faults are gathered: unreadable files, and what breaks a schema. A sheet that cannot
             be read is not returned.
+        local: whether the user's own additions count.
     """
     sheets: Sheets = {}
     for sheet in SHEETS:
         with faults.gathered():
-            path = _path(folder, sheet)
+            path = sheet_path(folder, sheet)
             sheets[sheet] = read_json(path, "restore the file") if sheet == "splits" else read_yaml(path)
     _check_sheets(sheets, folder, faults)
     places = Places(folder)
     with faults.gathered():
-        if local_files(folder) and not faults.found:
+        if local and local_files(folder) and not faults.found:
             places = add_local(sheets, folder, faults)
             _check_sheets(sheets, folder, faults)
     return sheets, places
-
-
-def _path(folder: Path, sheet: str) -> Path:
-    return folder / ("splits.json" if sheet == "splits" else f"{sheet}.yaml")
 
 
 def _check_sheets(sheets: Sheets, folder: Path, faults: Faults) -> None:
     for sheet, content in sheets.items():
         schema = read_schema(folder / "schemas" / f"{sheet}.schema.yaml")
         with faults.gathered():
-            path = str(_path(folder, sheet))
+            path = str(sheet_path(folder, sheet))
             check_schema(content, path, with_kinds(schema) if sheet == "artefacts" else schema)
 
 
@@ -114,6 +115,8 @@ def check_together(sections: Sections, name: str, sheets: Sheets, folder: Path) 
         InputError: a value is not allowed; the message names the sheet, also for a user's own additions.
     """
     datasets, splits = sheets["datasets"], sheets["splits"]
+    read_chosen_cases(datasets, folder)
+    splits = splits | read_split_files(datasets, folder, splits)
     check_sections(sections, name, datasets)
     check_datasets(datasets, splits, folder / "datasets.yaml")
     check_left_out(datasets, splits, folder / "datasets.yaml")

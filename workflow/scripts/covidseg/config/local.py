@@ -4,11 +4,11 @@ Git ignores these files, so that additions survive `git pull` and never meet cha
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from yaml.nodes import MappingNode, Node
 
@@ -26,10 +26,17 @@ SECTIONS = {
     "artefacts": ("artefacts",),
     "claims": ("claims",),
 }
-FILES = {"splits": "splits.json"}  # sheets that are not <name>.yaml
+CHECKOUT = Path(__file__).resolve().parents[4]
+Value = TypeVar("Value")
 ENDS = (".", ":", " ", "-")  # what can follow the name of a key in a message
 UNKNOWN_KEY = re.compile(r": unknown key '([^']+)'")
+QUOTED = re.compile("'([^']+)'")
 LONGEST = 60  # letters of a value in a message
+
+
+def sheet_path(folder: Path, sheet: str) -> Path:
+    """Return the path of a sheet in the folder config/."""
+    return folder / ("splits.json" if sheet == "splits" else f"{sheet}.yaml")
 
 
 class Places:
@@ -38,16 +45,21 @@ class Places:
     Attributes:
         folder: the folder config/.
         lines: sheet -> keys that a message names, joined by points -> "<file>: line <number>".
+        values: sheet -> text that was added as a value -> "<file>: line <number>".
     """
 
     def __init__(self, folder: Path) -> None:
         """Start without any addition."""
         self.folder = folder
         self.lines: dict[str, dict[str, str]] = {}
+        self.values: dict[str, dict[str, str]] = {}
 
-    def note(self, keys: tuple[str, ...], line: str) -> None:
-        """Remember the line of an added key; the first of the keys names the sheet."""
-        self.lines.setdefault(keys[0], {})[".".join(keys[1:])] = line
+    def note(self, keys: tuple[str, ...], line: str, *values: object) -> None:
+        """Remember the line of an added key and its values; the first of the keys names the sheet."""
+        sheet, *rest = keys
+        self.lines.setdefault(sheet, {})[".".join(rest)] = line
+        for value in values:
+            self.values.setdefault(sheet, {}).setdefault(str(value), line)
 
     def of(self, keys: tuple[str, ...]) -> str:
         """Return the file, and for an addition the line, that has a key."""
@@ -71,24 +83,36 @@ class Places:
         return fault
 
     def _path(self, sheet: str) -> str:
-        return str(self.folder / FILES.get(sheet, f"{sheet}.yaml"))
+        return str(sheet_path(self.folder, sheet))
 
     def _line(self, sheet: str, text: str) -> str | None:
-        """Return the line of the longest key that a text begins with, or None.
-
-        Messages name an experiment also without the section that it is in, and a source as its pre-training.
-        """
-        text = UNKNOWN_KEY.sub(r".\1:", text)
-        texts = (text, f"experiments.{text}", f"sources.{text.removeprefix('pretrain-')}")
+        """Return the line of the key that a message begins with, or of the value that it quotes first."""
         keys = self.lines.get(sheet, {})
-        fitting = [
-            key for key in keys if any(f"{one} ".startswith((*map(key.__add__, ENDS),)) for one in texts)
-        ]
-        return keys[max(fitting, key=len)] if fitting else None
+        if (found := named_first(text, keys)) is not None:
+            return keys[found]
+        quoted = QUOTED.search(text)
+        return self.values.get(sheet, {}).get(quoted[1]) if quoted else None
+
+
+def named_first(text: str, keys: Iterable[str]) -> str | None:
+    """Return the longest of the keys that the text of a message begins with, or None.
+
+    Messages name an experiment also without the section that it is in, and a source as its pre-training.
+
+    Args:
+        text: the message, without the file at its beginning.
+        keys: keys from the top level of the file down, joined by points.
+    """
+    text = UNKNOWN_KEY.sub(r".\1:", text)
+    texts = (text, f"experiments.{text}", f"sources.{text.removeprefix('pretrain-')}")
+    fitting = [key for key in keys if any(f"{one} ".startswith((*map(key.__add__, ENDS),)) for one in texts)]
+    return max(fitting, key=len, default=None)
 
 
 def local_files(folder: Path) -> list[Path]:
     """Return the paths of the files in config/local, sorted by name.
+
+    A workflow that imports this one, and a run in another folder, may have a folder config/local too.
 
     Args:
         folder: the folder config/.
@@ -96,9 +120,13 @@ def local_files(folder: Path) -> list[Path]:
     Raises:
         InputError: a file ends with .yml, which would not be read.
     """
-    if wrong := sorted((folder / "local").glob("*.yml")):
+    places = [folder / "local"]
+    if folder.resolve() == CHECKOUT / "config" != Path("config").resolve():
+        places.append(Path("config/local"))
+    if wrong := [path for place in places for path in sorted(place.glob("*.yml"))]:
         raise InputError(f"{wrong[0]}: expected the suffix .yaml; rename the file")
-    return sorted(path for path in (folder / "local").glob("*.yaml") if not path.name.startswith("."))
+    found = [path for place in places for path in sorted(place.glob("*.yaml"))]
+    return [path for path in found if not path.name.startswith(".")]
 
 
 def add_local(sheets: dict[str, Any], folder: Path, faults: Faults) -> Places:
@@ -162,20 +190,19 @@ class _Merge:
             return known | {
                 key: self.merged(known[key], value, (*keys, str(key)))
                 if key in known
-                else self._new(value, (*keys, str(key)))
+                else self._noted(value, (*keys, str(key)))
                 for key, value in own.items()
             }
         if isinstance(known, list) and isinstance(own, list) and self._may_join((*known, *own)):
-            self._note(keys)
-            new = [one for one in own if one not in known]
+            new = self._noted([one for one in own if one not in known], keys)
             for one in new:  # in `sources` of an experiment: this makes another experiment, of this name
-                self.places.note((*self.above, f"{keys[0]}-{one}"), self.lines[keys])
+                self.places.note((*self.above, f"{keys[0]}-{one}"), self._line(keys))
             return [*known, *new]
         if own != known:
             other = self.places.of((*self.above, *keys))
             name = ".".join((*self.above[1:], *keys)) or self.above[0]
             self.faults.found.append(
-                f"{self.lines[keys]}: {name}: {_short(own)}; {other} has {_short(known)}; "
+                f"{self._line(keys)}: {name}: {_short(own)}; {other} has {_short(known)}; "
                 "remove the key here, or choose another name"
             )
         return known
@@ -184,14 +211,20 @@ class _Merge:
         """Return whether lists of these values can be joined: a split is one value, and so is a spacing."""
         return self.above != SECTIONS["splits"] and all(isinstance(one, str | dict) for one in values)
 
-    def _new(self, value: object, keys: tuple[str, ...]) -> object:
-        self._note(keys)
+    def _noted(self, value: Value, keys: tuple[str, ...]) -> Value:
+        """Return an added value, whose lines are noted."""
+        line = self._line(keys)
+        if isinstance(value, dict):
+            self.places.note((*self.above, *keys), line)
+            for key, one in value.items():
+                self._noted(one, (*keys, str(key)))
+        else:
+            self.places.note((*self.above, *keys), line, *(value if isinstance(value, list) else [value]))
         return value
 
-    def _note(self, keys: tuple[str, ...]) -> None:
-        for inside, line in self.lines.items():
-            if inside[: len(keys)] == keys:
-                self.places.note((*self.above, *inside), line)
+    def _line(self, keys: tuple[str, ...]) -> str:
+        """Return the line of keys, or of those above them: keys from a merge key (<<) have no line here."""
+        return self.lines[keys] if keys in self.lines else self._line(keys[:-1])
 
 
 def _short(value: object) -> str:

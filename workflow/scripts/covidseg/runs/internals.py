@@ -69,6 +69,11 @@ def is_asked_for(workflow: Workflow, rule: str) -> bool:
     return {job.rule.name for job in workflow.dag.targetjobs} == {rule}
 
 
+def is_named(rule: str) -> bool:
+    """Return whether the command line names a rule; the workflow does not know when it reads its files."""
+    return rule in sys.argv[1:]
+
+
 def reports_to_zip() -> bool:
     """Return whether the command line asks for a report in a .zip file; the workflow does not know."""
     words = " ".join(sys.argv).replace("=", " ").split()

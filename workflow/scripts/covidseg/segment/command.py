@@ -10,15 +10,17 @@ from pathlib import Path
 from covidseg.device import Compute, choose_compute
 from covidseg.errors import InputError
 from covidseg.evaluation.sections import Inference
-from covidseg.regions import LUNGS
 from covidseg.segment import NOT_CLINICAL
-from covidseg.segment.ensemble import load_ensemble
-from covidseg.segment.models import INFECTION, RESULTS, best_model, find_weights
+from covidseg.segment.models import RESULTS, find_models, load_models
 from covidseg.segment.run import Models, Settings, segment_all
 from covidseg.segment.scans import SUFFIXES, list_scans, list_series
 
 log = logging.getLogger("covidseg")
 LIST = "list"  # --series without a UID
+
+MODEL = (
+    "experiment, folder of a model, release (folder, zip, tar), or https://host/release.zip#sha256=CHECKSUM"
+)
 
 
 def main(arguments: list[str] | None = None, log_file: str | None = None) -> int:
@@ -54,9 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     own.add_argument(
         "-o", "--output", default=Path("segmented"), type=Path, help="folder for the results (%(default)s)"
     )
-    own.add_argument("--model", help="experiment or folder of models; default: the best by cross-validation")
-    own.add_argument("--lungs", help="experiment or folder of models that know both lungs; default: the best")
-    own.add_argument("--models", type=Path, default=RESULTS, help="folder of the experiments (%(default)s)")
+    own.add_argument("--model", help=f"{MODEL}; default: the best by cross-validation")
+    own.add_argument("--lungs", help="the same for both lungs; default: the best of the same release")
+    own.add_argument(
+        "--models", type=Path, default=RESULTS, help="folder of the experiments, or a release (%(default)s)"
+    )
     own.add_argument(
         "--series",
         nargs="?",
@@ -123,14 +127,9 @@ def _load_models(options: argparse.Namespace, compute: Compute) -> Models:
     Raises:
         InputError: there is no such model, or it does not know what it is to find.
     """
-    infection = options.model or best_model(options.models, INFECTION)
-    lungs = options.lungs or best_model(options.models, LUNGS)
-    wanted = {name: find_weights(name, options.models) for name in (infection, lungs)}
-    loaded = {name: load_ensemble(weights, compute) for name, weights in wanted.items()}
-    for name, regions in ((infection, INFECTION), (lungs, LUNGS)):
-        if missing := [region for region in regions if region not in loaded[name].channels]:
-            raise InputError(f"{name}: this model does not know {' and '.join(missing)}; choose another one")
-    return Models(infection=loaded[infection], lungs=loaded[lungs], names=(infection, lungs))
+    infection, lungs = find_models(options.model, options.lungs, options.models)
+    first, second = load_models((infection, lungs), compute)
+    return Models(infection=first, lungs=second, names=(infection.name, lungs.name))
 
 
 def _list_series(scans: dict[str, Path]) -> int:

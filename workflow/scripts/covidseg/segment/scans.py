@@ -3,17 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
-import nibabel as nib
-import numpy as np
 import pydicom
-import SimpleITK as sitk
 
 from covidseg.archives.archive import Archive
 from covidseg.cases.dicom import read_series
 from covidseg.cases.dicom_files import BROKEN
+from covidseg.cases.itk import read_itk
 from covidseg.errors import InputError
 from covidseg.segment.series import Series, choose_series, find_series
-from covidseg.volumes import RAS_TO_LPS, Volume, read_volume, to_lps
+from covidseg.volumes import Volume, read_volume
 
 NIFTI = (".nii", ".nii.gz")
 ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -109,29 +107,12 @@ def read_scan(path: Path, series: str = "") -> Volume:
     if path.is_file() and name.endswith(NIFTI):
         return read_volume(path)
     if path.is_file() and name.endswith(ITK):
-        return _read_itk(path)
+        return read_itk(path)
     if path.is_file() and not name.endswith(ARCHIVES) and not _study_of(path):
         raise InputError(
             f"{path}: unknown format; can be read: {' '.join(SUFFIXES)}, and folders of DICOM files"
         )
     return _read_dicom(path, series)
-
-
-def _read_itk(path: Path) -> Volume:
-    """Read a file with SimpleITK, whose directions are LPS as ours."""
-    try:
-        image = sitk.ReadImage(str(path))
-        array = sitk.GetArrayFromImage(image)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split()).rpartition("ERROR: ")[2]
-        raise InputError(f"{path}: damaged, or not of this format ({reason})") from error
-    if array.ndim != 3 or image.GetNumberOfComponentsPerPixel() > 1:
-        raise InputError(f"{path}: {array.ndim} axes, expected a scan (z, y, x) with one number per voxel")
-    affine = np.eye(4)
-    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
-    affine[:3, 3] = image.GetOrigin()
-    stored = nib.Nifti1Image(array.T, RAS_TO_LPS @ affine)
-    return replace(to_lps(stored), stored="".join(nib.aff2axcodes(stored.affine)))
 
 
 def read_dicom_files(path: Path, series: str = "") -> dict[str, bytes]:
