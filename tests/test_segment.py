@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import nibabel as nib
 import numpy as np
@@ -19,6 +20,8 @@ from covidseg.cases.preprocessing import preprocess
 from covidseg.device import Compute
 from covidseg.evaluation.prediction import predict_cases
 from covidseg.segment import NOT_CLINICAL, command, ensemble
+from covidseg.segment import files as files_module
+from covidseg.segment import run as run_module
 from covidseg.segment.checks import check_lungs, check_scan, warn_of_scan
 from covidseg.segment.lungs import Lungs, find_lungs
 from covidseg.segment.models import best_model, find_model, mean_scores
@@ -131,6 +134,34 @@ def test_models_of_other_grids_are_no_ensemble(tmp_path):
     other = write_model(tmp_path / "b", {"1": "lesion"})
     with refused_in_one_line(rf"{other}: its labels is not that of .*a.model.safetensors"):
         ensemble.load_ensemble([first, other], CPU)
+
+
+def test_a_model_of_another_architecture_or_project_is_refused_in_one_line(tmp_path):
+    """The remedy is not to delete the user's model."""
+    weights = write_model(tmp_path / "a", {"1": "infection"})
+    content = json.loads(weights.with_suffix(".json").read_text())
+    del content["plan"]
+    weights.with_suffix(".json").write_text(json.dumps(content))
+    with refused_in_one_line("lacks plan; expected a model that covidseg has trained"):
+        ensemble.load_ensemble([weights], CPU)
+    weights.with_suffix(".json").unlink()
+    with refused_in_one_line("model.json: .*; expected a model that covidseg has trained"):
+        ensemble.load_ensemble([weights], CPU)
+    other = write_model(tmp_path / "b", {"1": "infection"})
+    content = json.loads(other.with_suffix(".json").read_text())
+    content["architecture"]["features"] = [4, 16]
+    other.with_suffix(".json").write_text(json.dumps(content))
+    with refused_in_one_line(f"{tmp_path}/b/model.* expected a model that covidseg has trained"):
+        ensemble.load_ensemble([other], CPU)
+
+
+def test_a_model_that_was_normalised_otherwise_is_refused(tmp_path):
+    weights = write_model(tmp_path / "a", {"1": "infection"})
+    content = json.loads(weights.with_suffix(".json").read_text())
+    content["normalisation"]["scheme"] = "CTNormalization"
+    weights.with_suffix(".json").write_text(json.dumps(content))
+    with refused_in_one_line("its normalisation is 'CTNormalization', expected 'z-score over the scan'"):
+        ensemble.load_ensemble([weights], CPU)
 
 
 # Scans on disk
@@ -429,7 +460,7 @@ def test_the_command_writes_masks_on_the_file_s_own_grid_and_numbers(tmp_path, t
         "--models",
         str(threshold_models),
     ]
-    assert command.main([*arguments, "--precision", "float32"]) == 0
+    assert command.main([*arguments, "--precision", "float32", "--threads", "1"]) == 0
     folder, own = output / "scan", nib.load(tmp_path / "scan.nii.gz")
     names = {path.name for path in folder.iterdir()}
     masks = {"infection.nii.gz", "lungs.nii.gz", "disagreement.nii.gz"}
@@ -453,6 +484,64 @@ def test_the_command_writes_masks_on_the_file_s_own_grid_and_numbers(tmp_path, t
     assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
 
 
+def watched(monkeypatch, *names):
+    """Watch functions of the module `run`, which go on as before."""
+    for name in names:
+        monkeypatch.setattr(run_module, name, Mock(wraps=getattr(run_module, name)))
+    return [getattr(run_module, name) for name in names]
+
+
+def test_a_scan_is_prepared_once_for_models_of_one_grid(tmp_path, threshold_models, monkeypatch):
+    write_volume(tmp_path / "scan.nii.gz", chest())
+    calls = watched(monkeypatch, "prepare", "segment")
+    words = ["segment", str(tmp_path / "scan.nii.gz"), "--precision", "float32", "--threads", "1"]
+    assert command.main([*words, "-o", str(tmp_path / "out"), "--models", str(threshold_models)]) == 0
+    assert [call.call_count for call in calls] == [1, 2]
+
+
+def test_one_model_of_lungs_and_infection_runs_once_with_the_masks_of_the_pipeline(tmp_path, monkeypatch):
+    labels = {"1": "left_lung", "2": "right_lung", "3": "infection"}
+    models = write_model(tmp_path / "models" / "all" / "fold0", labels).parents[2]
+    write_volume(tmp_path / "scan.nii.gz", scan())
+    calls = watched(monkeypatch, "prepare", "segment")
+    words = ["segment", str(tmp_path / "scan.nii.gz"), "--precision", "float32", "--threads", "1"]
+    assert command.main([*words, "-o", str(tmp_path / "out"), "--models", str(models)]) == 0
+    assert [call.call_count for call in calls] == [1, 1]
+    folder = tmp_path / "out" / "scan"
+    infection, lungs = (read_volume(folder / f"{name}.nii.gz").array for name in ("infection", "lungs"))
+    found = run(ensemble.load_ensemble([models / "all/fold0/model.safetensors"], CPU), scan())
+    np.testing.assert_array_equal(infection, found.labels == 3)
+    for side in (1, 2):
+        np.testing.assert_array_equal((lungs == side) & (infection == 0), found.labels == side)
+    assert lungs[infection == 1].all()
+
+
+def test_a_fault_in_one_scan_stops_no_other_one_and_leaves_nothing(
+    tmp_path, threshold_models, monkeypatch, capsys
+):
+    for name in ("a", "b"):
+        write_volume(tmp_path / f"{name}.nii.gz", chest())
+    write = files_module.write_viewer
+
+    def fault(folder, result):
+        if result.name == "a":
+            raise OSError("disk\nfull")
+        write(folder, result)
+
+    monkeypatch.setattr(files_module, "write_viewer", fault)
+    words = [
+        "segment",
+        *(str(tmp_path / f"{name}.nii.gz") for name in "ab"),
+        "--precision",
+        "float32",
+        "--threads",
+        "1",
+    ]
+    assert command.main([*words, "-o", str(tmp_path / "out"), "--models", str(threshold_models)]) == 1
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"b", "quantification.csv"}
+    assert "ERROR not segmented: a: OSError: disk full\n" in capsys.readouterr().err
+
+
 def test_bad_scans_stop_no_other_one(tmp_path, threshold_models, capsys):
     folder = tmp_path / "scans"
     folder.mkdir()
@@ -471,7 +560,16 @@ def test_bad_scans_stop_no_other_one(tmp_path, threshold_models, capsys):
 
 def test_what_cannot_be_done_is_one_line_and_status_2(tmp_path, threshold_models, capsys):
     write_volume(tmp_path / "scan.nii.gz", chest())
-    common = ["segment", str(tmp_path / "scan.nii.gz"), "-o", str(tmp_path / "out"), "--precision", "float32"]
+    common = [
+        "segment",
+        str(tmp_path / "scan.nii.gz"),
+        "-o",
+        str(tmp_path / "out"),
+        "--precision",
+        "float32",
+        "--threads",
+        "1",
+    ]
     assert command.main([*common, "--models", str(tmp_path / "none")]) == 2
     printed = capsys.readouterr().err
     assert printed.endswith("no model of infection; name one with --model or --lungs\n")
