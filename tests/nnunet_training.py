@@ -1,7 +1,7 @@
-"""Run in nnU-Net's environment: plan, preprocess, and train a small network for some iterations.
+"""Run in nnU-Net's environment: train a fold with nnU-Net's own trainer, a network of few features, for an instant.
 
-Usage: nnunet_training.py <number of the data set> <JSON>: what is changed in nnU-Net's plan: `spacing`, `patch_size`,
-and arguments of the network. nnU-Net writes the model to its folder of results.
+Usage: nnunet_training.py Dataset<number>_<name> <fold>. `nnUNetv2_train` does the same, but has no option for a
+training of less than an epoch of 250 iterations.
 """
 
 import json
@@ -9,38 +9,26 @@ import sys
 from pathlib import Path
 
 import torch
-from nnunetv2.experiment_planning.plan_and_preprocess_api import (
-    extract_fingerprints,
-    plan_experiments,
-    preprocess,
-)
 from nnunetv2.paths import nnUNet_preprocessed
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
-
-def change_plans(path, changes):
-    """Make the planned network small; nnU-Net itself plans up to 320 features."""
-    plans = json.loads(path.read_text())
-    chosen = plans["configurations"]["3d_fullres"]
-    chosen |= {key: changes.pop(key) for key in ("spacing", "patch_size")}
-    chosen["architecture"]["arch_kwargs"] |= changes
-    path.write_text(json.dumps(plans))
-    return plans
+FEATURES, ITERATIONS = 4, 2
 
 
-def train(plans, dataset):
-    trainer = nnUNetTrainer(
-        plans | {"continue_training": False}, "3d_fullres", 0, dataset, torch.device("cpu")
+def train(name, fold):
+    folder = Path(str(nnUNet_preprocessed)) / name
+    plans = json.loads((folder / "nnUNetPlans.json").read_text()) | {"continue_training": False}
+    network = plans["configurations"]["3d_fullres"]["architecture"]["arch_kwargs"]
+    network["features_per_stage"] = [FEATURES] * network["n_stages"]
+    dataset = json.loads((folder / "dataset.json").read_text())
+    trainer = nnUNetTrainer(plans, "3d_fullres", fold, dataset, torch.device("cpu"))
+    trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = (
+        1,
+        ITERATIONS,
+        1,
     )
-    trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = 1, 10, 1
     trainer.run_training()
 
 
 if __name__ == "__main__":
-    number = int(sys.argv[1])
-    extract_fingerprints([number], num_processes=1)
-    plan_experiments([number])
-    (folder,) = Path(str(nnUNet_preprocessed)).glob(f"Dataset{number}_*")
-    plans = change_plans(folder / "nnUNetPlans.json", json.loads(sys.argv[2]))
-    preprocess([number], configurations=["3d_fullres"], num_processes=[1])
-    train(plans, json.loads((folder / "dataset.json").read_text()))
+    train(sys.argv[1], int(sys.argv[2]))

@@ -150,6 +150,7 @@ def test_every_script_of_the_pipeline_belongs_to_a_stage():
         "export_nnunet",
         "progress",
         "rehearse",
+        "release",
         "segment",
         "workload",
     }, "which run by their names only"

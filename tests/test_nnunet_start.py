@@ -30,7 +30,7 @@ def trained(nnunet, tmp_path_factory):
     """The toy after nnU-Net has trained on its cases with lungs and infection."""
     toy = copy_toy(finished_toy(tmp_path_factory), tmp_path_factory.mktemp("source") / "toy")
     snakemake(toy, "results/nnunet_raw/Dataset503_Covid20Union")
-    program = ROOT / "tests" / "nnunet_training.py"
+    program = ROOT / "tests" / "nnunet_source.py"
     run_nnunet(toy, nnunet / "python", program, "503", json.dumps(NETWORK))
     return toy
 

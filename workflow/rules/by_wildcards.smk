@@ -1,5 +1,7 @@
 """Functions that give a rule its names, paths and parameters by a job's wildcards. No rules."""
 
+from covidseg.cases.external_files import state_of_files
+
 
 def strategy_code(wildcards, script="train"):
     """Return the code that a training runs, with the module of its own strategy and of no other."""
@@ -32,6 +34,13 @@ def of_model(file):
     )
 
 
+def if_trained(file):
+    """Return an input's function: the same, in a list; an empty list if the predictions were made elsewhere."""
+    return lambda wildcards: (
+        [of_model(file)(wildcards)] if experiment_of(wildcards).model else []
+    )
+
+
 def archive_files(wildcards):
     return expand("data/raw/{path}", path=CONFIG.archives(wildcards.dataset))
 
@@ -50,6 +59,12 @@ def evaluated_on(wildcards):
 
 def localised_on(wildcards):
     return list(CONFIG.localisers[wildcards.localiser].evaluate)
+
+
+def external_state(wildcards):
+    """Return the state of the files that were predicted elsewhere; a changed file is taken again."""
+    one, fold = experiment_of(wildcards), int(wildcards.fold)
+    return state_of_files(one.predictions, datasets=one.evaluate, fold=fold)
 
 
 def training_sections(wildcards):
@@ -167,8 +182,14 @@ def addresses_of(wildcards):
     return fetched | {"state": state} if state else fetched
 
 
-def phantom_names(wildcards):
-    return config["phantom"] and CONFIG.case_names(wildcards.dataset)
+def split_names(wildcards):
+    """Return the cases that a split is reduced to: those of a phantom, or those that a user chooses; or None."""
+    reduced = config["phantom"] or "cases" in CONFIG.datasets[wildcards.dataset]
+    return CONFIG.case_names(wildcards.dataset) if reduced else None
+
+
+def chosen_cases(wildcards):
+    return CONFIG.chosen_cases(wildcards.dataset)
 
 
 def left_out(wildcards):
@@ -259,6 +280,24 @@ def outputs_of(kind):
     return [page if suffix == kind.page else base + suffix for suffix in kind.suffixes]
 
 
+def released_models(wildcards):
+    """Return the files of the models that a release is asked for; none, if their scores choose them."""
+    folders = [
+        name for name in in_use.models(CONFIG) if name.partition("/")[0] in RELEASED
+    ]
+    files = ("model.safetensors", "model.json")
+    return expand("results/models/{folder}/{file}", folder=folders, file=files)
+
+
+def released_scores(wildcards):
+    """Return the scores of the models that a release is asked for, or those of all models."""
+    if not RELEASED:
+        return ["results/scores.csv"]
+    own = [name for name, one in CONFIG.experiments.items() if one.model in RELEASED]
+    scored = [name for name in in_use.scored(CONFIG) if name.partition("/")[0] in own]
+    return expand("results/scores/{name}.csv", name=scored)
+
+
 NNUNET = in_use.nnunet_folders(CONFIG)
 
 
@@ -292,6 +331,14 @@ def site_part(module, folder, needed):
         "configuration": config["name"],
         "phantom": bool(config["phantom"]),
     }
+
+
+def documents(pattern):
+    """Return the files of the documentation that fit a pattern."""
+    return [
+        in_checkout(f"docs/{path.name}")
+        for path in sorted(BASE.glob(f"docs/{pattern}"))
+    ]
 
 
 def artefacts_of(paper):

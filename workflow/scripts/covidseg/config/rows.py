@@ -6,6 +6,7 @@ from pathlib import Path
 
 from covidseg.archives.dataset import Datasets
 from covidseg.config.checks import check_known, check_options
+from covidseg.config.external import EXTERNAL, check_external, regions_of
 from covidseg.config.sheets import ExperimentRow, ExperimentSheet, SourceRow
 from covidseg.errors import InputError
 from covidseg.training.sections import Options
@@ -20,15 +21,18 @@ class ExpandedRow:
         name: name of the experiment, and of its folders of predictions and scores.
         row: key of the row of experiments.yaml that the experiment comes from.
         paper: the first paper that the experiment belongs to.
-        strategy: key of STRATEGIES.
+        strategy: key of STRATEGIES, or EXTERNAL if the predictions were made elsewhere.
         source: key of `sources`, the further data that the model learns from, or "none".
-        train: names of the data sets that the model is trained on.
+        train: names of the data sets that the model is trained on; of an external model those of `evaluate`.
         lesions: how the lesions of these data sets become classes. "union": they are one class; "classes":
             a COVID-19 infection is a class of its own; "separate": each data set's lesions are.
         folds: number of models, one per fold.
         evaluate: data set -> name of the split in the scores.
         model: name of the folder of the models: the experiment's own name or, if nothing is trained for the
-            experiment, the name of the pre-training whose model the experiment evaluates.
+            experiment, the name of the pre-training whose model the experiment evaluates. Empty for an
+            experiment whose predictions were made elsewhere.
+        predictions: path of the files that were predicted elsewhere, with fields in braces; or empty.
+        regions: label id in these files -> region, or "background".
         options: options of the strategy.
         source_datasets: data sets of the source, if the strategy trains on them as well.
         nnunet: whether the source is a model that nnU-Net has trained.
@@ -46,13 +50,16 @@ class ExpandedRow:
     model: str
     options: Options = field(default_factory=dict)
     source_datasets: tuple[str, ...] = ()
+    predictions: str = ""
+    regions: dict[int, str] = field(default_factory=dict)
     nnunet: bool = False
 
     @property
     def pretraining(self) -> str | None:
         """Name of the experiment whose weights the training starts from.
 
-        None for random weights, and for those of nnU-Net, which no experiment has trained.
+        None for random weights, for those of nnU-Net, which no experiment has trained, and where nothing is
+        trained here.
         """
         if not self._starts_pretrained or self.nnunet:
             return None
@@ -65,6 +72,8 @@ class ExpandedRow:
 
     @property
     def _starts_pretrained(self) -> bool:
+        if self.predictions:
+            return False
         random = self.options.get("general_encoder") == "random"
         return STRATEGIES[self.strategy].needs_source and not random
 
@@ -99,6 +108,8 @@ def expand_rows(sheet: ExperimentSheet, datasets: Datasets, path: Path) -> list[
         check_known(row["evaluate"], datasets, f"{where}.evaluate", "data set")
         if "model" in row:
             rows.append(_evaluation(name, row, wholes, where))
+        elif "predictions" in row:
+            rows.append(_external(name, row, sheet["sources"], datasets, where))
         else:
             rows += _training(name, row, sheet["sources"], datasets, where)
     started = {row.pretraining for row in rows}
@@ -160,6 +171,27 @@ def _evaluation(name: str, row: ExperimentRow, wholes: dict[str, ExpandedRow], w
     )
     _refuse_separate(evaluated, where)
     return evaluated
+
+
+def _external(
+    name: str, row: ExperimentRow, sources: Iterable[str], datasets: Datasets, where: str
+) -> ExpandedRow:
+    """Return the experiment whose predictions were made elsewhere; nothing is trained or predicted for it."""
+    check_external(row, where)
+    check_known([row["source"]] if "source" in row else [], list(sources), f"{where}.source", "source")
+    return ExpandedRow(
+        name=name,
+        row=name,
+        paper=row["paper"],
+        strategy=EXTERNAL,
+        source=row.get("source", "none"),
+        train=tuple(row.get("train", ())),
+        folds=row.get("folds", 1),
+        evaluate=row["evaluate"],
+        model="",
+        predictions=row["predictions"],
+        regions=regions_of(row, datasets, where),
+    )
 
 
 def _refuse_separate(row: ExpandedRow, where: str) -> None:

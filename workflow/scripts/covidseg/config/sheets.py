@@ -90,7 +90,7 @@ class SourceRow(TypedDict):
 
 
 class ExperimentRow(TypedDict, total=False):
-    """A row of `experiments`: a training, or the evaluation of a pre-trained model.
+    """A row of `experiments`: a training, the evaluation of a pre-trained model, or external predictions.
 
     Attributes:
         paper: the first paper that the experiment belongs to.
@@ -105,6 +105,9 @@ class ExperimentRow(TypedDict, total=False):
         options: options of the strategy.
         model: name of a pre-training whose model is evaluated. A row with this key has only `paper` and
             `evaluate` beside it, since nothing is trained.
+        predictions: path of the files that were predicted elsewhere, with {case} in it. `train` of such a row
+            are those data sets of `evaluate` whose training cases the model has seen.
+        regions: label id in these files -> region, or "background".
     """
 
     paper: str
@@ -117,6 +120,8 @@ class ExperimentRow(TypedDict, total=False):
     evaluate: dict[str, str]
     options: Options
     model: str
+    predictions: str
+    regions: dict[int, str]
 
 
 class WeakModelRow(TypedDict, total=False):

@@ -40,7 +40,7 @@ def reduce_experiments(sheet: ExperimentSheet, missing: dict[str, str]) -> Exper
     A source keeps those of its data sets that are not missing. Five things are left out: a source without any
     data set, an experiment that starts only from such sources, an experiment that evaluates the pre-trained
     model of such a source, an experiment that trains on a missing data set, and the evaluation on a missing
-    data set.
+    data set. Of predictions that were made elsewhere, only those on missing data sets are left out.
     """
     sources: dict[str, SourceRow] = {
         name: kept_row
@@ -56,6 +56,9 @@ def reduce_experiments(sheet: ExperimentSheet, missing: dict[str, str]) -> Exper
             reduced.pop("source", None)  # here `source` is only a name in the tables
         if "model" in row:
             kept = row["model"] in map(pretraining_of, sources)
+        elif "predictions" in row:
+            kept = bool(reduced["evaluate"])
+            reduced["train"] = present(row.get("train", []), missing)
         else:
             kept = missing.keys().isdisjoint(row["train"]) and reduced.get("sources") != []
         if kept:
