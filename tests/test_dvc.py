@@ -146,6 +146,7 @@ def test_every_script_of_the_pipeline_belongs_to_a_stage():
     }
     assert scripts - staged == {
         "check",
+        "export_model",
         "export_nnunet",
         "progress",
         "rehearse",

@@ -128,11 +128,17 @@ def split(tmp_path, kind, names, published=None, **options):
     return make_split(kind, cases=table, published=published, **common | options)
 
 
-def test_all_cases_train_or_all_cases_test(tmp_path):
+def test_all_cases_train_or_all_cases_test(tmp_path, caplog):
     (tmp_path / "hospital").mkdir()
     assert split(tmp_path, "train", "ba") == [{"train": ["a", "b"], "test": []}]
     assert split(tmp_path, "test", "ba") == [{"train": [], "test": ["a", "b"]}]
+    assert not caplog.messages
     assert split(tmp_path, "train", "a") == [{"train": ["a"], "test": []}]
+    assert split(tmp_path, "test", "a") == [{"train": [], "test": ["a"]}]
+    assert caplog.messages == [
+        "hospital: one patient; it trains a model, and no case is left for a validation Dice or for a test",
+        "hospital: one patient; there is one score per method, and no interval, no test and no ranking",
+    ]
     with refused_in_one_line(r"1 cases of one patient; .* write split: train or split: test"):
         split(tmp_path, "random", "a")
 

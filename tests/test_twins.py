@@ -52,18 +52,18 @@ def test_twins_within_a_data_set_are_told_of_each_other(tmp_path):
 @pytest.mark.parametrize(
     ("digests", "told"),
     [
-        ({"covid20": {"c1": "1", "c2": "1", "c3": "3"}}, ["2 scans of covid20 are there under another name (c1 = c2, c2 = c1)"]),
-        ({"covid20": {"c1": "1", "c2": "2", "c3": "1"}}, ["1 scans of covid20 are there under another name (c1 = c3)"]),
-        ({"covid20": {"c1": "1"}, "hospital": {"h1": "1", "h2": "2"}}, ["1 scans of covid20 are in hospital, too (c1 = h1)", "1 scans of hospital are in covid20, too (h1 = c1)"]),
+        ({"covid20": {"c1": "1", "c2": "1", "c3": "3"}}, ["scans of covid20 that are there under another name: 2 (c1 = c2, c2 = c1)"]),
+        ({"covid20": {"c1": "1", "c2": "2", "c3": "1"}}, ["scans of covid20 that are there under another name: 1 (c1 = c3)"]),
+        ({"covid20": {"c1": "1"}, "hospital": {"h1": "1", "h2": "2"}}, ["scans of covid20 that are in hospital, too: 1 (c1 = h1)", "scans of hospital that are in covid20, too: 1 (h1 = c1)"]),
         ({"covid20": {"c3": "1"}, "hospital": {"h2": "1"}}, []),  # neither is ever trained on
-        ({"covid20": {"c1": "1"}, "clinic": {"k1": "1"}}, ["1 scans of covid20 are in clinic, too (c1 = k1)"]),
+        ({"covid20": {"c1": "1"}, "clinic": {"k1": "1"}}, ["scans of covid20 that are in clinic, too: 1 (c1 = k1)"]),
         ({"covid20": {"c1": "1"}, "lungs": {"c1": "1"}}, []),  # one archive, labelled twice
-        ({"covid20": {"c1": "1"}, "lungs": {"c2": "1"}}, ["1 scans of covid20 are in lungs, too (c1 = c2)"]),
+        ({"covid20": {"c1": "1"}, "lungs": {"c2": "1"}}, ["scans of covid20 that are in lungs, too: 1 (c1 = c2)"]),
     ],
 )  # fmt: skip
 def test_a_scan_that_trains_under_one_name_and_tests_under_another(tmp_path, digests, told):
     assert [
-        sentence.split(": a model that is trained on ")[0] for sentence in mixed(tmp_path, **digests)
+        sentence.split("; a model that is trained on ")[0] for sentence in mixed(tmp_path, **digests)
     ] == told
 
 
@@ -72,6 +72,6 @@ def test_five_scans_are_named(tmp_path):
     digests = {name: {f"{name}{i}": str(i) for i in range(7)} for name in "ab"}
     (one, _) = mixed(tmp_path, splits, {"a": "a", "b": "b"}, **digests)
     assert one == (
-        "7 scans of a are in b, too (a0 = b0, a1 = b1, a2 = b2, a3 = b3, a4 = b4, ...): a model that is trained on a "
-        "and tested on b knows these scans"
+        "scans of a that are in b, too: 7 (a0 = b0, a1 = b1, a2 = b2, a3 = b3, a4 = b4, ...); a model that is "
+        "trained on a and tested on b knows them"
     )

@@ -279,7 +279,10 @@ def test_another_configuration_does_not_overwrite_the_results(toy):
     code, output = snakemake(toy, check=False)
     path.write_text(original)
     assert code != 0
-    assert "hold configuration 'toy', this run is 'other': use another checkout" in output
+    assert (
+        "hold configuration 'toy', this run is 'other': give it a folder of its own (--directory runs/other)"
+        in output
+    )
     assert "Traceback" not in output
     assert "Nothing to be done" in snakemake(toy)
 

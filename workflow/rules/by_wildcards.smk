@@ -3,9 +3,9 @@
 from covidseg.cases.external_files import state_of_files
 
 
-def strategy_code(wildcards):
+def strategy_code(wildcards, script="train"):
     """Return the code that a training runs, with the module of its own strategy and of no other."""
-    return code("train", in_use.strategy_module(CONFIG, wildcards.experiment))
+    return code(script, in_use.strategy_module(CONFIG, wildcards.experiment))
 
 
 def system_code(script, model):
@@ -102,6 +102,39 @@ def pretraining_of(wildcards):
     """Return the name of the model that a training starts from, in a list, or an empty list."""
     name = experiment_of(wildcards).pretraining
     return [name] if name else []
+
+
+from covidseg.training.exchange.nnunet_files import find_source
+
+NNUNET_STARTED = in_use.nnunet_started(CONFIG)
+
+
+def nnunet_row(source):
+    """Return what names a model of nnU-Net: its path, its fold and its checkpoint."""
+    return in_use.pick(CONFIG.nnunet_sources[source], "nnunet", "fold", "checkpoint")
+
+
+def nnunet_inputs(wildcards):
+    """Return the files of a model of nnU-Net."""
+    try:
+        return find_source(nnunet_row(wildcards.source)).inputs
+    except InputError as error:
+        raise WorkflowError(f"sources.{wildcards.source}.nnunet: {error}")
+
+
+def nnunet_model_of(wildcards):
+    return f"pretrain-{NNUNET_STARTED[wildcards.experiment]}"
+
+
+def prepared(datasets):
+    """Return an input's function: the preprocessed cases of data sets, as the experiment's networks see them."""
+
+    def paths(wildcards):
+        source = NNUNET_STARTED.get(wildcards.experiment)
+        folder = f"preprocessed_nnunet/{source}" if source else "preprocessed"
+        return expand(f"results/{folder}/{{dataset}}", dataset=datasets(wildcards))
+
+    return paths
 
 
 def classifier_of(wildcards):
@@ -311,3 +344,46 @@ def documents(pattern):
 def artefacts_of(paper):
     """Return the files of a paper's tables and figures."""
     return in_use.artefact_files({paper: ARTEFACTS[paper]})
+
+
+def weights_of_folds(wildcards):
+    """Return the weights of the models of all folds."""
+    experiment = experiment_of(wildcards)
+    return [
+        f"results/models/{experiment.model}/fold{fold}/model.safetensors"
+        for fold in range(experiment.folds)
+    ]
+
+
+def nnunet_folder(wildcards):
+    """Return nnU-Net's name of the first data set that an experiment is trained on."""
+    return next(
+        name for name, used in NNUNET.items() if used == trained_on(wildcards)[0]
+    )
+
+
+def trained_entries(wildcards):
+    return {
+        name: in_use.pick(CONFIG.datasets[name], "intensity")
+        for name in trained_on(wildcards)
+    }
+
+
+# What a model's formats for other programs depend on, beside the model itself.
+EXPORTED_PARAMETERS = {
+    "dataset": nnunet_folder,
+    "datasets": trained_entries,
+    "window": config["plan"]["window"],
+    "inference": in_use.pick(config["inference"], "step", "mirror_axes"),
+}
+
+
+def exported_models(wildcards):
+    """Return the folder of the model that --config model= names."""
+    name = OWN_SCAN.get("model")
+    if name not in CONFIG.experiments:
+        listed = ", ".join(CONFIG.experiments)
+        raise WorkflowError(
+            f"export_model: no model {name!r}; say snakemake export_model --config model=NAME; models: {listed}"
+        )
+    return f"results/export/{name}"

@@ -27,6 +27,11 @@ def checkout_of(source):
     return folder
 
 
+def in_checkout(path):
+    """Return a file of this checkout as an input. It is no file of the run, and lies in no storage."""
+    return local(path if Path.cwd() == BASE else str(BASE / path))
+
+
 HERE = workflow.current_basedir
 BASE = Path(str(HERE)).parents[1] if HERE.is_local else checkout_of(HERE)
 RULES = BASE / "workflow" / "rules"

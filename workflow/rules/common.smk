@@ -129,11 +129,6 @@ wildcard_constraints:
     archive="[^/]+",
 
 
-def in_checkout(path):
-    """Return a file of this checkout as an input. It is no file of the run, and lies in no storage."""
-    return local(path if Path.cwd() == BASE else str(BASE / path))
-
-
 @functools.cache
 def code(*scripts):
     """Return checksums of scripts and of the library modules they import, directly or through others.

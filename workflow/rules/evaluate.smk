@@ -6,7 +6,7 @@ rule predict:
     input:
         model=of_model("model.safetensors"),
         description=of_model("model.json"),
-        cases=expand("results/preprocessed/{dataset}", dataset=evaluated_on),
+        cases=prepared(evaluated_on),
         splits=expand("results/splits/{dataset}.json", dataset=predicted_on),
     output:
         directory("results/predictions/{experiment}/fold{fold}"),

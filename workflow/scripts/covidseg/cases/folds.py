@@ -15,6 +15,11 @@ log = logging.getLogger(__name__)
 
 UNDIVIDED = ("random", "train", "test")  # kinds of splits that need no list of folds
 FILES = (".json", ".csv")  # of a user's own folds
+# Splits with one part -> what one patient alone cannot do in it.
+ALONE = {
+    "train": "it trains a model, and no case is left for a validation Dice or for a test",
+    "test": "there is one score per method, and no interval, no test and no ranking",
+}
 SHOWN = 5  # number of cases that a warning names
 
 
@@ -54,7 +59,9 @@ def make_split(
     patients = {row.case: row.patient for row in read_case_rows(cases)}
     if left_out:
         log.warning(describe_cases_left_out(cases.parent.name, left_out, published=is_published(kind)))
-    if kind in ("train", "test"):
+    if kind in ALONE:
+        if len(set(patients.values())) == 1:
+            log.warning("%s: one patient; %s", cases.parent.name, ALONE[kind])
         return [{"train": [], "test": []} | {kind: sorted(patients)}]
     if kind == "random":
         return [random_split(patients, seed)]

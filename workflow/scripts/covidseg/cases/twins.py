@@ -80,8 +80,8 @@ def _describe(trained: str, tested: str, pairs: list[str]) -> str:
     place = "there under another name" if trained == tested else f"in {tested}, too"
     shown = ", ".join(pairs[:SHOWN]) + (", ..." if len(pairs) > SHOWN else "")
     return (
-        f"{len(pairs)} scans of {trained} are {place} ({shown}): a model that is trained on {trained} and "
-        f"tested on {tested} knows these scans"
+        f"scans of {trained} that are {place}: {len(pairs)} ({shown}); a model that is trained on {trained} "
+        f"and tested on {tested} knows them"
     )
 
 

@@ -12,7 +12,7 @@ from covidseg.config.artefacts import TRAINING, named, panels, shown_rows
 from covidseg.config.entries import ArtefactEntry, Claims, Shown
 from covidseg.config.experiments import Experiment
 from covidseg.config.series import Series
-from covidseg.config.sheets import Sections
+from covidseg.config.sheets import Sections, SourceRow
 from covidseg.config.weak_models import Localiser, WeakModel
 from covidseg.config.without import left_out
 from covidseg.weak.sections import Variant
@@ -35,6 +35,7 @@ class Configuration:
         artefacts: paper -> name -> entry of artefacts.yaml.
         claims: paper -> name -> entry of claims.yaml.
         source_titles: source, or "none" -> its name in the tables.
+        nnunet_sources: source that is a trained model of nnU-Net -> its row in experiments.yaml.
         splits: content of splits.json, and the folds in users' own files.
         folder: the folder config/.
     """
@@ -49,6 +50,7 @@ class Configuration:
     artefacts: dict[str, dict[str, ArtefactEntry]]
     claims: Claims
     source_titles: dict[str, str]
+    nnunet_sources: dict[str, SourceRow]
     splits: dict[str, PublishedFolds]
     folder: Path
 

@@ -115,6 +115,11 @@ def released(config: Configuration, asked: object) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def nnunet_started(config: Configuration) -> dict[str, str]:
+    """Return experiment -> source, of the trainings that start from a network of nnU-Net."""
+    return {name: one.nnunet_source for name, one in config.experiments.items() if one.nnunet_source}
+
+
 def scored(config: Configuration) -> list[str]:
     """Return the models and localisers that have a table of scores in results/scores, as <name>/fold<k>."""
     networks = [

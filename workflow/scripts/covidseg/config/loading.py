@@ -137,8 +137,9 @@ def check_together(sections: Sections, name: str, sheets: Sheets, folder: Path) 
             f"{name}: rehearsal.experiments",
         )
     check_lungs(sections["weak"]["lungs"], experiments, all_experiments, datasets, name)
+    sources = sheets["experiments"]["sources"]
     titles = {"none": "none", WEAK_SOURCE: "COVID-cell"} | {
-        key: value["title"] for key, value in sheets["experiments"]["sources"].items()
+        key: value["title"] for key, value in sources.items()
     }
     config = Configuration(
         sections=sections,
@@ -151,6 +152,7 @@ def check_together(sections: Sections, name: str, sheets: Sheets, folder: Path) 
         artefacts=sheets["artefacts"],
         claims=sheets["claims"],
         source_titles=titles,
+        nnunet_sources={name: row for name, row in sources.items() if "nnunet" in row},
         splits=splits,
         folder=folder,
     )

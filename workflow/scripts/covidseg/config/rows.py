@@ -35,6 +35,7 @@ class ExpandedRow:
         regions: label id in these files -> region, or "background".
         options: options of the strategy.
         source_datasets: data sets of the source, if the strategy trains on them as well.
+        nnunet: whether the source is a model that nnU-Net has trained.
     """
 
     name: str
@@ -51,16 +52,30 @@ class ExpandedRow:
     source_datasets: tuple[str, ...] = ()
     predictions: str = ""
     regions: dict[int, str] = field(default_factory=dict)
+    nnunet: bool = False
 
     @property
     def pretraining(self) -> str | None:
-        """Name of the experiment whose weights the training starts from; None for random weights."""
+        """Name of the experiment whose weights the training starts from.
+
+        None for random weights, for those of nnU-Net, which no experiment has trained, and where nothing is
+        trained here.
+        """
+        if not self._starts_pretrained or self.nnunet:
+            return None
+        return pretraining_of(self.source, halfway=STRATEGIES[self.strategy].starts_halfway)
+
+    @property
+    def nnunet_source(self) -> str | None:
+        """Name of the source whose nnU-Net model the training starts from; None for all other weights."""
+        return self.source if self._starts_pretrained and self.nnunet else None
+
+    @property
+    def _starts_pretrained(self) -> bool:
         if self.predictions:
-            return None
-        strategy = STRATEGIES[self.strategy]
-        if not strategy.needs_source or self.options.get("general_encoder") == "random":
-            return None
-        return pretraining_of(self.source, halfway=strategy.starts_halfway)
+            return False
+        random = self.options.get("general_encoder") == "random"
+        return STRATEGIES[self.strategy].needs_source and not random
 
 
 def pretraining_of(source: str, *, halfway: bool = False) -> str:
@@ -82,7 +97,11 @@ def expand_rows(sheet: ExperimentSheet, datasets: Datasets, path: Path) -> list[
     Raises:
         InputError: a row is wrong; the message has the file, the key, the value and what is allowed.
     """
-    wholes = {name: _pretraining(name, row, datasets, path) for name, row in sheet["sources"].items()}
+    wholes = {
+        name: _pretraining(name, row, datasets, path)
+        for name, row in sheet["sources"].items()
+        if not _is_nnunet(name, row, path)
+    }
     rows: list[ExpandedRow] = []
     for name, row in sheet["experiments"].items():
         where = f"{path}: experiments.{name}"
@@ -96,6 +115,17 @@ def expand_rows(sheet: ExperimentSheet, datasets: Datasets, path: Path) -> list[
     started = {row.pretraining for row in rows}
     halves = [_halfway(source, whole) for source, whole in wholes.items()]
     return [*wholes.values(), *(half for half in halves if half.name in started), *rows]
+
+
+def _is_nnunet(source: str, row: SourceRow, path: Path) -> bool:
+    """Return whether a source is a model of nnU-Net; raises InputError for keys that do not fit its kind."""
+    is_nnunet = "nnunet" in row
+    others = ("datasets", "lesions", "evaluate") if is_nnunet else ("fold", "checkpoint")
+    for key in others:
+        if key in row:
+            kind = "is a trained model of nnU-Net" if is_nnunet else "has no key nnunet"
+            raise InputError(f"{path}: sources.{source}.{key}: the source {kind}; remove the key")
+    return is_nnunet
 
 
 def _pretraining(source: str, row: SourceRow, datasets: Datasets, path: Path) -> ExpandedRow:
@@ -186,6 +216,9 @@ def _training(
     expanded = []
     for source in row.get("sources", [row.get("source", "none")]):
         own = f"{name}-{source}" if strategy.needs_source else name
+        nnunet = "nnunet" in sources.get(source, {})
+        if nnunet:
+            _refuse_for_nnunet(row["strategy"], source, f"{where}.sources")
         expanded.append(
             ExpandedRow(
                 name=own,
@@ -200,9 +233,21 @@ def _training(
                 model=own,
                 options=row.get("options", {}),
                 source_datasets=tuple(sources[source]["datasets"]) if strategy.trains_on_source else (),
+                nnunet=nnunet,
             )
         )
     return expanded
+
+
+def _refuse_for_nnunet(name: str, source: str, where: str) -> None:
+    """Raise InputError for a strategy that needs more than the weights of a finished training."""
+    needed = ""
+    if STRATEGIES[name].starts_halfway:
+        needed = "goes on with an unfinished schedule of the learning rate, and nnU-Net has finished its own"
+    elif STRATEGIES[name].trains_on_source:
+        needed = "trains on the scans of its source too, and a trained model has none"
+    if needed:
+        raise InputError(f"{where}: {source!r}: strategy {name} {needed}; take another strategy")
 
 
 def _check_sources(row: ExperimentRow, needed: bool, sources: Iterable[str], where: str) -> None:

@@ -55,8 +55,13 @@ def advise_on_targets(advise: Callable[[str], str]) -> None:
 
 
 def describe_rule(workflow: Workflow, rule: str, text: str) -> None:
-    """Set what `snakemake --list` says of a rule; a rule made in a loop cannot say it itself."""
-    workflow.get_rule(rule).docstring = text
+    """Set what `snakemake --list` says of a rule; a rule made in a loop cannot say it itself.
+
+    A workflow that imports this one may give the rule another name, or leave the rule out.
+    """
+    name = workflow.modifier.modify_rulename(rule)
+    if workflow.is_rule(name):
+        workflow.get_rule(name).docstring = text
 
 
 def target_rules(workflow: Workflow) -> list[str]:
