@@ -65,6 +65,7 @@ test: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
+	$(BIN)/typos
 	$(BIN)/snakemake --lint
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
@@ -73,6 +74,7 @@ quick: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
+	$(BIN)/typos
 	$(BIN)/pytest -m "not slow and not slurm" --numprocesses 2 --dist loadfile
 
 fuzz: $(VENV)/installed

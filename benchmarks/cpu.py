@@ -6,10 +6,11 @@
 
 Every measurement runs in a process of its own on two threads, ours and the peer's in turn, and is one row of
 benchmarks/results/cpu-<processor>.csv. The file is written after each measurement, so that a run that is cut
-keeps its rows.
+keeps its rows. The rows of parts that are not measured stay as they are.
 """
 
 import argparse
+import csv
 import importlib
 import os
 import re
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from covidseg.files import write_csv
 
 ROOT = Path(__file__).resolve().parents[1]
 THREADS = 2
+Row = Mapping[str, str | float]
 PARTS = {  # part -> contender -> module and function
     "tumour": {"covidseg": ("masks", "ours"), "surface-distance": ("masks", "peer")},
     "lungs": {"covidseg": ("masks", "ours"), "surface-distance": ("masks", "peer")},
@@ -69,7 +71,7 @@ def measure_here(part: str, contender: str, *, small: bool) -> None:
     print(*seconds, peak)
 
 
-def measure(part: str, contender: str, *, small: bool) -> dict[str, str | float]:
+def measure(part: str, contender: str, *, small: bool) -> Row:
     """Measure one contender in a process of its own, and return a row."""
     command = [sys.executable, __file__, "--here", contender, *["--small"] * small, part]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(THREADS))
@@ -87,18 +89,32 @@ def compare(parts: Sequence[str], path: Path, *, small: bool) -> None:
 
     The row of covidseg says how often it is as fast as the peer.
     """
-    rows: list[dict[str, str | float]] = []
+    kept = [row for row in read_rows(path) if row["part"] not in parts]
+    rows: list[Row] = []
     for part in parts:
         for contender in PARTS[part]:
             rows.append(measure(part, contender, small=small))
             if contender != "covidseg":
                 own, peer = rows[-2:]
-                own["faster"] = float(peer["median_s"]) / float(own["median_s"])
-                print_rows([own, peer])
-            write_csv(path, rows, columns=COLUMNS, digits=4)
+                rows[-2] = {**own, "faster": float(peer["median_s"]) / float(own["median_s"])}
+                print_rows(rows[-2:])
+            write_csv(path, in_order([*kept, *rows]), columns=COLUMNS, digits=4)
 
 
-def print_rows(rows: list[dict[str, str | float]]) -> None:
+def read_rows(path: Path) -> list[Row]:
+    """Return the rows of an earlier run; none if there is no file."""
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def in_order(rows: list[Row]) -> list[Row]:
+    """Return the rows in the order of the parts; rows of parts that no longer exist are left out."""
+    return [row for part in PARTS for row in rows if row["part"] == part]
+
+
+def print_rows(rows: list[Row]) -> None:
     """Print medians and peak memory."""
     for row in rows:
         faster = f"  {row['faster']:.1f} times as fast" if "faster" in row else ""

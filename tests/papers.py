@@ -93,6 +93,8 @@ def of_datasets(sheet: dict) -> None:
 
 def leave_additions_out(config: Path) -> None:
     """Reduce the sheets in a copy of the folder `config` to the papers' own entries."""
+    for path in (config / "local").glob("*.yaml"):
+        path.unlink()
     for name, reduce in (
         ("datasets", of_datasets),
         ("experiments", of_experiments),

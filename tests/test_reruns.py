@@ -155,13 +155,52 @@ WITHOUT_A_RERUN = [
 ]
 
 
+# A data set and a split in config/local that no experiment uses.
+UNUSED = """
+datasets:
+  mine:
+    title: Mine
+    homepage: https://example.org
+    licence: CC0
+    archives: {a.zip: {address: null}}
+    images: {archive: mine/a.zip, member: "{case}/ct.nii.gz", format: nifti}
+    labels: {archive: mine/a.zip, member: "{case}/lesion.nii.gz", format: nifti, map: {0: 0, 1: 1}}
+    case_name: "{case}"
+    patient: .*
+    regions: {1: lesion}
+    intensity: {"*": hounsfield}
+    split: mine
+splits: {mine: [{train: [x], val: [y]}]}
+"""
+# A source in config/local: one more pre-training, and one more experiment of two folds.
+SOURCE = """
+sources: {again: {paper: wang2021, title: Again, datasets: [msd], lesions: union, evaluate: {}}}
+experiments: {body-finetune: {sources: [again]}}
+"""
+
+
+def test_a_local_source_runs_its_own_jobs_and_what_prints_their_scores(toy):
+    local = toy / "config/local/my.yaml"
+    local.write_text(SOURCE)
+    try:
+        jobs = due(toy)
+    finally:
+        local.unlink()
+    assert {rule: jobs[rule] for rule in ("pretrain", "train", "predict", "score")} == {
+        "pretrain": 1, "train": 2, "predict": 2, "score": 2,
+    }  # fmt: skip
+    assert not jobs.keys() & {"download", "ingest", "preprocess", "split", "train_weak", "localise"}
+
+
 def test_edits_that_can_change_nothing_rerun_nothing(toy):
-    module = toy / STRATEGIES / "my_strategy.py"
+    module, local = toy / STRATEGIES / "my_strategy.py", toy / "config/local/my.yaml"
     with ExitStack() as edits:
         for path, change in WITHOUT_A_RERUN:
             edits.enter_context(edited(toy, path, change))
         module.write_text(NEW_STRATEGY)
         edits.callback(module.unlink)
+        local.write_text(UNUSED)
+        edits.callback(local.unlink)
         assert due(toy) == {}
         assert pages(toy) == {"site": 1}, "the page of what is ours shows some of these values"
 

@@ -19,7 +19,9 @@ def checkout(tmp_path, monkeypatch):
 def test_results_of_another_configuration_are_refused(checkout):
     start.claim("paper")
     (checkout / "results" / "scores.csv").touch()
-    with refused_in_one_line(r"hold configuration 'paper', this run is 'phantom': use another checkout"):
+    with refused_in_one_line(
+        r"hold configuration 'paper', this run is 'phantom': give it a folder of its own \(--directory runs/phantom\)"
+    ):
         start.check_owner("phantom")
     start.check_owner("paper")
     assert start.results_owner() == "paper"

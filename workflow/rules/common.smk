@@ -6,7 +6,8 @@ import os
 from snakemake.exceptions import WorkflowError
 
 from covidseg.config import in_use
-from covidseg.config.loading import load_configuration
+from covidseg.config.faults import refuse_faults
+from covidseg.config.loading import load_configuration, sheets_folder
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.config.kinds import KINDS
 from covidseg.config.remarks import find_remarks
@@ -16,21 +17,28 @@ from covidseg.runs import start
 from covidseg.runs.code import code_of, page_files
 from covidseg.runs.memory import ALL, Memory
 
-# Settings of `snakemake segment`, which are none of the configuration's.
+# Settings of `snakemake segment` and (models) of `release`, which are none of the configuration's.
 OWN_SCAN = {
     key: config.pop(key)
-    for key in ("scan", "out", "model", "lungs", "series", "intensity")
+    for key in ("scan", "out", "model", "lungs", "series", "intensity", "dicom_seg", "models")
     if key in config
 }
 
+# `snakemake check` counts the jobs without a user's own additions too.
+LOCAL = config.pop("local", True)
+# A folder with sheets of its own, such as a workflow that imports this one may have, is asked for them first.
+FOLDER = sheets_folder(BASE)
+
 try:
-    chosen = internals.chosen_files(workflow) or ["config/config.yaml"]
+    chosen = internals.chosen_files(workflow) or [str(DEFAULT)]
     for path in filter(os.path.isfile, chosen):
         read_yaml(Path(path))  # Snakemake's own reader takes a key that is there twice
-    CONFIG = load_configuration(config, chosen[-1], BASE / "config")
+    if internals.is_named("check"):
+        refuse_faults(internals.chosen_files(workflow), FOLDER)
+    CONFIG = load_configuration(config, chosen[-1], FOLDER, local=LOCAL)
     OWNER = start.results_owner()
 except InputError as error:
-    raise WorkflowError(str(error))
+    raise WorkflowError("\n".join(error.args))
 
 config.pop("extends", None)
 config.update(CONFIG.sections)  # with the sections that the chosen file extends

@@ -39,7 +39,7 @@ for name, kind in KINDS.items():
 rule errata:
     """List the misprints of the papers."""
     input:
-        local("config/published_errata.md"),
+        local(str(FOLDER / "published_errata.md")),
     output:
         report(
             "results/paper/errata.html",

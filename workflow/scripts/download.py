@@ -22,9 +22,9 @@ def write_phantom(path: Path) -> None:
 def fetch_archive(path: Path) -> None:
     """Find the archive's origin in the configuration, and download it."""
     from covidseg.archives.download import download
-    from covidseg.config.loading import load_configuration
+    from covidseg.config.loading import load_configuration, sheets_folder
 
-    folder = Path(snakemake.scriptdir).resolve().parents[1] / "config"
+    folder = sheets_folder(Path(snakemake.scriptdir).resolve().parents[1])
     origin = load_configuration(snakemake.config, "configuration", folder).origin(*snakemake.wildcards)
     if not (origin.is_local or snakemake.config["accept_licences"]):
         raise InputError(

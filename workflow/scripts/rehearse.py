@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from covidseg.config.loading import load_configuration
+from covidseg.config.loading import load_configuration, sheets_folder
 from covidseg.device import choose_compute
 from covidseg.errors import InputError
 from covidseg.job import job
@@ -13,7 +13,7 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         params, cores = snakemake.params, snakemake.threads
         root, folder = Path(snakemake.scriptdir).resolve().parents[1], Path(params.folder).resolve()
-        config = load_configuration(snakemake.config, "configuration", root / "config")
+        config = load_configuration(snakemake.config, "configuration", sheets_folder(root))
         training = config.sections["training"]
         not_done = rehearse(
             config,

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from covidseg.config.loading import load_configuration
+from covidseg.config.loading import load_configuration, sheets_folder
 from covidseg.files import write_csv, write_text
 from covidseg.job import job
 from covidseg.paper.markdown import write_markdown
 from covidseg.runs.card_hours import card_hours
-from covidseg.runs.dag import Rule, list_jobs
-from covidseg.runs.hours import gather, job_hours
+from covidseg.runs.dag import Rule
+from covidseg.runs.hours import job_hours
+from covidseg.runs.survey import survey
 from covidseg.runs.workload_tables import NOTES, workload_tables
 
 if __name__ == "__main__":
@@ -16,15 +17,8 @@ if __name__ == "__main__":
         params, name = snakemake.params, snakemake.config["name"]
         root = Path(snakemake.scriptdir).resolve().parents[1]
         rules = {rule: Rule(*asked) for rule, asked in params.rules.items()}
-        jobs = list_jobs(root / "Snakefile", snakemake.config, rules)
-        if params.owner not in (None, name):
-            # results/ is another configuration's: this one needs its own checkout, where nothing is done yet.
-            jobs["to_do"] = True
-        config = load_configuration(snakemake.config, "configuration", root / "config")
-        results = Path("results") if params.owner == name else None
-        known = gather(
-            config, rules, jobs, results=results, logs=Path("logs"), rehearsal=Path(params.rehearsal)
-        )
+        config = load_configuration(snakemake.config, "configuration", sheets_folder(root))
+        known = survey(config, rules, root, owner=params.owner, rehearsal=Path(params.rehearsal))
         tables = workload_tables(known, job_hours(known), params.hosts)
         by_card = card_hours(known, sorted((root / "benchmarks" / "results").glob("gpu-*.csv")))
         tables |= {} if by_card.empty else {"GPU hours by card, as benchmarked": by_card}

@@ -5,16 +5,17 @@ from typing import Any, cast
 
 from covidseg.archives.dataset import Datasets
 from covidseg.archives.origins import check_datasets
-from covidseg.cases.splits import PublishedFolds
 from covidseg.config import in_use
 from covidseg.config.artefacts import check_artefacts
 from covidseg.config.case_checks import check_cases, check_origins, check_phantoms, check_tolerances
+from covidseg.config.case_lists import read_chosen_cases, read_split_files
 from covidseg.config.checks import check_former, check_left_out
 from covidseg.config.claims import check_claims
 from covidseg.config.configuration import Configuration
 from covidseg.config.dataset_checks import check_entries
 from covidseg.config.experiments import Experiment, expand_experiments
 from covidseg.config.kinds import with_kinds
+from covidseg.config.local import Places, add_local, local_files, sheet_path
 from covidseg.config.published import check_published
 from covidseg.config.rehearsal import rehearsed
 from covidseg.config.schemas import check_schema, read_schema
@@ -23,34 +24,99 @@ from covidseg.config.sheets import ExperimentSheet, Sections
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.config.weak_models import WEAK_SOURCE, Localiser, WeakModel, read_localisers, read_weak_models
 from covidseg.config.without import missing_datasets, reduce_experiments
+from covidseg.errors import Faults
 from covidseg.reading import read_json
 
+SHEETS = ("datasets", "experiments", "artefacts", "claims", "splits")
+Sheets = dict[str, Any]  # name of a sheet -> its content
 
-def load_configuration(sections: dict[str, Any], name: str, folder: Path) -> Configuration:
+
+def sheets_folder(root: Path) -> Path:
+    """Return the folder with the sheets: config/ in the working directory, or that of the checkout `root`."""
+    own = Path("config")
+    return own if (own / "datasets.yaml").is_file() else root / own
+
+
+def load_configuration(
+    sections: dict[str, Any], name: str, folder: Path, *, local: bool = True
+) -> Configuration:
     """Check the chosen configuration together with the sheets in `folder`, and return both.
 
     Args:
         sections: the sections of the chosen configuration, command-line overrides included.
         name: name of the configuration in error messages.
-        folder: the folder config/, which has the sheets and their schemas.
+        folder: the folder config/, which has the sheets, their schemas, and a user's own additions in local/.
+        local: whether the user's own additions count.
 
     Raises:
         InputError: a value is not allowed; the message names the file, the key, the value and the allowed
             values.
     """
+    complete = complete_sections(sections, name, folder)
+    faults = Faults()
+    sheets, places = read_sheets(folder, faults, local=local)
+    with places.named():
+        faults.refuse()
+        return check_together(complete, name, sheets, folder)
+
+
+def complete_sections(sections: dict[str, Any], name: str, folder: Path) -> Sections:
+    """Return the sections with those that the configuration extends.
+
+    The arguments and the error are those of `load_configuration`.
+    """
     extended = extend(sections, Path(name))
     check_former(extended, name)
     check_schema(extended, name, read_schema(folder / "schemas" / "config.schema.yaml"))
-    return _load(cast("Sections", extended), name, folder)
+    return cast("Sections", extended)
 
 
-def _load(sections: Sections, name: str, folder: Path) -> Configuration:
-    sheets: dict[str, Any] = {}
-    for sheet in ("datasets", "experiments", "artefacts", "claims"):
-        path, schema = folder / f"{sheet}.yaml", read_schema(folder / "schemas" / f"{sheet}.schema.yaml")
-        sheets[sheet] = read_yaml(path)
-        check_schema(sheets[sheet], str(path), with_kinds(schema) if sheet == "artefacts" else schema)
-    datasets, splits = sheets["datasets"], _read_splits(folder)
+def read_sheets(folder: Path, faults: Faults, *, local: bool = True) -> tuple[Sheets, Places]:
+    """Return the sheets with a user's own additions, and where the additions are written.
+
+    Args:
+        folder: the folder config/.
+        faults: where the faults are gathered: unreadable files, and what breaks a schema. A sheet that cannot
+            be read is not returned.
+        local: whether the user's own additions count.
+    """
+    sheets: Sheets = {}
+    for sheet in SHEETS:
+        with faults.gathered():
+            path = sheet_path(folder, sheet)
+            sheets[sheet] = read_json(path, "restore the file") if sheet == "splits" else read_yaml(path)
+    _check_sheets(sheets, folder, faults)
+    places = Places(folder)
+    with faults.gathered():
+        if local and local_files(folder) and not faults.found:
+            places = add_local(sheets, folder, faults)
+            _check_sheets(sheets, folder, faults)
+    return sheets, places
+
+
+def _check_sheets(sheets: Sheets, folder: Path, faults: Faults) -> None:
+    for sheet, content in sheets.items():
+        schema = read_schema(folder / "schemas" / f"{sheet}.schema.yaml")
+        with faults.gathered():
+            path = str(sheet_path(folder, sheet))
+            check_schema(content, path, with_kinds(schema) if sheet == "artefacts" else schema)
+
+
+def check_together(sections: Sections, name: str, sheets: Sheets, folder: Path) -> Configuration:
+    """Check what no schema can, and return the configuration.
+
+    Args:
+        sections: the complete sections of the chosen configuration.
+        name: name of the configuration in error messages.
+        sheets: name of a sheet -> its content.
+        folder: the folder config/.
+
+    Raises:
+        InputError: a value is not allowed; the message names the sheet, also for a user's own additions.
+    """
+    datasets, splits = sheets["datasets"], sheets["splits"]
+    read_chosen_cases(datasets, folder)
+    splits = splits | read_split_files(datasets, folder, splits)
     check_sections(sections, name, datasets)
     check_datasets(datasets, splits, folder / "datasets.yaml")
     check_left_out(datasets, splits, folder / "datasets.yaml")
@@ -71,8 +137,9 @@ def _load(sections: Sections, name: str, folder: Path) -> Configuration:
             f"{name}: rehearsal.experiments",
         )
     check_lungs(sections["weak"]["lungs"], experiments, all_experiments, datasets, name)
+    sources = sheets["experiments"]["sources"]
     titles = {"none": "none", WEAK_SOURCE: "COVID-cell"} | {
-        key: value["title"] for key, value in sheets["experiments"]["sources"].items()
+        key: value["title"] for key, value in sources.items()
     }
     config = Configuration(
         sections=sections,
@@ -85,6 +152,7 @@ def _load(sections: Sections, name: str, folder: Path) -> Configuration:
         artefacts=sheets["artefacts"],
         claims=sheets["claims"],
         source_titles=titles,
+        nnunet_sources={name: row for name, row in sources.items() if "nnunet" in row},
         splits=splits,
         folder=folder,
     )
@@ -94,12 +162,6 @@ def _load(sections: Sections, name: str, folder: Path) -> Configuration:
     check_cases(config, in_use.datasets(config))
     check_origins(config, in_use.archives(config))
     return config
-
-
-def _read_splits(folder: Path) -> dict[str, PublishedFolds]:
-    splits = read_json(folder / "splits.json", "restore the file")
-    check_schema(splits, str(folder / "splits.json"), read_schema(folder / "schemas" / "splits.schema.yaml"))
-    return splits
 
 
 def _read_experiments(

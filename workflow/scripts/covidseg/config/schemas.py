@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator, TypeChecker, validators
 from jsonschema.exceptions import ValidationError
 
 from covidseg.config.strict_yaml import read_yaml
-from covidseg.errors import InputError
+from covidseg.errors import InputErrors
 
 
 def _is_whole(checker: TypeChecker, value: object) -> bool:
@@ -43,14 +43,14 @@ def check_schema(content: object, name: str, schema: dict[str, Any]) -> None:
         schema: the JSON schema.
 
     Raises:
-        InputError: the content violates the schema; the message describes the first violation.
+        InputErrors: the content violates the schema; there is one message per violation.
     """
     validator = STRICT(schema)
     errors = sorted(
         validator.iter_errors(content), key=lambda error: [str(part) for part in error.absolute_path]
     )
     if errors:
-        raise InputError(f"{name}: {_explain(errors[0])}")
+        raise InputErrors([f"{name}: {_explain(error)}" for error in errors])
 
 
 def _explain(error: ValidationError) -> str:

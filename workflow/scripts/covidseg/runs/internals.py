@@ -55,8 +55,13 @@ def advise_on_targets(advise: Callable[[str], str]) -> None:
 
 
 def describe_rule(workflow: Workflow, rule: str, text: str) -> None:
-    """Set what `snakemake --list` says of a rule; a rule made in a loop cannot say it itself."""
-    workflow.get_rule(rule).docstring = text
+    """Set what `snakemake --list` says of a rule; a rule made in a loop cannot say it itself.
+
+    A workflow that imports this one may give the rule another name, or leave the rule out.
+    """
+    name = workflow.modifier.modify_rulename(rule)
+    if workflow.is_rule(name):
+        workflow.get_rule(name).docstring = text
 
 
 def target_rules(workflow: Workflow) -> list[str]:
@@ -67,6 +72,11 @@ def target_rules(workflow: Workflow) -> list[str]:
 def is_asked_for(workflow: Workflow, rule: str) -> bool:
     """Return whether the command line asks for this rule and for nothing else."""
     return {job.rule.name for job in workflow.dag.targetjobs} == {rule}
+
+
+def is_named(rule: str) -> bool:
+    """Return whether the command line names a rule; the workflow does not know when it reads its files."""
+    return rule in sys.argv[1:]
 
 
 def reports_to_zip() -> bool:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from covidseg.archives.checksums import ALGORITHMS
 from covidseg.config.configuration import Configuration
+from covidseg.config.local import local_files
 from covidseg.errors import InputError
 from covidseg.files import digest, fingerprint, write_json, write_text
 from covidseg.paper.web import general_links, write_html
@@ -65,13 +66,15 @@ def collect_provenance(
         data: the folder data/, which has the folder raw/.
         previous: content of the last provenance.json, or {} if there is none.
     """
-    sheets = [config.folder / sheet for sheet in SHEETS]
+    own = local_files(config.folder)
+    sheets = [*(config.folder / sheet for sheet in SHEETS), *own]
     walls = wall_times(Path("logs"))
     return {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "configuration": {
             "name": config.sections["name"],
             "fingerprint": fingerprint([config.sections], sheets),
+            "local": [path.name for path in own],
         },
         "commit": commit_of(root),
         "data": data_checksums(data / "raw", config, previous.get("data", {})),
@@ -173,6 +176,7 @@ def _tables(found: dict[str, Any]) -> dict[str, pd.DataFrame]:
         "commit": found["commit"]["id"] or "none",
         "of the commit": found["commit"]["remark"],
         "fingerprint of the configuration": found["configuration"]["fingerprint"],
+        "additions in config/local": ", ".join(found["configuration"]["local"]) or "none",
         "Python": found["python"],
     }
     checksums = [

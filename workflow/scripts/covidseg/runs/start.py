@@ -70,8 +70,8 @@ def check_owner(name: str) -> None:
     owner = results_owner() or name
     if owner != name:
         raise InputError(
-            f"data/ and results/ hold configuration '{owner}', this run is '{name}': use another "
-            f"checkout, or move data/ and results/ away; to overwrite both folders, delete {MARK}"
+            f"data/ and results/ hold configuration '{owner}', this run is '{name}': give it a folder of its own "
+            f"(--directory runs/{name}), or move data/ and results/ away; to overwrite both, delete {MARK}"
         )
 
 

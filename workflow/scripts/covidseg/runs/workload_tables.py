@@ -68,7 +68,7 @@ def _row(title: str, jobs: pd.DataFrame, basis: str) -> dict[str, object]:
         "To do": len(pending),
         "On": jobs.on.iloc[0],
         "Hours": _number(jobs.hours.sum(min_count=1)),
-        "Hours to do": _number(pending.hours.sum(min_count=min(1, len(pending)))),
+        "Hours to do": number_of_hours(pending),
         "Longest job": _number(jobs.hours.max()),
         "Limit of a job": _number(jobs.at_most.max()),
         "Limit of all": _number(jobs.at_most.sum(min_count=1)),
@@ -143,7 +143,7 @@ def _volumes(known: Known) -> list[SizeRow]:
 
 
 def _predicted(known: Known) -> list[Grid]:
-    places = [Path(file) for file in known.jobs[known.jobs.rule == "predict"].file]
+    places = [Path(file) for file in known.jobs[known.jobs.rule.isin(["predict", "import_predictions"])].file]
     return [
         grid
         for place in places
@@ -177,6 +177,11 @@ def _models(known: Known) -> list[SizeRow]:
         ("results/models", len(trained), sum(weights), "parameters, 4 bytes each"),
         ("results/state", len(trained), sum(states), largest),
     ]
+
+
+def number_of_hours(jobs: pd.DataFrame) -> str:
+    """Return the sum of the known hours of jobs; a dash if the hours of none of the jobs are known."""
+    return _number(jobs.hours.sum(min_count=min(1, len(jobs))))
 
 
 def _number(value: float) -> str:

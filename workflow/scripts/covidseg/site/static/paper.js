@@ -11,6 +11,12 @@ function blocksOf(element) {
   };
 }
 
+// Numbers of which some are missing: missing ones stay at the end, whatever the order.
+function byNumber(sign) {
+  return (a, b) => (a === "" || b === "" ? (a === "") - (b === "") : sign * (a - b));
+}
+Object.assign(DataTable.ext.type.order, { "number-asc": byNumber(1), "number-desc": byNumber(-1) });
+
 // A table of scores: column 0 has the number of the row's block.
 function scoreTable(element) {
   const sortable = [...element.tHead.rows[0].cells].flatMap((cell, column) => (cell.scope === "col" ? [column] : []));
