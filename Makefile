@@ -16,14 +16,18 @@
 #                   Needs Debian or Ubuntu, and root; installs the packages that the cluster needs
 # make slurm-down   stop the test cluster
 #
-# Every target but slurm-down needs Python 3.11 or 3.12, and sets up .venv once. PYTHON=... chooses the interpreter.
+# Every target but slurm-down needs Python 3.11 to 3.14, and sets up .venv once. PYTHON=... chooses the interpreter,
+# VENV=... another folder than .venv: `make quick PYTHON=python3.13 VENV=.venv-3.13` tries another Python.
 # TORCH=cu126 chooses torch for older NVIDIA cards (up to Volta) and drivers (before 580), TORCH= the other one.
 # Without TORCH a .venv keeps the torch that it has.
 
-PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3))
-INSTALLED := $(shell cat .venv/installed 2>/dev/null)
+# The first one that runs: a version manager may have commands of versions that it has not installed.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14; do $$name -c "" 2>/dev/null && break; \
+	name=python3; done; echo $$name)
+VENV ?= .venv
+INSTALLED := $(shell cat $(VENV)/installed 2>/dev/null)
 TORCH ?= $(INSTALLED)
-BIN := .venv/bin
+BIN := $(VENV)/bin
 SECONDS ?= 60
 PORT ?= 8000
 NUMBER ?= 30
@@ -42,7 +46,7 @@ help:
 .DEFAULT:
 	@$(PYTHON) -c '$(NEAREST)' $@ $(TARGETS)
 
-demo: .venv/installed
+demo: $(VENV)/installed
 	@$(BIN)/snakemake
 	@# Write the checksums to dvc.lock and the files to DVC's cache, which is empty in a fresh clone. Then
 	@# `git diff dvc.lock` shows which files differ from the committed ones.
@@ -52,29 +56,31 @@ demo: .venv/installed
 	@echo "Look at the results: open results/report/index.html in a browser"
 
 # On the loopback address: only programs of this machine reach the server.
-view: .venv/installed
+view: $(VENV)/installed
 	@test -e results/report/index.html || { echo "There is no results/report/index.html; run make demo first"; exit 1; }
 	@echo "Open http://127.0.0.1:$(PORT)/ in a browser; Ctrl-C ends the server"
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory results/report $(PORT)
 
-test: .venv/installed
+test: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
+	$(BIN)/typos
 	$(BIN)/snakemake --lint
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
-quick: .venv/installed
+quick: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
+	$(BIN)/typos
 	$(BIN)/pytest -m "not slow and not slurm" --numprocesses 2 --dist loadfile
 
-fuzz: .venv/installed
+fuzz: $(VENV)/installed
 	$(BIN)/python tests/malformed/fuzz.py --seconds $(SECONDS)
 
-kill-test: .venv/installed
+kill-test: $(VENV)/installed
 	KILLS=200 $(BIN)/pytest --capture no tests/kill
 
 mutants: .mutants/packages
@@ -90,14 +96,14 @@ benchmark: .nnunet/packages
 	PYTHONPATH=$< $(BIN)/python benchmarks/cpu.py $(PARTS)
 
 # nnU-Net's packages lie apart from the pipeline's, so that no version of theirs reaches it.
-.nnunet/packages: envs/nnunet.txt .venv/installed
+.nnunet/packages: envs/nnunet.txt $(VENV)/installed
 	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --upgrade --target $@ --requirement $<
 	touch $@
 
-.mutants/packages: envs/mutants.txt .venv/installed
+.mutants/packages: envs/mutants.txt $(VENV)/installed
 	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --upgrade --target $@ --requirement $<
 	touch $@
 
-.venv/installed: envs/requirements.txt envs/requirements-cu126.txt envs/setup.sh $(if $(filter-out x$(INSTALLED),x$(TORCH)),other-torch)
-	@sh envs/setup.sh "$(PYTHON)" "$(TORCH)"
+$(VENV)/installed: envs/requirements.txt envs/requirements-cu126.txt envs/setup.sh $(if $(filter-out x$(INSTALLED),x$(TORCH)),other-torch)
+	@sh envs/setup.sh "$(PYTHON)" "$(TORCH)" "$(VENV)"
 	@echo "$(TORCH)" >$@

@@ -118,7 +118,7 @@ def make_volume(array, spacing=(3.0, 1.5, 1.0), origin=(-10.0, -20.0, 5.0)) -> V
 def write_case_table(path: Path, rows: list[dict[str, str]]) -> Path:
     """A cases.csv; what a row does not say is the same for all."""
     common = {"patient": "p", "shape": "9x9x9", "spacing_mm": "1x1x1", "hu_min": -1000, "hu_max": 500}
-    common |= {"missing_slices": 0, "corrections": "", "warnings": "", "sha256": "0"}
+    common |= {"missing_slices": 0, "corrections": "", "warnings": "", "sha256": "0", "voxel_sha256": "0"}
     write_csv(path, [common | row for row in rows])
     return path
 

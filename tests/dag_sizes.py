@@ -54,7 +54,7 @@ ARTEFACTS = {
 PAPERS = 5
 ONCE = (
     *("all", "licences", "errata", "collect", "collect_splits", "collect_trainings", "summarise"),
-    *("site", "site_data", "site_case_index", "site_trainings"),
+    *("site", "site_data", "site_case_index", "site_trainings", "site_docs"),
 )
 
 
@@ -149,7 +149,7 @@ TOY = {
 }
 # From scores.csv alone.
 TOY_FROM_SCORES = {"table": TOY["table"], "violin": TOY["violin"], "tables_and_violins": 1}
-# With the README's data set as another source of body-finetune: its archive and cases, one pre-training, and what
+# With the data set of docs/data.md as another source of body-finetune: its archive and cases, one pre-training, and what
 # is trained, predicted and scored from it; then whatever reads all scores.
 TOY_WITH_A_DATA_SET = {
     **dict.fromkeys(("download", "ingest", "preprocess", "split", "pretrain"), 1),

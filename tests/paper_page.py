@@ -16,7 +16,7 @@ from covidseg.site import paper_part
 from covidseg.site.assets import write_assets
 from covidseg.site.pages import Site
 from covidseg.site.part import Part
-from site_browser import HOSTILE
+from site_browser import HOSTILE, stand_in
 
 FOLDS, PATIENTS = 2, ("p1", "p2", HOSTILE)
 PLACE = ("infection", "test")
@@ -145,6 +145,6 @@ def build_page(folder, series=SERIES):
     part.path.mkdir(parents=True)
     entries = paper_part.make(part)
     write_assets(site.folder / "assets")
+    stand_in(site.folder)
     (site.folder / "assets" / "search-index.js").write_text(f"window.SEARCH = {json.dumps(entries)};\n")
-    (site.folder / "run.js").write_text("")
     return site.folder, entries

@@ -1,4 +1,4 @@
-"""Additions as the README teaches them leave the tests green: a data set, a strategy, a weak system."""
+"""Additions as docs/data.md teaches them leave the tests green: data sets, a strategy, a weak system."""
 
 import ast
 import copy
@@ -12,12 +12,13 @@ import pytest
 
 import dag_sizes
 from conftest import ROOT
+from docs_blocks import blocks
 from papers import leave_additions_out
-from toy_workflow import PARTS, change_yaml, jobs_of, readme_blocks, snakemake
+from toy_workflow import PARTS, jobs_of, snakemake
 
 pytestmark = pytest.mark.slow
 
-TESTED = (*PARTS, "README.md", "dvc.yaml", "pyproject.toml", "slurm", "tests")
+TESTED = (*PARTS, "README.md", "docs", "dvc.yaml", "pyproject.toml", "slurm", "tests")
 # The quick tests of everything that reads the sheets or the registries, and those that count jobs.
 READERS = (
     "claims_sheet", "configuration", "dicom_hosts", "experiments", "in_use", "licences", "parameters", "provenance",
@@ -51,28 +52,34 @@ def register(package, name, like, module):
     shutil.copy(package / f"{module}.py", package / f"my_{module}.py")
 
 
-def add_experiments(sheet, learned):
-    """The README's source for body-finetune, its rows of Tasks 2 and 3, and a strategy and a system of one's own."""
-    experiments, weak = sheet["experiments"], sheet["weak"]
-    sheet["sources"] |= learned["sources"]
-    experiments["body-finetune"]["sources"].append("hospital")
-    experiments["my-strategy"] = experiments["lesion-representations"] | {"strategy": "my-strategy"}
-    own = {"model": "pretrain-hospital", "evaluate": {"hospital": "in_domain", "covid20": "test"}}
-    experiments["task2-hospital"] = experiments["task2-msd"] | own
-    own = {"source": "hospital", "train": ["hospital", "covid20"]}
-    own |= {"evaluate": {"hospital": "validation", "covid20": "test"}}
-    experiments["task3-hospital"] = experiments["task3-msd"] | own
-    weak["models"]["my-system"] = {"system": "my-system"}
-    weak["localisers"]["my-system"] = {"model": "my-system"}
-
-
-def add_rows(sheet):
-    for paper in ("wang2021", "wang2020"):
-        sheet[paper]["table1"]["rows"]["My strategy"] = "my-strategy"
-    sheet["ma2021"]["table6"]["rows"]["Task2-Hospital"] = "task2-hospital"
-    sheet["ma2021"]["table9"]["rows"]["Task3-Hospital"] = "task3-hospital"
-    sheet["ma2021"]["datasets"]["datasets"]["Hospital"] = ["hospital"]
-    sheet["yang2021"]["numbers"]["rows"]["My system"] = "my-system"
+# What the page does not teach: a strategy and a system of one's own, Task 3 on one's own data, and their rows.
+MORE = """
+experiments:
+  my-strategy:
+    paper: wang2021
+    strategy: my-strategy
+    sources: [msd, structseg, nsclc, multi]
+    train: [covid20]
+    folds: 5
+    evaluate: {covid20: test}
+    options: {head: auto}
+  task3-hospital:
+    paper: ma2021
+    strategy: scratch
+    source: hospital
+    train: [hospital, covid20]
+    lesions: union
+    folds: 5
+    evaluate: {hospital: validation, covid20: test}
+weak:
+  models: {my-system: {system: my-system}}
+  localisers: {my-system: {model: my-system}}
+artefacts:
+  wang2021: {table1: {rows: {My strategy: my-strategy}}}
+  wang2020: {table1: {rows: {My strategy: my-strategy}}}
+  ma2021: {table9: {rows: {Task3-Hospital: task3-hospital}}, datasets: {datasets: {Hospital: [hospital]}}}
+  yang2021: {numbers: {rows: {My system: my-system}}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -85,17 +92,15 @@ def extended(tmp_path_factory):
             shutil.copytree(ROOT / part, copied, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / part, copied, follow_symlinks=False)
-    described, learned = readme_blocks("Add a data set")
     scans = tmp_path_factory.mktemp("scans")  # what is not there is refused
-    described["hospital"]["archives"]["scans.zip"]["address"] = scans.as_uri()
+    for block in blocks("yaml", page="data.md"):
+        (folder / block.file).write_text(re.sub("file:/path/to/[a-z]+", scans.as_uri(), block.text))
+    (folder / "config" / "local" / "more.yaml").write_text(MORE)
     library = folder / "workflow" / "scripts" / "covidseg"
     register(
         library / "training" / "strategies", "my-strategy", "lesion-representations", "lesion_representations"
     )
     register(library / "weak", "my-system", "classifier", "classifier")
-    change_yaml(folder / "config" / "datasets.yaml", lambda sheet: sheet.update(described))
-    change_yaml(folder / "config" / "experiments.yaml", lambda sheet: add_experiments(sheet, learned))
-    change_yaml(folder / "config" / "artefacts.yaml", add_rows)
     return folder
 
 
@@ -120,11 +125,13 @@ def run_tests(folder, *arguments):
 def test_the_additions_make_jobs(extended):
     jobs = jobs_of(snakemake(extended, "-n"))
     folds, sources = dag_sizes.FOLDS, 4
-    # Body fine-tuning from the data set; the strategy from four sources; the data set in Task 3. Task 2 evaluates
-    # the pre-trained model.
-    expected = dag_sizes.PHANTOM["train"] + folds + folds * sources + folds
+    # Body fine-tuning from both data sets of the page; the strategy from four sources; the data set in Task 3.
+    # Task 2 evaluates the pre-trained model.
+    expected = dag_sizes.PHANTOM["train"] + 2 * folds + folds * sources + folds
     assert jobs["train"] == expected
-    for rule in ("pretrain", "ingest", "train_weak", "score_weak"):
+    for rule in ("pretrain", "ingest"):
+        assert jobs[rule] == dag_sizes.PHANTOM[rule] + 2, rule
+    for rule in ("train_weak", "score_weak"):
         assert jobs[rule] == dag_sizes.PHANTOM[rule] + 1, rule
 
 

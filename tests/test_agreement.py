@@ -147,3 +147,14 @@ def test_the_table_beside_the_figure_has_the_limits(tmp_path):
     ]  # fmt: skip
     assert table.iloc[1].tolist()[:5] == ["Continual Learning", "MSD", "infection", "test", -26.0]
     assert table["patients"].tolist() == [2, 2]
+
+
+def test_one_patient_has_a_bias_and_no_limits(tmp_path):
+    scores = pd.read_csv(make_scores(tmp_path), dtype={"fold": str})
+    found = read_volumes(scores[scores["patient"] == "a"], SERIES[0])
+    limits = {SERIES[0]: limits_of_agreement(found.difference, found.patient)}
+    looks = {name: look_of(*found) for name, found in LOOKS.items()}
+    figure = draw_agreement({SERIES[0]: found}, limits, looks, make_artefact(tmp_path))
+    (axis,) = (axis for axis in figure.axes if axis.collections)
+    texts = [text.get_text() for text in axis.artists[0].findobj(Text)]
+    assert texts == ["Train from scratch", "bias 3.0 mL, n = 1\nno limits"]

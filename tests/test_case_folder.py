@@ -21,6 +21,7 @@ ROW = CaseRow(
     corrections=("scan turned", "labels exchanged"),
     warnings=("label 0.3 mm away",),
     sha256="0f",
+    voxel_sha256="1f",
 )
 
 
@@ -53,6 +54,7 @@ def test_a_row_s_cells():
         "corrections": "scan turned; labels exchanged",
         "warnings": "label 0.3 mm away",
         "sha256": "0f",
+        "voxel_sha256": "1f",
     }
 
 
@@ -80,6 +82,7 @@ def test_rows_are_read_as_they_were_written(tmp_path):
         corrections=(),
         warnings=(),
         sha256="1e",
+        voxel_sha256="2e",
     )
     write_csv(tmp_path / "cases.csv", [ROW.to_csv(), plain.to_csv()])
     assert read_case_rows(tmp_path / "cases.csv") == [ROW, plain]

@@ -400,3 +400,54 @@ def test_planes_that_follow_each_other_closely_are_not_one_plane():
         rectangle((2, 11), (3, 12), 2.0), rectangle((14, 16), (3, 5), 2.08), rectangle((4, 6), (5, 7), 2.16)
     )
     np.testing.assert_array_equal(found.array, OUTER | box(z=1, y=(3, 5), x=(14, 16)))
+
+
+REGIONS = [
+    ("Lung-Left", [rectangle((2, 6), (3, 8), 2.0)]),
+    ("Lung-Right", [rectangle((10, 14), (3, 8), 2.0)]),
+    ("GTV-1", [rectangle((3, 4), (4, 5), 2.0)]),
+    ("gtv 2", [rectangle((12, 13), (4, 5), 2.0)]),
+    ("GTV-3", []),
+]
+LEFT, RIGHT = box(z=1, y=(3, 8), x=(2, 6)), box(z=1, y=(3, 8), x=(10, 14))
+FIRST, SECOND = box(z=1, y=(4, 5), x=(3, 4)), box(z=1, y=(4, 5), x=(12, 13))
+
+
+@pytest.mark.parametrize(
+    ("roi", "expected"),
+    [
+        (["GTV-1", "gtv 2"], FIRST + SECOND),
+        ("[Gg][Tt][Vv]*", FIRST + SECOND),
+        ("GTV*", FIRST),
+        ({1: "Lung-Left", 2: "Lung-Right"}, LEFT + 2 * RIGHT),
+        ({1: "Lung-*", 3: ["GTV-1", "gtv*"]}, LEFT + RIGHT + 2 * (FIRST + SECOND)),
+        ({"LUNG1-00*": "GTV-1", "*": "gtv 2"}, FIRST),
+        ({"LUNG1-1*": "GTV-1", "*": {2: "gtv 2"}}, 2 * SECOND),
+    ],
+)
+def test_several_regions_become_one_label_or_several(roi, expected):
+    found = rasterise(to_bytes(structure_set(*REGIONS)), roi, scan(), "rt", case="LUNG1-001")
+    np.testing.assert_array_equal(found.array, expected)
+
+
+def test_where_regions_overlap_the_last_label_counts_and_is_told():
+    content = to_bytes(structure_set(*REGIONS))
+    found = rasterise(content, {1: "Lung-Left", 2: "GTV-1"}, scan(), "rt")
+    np.testing.assert_array_equal(found.array, LEFT + FIRST)
+    assert found.warnings == ("4 voxels of GTV-1 lie in other regions, too; GTV-1 counts",)
+    assert not rasterise(content, ["Lung-Left", "GTV-1"], scan(), "rt").warnings
+
+
+@pytest.mark.parametrize(
+    ("roi", "message"),
+    [
+        (["GTV-1", "GTV-2"], r"rt: no region 'GTV-2'; there are \['GTV-1', 'GTV-3', 'Lung-Left'"),
+        (["GTV-1", "GTV-3"], r"region 'GTV-3' has no contours; regions with contours: GTV-1, Lung"),
+        ("CTV*", r"rt: no region fits 'CTV\*'; there are: GTV-1, Lung-Left, Lung-Right, gtv 2$"),
+        ({1: "GTV-1", 2: "GTV*"}, r"region 'GTV-1' fits 1 and 2 in roi"),
+        ({"LUNG2*": "GTV-1"}, r"case LUNG1-001: fits none of the patterns LUNG2\*"),
+    ],
+)
+def test_regions_that_are_not_there_are_refused(roi, message):
+    with refused_in_one_line(message):
+        rasterise(to_bytes(structure_set(*REGIONS)), roi, scan(), "rt", case="LUNG1-001")

@@ -22,7 +22,7 @@ from covidseg.site.datasets import (
 )
 from covidseg.site.pages import Site, rounded
 from covidseg.site.part import Part
-from site_browser import HOSTILE, faults_of, opened
+from site_browser import HOSTILE, faults_of, opened, stand_in
 
 
 def row(case, voxels, *, sha256="", **others):
@@ -31,7 +31,7 @@ def row(case, voxels, *, sha256="", **others):
         "patient": case, "shape": (10, 100, 100), "spacing_mm": (10.0, 2.0, 2.0), "missing_slices": 0,
         "hu_min": -1024, "hu_max": 500, "slices": {}, "lesions": {}, "corrections": (), "warnings": (),
     }  # fmt: skip
-    return CaseRow(case=case, voxels=voxels, sha256=sha256 or case, **(values | others))
+    return CaseRow(case=case, voxels=voxels, sha256=sha256 or case, voxel_sha256=case, **(values | others))
 
 
 LUNGS = {"left_lung": 20_000, "right_lung": 30_000}
@@ -143,10 +143,13 @@ DATASET = {
     "title": HOSTILE, "licence": HOSTILE, "citation": HOSTILE, "homepage": "https://example.org", "gigabytes": 1,
     "left_out": {"z": HOSTILE}, "phantom": True, "colour": "none",
 }  # fmt: skip
+SPARSE = {
+    key: value for key, value in DATASET.items() if key not in ("citation", "gigabytes")
+}  # as datasets.yaml allows
 PARAMETERS = {
     "datasets": {
         "covid20": DATASET | {"regions": {1: "infection"}, "split": "published"},
-        "empty": DATASET | {"regions": {1: "lesion"}, "split": "test", "colour": "strange"},
+        "empty": SPARSE | {"regions": {1: "lesion"}, "split": "test", "colour": "strange"},
         "cells": DATASET,
     },
     "experiments": {
@@ -166,8 +169,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     report = Site(folder / "report", "toy", phantom=True)
     write_assets(report.folder / "assets")
-    (report.folder / "run.js").write_text("")
-    (report.folder / "assets" / "search-index.js").write_text("window.SEARCH = [];\n")
+    stand_in(report.folder)
     rows = [
         row("a", {"infection": 1000}, corrections=("turned",), warnings=(HOSTILE,)),
         row(HOSTILE, {"infection": 0}), row("b", {"infection": 3000}),
@@ -194,6 +196,11 @@ def site(tmp_path_factory):
         part.path.mkdir()
         write_json(part.path / "search.json", module.make(part))
     return report.folder
+
+
+def test_a_data_set_needs_no_citation(site):
+    pages = {name: (site / "data" / f"{name}.html").read_text() for name in ("covid20", "empty")}
+    assert ["<dt>Cite</dt>" in page for page in pages.values()] == [True, False]
 
 
 def test_names_are_escaped(site):

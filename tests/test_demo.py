@@ -11,6 +11,12 @@ import yaml
 
 from conftest import ROOT
 from covidseg.config.kinds import KINDS
+from covidseg.files import digest
+from covidseg.regions import LUNGS
+from covidseg.segment import command
+from covidseg.segment.models import INFECTION, find_model
+from covidseg.volumes import read_volume
+from test_release import assert_whole
 from toy_workflow import jobs_of, snakemake
 
 RESULTS = ROOT / "results"
@@ -41,6 +47,36 @@ def test_the_framework_finds_lesions_better_than_class_activation(scores, split,
         "value"
     ]
     assert areas["weak-full"] > areas[rival] > 0
+
+
+@pytest.fixture(scope="module")
+def release(scores):
+    """The phantom's release; --allowed-rules: nothing is trained for it, whatever has been edited since."""
+    snakemake(ROOT, "release", "--allowed-rules", "release")
+    return RESULTS / "release"
+
+
+@pytest.mark.slow
+def test_the_phantom_s_release_is_whole_and_has_the_numbers_of_the_tables(release):
+    assert_whole(release)
+    found = pd.read_csv(release / "scores.csv").set_index(["experiment", "metric"])
+    table = pd.read_csv(RESULTS / "paper" / "wang2021" / "table1_intervals.csv")
+    compared = table[table["experiment"].isin(found.index.get_level_values(0))]
+    assert len(compared) == 2, "DSC and NSD of the best model of the infection"
+    for row in compared.itertuples():
+        own = found.loc[(row.experiment, row.metric)]
+        assert own[["value", "low", "high"]].tolist() == pytest.approx([row.mean, row.low, row.high])
+
+
+@pytest.mark.slow
+def test_a_phantom_is_segmented_by_the_release(release, tmp_path):
+    """With the same weights as the models of the run have, so with the same masks."""
+    for regions in (INFECTION, LUNGS):
+        here, there = (find_model(None, regions, models) for models in (RESULTS / "models", release))
+        assert [digest(path) for path in here.weights] == [digest(path) for path in there.weights]
+    scan = RESULTS / "cases" / "covid20" / "images" / "coronacases_001.nii.gz"
+    assert command.main(["segment", str(scan), "-o", str(tmp_path), "--model", str(release)]) == 0
+    assert read_volume(tmp_path / "coronacases_001" / "infection.nii.gz").array.any()
 
 
 def dvc(*arguments):

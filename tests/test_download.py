@@ -161,7 +161,7 @@ def test_the_next_address_serves_where_one_does_not(tmp_path, host, caplog):
     path = fetch(tmp_path, f"{host.address}/gone.zip", host.address + NAME, sha256=SHA256)
     assert path.read_bytes() == CONTENT
     assert (
-        f"status 404 Not Found; open the address in a browser, or correct it in datasets.yaml; trying {host.address}{NAME}"
+        f"status 404 Not Found; open the address in a browser, or correct it; trying {host.address}{NAME}"
         in caplog.text
     )
 

@@ -94,7 +94,7 @@ def test_a_setting_that_cannot_work(sections, papers_sheets, key, value, message
     [
         ("msd.labels", {key: value for key, value in CONTOURS.items() if key != "roi"}, r"msd\.labels: format rtstruct needs roi, the name of"),
         ("msd.labels.roi", "GTV-1", r"msd\.labels: format nifti takes no roi"),
-        ("msd.labels", CONTOURS | {"map": {0: 0, 2: 1}}, r"msd\.labels\.map: has the ids \[0, 2\]; contours have 1 inside"),
+        ("msd.labels", CONTOURS | {"map": {0: 0, 2: 1}}, r"msd\.labels\.map: has the ids \[0, 2\]; roi gives \[0, 1\]"),
         ("msd.labels.map", {1: 1}, r"msd\.labels\.map: has the ids \[1\]; 0, the background, is missing"),
         ("msd.labels.map", {0: 0, 1: 300}, r"msd\.labels\.map\.1: 300 is greater than the maximum of 255"),
         ("msd.labels.map", {0: 0, "1": 1}, r"msd\.labels\.map: '1' is not of type integer"),

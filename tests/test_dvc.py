@@ -144,9 +144,16 @@ def test_every_script_of_the_pipeline_belongs_to_a_stage():
     staged = {
         Path(path).stem for paths in code_of_stages().values() for path in paths if path.count("/") == 2
     }
-    assert scripts - staged == {"check", "export_nnunet", "progress", "rehearse", "segment", "workload"}, (
-        "which run by their names only"
-    )
+    assert scripts - staged == {
+        "check",
+        "export_model",
+        "export_nnunet",
+        "progress",
+        "rehearse",
+        "release",
+        "segment",
+        "workload",
+    }, "which run by their names only"
 
 
 def test_every_parameter_of_a_stage_is_one_of_the_configuration():

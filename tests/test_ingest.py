@@ -87,7 +87,7 @@ def test_labels_are_remapped_and_the_sheet_describes_the_case(tmp_path):
     row = rows_of(output)["p1_a"]
     assert list(row) == [
         "case", "patient", "shape", "spacing_mm", "missing_slices", "hu_min", "hu_max", "voxels_lesion", "voxels_infection",
-        "slices_lesion", "slices_infection", "lesions_lesion", "lesions_infection", "corrections", "warnings", "sha256",
+        "slices_lesion", "slices_infection", "lesions_lesion", "lesions_infection", "corrections", "warnings", "sha256", "voxel_sha256",
     ]  # fmt: skip
     assert (row["patient"], row["shape"], row["spacing_mm"]) == ("p1", "4x5x6", "3x1.5x1")
     assert (int(row["voxels_lesion"]), int(row["voxels_infection"])) == (1, 2)

@@ -14,10 +14,10 @@ import yaml
 from conftest import ROOT, make_volume, refused_in_one_line, write_case_table
 from covidseg.cases import ingest as ingest_module
 from covidseg.cases.case_folder import CaseFolder, read_case_rows
+from covidseg.cases.folds import make_split
 from covidseg.cases.ingest import ingest
 from covidseg.cases.left_out import read_reasons
 from covidseg.cases.nnunet import describe
-from covidseg.cases.splits import make_split
 from covidseg.config.loading import load_configuration
 from covidseg.config.needs import claims_parameters
 from covidseg.config.remarks import find_remarks
@@ -208,6 +208,7 @@ def test_what_readers_fill_correct_and_find_odd_is_in_the_table_and_told_once_pe
 
     def load_odd(dataset, raw, case):
         image, label, lungs = load(dataset, raw, case)
+        image = replace(image, array=image.array + ord(case))  # no scan is there twice
         if case == "a":
             return image, label, lungs
         image = replace(
@@ -247,7 +248,7 @@ def split(tmp_path, kind, names, left_out, phantom=None):
     rows = [{"case": name, "patient": name} for name in names if name not in left_out]
     table = write_case_table(tmp_path / "covid20" / "cases.csv", rows)
     published = PUBLISHED.get(kind)
-    options = {"scheme": "published", "phantom": phantom, "seed": 0}
+    options = {"scheme": "published", "chosen": phantom, "seed": 0}
     return make_split(kind, cases=table, published=published, left_out=left_out, **options)
 
 

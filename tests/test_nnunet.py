@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import numpy as np
+import pandas as pd
 import pytest
 import SimpleITK as sitk
 import torch
@@ -17,7 +18,7 @@ from covidseg.cases.intensity import to_window
 from covidseg.cases.nnunet import export, to_hounsfield
 from covidseg.errors import InputError
 from covidseg.volumes import read_volume, write_volume
-from toy_workflow import jobs_of, papers_checkout, snakemake
+from toy_workflow import copy_toy, finished_toy, jobs_of, papers_checkout, snakemake
 
 WINDOW = (-1250, 250)
 DATASET = {
@@ -281,3 +282,76 @@ def test_nnunet_refuses_a_label_that_dataset_json_does_not_list(nnunet, workflow
     assert status != 0
     assert f"Unexpected labels found in file {path}" in output
     assert "verify_dataset_integrity Done" not in output
+
+
+# The round trip: nnU-Net trains and predicts on an export of the toy, and its predictions are scored in the toy.
+COVID20 = "Dataset501_Covid20"
+OWN = """
+experiments:
+  nnU-Net:
+    paper: wang2021
+    predictions: nnunet/fold{fold}/{case}.nii.gz
+    train: [covid20]
+    evaluate: {covid20: test}
+artefacts:
+  wang2021:
+    table1: {rows: {nnU-Net v2: nnU-Net}}
+"""
+PREDICT = (
+    "-c",
+    "3d_fullres",
+    "-f",
+    "0",
+    "-device",
+    "cpu",
+    "--disable_tta",
+    "-step_size",
+    "1",
+    "-npp",
+    "1",
+    "-nps",
+    "1",
+)
+
+
+@pytest.fixture(scope="module")
+def round_trip(nnunet, tmp_path_factory):
+    """A toy in whose folder nnU-Net has predicted the test cases of fold 0 after a training of two iterations."""
+    toy = copy_toy(finished_toy(tmp_path_factory), tmp_path_factory.mktemp("round") / "toy")
+    snakemake(toy, f"results/nnunet_raw/{COVID20}")
+    raw, folder = toy / "results" / "nnunet_raw", toy.parent / "nnunet"
+    images = folder / "images"
+    images.mkdir(parents=True)
+    for case in read_json(raw / COVID20 / "splits_final.json")[0]["val"]:
+        shutil.copy(raw / COVID20 / "imagesTr" / f"{case}_0000.nii.gz", images)
+    for command in (
+        (*PLAN, "-d", "501", "-c", "3d_fullres"),
+        ("python", ROOT / "tests" / "nnunet_training.py", COVID20, "0"),
+        ("nnUNetv2_predict", "-d", "501", "-i", images, "-o", toy / "nnunet" / "fold0", *PREDICT),
+    ):
+        status, output = run_nnunet(nnunet, raw, folder, *command)
+        assert status == 0, output[-3000:]
+    return toy
+
+
+@pytest.mark.slow
+def test_nnunet_s_predictions_stand_in_table_1_beside_ours(round_trip):
+    (round_trip / "config" / "local" / "nnunet.yaml").write_text(OWN)
+    output = snakemake(round_trip, "results/paper/wang2021/table1.md")
+    assert "train results" not in output
+    scores = pd.read_csv(round_trip / "results" / "scores.csv", dtype={"fold": str})
+    found = scores[(scores.experiment == "nnU-Net") & (scores.metric == "DSC")].set_index("case")["value"]
+    test = read_json(round_trip / "results" / "splits" / "covid20.json")["covid20"][0]["test"]
+    assert sorted(found.index) == sorted(test)
+    for case in test:
+        files = (round_trip / "nnunet/fold0", round_trip / "results/cases/covid20/labels")
+        own, truth = (sitk.GetArrayFromImage(sitk.ReadImage(folder / f"{case}.nii.gz")) for folder in files)
+        dsc = 2 * int(((own == 1) & (truth == 1)).sum()) / int((own == 1).sum() + (truth == 1).sum())
+        assert found[case] == pytest.approx(dsc, abs=1e-8)
+    assert found.max() > 0, "a network of two iterations finds something by chance"
+    rows = pd.read_csv(round_trip / "results/paper/wang2021/table1.csv", keep_default_na=False)
+    averages = rows[(rows.fold == "avg") & (rows.metric == "DSC")].set_index("row")
+    assert float(averages.ours_mean["nnU-Net v2"]) == pytest.approx(found.mean(), abs=1e-8)
+    assert averages.status.to_dict() == dict.fromkeys(
+        ("Train from scratch", "Body Fine-tuning", "nnU-Net v2"), "run"
+    )

@@ -87,7 +87,7 @@ def test_make_sets_up_the_chosen_torch_once_and_then_keeps_it(checkout, installe
         capture_output=True,
         text=True,
     ).stdout
-    found = re.findall(r'^sh envs/setup\.sh "python3" "(.*)"$', steps, re.MULTILINE)
+    found = re.findall(r'^sh envs/setup\.sh "python3" "(.*)" "\.venv"$', steps, re.MULTILINE)
     assert found == ([] if expected is None else [expected])
 
 
@@ -97,7 +97,7 @@ def test_a_changed_list_sets_up_the_same_torch_again(checkout):
     steps = subprocess.run(
         ["make", "--dry-run", "demo", "PYTHON=python3"], cwd=checkout, capture_output=True, text=True
     ).stdout
-    assert 'sh envs/setup.sh "python3" "cu126"\necho "cu126" >.venv/installed\n' in steps
+    assert 'sh envs/setup.sh "python3" "cu126" ".venv"\necho "cu126" >.venv/installed\n' in steps
 
 
 def test_a_torch_that_does_not_exist_is_refused(tmp_path):

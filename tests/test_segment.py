@@ -2,9 +2,9 @@
 
 import json
 import re
-import zipfile
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import nibabel as nib
 import numpy as np
@@ -20,10 +20,13 @@ from covidseg.cases.preprocessing import preprocess
 from covidseg.device import Compute
 from covidseg.evaluation.prediction import predict_cases
 from covidseg.segment import NOT_CLINICAL, command, ensemble
+from covidseg.segment import files as files_module
+from covidseg.segment import run as run_module
 from covidseg.segment.checks import check_lungs, check_scan, warn_of_scan
-from covidseg.segment.models import best_model, find_weights, mean_scores
+from covidseg.segment.lungs import Lungs, find_lungs
+from covidseg.segment.models import best_model, find_model, mean_scores
 from covidseg.segment.quantification import quantify
-from covidseg.segment.scans import choose_series, list_scans, read_scan, scan_name
+from covidseg.segment.scans import list_scans, read_scan, scan_name
 from covidseg.training.network import build_network
 from covidseg.training.weights import save_model
 from covidseg.volumes import Volume, nifti_bytes, read_volume, write_volume
@@ -45,6 +48,11 @@ def scan(shape=(20, 24, 30), seed=0):
     """Noise in HU, from air to bone."""
     array = np.random.default_rng(seed).integers(-1000, 400, shape).astype(np.int16)
     return make_volume(array, spacing=(6.0, 3.0, 2.0))
+
+
+def run(networks, image):
+    prepared = ensemble.prepare(image, networks.description, windowed=False, name="a")
+    return ensemble.segment(networks, prepared, inference=PLAIN, compute=CPU)
 
 
 class Bright(nn.Module):
@@ -88,7 +96,7 @@ def test_one_fold_gives_the_masks_of_the_pipeline_s_predict(tmp_path):
         threads=1,
     )
     loaded = ensemble.load_ensemble([weights], CPU)
-    found = ensemble.segment(loaded, image, windowed=False, inference=PLAIN, compute=CPU, name="a")
+    found = run(loaded, image)
     expected = read_volume(tmp_path / "predictions" / "preprocessed" / "a.nii.gz").array
     assert expected.any()
     np.testing.assert_array_equal(found.labels, expected)
@@ -116,7 +124,7 @@ def test_probabilities_of_the_folds_are_averaged_and_their_disagreement_is_told(
     """The mean of 0.9, 0.4, 0.4 is 0.57: infected, though two of three networks say no."""
     description = replace(describe(SMALL_NETWORK), labels={"1": "infection"})
     folds = ensemble.Ensemble([Constant(one) for one in infected], description)
-    found = ensemble.segment(folds, scan(), windowed=False, inference=PLAIN, compute=CPU, name="a")
+    found = run(folds, scan())
     assert (found.labels == label).all()
     assert (found.disagreement == disagreement).all()
 
@@ -128,19 +136,65 @@ def test_models_of_other_grids_are_no_ensemble(tmp_path):
         ensemble.load_ensemble([first, other], CPU)
 
 
+def test_a_model_of_another_architecture_or_project_is_refused_in_one_line(tmp_path):
+    """The remedy is not to delete the user's model."""
+    weights = write_model(tmp_path / "a", {"1": "infection"})
+    content = json.loads(weights.with_suffix(".json").read_text())
+    del content["plan"]
+    weights.with_suffix(".json").write_text(json.dumps(content))
+    with refused_in_one_line("lacks plan; expected a model that covidseg has trained"):
+        ensemble.load_ensemble([weights], CPU)
+    weights.with_suffix(".json").unlink()
+    with refused_in_one_line("model.json: .*; expected a model that covidseg has trained"):
+        ensemble.load_ensemble([weights], CPU)
+    other = write_model(tmp_path / "b", {"1": "infection"})
+    content = json.loads(other.with_suffix(".json").read_text())
+    content["architecture"]["features"] = [4, 16]
+    other.with_suffix(".json").write_text(json.dumps(content))
+    with refused_in_one_line(f"{tmp_path}/b/model.* expected a model that covidseg has trained"):
+        ensemble.load_ensemble([other], CPU)
+
+
+def test_a_model_that_was_normalised_otherwise_is_refused(tmp_path):
+    weights = write_model(tmp_path / "a", {"1": "infection"})
+    content = json.loads(weights.with_suffix(".json").read_text())
+    content["normalisation"]["scheme"] = "CTNormalization"
+    weights.with_suffix(".json").write_text(json.dumps(content))
+    with refused_in_one_line("its normalisation is 'CTNormalization', expected 'z-score over the scan'"):
+        ensemble.load_ensemble([weights], CPU)
+
+
 # Scans on disk
 
 
+def write_series(folder, study, uid, slices=2):
+    folder.mkdir(parents=True)
+    files = series(random_scan((slices, 5, 4)))
+    edit(files, StudyInstanceUID=study, SeriesInstanceUID=uid)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
 def test_scans_are_files_dicom_folders_and_folders_of_both(tmp_path):
-    for name in ("a.nii.gz", "b.NRRD", "c.zip", "notes.txt", ".hidden.nii"):
-        (tmp_path / name).touch()
-    for name in ("d/1.dcm", "e/study/1.dcm", "f/1", "f/2"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    assert list(list_scans([tmp_path])) == ["a", "b", "c", "d", "e", "f"]
-    assert list_scans([tmp_path / "f"]) == {"f": tmp_path / "f"}
-    assert list_scans([tmp_path / "e"]) == {"study": tmp_path / "e" / "study"}
+    for name in ("a.nii.gz", "b.NRRD", "c.zip", "notes.txt", ".hidden.nii", "out/d.nii"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("no DICOM")
+    write_series(tmp_path / "d", "1.1", "1.1.1")
+    for part, uid in (("ct", "1.2.1"), ("recon", "1.2.2")):
+        write_series(tmp_path / "e" / "study" / part, "1.2", uid)
+    assert list(list_scans([tmp_path], tmp_path / "out")) == ["a", "b", "c", "d", "e"]
+    assert list_scans([tmp_path / "d"]) == {"d": tmp_path / "d"}
+    assert list_scans([tmp_path / "e"]) == {"e": tmp_path / "e"}, "several series of one study are one scan"
     assert scan_name(Path("x/scan.tar.gz")) == "scan"
+
+
+def test_patients_beside_a_text_file_are_scans_of_their_own(tmp_path):
+    """As a download of an archive has them: LICENSE and metadata.csv beside the patients."""
+    (tmp_path / "LICENSE").write_text("CC BY")
+    for name in ("p1", "p2"):
+        write_series(tmp_path / name / "study" / "ct", f"1.{name[1]}", f"1.{name[1]}.1")
+    assert list(list_scans([tmp_path])) == ["p1", "p2"]
 
 
 def test_scans_that_are_not_there_empty_or_twice_are_refused(tmp_path):
@@ -149,7 +203,7 @@ def test_scans_that_are_not_there_empty_or_twice_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with refused_in_one_line("nothing: no such file or folder"):
         list_scans([tmp_path / "nothing"])
-    with refused_in_one_line("empty: the folder is empty; give the folder of a DICOM series"):
+    with refused_in_one_line("empty: no scan in this folder; give the folder of a DICOM series"):
         list_scans([tmp_path / "empty"])
     with refused_in_one_line(r"a.nii: a scan a is there already \(.*a.mha\); rename one of them"):
         list_scans([tmp_path])
@@ -182,26 +236,6 @@ def test_what_is_no_scan_is_refused_in_one_line(tmp_path, name, content, message
         read_scan(tmp_path / name)
 
 
-def test_the_largest_ct_series_is_taken_and_another_one_on_request(tmp_path, caplog):
-    files = series(random_scan((6, 5, 4)))
-    edit(files, SeriesInstanceUID="1.2.3", SeriesDescription="chest")
-    other = series(random_scan((4, 5, 4)))
-    edit(other, SeriesInstanceUID="1.2.9")
-    files |= {f"other/{name}": content for name, content in other.items()} | {"report.txt": b"no DICOM"}
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    volume = read_scan(tmp_path / "a.zip")
-    assert volume.geometry.shape[0] == 6
-    assert "2 CT series, taken: 1.2.3 (choose with --series)" in caplog.text
-    assert "left out: 5 files that do not belong to the series" in volume.warnings
-    assert read_scan(tmp_path / "a.zip", series="1.2.9").geometry.shape[0] == 4
-    with refused_in_one_line(r"--series 1.2: 2 series have this UID; there are: 1.2.3 \(6 files, chest"):
-        choose_series(files, "a.zip", "1.2")
-    with refused_in_one_line("a.zip: no CT image among 1 files"):
-        choose_series({"report.txt": b"no DICOM"}, "a.zip", "")
-
-
 # What a scan must be
 
 
@@ -227,26 +261,73 @@ def test_hu_and_grey_levels_are_taken():
     check_scan(grey, windowed=True, name="scan")
 
 
-def test_scans_far_from_the_training_and_parts_of_lungs_are_warned_of():
+def test_hu_whose_intercept_is_missing_are_refused_whatever_stands_around_the_field():
+    """Stored values of 24 (air) to 2000 (bone), and -2000 outside the measured field."""
+    array = np.full((4, 10, 10), 24, np.int16)
+    array[:, 2:8, 2:8] = 1100
+    array[:, 0, 0] = -2000
+    with refused_in_one_line("scan: voxels from -2000 to 1100, but 0.0% of them between -1100 and -200"):
+        check_scan(make_volume(array), windowed=False, name="scan")
+
+
+def both_sides(left, right):
+    return Lungs(left, right, np.zeros_like(left))
+
+
+def test_scans_far_from_the_training_and_short_ones_are_warned_of():
     geometry = make_volume(np.zeros((20, 5, 5)), spacing=(5.0, 0.7, 0.7)).geometry
     assert warn_of_scan(geometry, {"spacing": [1.0, 0.7, 0.7], "patch": [1, 1, 1]}) == [
         "spacing along z is 5 mm, far from the 1 mm of the training",
         "100 mm from the first to the last slice: only a part of the lungs",
     ]
-    lungs = np.zeros((20, 100, 100), bool)
-    large = make_volume(lungs, spacing=(5.0, 2.0, 2.0)).geometry
-    lungs[:10, 20:80, 20:80] = True
-    assert check_lungs(lungs, large, name="scan") == [
-        "the lungs go on beyond the lowest slice, so volumes are of a part of them"
+
+
+LARGE = make_volume(np.zeros((20, 100, 100), bool), spacing=(5.0, 2.0, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("place", "cut"),
+    [
+        (np.s_[2:18, 20:80, 20:80], []),
+        (np.s_[:10, 20:80, 20:80], ["lowest slice"]),
+        (np.s_[10:, 20:80, 20:80], ["highest slice"]),
+        (np.s_[2:18, :60, 20:80], ["front edge"]),
+        (np.s_[2:18, 40:, 20:80], ["back edge"]),
+        (np.s_[2:18, 20:80, :60], ["right edge"]),
+        (np.s_[:, 20:80, 40:], ["lowest slice", "highest slice", "left edge"]),
+    ],
+)
+def test_a_part_of_a_thorax_is_warned_of(place, cut):
+    """x grows to the patient's left, y to the back, z to the head."""
+    both = np.zeros(LARGE.array.shape, bool)
+    both[place] = True
+    middle = np.arange(100) < np.flatnonzero(both.any((0, 1))).mean()
+    expected = [f"the lungs go on beyond the {end}, so volumes are of a part of them" for end in cut]
+    assert check_lungs(both_sides(both & ~middle, both & middle), LARGE.geometry, name="scan") == expected
+
+
+def test_a_slice_in_which_lungs_only_end_is_no_cut():
+    """The outer slice has 1,600 voxels, the largest 10,000: less than CUT."""
+    right, left = np.zeros((2, *LARGE.array.shape), bool)
+    right[0, 30:70, 10:30] = left[0, 30:70, 60:80] = True
+    right[5:15, :, 5:50] = left[5:15, :, 55:95] = True
+    cut = check_lungs(both_sides(left, right), LARGE.geometry, name="scan")
+    assert [words for words in cut if "slice" in words] == []
+
+
+def test_one_lung_no_lungs_and_impossible_lungs():
+    right, left = np.zeros((2, *LARGE.array.shape), bool)
+    right[2:18, 20:80, 20:80] = True  # 57,600 voxels of 0.02 mL
+    left[9, 20:30, 90] = True
+    assert check_lungs(both_sides(left, right), LARGE.geometry, name="scan") == [
+        "hardly a left lung found (0 mL): half a thorax?"
     ]
-    lungs[5:15] = True  # 10 slices of 10,000 voxels, after 5 of 3,600
-    assert check_lungs(lungs, large, name="scan") == [
-        "the lungs go on beyond the lowest slice, so volumes are of a part of them"
-    ]
-    whole = make_volume(lungs, spacing=(50.0, 2.0, 2.0)).geometry
-    assert "lungs of 23600 mL cannot be" in check_lungs(lungs, whole, name="scan")[0]
+    whole = make_volume(right, spacing=(50.0, 2.0, 2.0)).geometry
+    assert "lungs of 11522 mL" not in check_lungs(both_sides(left, right), whole, name="scan")[0]
+    larger = make_volume(right, spacing=(60.0, 2.0, 2.0)).geometry
+    assert "lungs of 13826 mL cannot be" in check_lungs(both_sides(left, right), larger, name="scan")[0]
     with refused_in_one_line(r"scan: no lungs found \(0 mL\)"):
-        check_lungs(np.zeros_like(lungs), large, name="scan")
+        check_lungs(both_sides(left, left), LARGE.geometry, name="scan")
 
 
 # Numbers
@@ -265,7 +346,8 @@ def test_volumes_shares_and_lesions_by_hand():
     disagreement = np.zeros(shape, np.uint8)
     disagreement[0, 5, 7], disagreement[1, 1, 1] = 40, 20  # the second one is outside the infection
     geometry = make_volume(image, spacing=(10.0, 5.0, 20.0)).geometry
-    found = quantify(image, left, right, infection, disagreement, geometry)
+    lungs = Lungs(left, right, np.zeros_like(left)).add(infection)
+    found = quantify(image, lungs, infection, disagreement, geometry)
     assert found["lungs"]["right_lung"] == {
         "volume_ml": 60.0,
         "infection_ml": 2.0,
@@ -284,10 +366,21 @@ def test_volumes_shares_and_lesions_by_hand():
 def test_a_healthy_scan_without_hu_has_no_means():
     lung = np.ones((2, 4, 4), bool)
     nothing = np.zeros_like(lung)
-    found = quantify(None, lung, nothing, nothing, nothing.astype(np.uint8), make_volume(lung).geometry)
+    lungs = Lungs(lung, nothing, nothing)
+    found = quantify(None, lungs, nothing, nothing.astype(np.uint8), make_volume(lung).geometry)
     assert found["lungs"]["both_lungs"]["infection_percent"] == 0
     assert found["lungs"]["both_lungs"]["mean_hu"] is None
     assert (found["lesions"], found["disagreement_percent"]) == (0, 0.0)
+
+
+def test_infection_that_a_model_has_as_a_class_of_its_own_belongs_to_its_lungs():
+    """Columns of the left lung: 8 to 10; of the right one: 1 to 3; the plane between lies at 5.5."""
+    labels = np.zeros((1, 4, 12), np.uint8)
+    labels[:, :, 8:11], labels[:, :, 1:4] = 1, 2
+    labels[0, 0, [2, 9]] = 3
+    lungs = find_lungs(labels, {"left_lung": 1, "right_lung": 2, "infection": 3})
+    assert (np.count_nonzero(lungs.left), np.count_nonzero(lungs.right)) == (12, 12)
+    assert not lungs.add(labels == 3).outside.any()
 
 
 # Models
@@ -310,13 +403,18 @@ def test_the_best_model_by_cross_validation_is_the_default(tmp_path):
         best_model(models, ("heart",))
 
 
-def test_a_model_is_found_by_name_and_by_folder(tmp_path):
+def test_a_model_is_found_by_name_by_folder_and_by_file(tmp_path):
     models = tmp_path / "models"
     paths = [write_model(models / "a" / f"fold{k}", {"1": "infection"}) for k in (0, 1)]
-    assert find_weights("a", models) == paths
-    assert find_weights(str(models / "a" / "fold1"), models) == paths[1:]
+
+    def find(given):
+        return find_model(given, ("infection",), models).weights
+
+    assert find("a") == paths
+    assert find(str(models / "a" / "fold1")) == paths[1:]
+    assert find(str(paths[0])) == paths[:1]
     with refused_in_one_line("b: no such model in .*; models: a"):
-        find_weights("b", models)
+        find("b")
 
 
 # The command
@@ -362,11 +460,11 @@ def test_the_command_writes_masks_on_the_file_s_own_grid_and_numbers(tmp_path, t
         "--models",
         str(threshold_models),
     ]
-    assert command.main([*arguments, "--precision", "float32"]) == 0
+    assert command.main([*arguments, "--precision", "float32", "--threads", "1"]) == 0
     folder, own = output / "scan", nib.load(tmp_path / "scan.nii.gz")
     names = {path.name for path in folder.iterdir()}
     masks = {"infection.nii.gz", "lungs.nii.gz", "disagreement.nii.gz"}
-    assert names == masks | {"quantification.json", "report.pdf", "report.png"}
+    assert names == masks | {"quantification.json", "report.pdf", "report.png", "viewer"}
     for name in masks:
         mask = nib.load(folder / name)
         np.testing.assert_allclose(mask.affine, own.affine)
@@ -384,6 +482,64 @@ def test_the_command_writes_masks_on_the_file_s_own_grid_and_numbers(tmp_path, t
     assert row["both_lungs_infection_ml"] == numbers["lungs"]["both_lungs"]["infection_ml"]
     assert row["note"] == NOT_CLINICAL
     assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def watched(monkeypatch, *names):
+    """Watch functions of the module `run`, which go on as before."""
+    for name in names:
+        monkeypatch.setattr(run_module, name, Mock(wraps=getattr(run_module, name)))
+    return [getattr(run_module, name) for name in names]
+
+
+def test_a_scan_is_prepared_once_for_models_of_one_grid(tmp_path, threshold_models, monkeypatch):
+    write_volume(tmp_path / "scan.nii.gz", chest())
+    calls = watched(monkeypatch, "prepare", "segment")
+    words = ["segment", str(tmp_path / "scan.nii.gz"), "--precision", "float32", "--threads", "1"]
+    assert command.main([*words, "-o", str(tmp_path / "out"), "--models", str(threshold_models)]) == 0
+    assert [call.call_count for call in calls] == [1, 2]
+
+
+def test_one_model_of_lungs_and_infection_runs_once_with_the_masks_of_the_pipeline(tmp_path, monkeypatch):
+    labels = {"1": "left_lung", "2": "right_lung", "3": "infection"}
+    models = write_model(tmp_path / "models" / "all" / "fold0", labels).parents[2]
+    write_volume(tmp_path / "scan.nii.gz", scan())
+    calls = watched(monkeypatch, "prepare", "segment")
+    words = ["segment", str(tmp_path / "scan.nii.gz"), "--precision", "float32", "--threads", "1"]
+    assert command.main([*words, "-o", str(tmp_path / "out"), "--models", str(models)]) == 0
+    assert [call.call_count for call in calls] == [1, 1]
+    folder = tmp_path / "out" / "scan"
+    infection, lungs = (read_volume(folder / f"{name}.nii.gz").array for name in ("infection", "lungs"))
+    found = run(ensemble.load_ensemble([models / "all/fold0/model.safetensors"], CPU), scan())
+    np.testing.assert_array_equal(infection, found.labels == 3)
+    for side in (1, 2):
+        np.testing.assert_array_equal((lungs == side) & (infection == 0), found.labels == side)
+    assert lungs[infection == 1].all()
+
+
+def test_a_fault_in_one_scan_stops_no_other_one_and_leaves_nothing(
+    tmp_path, threshold_models, monkeypatch, capsys
+):
+    for name in ("a", "b"):
+        write_volume(tmp_path / f"{name}.nii.gz", chest())
+    write = files_module.write_viewer
+
+    def fault(folder, result):
+        if result.name == "a":
+            raise OSError("disk\nfull")
+        write(folder, result)
+
+    monkeypatch.setattr(files_module, "write_viewer", fault)
+    words = [
+        "segment",
+        *(str(tmp_path / f"{name}.nii.gz") for name in "ab"),
+        "--precision",
+        "float32",
+        "--threads",
+        "1",
+    ]
+    assert command.main([*words, "-o", str(tmp_path / "out"), "--models", str(threshold_models)]) == 1
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"b", "quantification.csv"}
+    assert "ERROR not segmented: a: OSError: disk full\n" in capsys.readouterr().err
 
 
 def test_bad_scans_stop_no_other_one(tmp_path, threshold_models, capsys):
@@ -404,7 +560,16 @@ def test_bad_scans_stop_no_other_one(tmp_path, threshold_models, capsys):
 
 def test_what_cannot_be_done_is_one_line_and_status_2(tmp_path, threshold_models, capsys):
     write_volume(tmp_path / "scan.nii.gz", chest())
-    common = ["segment", str(tmp_path / "scan.nii.gz"), "-o", str(tmp_path / "out")]
+    common = [
+        "segment",
+        str(tmp_path / "scan.nii.gz"),
+        "-o",
+        str(tmp_path / "out"),
+        "--precision",
+        "float32",
+        "--threads",
+        "1",
+    ]
     assert command.main([*common, "--models", str(tmp_path / "none")]) == 2
     printed = capsys.readouterr().err
     assert printed.endswith("no model of infection; name one with --model or --lungs\n")
@@ -419,6 +584,7 @@ def test_the_real_dicom_series_is_segmented(tmp_path, real_data, threshold_model
     """134 slices of 512 x 512; what the threshold networks find is nonsense, on the right grid."""
     path = real_data / "LUNG1-001_dicom.tar.xz"
     output = tmp_path / "out"
-    assert command.main(["segment", str(path), "-o", str(output), "--models", str(threshold_models)]) == 0
+    arguments = ["segment", str(path), "-o", str(output), "--models", str(threshold_models)]
+    assert command.main([*arguments, "--threads", "1"]) == 0
     mask = read_volume(output / "LUNG1-001_dicom" / "infection.nii.gz")
     assert mask.geometry.differences(read_scan(path).geometry) == []

@@ -16,7 +16,7 @@ from covidseg.site.pages import NAVIGATION, Site
 from covidseg.site.part import Part
 from covidseg.site.provenance import write_provenance_page
 from covidseg.volumes import Geometry, Volume, write_volume
-from site_browser import HOSTILE, broken_links, faults_of, opened
+from site_browser import HOSTILE, broken_links, faults_of, opened, stand_in
 
 CLAIM = {
     "section": "4.5", "source": "Table 3", "most": False, "remark": "", "shown": True, "a": "hybrid", "b": "scratch",
@@ -43,8 +43,15 @@ def site(tmp_path_factory):
     report = folder / "results" / "report"
     for page in NAVIGATION:
         (report / page).parent.mkdir(parents=True, exist_ok=True)
+    stand_in(report)
     made = Site(report, "toy", phantom=True)
-    for page in ("data/index.html", "cases/index.html", "trainings/index.html", "papers/toy/index.html"):
+    for page in (
+        "data/index.html",
+        "docs/index.html",
+        "cases/index.html",
+        "trainings/index.html",
+        "papers/toy/index.html",
+    ):
         made.write(page, "errata.html", title=HOSTILE, misprints=HOSTILE)
     made.write("cases/covid20/case_b.html", "errata.html", title=HOSTILE, misprints=HOSTILE)
     entries = [

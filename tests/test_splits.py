@@ -7,13 +7,12 @@ import re
 import pytest
 
 from conftest import ROOT, refused_in_one_line, write_case_table
+from covidseg.cases.folds import make_split, random_split
 from covidseg.cases.splits import (
     evaluation_cases,
     first_cases,
-    make_split,
     patient_of,
     published_folds,
-    random_split,
     read_splits,
     training_cases,
     validation_cases,
@@ -37,7 +36,7 @@ def split(tmp_path, kind, names, phantom=None, seed=0, scheme="published", patie
         cases=sheet(tmp_path, names, patients),
         published=PUBLISHED.get(kind),
         scheme=scheme,
-        phantom=phantom,
+        chosen=phantom,
         left_out=left_out or {},
         seed=seed,
     )

@@ -16,7 +16,7 @@ from covidseg.site.curves import Axes, differing_part, end_labels, mean_curve, r
 from covidseg.site.pages import Site
 from covidseg.site.part import Part
 from covidseg.site.trainings import Words, read_training
-from site_browser import HOSTILE, faults_of, opened
+from site_browser import HOSTILE, faults_of, opened, stand_in
 
 LOGS = {
     "scratch/fold0": "epoch,learning_rate,momentum,loss,validation_dice,seconds\n0,.3,.9,1,,\n1,.2,.9,.5,,\n",
@@ -74,8 +74,7 @@ def make_part(folder, *, logs=LOGS, timed=False):
 def write_site(folder, **made):
     part = make_part(folder, **made)
     write_assets(part.site.folder / "assets")
-    (part.site.folder / "run.js").write_text("")
-    (part.site.folder / "assets" / "search-index.js").write_text("window.SEARCH = [];\n")
+    stand_in(part.site.folder)
     entries = trainings_part.make(part)
     return part.path / "index.html", entries
 

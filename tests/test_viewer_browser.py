@@ -14,7 +14,7 @@ import viewer_data
 from covidseg.site import cases_part, slices_part
 from covidseg.site.file_names import case_page
 from covidseg.weak.evaluation import LEVELS, count_pixels, slice_dice
-from site_browser import faults_of, opened
+from site_browser import faults_of, opened, stand_in
 
 MISSED = (255, 225, 74)
 FOUND = np.array([74, 163, 228])
@@ -28,8 +28,7 @@ def site(tmp_path_factory):
     part = viewer_data.toy_part(folder, viewer_data.write_dataset(folder))
     part.path.mkdir(parents=True)
     cases_part.make(part)
-    (part.site.folder / "run.js").write_text("")
-    (part.site.folder / "assets" / "search-index.js").write_text("window.SEARCH = [];\n")
+    stand_in(part.site.folder)
     slices = viewer_data.slices_part(folder, part.site)
     slices.path.mkdir(parents=True)
     slices_part.make(slices)

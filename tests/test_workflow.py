@@ -9,15 +9,12 @@ import shutil
 import subprocess
 import time
 import zipfile
-from pathlib import Path
 
 import pytest
 
 import dag_sizes
-from covidseg.archives.phantom.cohort import make_case
 from covidseg.config.kinds import KINDS
 from covidseg.files import digest
-from covidseg.volumes import write_volume
 from site_browser import broken_links
 from toy_workflow import (
     FIRST_OUTPUT,
@@ -28,7 +25,6 @@ from toy_workflow import (
     copy_toy,
     finished_toy,
     jobs_of,
-    readme_blocks,
     snakemake,
     state_of,
     stop_in_epoch_three,
@@ -255,49 +251,6 @@ def test_a_clone_of_the_results_alone_is_up_to_date_without_the_last_runs_proven
     for name in ("provenance.json", "provenance.html"):
         (toy / "results" / "paper" / name).unlink()
     assert "Nothing to be done" in snakemake(toy, "-n")
-
-
-def test_a_data_set_of_one_s_own_gets_its_row_as_the_readme_says(finished, toy, tmp_path):
-    """From a folder of NIfTI files, by the README's own entries with this folder's place."""
-    for number in range(5):
-        case = make_case("msd", f"patient_{number}", seed=1, rank=number / 4)
-        write_volume(tmp_path / "scans" / f"patient_{number}" / "ct.nii.gz", case.image)
-        write_volume(tmp_path / "scans" / f"patient_{number}" / "lesion.nii.gz", case.lesion)
-    described, learned = readme_blocks("Add a data set")
-    assert described["hospital"]["archives"] == {"scans.zip": {"address": "file:/path/to/scans"}}
-    described["hospital"]["archives"]["scans.zip"]["address"] = f"file:{tmp_path / 'scans'}"
-    change_yaml(toy / "config" / "datasets.yaml", lambda content: content.update(described))
-
-    def learn(content):
-        content["sources"] |= learned["sources"]
-        content["experiments"]["body-finetune"]["sources"] += learned["experiments"]["body-finetune"][
-            "sources"
-        ][-1:]
-
-    change_yaml(toy / "config" / "experiments.yaml", learn)
-    jobs = jobs_of(snakemake(toy, "-n"))
-    assert {
-        rule: n for rule, n in jobs.items() if not rule.startswith("site")
-    } == dag_sizes.TOY_WITH_A_DATA_SET
-    snakemake(toy, "results/paper/wang2021/table1.html")
-    with open(toy / "results" / "paper" / "wang2021" / "table1.csv", newline="") as file:
-        cells = [cell for cell in csv.DictReader(file) if cell["source"] == "Hospital"]
-    assert [(cell["row"], cell["metric"], cell["fold"]) for cell in cells] == [
-        ("Body Fine-tuning", metric, fold) for metric in ("DSC", "NSD") for fold in ("0", "1", "avg")
-    ]
-    assert all(0 <= float(cell["ours_mean"]) <= 1 and not cell["published_mean"] for cell in cells)
-    assert [cell["n"] for cell in cells] == 2 * ["4", "4", "8"]
-    text = (toy / "results" / "paper" / "wang2021" / "table1.md").read_text()
-    assert re.search(r"Body Fine-tuning +\| Hospital +\| .*0\.\d{3}\W.*± 0\.\d{3}.* \[–\]", text)
-    model = json.loads(
-        (toy / "results" / "models" / "pretrain-hospital" / "fold0" / "model.json").read_text()
-    )
-    assert len(model["lineage"]["training_cases"]) == 4, "of five patients"
-    for name in ("scratch", "body-finetune-msd"):
-        path = Path("results", "models", name, "fold0", "model.safetensors")
-        assert (toy / path).stat().st_mtime_ns == (finished / path).stat().st_mtime_ns, (
-            "nothing is trained anew"
-        )
 
 
 def test_touching_every_file_reruns_nothing(toy):

@@ -9,7 +9,6 @@ import sys
 import time
 from html import unescape
 from pathlib import Path
-from textwrap import dedent
 
 import filelock
 import yaml
@@ -18,7 +17,7 @@ from conftest import ROOT
 from papers import leave_additions_out
 
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
-PARTS = ("Snakefile", "CITATION.cff", "config", "envs", "profiles", "workflow")
+PARTS = ("Snakefile", "CITATION.cff", "config", "docs", "envs", "profiles", "workflow")
 FIRST_OUTPUT = "first_output.txt"
 EXPERIMENTS = ("scratch", "body-finetune", "task1-union", "task3-msd")
 WEAK = ("weak-full", "classifier", "cam")
@@ -75,10 +74,10 @@ def change_yaml(path, change):
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
-def readme_blocks(section):
-    """The YAML in a section of the README."""
-    text = (ROOT / "README.md").read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
-    return [yaml.safe_load(dedent(block)) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+def documented_data_set():
+    """The data set, source and experiment that config/local/README.md shows, and docs/data.md explains."""
+    text = (ROOT / "config" / "local" / "README.md").read_text()
+    return yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1])
 
 
 def copy_parts(source, target):

@@ -1,9 +1,11 @@
 """Functions that give a rule its names, paths and parameters by a job's wildcards. No rules."""
 
+from covidseg.cases.external_files import state_of_files
 
-def strategy_code(wildcards):
+
+def strategy_code(wildcards, script="train"):
     """Return the code that a training runs, with the module of its own strategy and of no other."""
-    return code("train", in_use.strategy_module(CONFIG, wildcards.experiment))
+    return code(script, in_use.strategy_module(CONFIG, wildcards.experiment))
 
 
 def system_code(script, model):
@@ -32,6 +34,13 @@ def of_model(file):
     )
 
 
+def if_trained(file):
+    """Return an input's function: the same, in a list; an empty list if the predictions were made elsewhere."""
+    return lambda wildcards: (
+        [of_model(file)(wildcards)] if experiment_of(wildcards).model else []
+    )
+
+
 def archive_files(wildcards):
     return expand("data/raw/{path}", path=CONFIG.archives(wildcards.dataset))
 
@@ -50,6 +59,12 @@ def evaluated_on(wildcards):
 
 def localised_on(wildcards):
     return list(CONFIG.localisers[wildcards.localiser].evaluate)
+
+
+def external_state(wildcards):
+    """Return the state of the files that were predicted elsewhere; a changed file is taken again."""
+    one, fold = experiment_of(wildcards), int(wildcards.fold)
+    return state_of_files(one.predictions, datasets=one.evaluate, fold=fold)
 
 
 def training_sections(wildcards):
@@ -87,6 +102,39 @@ def pretraining_of(wildcards):
     """Return the name of the model that a training starts from, in a list, or an empty list."""
     name = experiment_of(wildcards).pretraining
     return [name] if name else []
+
+
+from covidseg.training.exchange.nnunet_files import find_source
+
+NNUNET_STARTED = in_use.nnunet_started(CONFIG)
+
+
+def nnunet_row(source):
+    """Return what names a model of nnU-Net: its path, its fold and its checkpoint."""
+    return in_use.pick(CONFIG.nnunet_sources[source], "nnunet", "fold", "checkpoint")
+
+
+def nnunet_inputs(wildcards):
+    """Return the files of a model of nnU-Net."""
+    try:
+        return find_source(nnunet_row(wildcards.source)).inputs
+    except InputError as error:
+        raise WorkflowError(f"sources.{wildcards.source}.nnunet: {error}")
+
+
+def nnunet_model_of(wildcards):
+    return f"pretrain-{NNUNET_STARTED[wildcards.experiment]}"
+
+
+def prepared(datasets):
+    """Return an input's function: the preprocessed cases of data sets, as the experiment's networks see them."""
+
+    def paths(wildcards):
+        source = NNUNET_STARTED.get(wildcards.experiment)
+        folder = f"preprocessed_nnunet/{source}" if source else "preprocessed"
+        return expand(f"results/{folder}/{{dataset}}", dataset=datasets(wildcards))
+
+    return paths
 
 
 def classifier_of(wildcards):
@@ -134,8 +182,14 @@ def addresses_of(wildcards):
     return fetched | {"state": state} if state else fetched
 
 
-def phantom_names(wildcards):
-    return config["phantom"] and CONFIG.case_names(wildcards.dataset)
+def split_names(wildcards):
+    """Return the cases that a split is reduced to: those of a phantom, or those that a user chooses; or None."""
+    reduced = config["phantom"] or "cases" in CONFIG.datasets[wildcards.dataset]
+    return CONFIG.case_names(wildcards.dataset) if reduced else None
+
+
+def chosen_cases(wildcards):
+    return CONFIG.chosen_cases(wildcards.dataset)
 
 
 def left_out(wildcards):
@@ -226,6 +280,24 @@ def outputs_of(kind):
     return [page if suffix == kind.page else base + suffix for suffix in kind.suffixes]
 
 
+def released_models(wildcards):
+    """Return the files of the models that a release is asked for; none, if their scores choose them."""
+    folders = [
+        name for name in in_use.models(CONFIG) if name.partition("/")[0] in RELEASED
+    ]
+    files = ("model.safetensors", "model.json")
+    return expand("results/models/{folder}/{file}", folder=folders, file=files)
+
+
+def released_scores(wildcards):
+    """Return the scores of the models that a release is asked for, or those of all models."""
+    if not RELEASED:
+        return ["results/scores.csv"]
+    own = [name for name, one in CONFIG.experiments.items() if one.model in RELEASED]
+    scored = [name for name in in_use.scored(CONFIG) if name.partition("/")[0] in own]
+    return expand("results/scores/{name}.csv", name=scored)
+
+
 NNUNET = in_use.nnunet_folders(CONFIG)
 
 
@@ -261,6 +333,57 @@ def site_part(module, folder, needed):
     }
 
 
+def documents(pattern):
+    """Return the files of the documentation that fit a pattern."""
+    return [
+        in_checkout(f"docs/{path.name}")
+        for path in sorted(BASE.glob(f"docs/{pattern}"))
+    ]
+
+
 def artefacts_of(paper):
     """Return the files of a paper's tables and figures."""
     return in_use.artefact_files({paper: ARTEFACTS[paper]})
+
+
+def weights_of_folds(wildcards):
+    """Return the weights of the models of all folds."""
+    experiment = experiment_of(wildcards)
+    return [
+        f"results/models/{experiment.model}/fold{fold}/model.safetensors"
+        for fold in range(experiment.folds)
+    ]
+
+
+def nnunet_folder(wildcards):
+    """Return nnU-Net's name of the first data set that an experiment is trained on."""
+    return next(
+        name for name, used in NNUNET.items() if used == trained_on(wildcards)[0]
+    )
+
+
+def trained_entries(wildcards):
+    return {
+        name: in_use.pick(CONFIG.datasets[name], "intensity")
+        for name in trained_on(wildcards)
+    }
+
+
+# What a model's formats for other programs depend on, beside the model itself.
+EXPORTED_PARAMETERS = {
+    "dataset": nnunet_folder,
+    "datasets": trained_entries,
+    "window": config["plan"]["window"],
+    "inference": in_use.pick(config["inference"], "step", "mirror_axes"),
+}
+
+
+def exported_models(wildcards):
+    """Return the folder of the model that --config model= names."""
+    name = OWN_SCAN.get("model")
+    if name not in CONFIG.experiments:
+        listed = ", ".join(CONFIG.experiments)
+        raise WorkflowError(
+            f"export_model: no model {name!r}; say snakemake export_model --config model=NAME; models: {listed}"
+        )
+    return f"results/export/{name}"

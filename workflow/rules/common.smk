@@ -17,10 +17,10 @@ from covidseg.runs import start
 from covidseg.runs.code import code_of, page_files
 from covidseg.runs.memory import ALL, Memory
 
-# Settings of `snakemake segment`, which are none of the configuration's.
+# Settings of `snakemake segment` and (models) of `release`, which are none of the configuration's.
 OWN_SCAN = {
     key: config.pop(key)
-    for key in ("scan", "out", "model", "lungs", "series", "intensity")
+    for key in ("scan", "out", "model", "lungs", "series", "intensity", "dicom_seg", "models")
     if key in config
 }
 

@@ -63,6 +63,7 @@ rule ingest:
         code=code("ingest"),
         dataset=keys(*in_use.INGESTED),
         names=lambda wildcards: CONFIG.archived_apart(wildcards.dataset),
+        chosen=chosen_cases,
         left_out=left_out,
         listed=lambda wildcards: CONFIG.case_names(wildcards.dataset) is not None,
     message:
@@ -115,7 +116,7 @@ rule split:
         kind=split_kind,
         published=published_folds,
         scheme=config["splits"],
-        phantom=phantom_names,
+        chosen=split_names,
         left_out=left_out,
         seed=config["seed"],
     message:
@@ -128,6 +129,9 @@ rule collect_splits:
     """Gather the folds of all data sets in one file."""
     input:
         splits=expand("results/splits/{dataset}.json", dataset=in_use.datasets(CONFIG)),
+        cases=expand(
+            "results/cases/{dataset}/cases.csv", dataset=in_use.datasets(CONFIG)
+        ),
     output:
         "results/splits.json",
     log:
@@ -138,6 +142,7 @@ rule collect_splits:
         **asks(memory_mb=500, minutes=10),
     params:
         code=code("collect_splits"),
+        hosts=in_use.image_hosts(CONFIG),
     message:
         MESSAGE
     script:

@@ -6,7 +6,7 @@ rule predict:
     input:
         model=of_model("model.safetensors"),
         description=of_model("model.json"),
-        cases=expand("results/preprocessed/{dataset}", dataset=evaluated_on),
+        cases=prepared(evaluated_on),
         splits=expand("results/splits/{dataset}.json", dataset=predicted_on),
     output:
         directory("results/predictions/{experiment}/fold{fold}"),
@@ -33,14 +33,45 @@ rule predict:
         "../scripts/predict.py"
 
 
+rule import_predictions:
+    """Take the predictions of an experiment that were made elsewhere, if they lie on the grids of the scans."""
+    input:
+        images=expand("results/cases/{dataset}/images", dataset=evaluated_on),
+        splits=expand("results/splits/{dataset}.json", dataset=evaluated_on),
+    output:
+        directory("results/predictions/{experiment}/fold{fold}"),
+    log:
+        "logs/import_predictions/{experiment}/fold{fold}.log",
+    wildcard_constraints:
+        experiment=one_of(in_use.external(CONFIG)),
+    conda:
+        ENVIRONMENT
+    threads: THREADS
+    resources:
+        **asks(memory_mb=4000, minutes=60),
+    params:
+        code=code("import_predictions"),
+        train=lambda wildcards: experiment_of(wildcards).train,
+        predictions=lambda wildcards: experiment_of(wildcards).predictions,
+        ids=lambda wildcards: experiment_of(wildcards).external_ids(),
+        state=external_state,
+    message:
+        MESSAGE
+    script:
+        "../scripts/import_predictions.py"
+
+
+ruleorder: import_predictions > predict
+
+
 rule score:
     """Score the segmentations of one model, case by case."""
     input:
         predictions="results/predictions/{experiment}/fold{fold}",
         cases=expand("results/cases/{dataset}/cases.csv", dataset=evaluated_on),
         labels=expand("results/cases/{dataset}/labels", dataset=evaluated_on),
-        description=of_model("model.json"),
-        log=of_model("log.csv"),
+        description=if_trained("model.json"),
+        log=if_trained("log.csv"),
     output:
         "results/scores/{experiment}/fold{fold}.csv",
     log:

@@ -8,6 +8,7 @@ from snakemake.logging import logger
 
 from covidseg import slurm
 from covidseg.archives.licences import describe_licences
+from covidseg.cases.external_files import refuse_absent_files
 from covidseg.runs import devices
 from covidseg.runs import progress
 from covidseg.runs import targets
@@ -49,6 +50,7 @@ def begin():
         start.check_owner(config["name"])
         check_machine()
         check_fetching()
+        check_predictions()
     except InputError as error:
         raise WorkflowError(str(error))
     if not internals.is_asked_for(workflow, "licences"):
@@ -67,6 +69,15 @@ def check_fetching():
         folder = Path("data") if Path("data").exists() else Path()
         print(describe_licences({name: CONFIG.datasets[name] for name in real}, folder))
         start.check_consent(CONFIG, wanted, chosen[-1])
+
+
+def check_predictions():
+    """Refuse a run that would find none of the files that were predicted elsewhere."""
+    for job in internals.due_jobs(workflow, "import_predictions"):
+        one, fold = CONFIG.experiments[job.wildcards.experiment], int(
+            job.wildcards.fold
+        )
+        refuse_absent_files(one.predictions, datasets=one.evaluate, fold=fold)
 
 
 def check_machine():
@@ -128,6 +139,7 @@ PLACES = {
     "results/paper": "tables and figures, one folder per paper: .md for a terminal, .html for a browser",
     "results/scores.csv": "scores of every case",
     "results/models": "models, each with the curves of its training in log.csv",
+    "results/release": "models to give to others: docs/release.md",
     "logs": "one log per job",
 }
 

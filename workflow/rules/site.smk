@@ -161,11 +161,34 @@ rule site_trainings:
         "../scripts/site_part.py"
 
 
+rule site_docs:
+    """Draw the site's guide from docs/."""
+    input:
+        pages=documents("*.md"),
+        pictures=documents("*.png") + documents("*.svg"),
+    output:
+        directory("results/report/docs"),
+    log:
+        "logs/site_docs.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        **asks(memory_mb=1000, minutes=10),
+    params:
+        **site_part("docs_part", "docs", lambda config: {}),
+    message:
+        MESSAGE
+    script:
+        "../scripts/site_part.py"
+
+
 rule site:
     """Draw the site's start and its other pages."""
     input:
         **front_needs.front_inputs(CONFIG),
         parts=PARTS,
+        # It has a search index of its own, so that an edit of a page draws the guide alone.
+        docs=ancient("results/report/docs"),
         case_index="results/report/cases/index.html",
         claims=in_use.artefact_files(ARTEFACTS, "claims"),
         misprints=local(str(FOLDER / "published_errata.md")),

@@ -12,7 +12,9 @@ rule train:
     log:
         "logs/train/{experiment}/fold{fold}.log",
     wildcard_constraints:
-        experiment=one_of(in_use.trained(CONFIG)),
+        experiment=one_of(
+            name for name in in_use.trained(CONFIG) if name not in NNUNET_STARTED
+        ),
     conda:
         ENVIRONMENT
     threads: 1

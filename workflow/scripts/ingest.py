@@ -14,6 +14,7 @@ if __name__ == "__main__":
             snakemake.params.dataset,
             raw=Path(snakemake.input.archives[0]).parents[1],
             names=snakemake.params.names,
+            chosen=snakemake.params.chosen,
             left_out=read_reasons(sheet, snakemake.wildcards.dataset, snakemake.params.left_out),
             listed=snakemake.params.listed,
             output=CaseFolder(Path(snakemake.output.table).parent),

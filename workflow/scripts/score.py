@@ -18,7 +18,8 @@ if __name__ == "__main__":
             "source": experiment["source"],
             "fold": int(snakemake.wildcards.fold),
         }
-        times = time_scores(Path(snakemake.input.log), Path(snakemake.input.description))
+        trained = zip(snakemake.input.log, snakemake.input.description, strict=True)
+        times = [time for paths in trained for time in time_scores(*map(Path, paths))]
         rows = [ScoreRow(**identity, dataset="", split="", patient="", **time._asdict()) for time in times]
         for (dataset, split), labels, cases in zip(
             experiment["evaluate"].items(), snakemake.input.labels, snakemake.input.cases, strict=True

@@ -4,6 +4,16 @@ import sys
 
 from covidseg.segment.command import main
 
+
+def words(settings: dict[str, object]) -> list[str]:
+    """Return settings as options: {"series": "1.2", "dicom_seg": True} -> --series=1.2 --dicom-seg."""
+    return [
+        f"--{key.replace('_', '-')}" + ("" if value is True else f"={value}")
+        for key, value in settings.items()
+        if value is not False
+    ]
+
+
 if __name__ == "__main__":
     params = snakemake.params
     own = dict(params.own)
@@ -15,7 +25,7 @@ if __name__ == "__main__":
                 "segment",
                 *(scans if isinstance(scans, list) else [str(scans)]),
                 *("--output", own.pop("out")),
-                *(word for key, value in own.items() for word in (f"--{key}", str(value))),
+                *words(own),
                 *("--device", params.device, "--precision", params.precision),
                 *("--threads", str(snakemake.threads)),
             ],

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from covidseg.cases.folds import make_split
 from covidseg.cases.left_out import read_reasons
-from covidseg.cases.splits import make_split
 from covidseg.files import write_json
 from covidseg.job import job
 
@@ -15,7 +15,7 @@ if __name__ == "__main__":
             cases=Path(snakemake.input.cases),
             published=snakemake.params.published,
             scheme=snakemake.params.scheme,
-            phantom=snakemake.params.phantom,
+            chosen=snakemake.params.chosen,
             left_out=read_reasons(sheet, snakemake.wildcards.dataset, snakemake.params.left_out),
             seed=snakemake.params.seed,
         )

@@ -17,7 +17,7 @@ from covidseg.archives.tars import open_tar
 from covidseg.archives.zips import Entry, left_out_of, open_zip
 from covidseg.errors import InputError
 
-SINGLE = (".nii", ".nii.gz", ".csv")  # such a file is read as an archive that contains only the file itself
+SINGLE = (".nii", ".nii.gz", ".dcm", ".csv")  # such a file is read as an archive that contains itself alone
 BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,

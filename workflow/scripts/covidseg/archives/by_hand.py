@@ -45,7 +45,7 @@ def find_by_hand(path: Path, homepage: str, members: dict[str, list[str] | None]
 
 def _verify_members(archive: Archive, pattern: str, cases: list[str] | None) -> None:
     names = ONE_FOLDER if cases else ANY_FOLDERS
-    found = {match["case"] for match in find_members(archive, pattern, names=names).values()}
+    found = {match.groupdict().get("case") for match in find_members(archive, pattern, names=names).values()}
     expected = cases or []
     missing = [case for case in expected if case not in found]
     held = f"{describe_content(archive, pattern)}: pack it as the pattern says"

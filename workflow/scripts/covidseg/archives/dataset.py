@@ -8,6 +8,9 @@ from typing import Literal, TypedDict
 
 VolumeKind = Literal["images", "labels", "lungs"]  # keys of an entry with scans or label maps
 Kind = VolumeKind | Literal["slices"]  # keys of an entry with patterns of paths in an archive
+Names = str | list[str]  # names of regions of interest, or patterns of names
+# Names, which become label 1; label id -> names; or pattern of names of cases -> any of these.
+Roi = Names | dict[int, Names] | dict[str, Names | dict[int, Names]]
 Address = str | list[str] | None  # None: a user puts the archive into data/manual by hand
 
 
@@ -33,9 +36,9 @@ class Members(TypedDict, total=False):
     Attributes:
         archive: path of the archive below data/raw.
         member: pattern of paths in the archive, with {case} and *.
-        format: nifti, dicom, rtstruct or slices.
+        format: nifti, dicom, rtstruct, seg or slices.
         spacing: spacing (z, y, x) in mm of scans that are pictures (format slices).
-        roi: name of the region of interest, for contours (format rtstruct).
+        roi: regions of interest, for contours and segments (format rtstruct or seg), see `names_by_id`.
         map: label id in the archive -> label id of the project, for label maps.
         geometry: own (the default: a label map must lie where its scan lies) or image (by its header, the
             label map may lie elsewhere, and takes the geometry of its scan).
@@ -43,9 +46,9 @@ class Members(TypedDict, total=False):
 
     archive: str
     member: str
-    format: Literal["nifti", "dicom", "rtstruct", "slices"]
+    format: Literal["nifti", "dicom", "rtstruct", "seg", "slices"]
     spacing: list[float]
-    roi: str
+    roi: Roi
     map: dict[int, int]
     geometry: Literal["own", "image"]
 
@@ -91,7 +94,8 @@ class Dataset(TypedDict, total=False):
         title, homepage, licence, citation: texts for the tables and for the list of licences.
         gigabytes: approximate size of all archives.
         record: address of the JSON of a Zenodo record.
-        cases: names of the cases, if neither an archive nor a published split lists them.
+        cases: names of the cases, or patterns of names; without the key, all cases. In the file, a single
+            pattern or the name of a file with the names may stand here, too (see `read_chosen_cases`).
         leave_out: case that is not read -> reason, which tables print.
         archives: file name at the host -> where the archive comes from.
         registry: the table that lists the cases.
@@ -103,7 +107,7 @@ class Dataset(TypedDict, total=False):
         intensity: pattern of case names -> hounsfield, windowed or grey.
         missing_slices: "fill" (the default) or "refuse": what to do if a DICOM series lacks slices.
         slices: pictures with image-level labels, instead of images and labels.
-        split: key of config/splits.json, "random" or "test".
+        split: key of config/splits.json, name of a file of folds, "random", "train" or "test".
     """
 
     title: str

@@ -212,9 +212,7 @@ def _refuse_status(response: requests.Response, address: str) -> None:
             pause = Retry().get_retry_after(response.raw)
         raise Busy(status, pause)
     if not response.ok:
-        raise InputError(
-            f"{address}: {status}; open the address in a browser, or correct it in datasets.yaml"
-        )
+        raise InputError(f"{address}: {status}; open the address in a browser, or correct it")
 
 
 def _refuse_full_disk(target: Path, size: int | None, kept: int) -> None:

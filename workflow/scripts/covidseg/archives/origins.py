@@ -150,8 +150,8 @@ def check_datasets(datasets: Datasets, splits: Collection[str], path: Path) -> N
         if "slices" in dataset:
             _check_archives(name, dataset, datasets, path)
             continue
-        if dataset["split"] not in ("random", "test", *splits):
-            allowed = ", ".join(["random", "test", *splits])
+        if dataset["split"] not in ("random", "train", "test", *splits):
+            allowed = ", ".join(["random", "train", "test", "a .json or .csv file of folds", *splits])
             raise InputError(f"{path}: {name}.split: unknown split {dataset['split']!r}; allowed: {allowed}")
         _check_archives(name, dataset, datasets, path)
         if "left_lung" in dataset["regions"].values() and "lungs" not in dataset:

@@ -83,6 +83,7 @@ class CaseRow:
         corrections: what `ingest` has corrected, in words.
         warnings: what looks odd and was left as it is, in words.
         sha256: checksum of the scan's file.
+        voxel_sha256: checksum of the scan's voxels, see `voxel_digest`.
     """
 
     case: str
@@ -98,6 +99,7 @@ class CaseRow:
     corrections: tuple[str, ...]
     warnings: tuple[str, ...]
     sha256: str
+    voxel_sha256: str
 
     def to_csv(self) -> dict[str, object]:
         """Return the row as column -> cell."""
@@ -117,6 +119,7 @@ class CaseRow:
             "corrections": _join_sentences(self.corrections),
             "warnings": _join_sentences(self.warnings),
             "sha256": self.sha256,
+            "voxel_sha256": self.voxel_sha256,
         }
 
     @classmethod
@@ -141,6 +144,7 @@ class CaseRow:
             corrections=_parse_sentences(cells["corrections"]),
             warnings=_parse_sentences(cells["warnings"]),
             sha256=cells["sha256"],
+            voxel_sha256=cells["voxel_sha256"],
         )
 
 

@@ -8,8 +8,11 @@ from pydicom import Dataset
 from scipy.ndimage import binary_erosion
 from skimage.draw import polygon2mask
 
-from covidseg.cases.dicom_files import damage_told, element, one_line, parse_dicom
+from covidseg.archives.dataset import Roi
+from covidseg.cases.dicom_files import damage_told, element, parse_dicom
 from covidseg.cases.dicom_stack import tolerance
+from covidseg.cases.roi import combine_regions, find_regions, names_by_id
+from covidseg.cases.structure_set import drawn_regions, find_contours, refuse_other_kinds
 from covidseg.errors import InputError
 from covidseg.volumes import Volume
 
@@ -38,8 +41,8 @@ class Contour:
         return float(self.points[:, 0].mean())
 
 
-def rasterise(content: bytes, roi: str, image: Volume, name: str) -> Volume:
-    """Fill the contours of one region of interest, from an RTSTRUCT, on the grid of a scan.
+def rasterise(content: bytes, roi: Roi, image: Volume, name: str, *, case: str = "") -> Volume:
+    """Fill the contours of regions of interest, from an RTSTRUCT, on the grid of a scan.
 
     A voxel belongs to the region if the voxel's centre lies inside a contour. A contour inside another one
     cuts a hole, and a contour in a hole fills an island. Contours that overlap add, and so do contours in
@@ -47,22 +50,31 @@ def rasterise(content: bytes, roi: str, image: Volume, name: str) -> Volume:
 
     Args:
         content: the file of the RTSTRUCT.
-        roi: name of the region, for example GTV-1.
+        roi: the regions, for example GTV-1; see `names_by_id`.
         image: the scan, LPS, with axial slices along z.
         name: name of the RTSTRUCT in messages.
+        case: the project's name of the case, by which `roi` may choose.
 
     Returns:
-        The mask: uint8 (z, y, x), 1 inside the region and 0 outside.
+        The label map: uint8 (z, y, x), 0 outside the regions. A single region has label 1.
 
     Raises:
-        InputError: the file is damaged or no RTSTRUCT; the RTSTRUCT has no contours of this region, or
-            several regions of this name; or contours are open, oblique to the slices, in another frame of
-            reference or outside the scan.
+        InputError: the file is damaged or no RTSTRUCT; the RTSTRUCT has no contours of a region, or several
+            regions of this name; or contours are open, oblique to the slices, in another frame of reference
+            or outside the scan.
     """
+    wanted = names_by_id(roi, case)
     with damage_told(name, "RTSTRUCT"):
         found = parse_dicom(content)
-        _refuse_other_kinds(found, name)
-        items = _find_region(found, roi, image, name)
+        refuse_other_kinds(found, name)
+        regions = find_regions(wanted, drawn_regions(found), name)
+    return combine_regions(regions, lambda region: _fill_region(found, region, image, name))
+
+
+def _fill_region(found: Dataset, roi: str, image: Volume, name: str) -> Volume:
+    """Return the mask (z, y, x) of one region, 1 inside."""
+    with damage_told(name, "RTSTRUCT"):
+        items = find_contours(found, roi, image, name)
         contours = [_read_contour(item, image, f"{name}: a contour of {roi}") for item in items]
     closed = [contour for contour in contours if len(contour.points) > 2]
     mask, planes, empty = np.zeros(image.geometry.shape, np.uint8), [], len(contours) - len(closed)
@@ -71,7 +83,7 @@ def rasterise(content: bytes, roi: str, image: Volume, name: str) -> Volume:
         empty += sum(not area.any() for area in areas)
         mask[nearest_slice(plane, len(mask))] |= _combine(areas, [contour.exclusive for contour in group])
         planes.append(plane)
-    corrections = _fill_missing_slices(mask, image, planes, roi)
+    corrections = fill_missing_slices(mask, image, planes, roi)
     warnings = _describe_planes(np.array(planes), image, roi)
     if empty:
         warnings.append(f"{empty} of {len(contours)} contours of {roi} enclose the centre of no voxel")
@@ -81,36 +93,6 @@ def rasterise(content: bytes, roi: str, image: Volume, name: str) -> Volume:
 def nearest_slice(plane: float, slices: int) -> int:
     """Return the slice nearest to a plane (index z); of two as near ones, the upper one, despite rounding."""
     return min(int(np.floor(plane + 0.5 + ROUNDING)), slices - 1)
-
-
-def _refuse_other_kinds(found: Dataset, name: str) -> None:
-    for keyword in ("StructureSetROISequence", "ROIContourSequence"):
-        if keyword not in found:
-            kind = one_line(found.SOPClassUID.name) if "SOPClassUID" in found else "a file of no kind"
-            raise InputError(f"{name}: no {keyword}; this is {kind}, expected an RTSTRUCT")
-
-
-def _find_region(found: Dataset, roi: str, image: Volume, name: str) -> list[Dataset]:
-    """Return the contours of the region as the RTSTRUCT stores them."""
-    stored: dict[str, list[Dataset]] = {}
-    for group in found.ROIContourSequence:
-        stored.setdefault(str(group.ReferencedROINumber), []).extend(group.get("ContourSequence") or [])
-    regions = [(one_line(item.ROIName), item) for item in found.StructureSetROISequence]
-    named = [item for label, item in regions if label == roi]
-    if not named:
-        raise InputError(f"{name}: no region {roi!r}; there are {sorted(label for label, _ in regions)}")
-    drawn = [item for item in named if stored.get(str(item.ROINumber))]
-    if len(drawn) != 1:
-        others = sorted({label for label, item in regions if stored.get(str(item.ROINumber))})
-        how_many = f"{len(drawn)} regions are named {roi!r}" if drawn else f"region {roi!r} has no contours"
-        raise InputError(f"{name}: {how_many}; regions with contours: {', '.join(others) or 'none'}")
-    frame = one_line(drawn[0].get("ReferencedFrameOfReferenceUID") or "")
-    if frame and image.frame_of_reference and frame != image.frame_of_reference:
-        raise InputError(
-            f"{name}: {roi} is drawn in frame of reference {frame}, but the scan's frame of reference is "
-            f"{image.frame_of_reference}"
-        )
-    return stored[str(drawn[0].ROINumber)]
 
 
 def _read_contour(item: Dataset, image: Volume, name: str) -> Contour:
@@ -199,8 +181,18 @@ def _is_copy(area: np.ndarray, larger: np.ndarray) -> bool:
     return bool(different < COPY * np.count_nonzero(edge))
 
 
-def _fill_missing_slices(mask: np.ndarray, image: Volume, planes: list[float], roi: str) -> list[str]:
-    """Copy the nearest slice (of two, the lower one) to each filled slice of the scan without a contour."""
+def fill_missing_slices(mask: np.ndarray, image: Volume, planes: list[float], roi: str) -> list[str]:
+    """Copy the nearest slice (of two, the lower one) to each filled slice of the scan without a drawing.
+
+    Args:
+        mask: mask of a region (z, y, x); changed in place.
+        image: the scan.
+        planes: indices of the planes in which the region was drawn.
+        roi: name of the region.
+
+    Returns:
+        What was copied, in words.
+    """
     drawn = {nearest_slice(plane, len(mask)) for plane in planes}
     there = np.setdiff1d(np.arange(len(mask)), image.filled)
     bare = [index for index in image.filled if index not in drawn]

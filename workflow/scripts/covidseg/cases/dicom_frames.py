@@ -46,13 +46,13 @@ def read_frames(content: Dataset, name: str) -> list[Frame]:
             the pixels cannot be read.
     """
     values = stored_values(content, name)
-    headers = _frame_headers(content, len(values), name)
+    headers = frame_headers(content, len(values), name)
     names = [name] if len(values) == 1 else [f"{name}, frame {i}" for i in range(1, len(values) + 1)]
     return [_read_frame(*one) for one in zip(values, headers, names, strict=True)]
 
 
-def _frame_headers(content: Dataset, frames: int, name: str) -> list[Dataset]:
-    """Return the elements of each frame. In enhanced CT, they lie in groups, shared or per frame."""
+def frame_headers(content: Dataset, frames: int, name: str) -> list[Dataset]:
+    """Return the elements of each frame. In files of many frames, they lie in groups, shared or per frame."""
     if "PerFrameFunctionalGroupsSequence" not in content:
         if frames > 1:
             raise InputError(f"{name}: {frames} frames, but no PerFrameFunctionalGroupsSequence")

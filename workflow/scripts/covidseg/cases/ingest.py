@@ -17,6 +17,7 @@ from covidseg.cases.lesions import count_lesions
 from covidseg.cases.orientation import EXCHANGED, absent_lungs, read_sides, settle_sides
 from covidseg.cases.readers import list_cases, load_case, member_name
 from covidseg.cases.splits import patient_of
+from covidseg.cases.twins import tell_twins, voxel_digest
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, digest, write_csv
 from covidseg.parallel import try_in_parallel
@@ -33,6 +34,7 @@ def ingest(
     names: list[str] | None,
     output: CaseFolder,
     workers: int,
+    chosen: list[str] | None = None,
     left_out: Mapping[str, str] | None = None,
     listed: bool = False,
 ) -> None:
@@ -46,6 +48,7 @@ def ingest(
         names: names of the cases, if each case has its own archive; None if the archives give the names.
         output: folder of the data set; all of it appears together at the end.
         workers: number of cases read at the same time.
+        chosen: names, or patterns of names, of the cases to read (key `cases`); None: all cases.
         left_out: case that a user leaves out (key `leave_out`) -> reason.
         listed: whether the configuration knows all cases, and has checked `left_out`.
 
@@ -54,7 +57,7 @@ def ingest(
             per faulty case if there are several. Or `left_out` has a case that is not there.
     """
     name, left_out = output.path.name, left_out or {}
-    listing = list_cases(dataset, raw, names, left_out=left_out)
+    listing = list_cases(dataset, raw, names, left_out=left_out, chosen=chosen)
     if not listed:
         refuse_unknown(left_out, listing.there, f"{name}.leave_out in datasets.yaml")
     if not (listing.cases or listing.faults):
@@ -72,7 +75,7 @@ def ingest(
         found, faults = try_in_parallel(one, listing.cases, workers)
         if faults := listing.faults | faults:
             raise InputError(describe_faults(name, faults, some_are_fit=bool(found)))
-    rows = [row for row, _ in found.values()]
+    rows = tell_twins([row for row, _ in found.values()])
     warn_of_rows(name, dataset, rows)
     if "sides" in dataset:
         smaller = {case: smaller for case, (_, smaller) in found.items() if smaller is not None}
@@ -115,6 +118,7 @@ def ingest_case(
         corrections=(*image.corrections, *label.corrections),
         warnings=(*image.warnings, *label.warnings),
         sha256=digest(volume_path(images, case)),
+        voxel_sha256=voxel_digest(image.array),
     )
     return row, left_is_smaller
 

@@ -49,10 +49,12 @@ def tell_listing(dataset: str, listing: Listing) -> None:
         more = ", ..." if len(listing.ordinary) > SHOWN else ""
         log.info("%s: files that belong to no case: %d, %s%s", dataset, len(listing.ordinary), found, more)
     cases, left_out, passed = listing.cases, listing.left_out, listing.passed
-    parts = [f"cases found: {len(cases) + len(left_out)}, taken: {len(cases)}"]
+    count, warns = len(cases) + len(left_out) + listing.unchosen, bool(left_out or passed)
+    parts = [f"cases found: {count}, taken: {len(cases)}"]
+    parts += [f"not chosen: {listing.unchosen}"] if listing.unchosen else []
     parts += [f"left out: {list_reasons(left_out)}"] if left_out else []
     parts += [f"not read: {list_reasons(passed)}"] if passed else []
-    log.log(logging.WARNING if len(parts) > 1 else logging.INFO, "%s: %s", dataset, "; ".join(parts))
+    log.log(logging.WARNING if warns else logging.INFO, "%s: %s", dataset, "; ".join(parts))
 
 
 def warn_of_rows(name: str, dataset: Dataset, rows: Sequence[CaseRow]) -> None:

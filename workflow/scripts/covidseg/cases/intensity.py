@@ -1,5 +1,6 @@
 """What a scan's voxels mean, and the window that the networks see."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import fnmatch
 
@@ -14,7 +15,7 @@ OUTSIDE = 1  # grey levels beyond 0 and 255 that a program may have left by roun
 Window = tuple[float, float]  # (low, high): the voxel values that become 0 and 255
 
 
-def first_fitting(patterns: dict[str, str], case: str) -> str:
+def first_fitting(patterns: Iterable[str], case: str) -> str:
     """Return the first pattern of case names that fits a case; raises InputError if none does."""
     for pattern in patterns:
         if fnmatch(case, pattern):

@@ -22,10 +22,19 @@ def read_reasons(sheet: Path, dataset: str, cases: list[str]) -> dict[str, str]:
 
     A job reads the reasons itself, because a reason is only printed: as a parameter of the job, a reason in
     other words would run the job again, and all jobs after it.
+
+    Args:
+        sheet: path of datasets.yaml; a user's own additions lie in the folder `local` beside it.
+        dataset: name of the data set.
+        cases: the cases that are left out.
     """
     if not cases:
         return {}
-    found = reasons(yaml.safe_load(sheet.read_text(encoding="utf-8"))[dataset])
+    found: dict[str, str] = {}
+    for path in (sheet, *sorted((sheet.parent / "local").glob("*.yaml"))):
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        entries = content if path == sheet else content.get("datasets", {})
+        found |= reasons(entries.get(dataset, {}))
     return {case: found.get(case, "") for case in cases}
 
 

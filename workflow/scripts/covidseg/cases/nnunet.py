@@ -13,6 +13,7 @@ import numpy as np
 
 from covidseg.archives.dataset import Dataset
 from covidseg.cases.case_folder import SUFFIX, CaseFolder, volume_path
+from covidseg.cases.folds import is_published
 from covidseg.cases.intensity import Window, intensity_of
 from covidseg.cases.left_out import describe_cases_left_out
 from covidseg.cases.splits import Folds, describe_leaks, find_leaks, patient_of
@@ -41,7 +42,8 @@ def export(
     If any fold has training cases, all cases of the folds go to `imagesTr` and `labelsTr`. Otherwise the data
     set is a test set, and its cases go to `imagesTs` and `labelsTs`. A case that is in no fold is left out:
     nnU-Net plans its network by every case in `imagesTr`. The test cases of a fold become `val` in nnU-Net's
-    file of splits, because nnU-Net does not train on `val`.
+    file of splits, because nnU-Net does not train on `val`; without test cases there is no such file, and
+    nnU-Net divides the cases by itself.
 
     Args:
         dataset: entry of the data set in config/datasets.yaml.
@@ -60,7 +62,7 @@ def export(
     with atomic_directory(output) as partial:
         counted = {"name": output.name, "numTraining": len(names) if trained else 0}
         write_json(partial / "dataset.json", counted | describe(dataset, folds, window, config_name))
-        if trained:
+        if all(fold["train"] and fold["test"] for fold in folds):
             splits = [{"train": fold["train"], "val": fold["test"]} for fold in folds]
             write_json(partial / "splits_final.json", splits)
         images, labels = (partial / f"{kind}{'Tr' if trained else 'Ts'}" for kind in ("images", "labels"))
@@ -113,11 +115,11 @@ def describe(dataset: Dataset, folds: Folds, window: Window, config_name: str) -
     if "windowed" in dataset["intensity"].values():
         sentences.append("Scans published as 0 to 255 of this window are mapped back to HU.")
     patients = {case: patient_of(dataset, case) for fold in folds for part in fold.values() for case in part}
+    published = is_published(dataset.get("split", "test"))
     if left_out := dataset.get("leave_out"):
-        published = dataset["split"] not in ("random", "test")
         sentences.append(describe_cases_left_out(dataset["title"], left_out, published=published))
     if leaks := find_leaks(folds, patients):
-        sentences.append(describe_leaks(leaks))
+        sentences.append(describe_leaks(leaks, published=published))
     return {
         "channel_names": {"0": "CT"},
         "labels": {"background": 0, **{region: label for label, region in regions.items()}},

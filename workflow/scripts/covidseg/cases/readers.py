@@ -9,8 +9,10 @@ from pathlib import Path
 from covidseg.archives.archive import Archive
 from covidseg.archives.dataset import Dataset, Members, Registry, VolumeKind
 from covidseg.archives.members import ONE_FOLDER, describe_content, find_members, member_expression
+from covidseg.cases.choice import choose
 from covidseg.cases.contours import rasterise
 from covidseg.cases.dicom import read_series
+from covidseg.cases.segments import read_segments
 from covidseg.cases.stacks import read_stack
 from covidseg.errors import InputError
 from covidseg.reading import decode, parse_rows
@@ -27,6 +29,7 @@ class Listing:
     Attributes:
         cases: sorted names of the cases that have an image and a label.
         left_out: case -> reason, of those that are not to be read.
+        unchosen: number of cases that a user has not chosen.
         passed: path in an archive -> reason, of files that could belong to a case and are not read.
         ordinary: path in an archive -> reason, of files that never belong to a case, such as hidden ones.
         faults: case -> what is wrong, of cases that have a label but no image.
@@ -35,6 +38,7 @@ class Listing:
 
     cases: list[str]
     left_out: dict[str, str]
+    unchosen: int
     passed: dict[str, str]
     ordinary: dict[str, str]
     faults: dict[str, str]
@@ -42,7 +46,12 @@ class Listing:
 
 
 def list_cases(
-    dataset: Dataset, raw: Path, names: list[str] | None, *, left_out: Mapping[str, str]
+    dataset: Dataset,
+    raw: Path,
+    names: list[str] | None,
+    *,
+    left_out: Mapping[str, str],
+    chosen: list[str] | None = None,
 ) -> Listing:
     """List the cases in the archives of a data set.
 
@@ -52,31 +61,40 @@ def list_cases(
         names: names of the cases, if the data set has one archive per case. None if the cases share an
             archive: its paths then contain the names.
         left_out: case that a user leaves out -> reason.
+        chosen: names, or patterns of names, of the cases to read; None: all cases.
 
     Raises:
-        InputError: there is no case, or the registry lists other cases.
+        InputError: there is no case, the registry lists other cases, or a chosen name or pattern fits none.
     """
     labelled, beside_labels = _cases_of(dataset, "labels", raw, names)
     pictured, beside_images = _cases_of(dataset, "images", raw, names)
     if "registry" in dataset:
-        _compare_with_registry(dataset["registry"], raw, labelled, left_out)
+        _compare_with_registry(dataset["registry"], raw, labelled, left_out, listed=names is not None)
+    there = labelled | pictured
+    if chosen:
+        kept = choose(chosen, there, f"{raw / dataset['images']['archive']}: cases in datasets.yaml")
+        labelled, pictured = labelled & kept, pictured & kept
     beside = beside_images | beside_labels
     passed = {name: reason for name, reason in beside.items() if reason not in ORDINARY}
     without_label = dict.fromkeys(sorted(pictured - labelled), NO_LABEL)
     return Listing(
         cases=sorted((labelled & pictured) - left_out.keys()),
         left_out=without_label | dict(left_out),
+        unchosen=len(there) - len(labelled | pictured),
         passed=passed,
         ordinary={name: reason for name, reason in beside.items() if name not in passed},
         faults={
             case: f"{member_name(dataset, 'images', raw, case)}: not there, but {case} has a label"
             for case in sorted(labelled - pictured - left_out.keys())
         },
-        there=labelled | pictured,
+        there=there,
     )
 
 
-def _compare_with_registry(entry: Registry, raw: Path, labelled: set[str], left_out: Container[str]) -> None:
+def _compare_with_registry(
+    entry: Registry, raw: Path, labelled: set[str], left_out: Container[str], *, listed: bool
+) -> None:
+    """Compare the labelled cases with a registry; if a user has listed them, the registry may have more."""
     path = raw / entry["archive"]
     remedy = "correct `registry` in datasets.yaml"
     with Archive(path) as archive:
@@ -89,7 +107,8 @@ def _compare_with_registry(entry: Registry, raw: Path, labelled: set[str], left_
             f"{path}: no column {', '.join(sorted(missing))}; {remedy} (the columns are {', '.join(columns)})"
         )
     registered = {row[entry["case"]] for row in rows if row[entry["mask"]]}
-    different = sorted(case for case in registered ^ labelled if case not in left_out)
+    unequal = labelled - registered if listed else labelled ^ registered
+    different = sorted(case for case in unequal if case not in left_out)
     if different:
         raise InputError(
             f"{path}: {len(registered)} cases have masks by the registry, {len(labelled)} are there; "
@@ -134,8 +153,8 @@ def _cases_of(
 ) -> tuple[set[str], dict[str, str]]:
     """Return the names of the cases, and path -> reason, of the files that the archive leaves out."""
     entry = dataset[kind]
-    if "{case}" in entry["archive"]:
-        assert names is not None, "the names are known where each case has an archive of its own"
+    if "{case}" in entry["archive"] or "{case}" not in entry["member"]:
+        assert names is not None, "the names are known where no archive gives them"
         return set(names), {}
     pattern, stack = entry["member"], entry["format"] == "slices"
     with Archive(raw / entry["archive"]) as archive:
@@ -191,8 +210,10 @@ def _load(dataset: Dataset, kind: VolumeKind, raw: Path, case: str, image: Volum
     member, content = _only(members, path, case)
     if entry["format"] == "nifti":
         return parse_volume(content, f"{path}:{member}")
-    assert image, "contours are labels, which are drawn on a scan"
-    return rasterise(content, entry["roi"], image, f"{path}:{member}")
+    assert image, "contours and segments are labels, which are drawn on a scan"
+    if entry["format"] == "seg":
+        return read_segments(content, entry.get("roi"), image, f"{path}:{member}", case=case)
+    return rasterise(content, entry["roi"], image, f"{path}:{member}", case=case)
 
 
 def _only(members: dict[str, bytes], path: Path, case: str) -> tuple[str, bytes]:

@@ -14,6 +14,8 @@ from covidseg.config.sheets import Sections
 from covidseg.errors import InputError
 
 ROWS: tuple[Literal["rows", "columns"], ...] = ("rows", "columns")  # keys that name experiments
+OF_NETWORKS = ("parameters", "strategies")  # kinds whose rows are networks
+OF_TRAINING = "train"  # in `parts` of a table of settings, the cases that a model is trained on
 TRAINING = ("", "")  # (region, split) of a figure or table about a training itself, which has neither
 
 
@@ -87,6 +89,7 @@ def check_artefacts(
     """
     volumes = [name for name, entry in datasets.items() if "slices" not in entry]
     known = dict.fromkeys(sorted({*experiments, *(experiment.row for experiment in experiments.values())}))
+    splits = dict.fromkeys(split for one in experiments.values() for split in one.evaluate.values())
     for artefact, where in (
         (artefact, f"{path}: {paper}.{name}")
         for paper, group in artefacts.items()
@@ -97,21 +100,36 @@ def check_artefacts(
                 check_known(
                     [names] if isinstance(names, str) else names, known, f"{where}.{key}", "experiment"
                 )
+        check_known(_splits(artefact), splits, where, "split, which no experiment evaluates")
         for group in artefact.get("datasets", {}).values():
             check_known(group, volumes, f"{where}.datasets", "data set")
         if "panels" in artefact:
             _check_rows(artefact, experiments, datasets, sections, where)
+        elif artefact["kind"] in OF_NETWORKS:
+            rows = named(artefact["rows"], experiments).values()
+            if not any(one.model for found in rows for one in found):
+                raise InputError(f"{where}.rows: none has a network; name a trained experiment")
         if artefact["kind"] == "visual":
             _check_columns(artefact, experiments, datasets, where)
         if "localisers" in artefact:
             _check_localisers(artefact, experiments, where)
         if "experiment" in artefact:
             check_known([artefact["experiment"]], experiments, f"{where}.experiment", "experiment")
+            if not experiments[artefact["experiment"]].model:
+                raise InputError(
+                    f"{where}.experiment: {artefact['experiment']} has predictions and no network"
+                )
             _check_fold(artefact, experiments[artefact["experiment"]], where)
             if "curve" in artefact:
                 able = [name for name, found in experiments.items() if found.source_datasets]
                 kind = "experiment with relation matrices"
                 check_known([artefact["experiment"]], able, f"{where}.experiment", kind)
+
+
+def _splits(artefact: ArtefactEntry) -> list[str]:
+    """Return the names of splits that an artefact shows."""
+    named = [*(panel["split"] for panel in artefact.get("panels", [])), *artefact.get("parts", {}).values()]
+    return [split for split in [*named, artefact.get("split", OF_TRAINING)] if split != OF_TRAINING]
 
 
 def _check_rows(

@@ -12,6 +12,7 @@ from covidseg.archives.phantom import HOSTS
 from covidseg.cases.splits import patient_of, published_folds
 from covidseg.config.checks import check_known
 from covidseg.config.configuration import Configuration
+from covidseg.config.experiments import Experiment
 from covidseg.errors import InputError
 from covidseg.reading import read_rows
 
@@ -57,13 +58,18 @@ def check_cases(config: Configuration, used: list[str]) -> None:
         used: the data sets of volumes that the configuration uses.
 
     Raises:
-        InputError: a pattern fits no case, a case fits no pattern, or a fold has no cases; the message names
-            the file, the key and the value.
+        InputError: a pattern fits no case, a case fits no pattern, a fold has no cases, or names are needed
+            and not known; the message names the file, the key and the value.
     """
     path = config.folder / "datasets.yaml"
     for name in used:
         dataset = config.datasets[name]
         listed = config.listed_cases(name) or []
+        if not listed and any("{case}" in archive for archive in archive_paths(dataset)):
+            raise InputError(
+                f"{path}: {name}.cases: {dataset.get('cases', 'none')}; each case has its own archive: list "
+                "all names, without * and ?"
+            )
         if listed:
             _check_patterns(dataset.get("sides", {}), listed, f"{path}: {name}.sides")
             _check_patterns(dataset["intensity"], listed, f"{path}: {name}.intensity")
@@ -71,7 +77,7 @@ def check_cases(config: Configuration, used: list[str]) -> None:
     path = config.folder / "experiments.yaml"
     for experiment in config.experiments.values():
         for name in experiment.train:
-            _check_folds(config, name, experiment.folds, f"{path}: {experiment.name}")
+            _check_folds(config, name, experiment, f"{path}: {experiment.name}")
 
 
 def _check_patterns(patterns: dict[str, str], cases: list[str], where: str) -> None:
@@ -90,26 +96,32 @@ def _check_patients(dataset: Dataset, cases: list[str], where: str) -> None:
             raise InputError(f"{where}.patient: {dataset['patient']!r} finds no name of a patient in {case}")
     patients = {patient_of(dataset, case) for case in cases}
     if dataset["split"] == "random" and len(patients) == 1:
-        raise InputError(f"{where}.split: random, with one patient, {min(patients)}; needs at least two")
+        raise InputError(
+            f"{where}.split: random, with one patient, {min(patients)}; needs two: write train or test"
+        )
 
 
-def _check_folds(config: Configuration, name: str, folds: int, where: str) -> None:
-    """Raise InputError if a data set has too few folds, or a fold without training cases."""
-    split = config.datasets[name]["split"]
+def _check_folds(config: Configuration, name: str, experiment: Experiment, where: str) -> None:
+    """Raise InputError if a data set has too few folds, or a fold lacks cases of a part that is used."""
+    split, folds = config.datasets[name]["split"], experiment.folds
     if split == "test":
         raise InputError(f"{where}.train: {name}, whose split is test; it has no training cases")
-    if split == "random":
+    if split == "train" and name in experiment.evaluate:
+        raise InputError(f"{where}.evaluate: {name}, whose split is train; it has no test cases: remove it")
+    if split in ("random", "train"):
         return
     published = config.splits[split]
     if 1 < len(published) < folds:
         raise InputError(f"{where}.folds: {folds}; the split of {name} has {len(published)}")
     parts = published_folds(published, set(config.case_names(name) or []))
-    for number, part in enumerate(parts[:folds]):
-        if not part["train"]:
-            raise InputError(
-                f"{where}.train: {name} has no training cases in fold {number}; check its cases in "
-                "phantom.cases or datasets.yaml"
-            )
+    for kind, needed in (("train", True), ("test", name in experiment.evaluate)):
+        for number, part in enumerate(parts[:folds]):
+            if needed and not part[kind]:
+                key, cases = ("train", "training") if kind == "train" else ("evaluate", "test")
+                raise InputError(
+                    f"{where}.{key}: {name} has no {cases} cases in fold {number}; check its cases in "
+                    "phantom.cases or datasets.yaml"
+                )
 
 
 def check_origins(config: Configuration, archives: list[str]) -> None:

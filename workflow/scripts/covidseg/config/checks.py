@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from covidseg.archives.dataset import Datasets
+from covidseg.cases.choice import choose, has_patterns
+from covidseg.cases.folds import refuse_empty_folds
 from covidseg.cases.left_out import reasons, refuse_unknown
-from covidseg.cases.splits import PublishedFolds, published_folds, refuse_empty_folds
+from covidseg.cases.splits import PublishedFolds, published_folds
 from covidseg.errors import InputError
 from covidseg.training.sections import Options
 
@@ -65,7 +67,7 @@ def check_known(names: Iterable[object], known: Collection[object], where: str, 
 
 
 def check_left_out(datasets: Datasets, splits: dict[str, PublishedFolds], path: Path) -> None:
-    """Check what is left out against the names that are known before a data set is ingested.
+    """Check what is chosen and left out against the names that are known before a data set is ingested.
 
     Args:
         datasets: content of datasets.yaml.
@@ -73,15 +75,18 @@ def check_left_out(datasets: Datasets, splits: dict[str, PublishedFolds], path: 
         path: path of datasets.yaml, for messages.
 
     Raises:
-        InputError: `leave_out` names an unknown case, or nothing is left of a part of a fold.
+        InputError: `cases` or `leave_out` names an unknown case, or nothing is left of a part of a fold.
     """
     for name, dataset in datasets.items():
         where, cases = f"{path}: {name}.leave_out", set(reasons(dataset))
         published = splits.get(dataset.get("split", ""), [])
         split = {case for fold in published for case in fold["train"] + fold["val"]}
+        chosen = dataset.get("cases")
+        if chosen and split:
+            split = choose(chosen, split, f"{path}: {name}.cases")
         if not cases:
             continue
-        if known := set(dataset.get("cases", split)):
+        if known := split or set(chosen if chosen and not has_patterns(chosen) else ()):
             refuse_unknown(cases, known, where)
             if known <= cases:
                 raise InputError(f"{where}: all {len(known)} cases are left out; keep some, or use `without`")

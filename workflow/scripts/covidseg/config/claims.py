@@ -132,6 +132,8 @@ def _check_cell(cell: Cell, experiments: dict[str, Experiment], datasets: Datase
     experiment = experiments[cell.experiment]
     if cell.metric in RELATIONS and not experiment.source_datasets:
         raise InputError(f"{where}: {cell.experiment} has no {cell.metric}; name a collaborative experiment")
+    if cell.metric == FROZEN and not experiment.model:
+        raise InputError(f"{where}: {cell.experiment} has predictions and no network, so no {FROZEN}")
     places = [f"{region} at {split}" for region, split in experiment.places(datasets)]
     check_known([f"{cell.region} at {cell.split}"], places, where, f"place of {cell.experiment}")
     if experiment.folds > 1 and cell.fold != "avg":

@@ -1,11 +1,12 @@
 """Which output channel of a network stands for which region, and which label for which channel."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from covidseg.archives.dataset import Datasets
 from covidseg.regions import LESIONS
 
 Labels = dict[str, dict[int, int]]  # data set -> its label id -> output channel
+BACKGROUND = "background"
 
 
 def joint_classes(
@@ -30,18 +31,41 @@ def joint_classes(
     if lesions == "union" and regions.keys() >= set(LESIONS):
         del regions["infection"]
     classes = dict(enumerate(regions, start=1))
+    return classes, _labels(classes, (*train, *others), datasets)
+
+
+def _labels(classes: dict[int, str], names: Iterable[str], datasets: Datasets) -> Labels:
+    """Return the labels of data sets; a lesion or infection without a channel takes that of the other."""
     channels = {region: channel for channel, region in classes.items()}
     for region, other in (LESIONS, LESIONS[::-1]):
         if other in channels:
             channels.setdefault(region, channels[other])
-    return classes, {
+    return {
         name: {
             label: channels[region]
             for label, region in datasets[name]["regions"].items()
             if region in channels
         }
-        for name in (*train, *others)
+        for name in names
     }
+
+
+def external_classes(
+    regions: Mapping[int, str], tested: Iterable[str], datasets: Datasets
+) -> tuple[dict[int, str], Labels]:
+    """Number the regions of predictions that were made elsewhere from 1, in the order of their label ids.
+
+    Args:
+        regions: label id in the predictions -> region, or BACKGROUND.
+        tested: the data sets that were predicted.
+        datasets: content of datasets.yaml.
+
+    Returns:
+        Class -> region, and the labels of the data sets.
+    """
+    found = dict.fromkeys(region for _, region in sorted(regions.items()) if region != BACKGROUND)
+    classes = dict(enumerate(found, start=1))
+    return classes, _labels(classes, tested, datasets)
 
 
 def separate_classes(train: Iterable[str], datasets: Datasets) -> tuple[dict[int, str], Labels]:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from covidseg.archives.dataset import Datasets
 from covidseg.archives.origins import KINDS, Origin, archive_paths, patterns, read_origin
+from covidseg.cases.choice import choose, has_patterns
 from covidseg.cases.left_out import reasons
 from covidseg.cases.splits import PublishedFolds, first_cases
 from covidseg.config.artefacts import TRAINING, named, panels, shown_rows
 from covidseg.config.entries import ArtefactEntry, Claims, Shown
 from covidseg.config.experiments import Experiment
 from covidseg.config.series import Series
-from covidseg.config.sheets import Sections
+from covidseg.config.sheets import Sections, SourceRow
 from covidseg.config.weak_models import Localiser, WeakModel
 from covidseg.config.without import left_out
 from covidseg.weak.sections import Variant
@@ -34,7 +35,8 @@ class Configuration:
         artefacts: paper -> name -> entry of artefacts.yaml.
         claims: paper -> name -> entry of claims.yaml.
         source_titles: source, or "none" -> its name in the tables.
-        splits: content of splits.json.
+        nnunet_sources: source that is a trained model of nnU-Net -> its row in experiments.yaml.
+        splits: content of splits.json, and the folds in users' own files.
         folder: the folder config/.
     """
 
@@ -48,6 +50,7 @@ class Configuration:
     artefacts: dict[str, dict[str, ArtefactEntry]]
     claims: Claims
     source_titles: dict[str, str]
+    nnunet_sources: dict[str, SourceRow]
     splits: dict[str, PublishedFolds]
     folder: Path
 
@@ -60,10 +63,20 @@ class Configuration:
     def case_names(self, dataset: str) -> list[str] | None:
         """Return the names of a data set's cases; None if they are not known before ingesting.
 
-        The cases that datasets.yaml leaves out are not among them.
+        The cases that datasets.yaml does not choose or leaves out are not among them.
         """
         names, left_out = self._names(dataset), self.left_out(dataset)
+        if names and (chosen := self.datasets[dataset].get("cases")):
+            fitting = choose(chosen, {*names, *chosen}, "")
+            names = [case for case in names if case in fitting]
         return names and [case for case in names if case not in left_out]
+
+    def chosen_cases(self, dataset: str) -> list[str] | None:
+        """Return the names or patterns that choose cases from an archive of many; None: all cases."""
+        if "cases" not in self.datasets[dataset] or self.archived_apart(dataset):
+            return None
+        names = self.case_names(dataset)
+        return [*names, *self.left_out(dataset)] if names else self.datasets[dataset]["cases"]
 
     def left_out(self, dataset: str) -> dict[str, str]:
         """Return case -> reason, of the cases that datasets.yaml leaves out of a data set (key `leave_out`).
@@ -75,7 +88,7 @@ class Configuration:
         return {case: reason for case, reason in found.items() if names is None or case in names}
 
     def _names(self, dataset: str) -> list[str] | None:
-        """Return the names of a data set's cases as `case_names` does, and of those left out too."""
+        """Return the names of a data set's cases as `case_names` does, and of all others in its archives."""
         if not (wanted := self._phantoms().get(dataset)):
             return self.listed_cases(dataset)
         if isinstance(wanted, list):
@@ -85,14 +98,13 @@ class Configuration:
 
     def listed_cases(self, dataset: str) -> list[str] | None:
         """Return the names of the real data set's cases; None if they are not known before ingesting."""
-        if "cases" in self.datasets[dataset]:
-            return self.datasets[dataset]["cases"]
-        if not (published := self.published_split(dataset)):
-            return None
-        return sorted({case for fold in published for case in fold["train"] + fold["val"]})
+        if published := self.published_split(dataset):
+            return sorted({case for fold in published for case in fold["train"] + fold["val"]})
+        chosen = self.datasets[dataset].get("cases")
+        return None if chosen is None or has_patterns(chosen) else chosen
 
     def published_split(self, dataset: str) -> PublishedFolds | None:
-        """Return the published folds of a data set, complete; None if its split is none of splits.json."""
+        """Return the folds of a published split or of a user's file, complete; None for another split."""
         return self.splits.get(self.datasets[dataset].get("split", ""))
 
     def _phantoms(self) -> dict[str, int | list[str]]:
@@ -101,8 +113,16 @@ class Configuration:
         return phantom["cases"] if phantom else {}
 
     def archived_apart(self, dataset: str) -> list[str] | None:
-        """Return the names of a data set's cases if each case has an archive of its own, else None."""
-        apart = any("{case}" in path for path in archive_paths(self.datasets[dataset]))
+        """Return the names of a data set's cases if no archive gives them, else None.
+
+        Either each case has an archive of its own, or the paths of a single case do not name it.
+        """
+        apart = any("{case}" in path for path in archive_paths(self.datasets[dataset])) or any(
+            "{case}" not in pattern
+            for kind in KINDS
+            if kind in self.datasets[dataset]
+            for pattern in patterns(self.datasets[dataset][kind])
+        )
         return self.case_names(dataset) if apart else None
 
     def archives(self, dataset: str) -> list[str]:
@@ -180,9 +200,12 @@ class Configuration:
         )
 
     def places(self, experiment: Experiment) -> dict[tuple[str, str], str]:
-        """Return (region, split) -> the data set that the experiment is scored on; "" for TRAINING."""
-        places = experiment.places(self.datasets)
-        return {TRAINING: ""} | {panel: dataset for panel, (dataset, _) in places.items()}
+        """Return (region, split) -> the data set that the experiment is scored on; "" for TRAINING.
+
+        An experiment whose predictions were made elsewhere has no TRAINING.
+        """
+        places = {panel: dataset for panel, (dataset, _) in experiment.places(self.datasets).items()}
+        return {TRAINING: "", **places} if experiment.model else places
 
     def predictions(self, artefact: ArtefactEntry) -> Shown:
         """Return what a figure of cases shows: column -> region -> experiment, data set and class."""

@@ -5,13 +5,13 @@ import string
 from collections.abc import Iterator
 from pathlib import Path
 
-from covidseg.archives.dataset import Dataset, Datasets, Members
+from covidseg.archives.dataset import Dataset, Datasets, Members, Roi
 from covidseg.archives.origins import KINDS, patterns
+from covidseg.cases.choice import has_patterns
 from covidseg.errors import InputError
 
 CASE = "{case}"
 LUNGS = {1, 2}  # the project's ids of the left and the right lung in a label of both lungs
-OF_CONTOURS = {0, 1}  # ids in the mask that contours of one region of interest become
 
 
 def check_entries(datasets: Datasets, path: Path) -> None:
@@ -24,7 +24,9 @@ def check_entries(datasets: Datasets, path: Path) -> None:
     for name, dataset in datasets.items():
         for key, text in _templates(dataset):
             _check_template(text, f"{path}: {name}.{key}")
-        for kind in (kind for kind in KINDS if kind in dataset):
+        named = dataset.get("cases", [])
+        alone = len(named) == 1 and not has_patterns(named)  # then its files may have any names
+        for kind in (kind for kind in KINDS if kind in dataset and not alone):
             if CASE not in dataset[kind]["archive"]:
                 for pattern in patterns(dataset[kind]):
                     _check_has_case(pattern, f"{path}: {name}.{kind}")
@@ -58,7 +60,9 @@ def _check_template(text: str, where: str) -> None:
 
 def _check_has_case(pattern: str, where: str) -> None:
     if CASE not in pattern:
-        raise InputError(f"{where}: {pattern!r}; needs {CASE}, as all cases are in one archive")
+        raise InputError(
+            f"{where}: {pattern!r}; needs {CASE}, as all cases are in one archive; or name one case in cases"
+        )
 
 
 def _check_volumes(dataset: Dataset, where: str) -> None:
@@ -79,14 +83,19 @@ def _check_volumes(dataset: Dataset, where: str) -> None:
     _check_label(dataset["labels"], f"{where}.labels")
 
 
+def _ids(roi: Roi) -> set[int]:
+    """Return all label ids that regions of interest become."""
+    if isinstance(roi, str | list):
+        return {1}
+    return {one for key, value in roi.items() for one in ({key} if isinstance(key, int) else _ids(value))}
+
+
 def _check_label(entry: Members, where: str) -> None:
-    contours = entry["format"] == "rtstruct"
-    if contours != ("roi" in entry):
-        verb = "needs" if contours else "takes no"
+    needs, takes = entry["format"] == "rtstruct", entry["format"] in ("rtstruct", "seg")
+    if (needs and "roi" not in entry) or ("roi" in entry and not takes):
+        verb = "needs" if needs else "takes no"
         raise InputError(f"{where}: format {entry['format']} {verb} roi, the name of a region of interest")
-    if contours and entry["map"].keys() != OF_CONTOURS:
-        raise InputError(
-            f"{where}.map: has the ids {sorted(entry['map'])}; contours have 1 inside and 0 outside"
-        )
+    if "roi" in entry and entry["map"].keys() != (ids := {0, *_ids(entry["roi"])}):
+        raise InputError(f"{where}.map: has the ids {sorted(entry['map'])}; roi gives {sorted(ids)}")
     if entry["format"] != "slices" and 0 not in entry["map"]:
         raise InputError(f"{where}.map: has the ids {sorted(entry['map'])}; 0, the background, is missing")

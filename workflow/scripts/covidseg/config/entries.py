@@ -32,6 +32,7 @@ class ArtefactEntry(TypedDict, total=False):
         elsewhere: name of another published table, whose numbers fill the cells that this one lacks.
         patch: voxels (z, y, x) of the patch that the paper states.
         datasets: printed name -> names of data sets, which label the same patients differently.
+        parts: printed column -> "train", or a split in the scores.
         truth: the data set whose scans and labels a figure shows.
         regions: regions of `truth` to show; the slice is the one that shows most of the last region.
         split: name of the split in the scores.
@@ -60,6 +61,7 @@ class ArtefactEntry(TypedDict, total=False):
     elsewhere: str
     patch: list[int]
     datasets: dict[str, list[str]]
+    parts: dict[str, str]
     truth: str
     regions: list[str]
     split: str

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covidseg.archives.dataset import Datasets
-from covidseg.config.classes import Labels, joint_classes, separate_classes
+from covidseg.config.classes import BACKGROUND, Labels, external_classes, joint_classes, separate_classes
 from covidseg.config.rows import ExpandedRow, expand_rows
 from covidseg.config.sheets import ExperimentSheet
 from covidseg.errors import InputError
@@ -47,6 +47,11 @@ class Experiment(ExpandedRow):
             "labels": {name: self.labels[name] for name in self.evaluate},
         }
 
+    def external_ids(self) -> dict[int, int]:
+        """Return label id in the files that were predicted elsewhere -> class in our predictions."""
+        classes = {region: number for number, region in self.classes.items()} | {BACKGROUND: 0}
+        return {0: 0} | {label: classes[region] for label, region in self.regions.items()}
+
     def for_training(self) -> TrainedExperiment:
         """Return what a training depends on. A test set is not part of it: a new one reruns no training."""
         return {
@@ -86,9 +91,12 @@ def expand_experiments(
 
 def _experiment(row: ExpandedRow, datasets: Datasets, target: str, where: str) -> Experiment:
     """Check what an experiment is trained and evaluated on, and number its classes."""
-    _refuse_unlabelled(row, datasets, where)
+    if not row.predictions:
+        _refuse_unlabelled(row, datasets, where)
     _refuse_scans_trained_on(row, datasets, where)
-    if row.lesions == "separate":
+    if row.predictions:
+        classes, labels = external_classes(row.regions, row.evaluate, datasets)
+    elif row.lesions == "separate":
         classes, labels = separate_classes(row.train, datasets)
     else:
         others = (*row.source_datasets, *row.evaluate)

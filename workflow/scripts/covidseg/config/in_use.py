@@ -6,12 +6,14 @@ decide a job.
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.kinds import KINDS
 from covidseg.config.without import reduce_artefact
+from covidseg.errors import InputError
 from covidseg.training.strategies import STRATEGIES
 from covidseg.weak import SYSTEMS
 
@@ -62,6 +64,11 @@ def hosts(config: Configuration) -> list[str]:
     return sorted({path.partition("/")[0] for path in archives(config)})
 
 
+def image_hosts(config: Configuration) -> dict[str, str]:
+    """Return data set in use -> the data set that owns the archive of its scans."""
+    return {name: config.datasets[name]["images"]["archive"].partition("/")[0] for name in datasets(config)}
+
+
 def licence_entries(config: Configuration) -> dict[str, dict[str, object]]:
     """Return data set -> what the table of licences prints, per data set that owns an archive to fetch."""
     return {name: pick(config.datasets[name], *LICENCE) for name in hosts(config)}
@@ -76,8 +83,41 @@ def models(config: Configuration) -> list[str]:
 
 
 def trained(config: Configuration) -> list[str]:
-    """Return the experiments that have a training of their own; the others evaluate a pre-trained model."""
+    """Return the experiments that have a training of their own; the others evaluate other models."""
     return [name for name, one in config.experiments.items() if one.model == name]
+
+
+def external(config: Configuration) -> list[str]:
+    """Return the experiments whose predictions were made elsewhere."""
+    return [name for name, one in config.experiments.items() if one.predictions]
+
+
+def released(config: Configuration, asked: object) -> list[str]:
+    """Return the experiments whose models `snakemake release` is asked for; none, if it is to choose them.
+
+    Args:
+        config: the checked configuration.
+        asked: names of experiments, as a list or with commas; or "all".
+
+    Raises:
+        InputError: no model has one of the names.
+    """
+    known = trained(config)
+    names = [str(name) for name in (asked if isinstance(asked, list) else re.findall(r"[^,\s]+", str(asked)))]
+    if names == ["all"]:
+        return known
+    for name in names:
+        if name not in known:
+            one = config.experiments.get(name)
+            near = [one.model] if one else get_close_matches(name, known, n=3)
+            remedy = f"nearest: {', '.join(near)}" if near else f"for example {known[-1]}; or all"
+            raise InputError(f"models={name}: no model is trained under this name; {remedy}")
+    return list(dict.fromkeys(names))
+
+
+def nnunet_started(config: Configuration) -> dict[str, str]:
+    """Return experiment -> source, of the trainings that start from a network of nnU-Net."""
+    return {name: one.nnunet_source for name, one in config.experiments.items() if one.nnunet_source}
 
 
 def scored(config: Configuration) -> list[str]:

@@ -156,7 +156,7 @@ KINDS = {
             "datasets": _ref("datasets"),
             "parts": {
                 "type": "object",
-                "additionalProperties": {"anyOf": [{"const": "train"}, _ref("split")]},
+                "additionalProperties": _ref("split"),
             },
             "printed": _ref("printed"),
         },

@@ -8,6 +8,7 @@ from covidseg.archives.origins import check_datasets
 from covidseg.config import in_use
 from covidseg.config.artefacts import check_artefacts
 from covidseg.config.case_checks import check_cases, check_origins, check_phantoms, check_tolerances
+from covidseg.config.case_lists import read_chosen_cases, read_split_files
 from covidseg.config.checks import check_former, check_left_out
 from covidseg.config.claims import check_claims
 from covidseg.config.configuration import Configuration
@@ -114,6 +115,8 @@ def check_together(sections: Sections, name: str, sheets: Sheets, folder: Path) 
         InputError: a value is not allowed; the message names the sheet, also for a user's own additions.
     """
     datasets, splits = sheets["datasets"], sheets["splits"]
+    read_chosen_cases(datasets, folder)
+    splits = splits | read_split_files(datasets, folder, splits)
     check_sections(sections, name, datasets)
     check_datasets(datasets, splits, folder / "datasets.yaml")
     check_left_out(datasets, splits, folder / "datasets.yaml")
@@ -134,8 +137,9 @@ def check_together(sections: Sections, name: str, sheets: Sheets, folder: Path) 
             f"{name}: rehearsal.experiments",
         )
     check_lungs(sections["weak"]["lungs"], experiments, all_experiments, datasets, name)
+    sources = sheets["experiments"]["sources"]
     titles = {"none": "none", WEAK_SOURCE: "COVID-cell"} | {
-        key: value["title"] for key, value in sheets["experiments"]["sources"].items()
+        key: value["title"] for key, value in sources.items()
     }
     config = Configuration(
         sections=sections,
@@ -148,6 +152,7 @@ def check_together(sections: Sections, name: str, sheets: Sheets, folder: Path) 
         artefacts=sheets["artefacts"],
         claims=sheets["claims"],
         source_titles=titles,
+        nnunet_sources={name: row for name, row in sources.items() if "nnunet" in row},
         splits=splits,
         folder=folder,
     )

@@ -7,7 +7,8 @@ from covidseg.config.experiments import Experiment, same_scans
 from covidseg.config.rows import pretraining_of
 from covidseg.config.weak_models import Localiser, WeakModel
 
-# Key of a strategy in the palette -> its title. A strategy that a user adds has its own key as title.
+# Key of a strategy in the palette -> its title. What a user adds has its own key as title: a strategy, or an
+# experiment whose predictions were made elsewhere.
 STRATEGY_TITLES = {
     "scratch": "Train from scratch",
     "continual": "Continual Learning",
@@ -32,7 +33,7 @@ SYSTEM_TITLES = {
 
 
 class Method(TypedDict):
-    """A trained network, as figures and pages show it.
+    """A network, of ours or one whose predictions were made elsewhere, as figures and pages show it.
 
     Attributes:
         experiment: key of the experiment, such as continual-msd.
@@ -42,7 +43,7 @@ class Method(TypedDict):
         source: key of the source, such as msd, or "none".
         source_title: such as MSD.
         model: name of the experiment whose models are used; its own name, but for pre-trained models that are
-            evaluated as they are.
+            evaluated as they are. Empty if the predictions were made elsewhere.
         folds: number of models.
     """
 
@@ -57,12 +58,12 @@ class Method(TypedDict):
 
 
 def methods(config: Configuration) -> list[Method]:
-    """Return every trained network of a configuration; not the weakly supervised systems."""
+    """Return every network of a configuration; not the weakly supervised systems."""
     return [_method(config, one) for one in config.experiments.values()]
 
 
 def all_methods(config: Configuration) -> list[Method]:
-    """Return the trained networks of all experiments, also of those that the configuration leaves out."""
+    """Return the networks of all experiments, also of those that the configuration leaves out."""
     networks = (one for one in config.all_experiments.values() if not isinstance(one, Localiser))
     return [_method(config, one) for one in networks]
 
@@ -128,8 +129,11 @@ def shown_strategy(config: Configuration, experiment: Experiment) -> str:
     """Return the key of an experiment's strategy in the palette.
 
     Tasks 2 and 3 of ma2021 train from scratch too. Their strategies are the data that they learn from: other
-    data alone, or COVID-19 scans and other data together.
+    data alone, or COVID-19 scans and other data together. An experiment whose predictions were made elsewhere
+    has its own name as key.
     """
+    if experiment.predictions:
+        return experiment.name
     if experiment.strategy == "collaborative-backbone":
         return "collaborative"
     if experiment.strategy in ("scratch", "pretrain") and experiment.source != "none":

@@ -3,9 +3,10 @@
 from collections.abc import Container, Iterable
 from itertools import chain
 
+from covidseg.cases.folds import is_published
 from covidseg.cases.left_out import describe_cases_left_out
 from covidseg.cases.splits import Leak, describe_leaks, find_leaks, patient_of, published_folds
-from covidseg.config.artefacts import patch_remarks
+from covidseg.config.artefacts import named, patch_remarks, shown_rows
 from covidseg.config.configuration import Configuration
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.series import Series
@@ -35,6 +36,7 @@ def find_remarks(config: Configuration, artefact: ArtefactEntry) -> list[str]:
         *_on_cases(config, _touched(config, learned) | _shown(config, artefact)),
         *_leak_remarks(config, scored),
         *patch_remarks(artefact, config.sections),
+        *_external_remarks(config, artefact),
         *([SLICES_REMARK] if localised else []),
     ]
 
@@ -44,10 +46,23 @@ def remarks_on_claims(config: Configuration, series: Iterable[Series]) -> list[s
     return _on_cases(config, _touched(config, series))
 
 
+def _external_remarks(config: Configuration, artefact: ArtefactEntry) -> list[str]:
+    """Return a sentence on the rows whose predictions were made elsewhere."""
+    found = named(shown_rows(artefact), config.all_experiments)
+    rows = "; ".join(row for row, ones in found.items() if any(one.predictions for one in ones))
+    if not rows:
+        return []
+    if artefact["kind"] in UNTOUCHED:
+        return [f"Without {rows}: the predictions were made elsewhere, and the network is not known."]
+    return [f"Predicted elsewhere, and only scored here: {rows}."]
+
+
 def _on_cases(config: Configuration, names: Container[str]) -> list[str]:
     """Return a sentence per data set of which datasets.yaml leaves out cases."""
     return [
-        describe_cases_left_out(name, cases, published=config.published_split(name) is not None)
+        describe_cases_left_out(
+            name, cases, published=is_published(config.datasets[name].get("split", "test"))
+        )
         for name in config.datasets
         if name in names and (cases := config.left_out(name))
     ]
@@ -74,9 +89,13 @@ def _shown(config: Configuration, artefact: ArtefactEntry) -> set[str]:
 def _leak_remarks(config: Configuration, series: list[Series]) -> list[str]:
     trained = {name for one in series if one.runs for name in config.all_experiments[one.experiment].train}
     leaks: set[Leak] = set()
+    leaking: list[str] = []
     for name in trained if config.sections["splits"] == "published" else ():
         if published := config.published_split(name):
             names = config.case_names(name) or []
             patients = {case: patient_of(config.datasets[name], case) for case in names}
-            leaks |= set(find_leaks(published_folds(published, set(patients)), patients))
-    return [describe_leaks(sorted(leaks, key=str))] if leaks else []
+            if found := find_leaks(published_folds(published, set(patients)), patients):
+                leaks |= set(found)
+                leaking.append(name)
+    all_published = all(is_published(config.datasets[name]["split"]) for name in leaking)
+    return [describe_leaks(sorted(leaks, key=str), published=all_published)] if leaks else []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from covidseg.archives.dataset import Datasets
 from covidseg.config.checks import check_known, check_options
+from covidseg.config.external import EXTERNAL, check_external, regions_of
 from covidseg.config.sheets import ExperimentRow, ExperimentSheet, SourceRow
 from covidseg.errors import InputError
 from covidseg.training.sections import Options
@@ -20,17 +21,21 @@ class ExpandedRow:
         name: name of the experiment, and of its folders of predictions and scores.
         row: key of the row of experiments.yaml that the experiment comes from.
         paper: the first paper that the experiment belongs to.
-        strategy: key of STRATEGIES.
+        strategy: key of STRATEGIES, or EXTERNAL if the predictions were made elsewhere.
         source: key of `sources`, the further data that the model learns from, or "none".
-        train: names of the data sets that the model is trained on.
+        train: names of the data sets that the model is trained on; of an external model those of `evaluate`.
         lesions: how the lesions of these data sets become classes. "union": they are one class; "classes":
             a COVID-19 infection is a class of its own; "separate": each data set's lesions are.
         folds: number of models, one per fold.
         evaluate: data set -> name of the split in the scores.
         model: name of the folder of the models: the experiment's own name or, if nothing is trained for the
-            experiment, the name of the pre-training whose model the experiment evaluates.
+            experiment, the name of the pre-training whose model the experiment evaluates. Empty for an
+            experiment whose predictions were made elsewhere.
+        predictions: path of the files that were predicted elsewhere, with fields in braces; or empty.
+        regions: label id in these files -> region, or "background".
         options: options of the strategy.
         source_datasets: data sets of the source, if the strategy trains on them as well.
+        nnunet: whether the source is a model that nnU-Net has trained.
     """
 
     name: str
@@ -45,14 +50,32 @@ class ExpandedRow:
     model: str
     options: Options = field(default_factory=dict)
     source_datasets: tuple[str, ...] = ()
+    predictions: str = ""
+    regions: dict[int, str] = field(default_factory=dict)
+    nnunet: bool = False
 
     @property
     def pretraining(self) -> str | None:
-        """Name of the experiment whose weights the training starts from; None for random weights."""
-        strategy = STRATEGIES[self.strategy]
-        if not strategy.needs_source or self.options.get("general_encoder") == "random":
+        """Name of the experiment whose weights the training starts from.
+
+        None for random weights, for those of nnU-Net, which no experiment has trained, and where nothing is
+        trained here.
+        """
+        if not self._starts_pretrained or self.nnunet:
             return None
-        return pretraining_of(self.source, halfway=strategy.starts_halfway)
+        return pretraining_of(self.source, halfway=STRATEGIES[self.strategy].starts_halfway)
+
+    @property
+    def nnunet_source(self) -> str | None:
+        """Name of the source whose nnU-Net model the training starts from; None for all other weights."""
+        return self.source if self._starts_pretrained and self.nnunet else None
+
+    @property
+    def _starts_pretrained(self) -> bool:
+        if self.predictions:
+            return False
+        random = self.options.get("general_encoder") == "random"
+        return STRATEGIES[self.strategy].needs_source and not random
 
 
 def pretraining_of(source: str, *, halfway: bool = False) -> str:
@@ -74,18 +97,35 @@ def expand_rows(sheet: ExperimentSheet, datasets: Datasets, path: Path) -> list[
     Raises:
         InputError: a row is wrong; the message has the file, the key, the value and what is allowed.
     """
-    wholes = {name: _pretraining(name, row, datasets, path) for name, row in sheet["sources"].items()}
+    wholes = {
+        name: _pretraining(name, row, datasets, path)
+        for name, row in sheet["sources"].items()
+        if not _is_nnunet(name, row, path)
+    }
     rows: list[ExpandedRow] = []
     for name, row in sheet["experiments"].items():
         where = f"{path}: experiments.{name}"
         check_known(row["evaluate"], datasets, f"{where}.evaluate", "data set")
         if "model" in row:
             rows.append(_evaluation(name, row, wholes, where))
+        elif "predictions" in row:
+            rows.append(_external(name, row, sheet["sources"], datasets, where))
         else:
             rows += _training(name, row, sheet["sources"], datasets, where)
     started = {row.pretraining for row in rows}
     halves = [_halfway(source, whole) for source, whole in wholes.items()]
     return [*wholes.values(), *(half for half in halves if half.name in started), *rows]
+
+
+def _is_nnunet(source: str, row: SourceRow, path: Path) -> bool:
+    """Return whether a source is a model of nnU-Net; raises InputError for keys that do not fit its kind."""
+    is_nnunet = "nnunet" in row
+    others = ("datasets", "lesions", "evaluate") if is_nnunet else ("fold", "checkpoint")
+    for key in others:
+        if key in row:
+            kind = "is a trained model of nnU-Net" if is_nnunet else "has no key nnunet"
+            raise InputError(f"{path}: sources.{source}.{key}: the source {kind}; remove the key")
+    return is_nnunet
 
 
 def _pretraining(source: str, row: SourceRow, datasets: Datasets, path: Path) -> ExpandedRow:
@@ -133,6 +173,27 @@ def _evaluation(name: str, row: ExperimentRow, wholes: dict[str, ExpandedRow], w
     return evaluated
 
 
+def _external(
+    name: str, row: ExperimentRow, sources: Iterable[str], datasets: Datasets, where: str
+) -> ExpandedRow:
+    """Return the experiment whose predictions were made elsewhere; nothing is trained or predicted for it."""
+    check_external(row, where)
+    check_known([row["source"]] if "source" in row else [], list(sources), f"{where}.source", "source")
+    return ExpandedRow(
+        name=name,
+        row=name,
+        paper=row["paper"],
+        strategy=EXTERNAL,
+        source=row.get("source", "none"),
+        train=tuple(row.get("train", ())),
+        folds=row.get("folds", 1),
+        evaluate=row["evaluate"],
+        model="",
+        predictions=row["predictions"],
+        regions=regions_of(row, datasets, where),
+    )
+
+
 def _refuse_separate(row: ExpandedRow, where: str) -> None:
     """Raise InputError if a model is evaluated that tells the lesions of its data sets apart."""
     lesions = row.options["lesions"]
@@ -155,6 +216,9 @@ def _training(
     expanded = []
     for source in row.get("sources", [row.get("source", "none")]):
         own = f"{name}-{source}" if strategy.needs_source else name
+        nnunet = "nnunet" in sources.get(source, {})
+        if nnunet:
+            _refuse_for_nnunet(row["strategy"], source, f"{where}.sources")
         expanded.append(
             ExpandedRow(
                 name=own,
@@ -169,9 +233,21 @@ def _training(
                 model=own,
                 options=row.get("options", {}),
                 source_datasets=tuple(sources[source]["datasets"]) if strategy.trains_on_source else (),
+                nnunet=nnunet,
             )
         )
     return expanded
+
+
+def _refuse_for_nnunet(name: str, source: str, where: str) -> None:
+    """Raise InputError for a strategy that needs more than the weights of a finished training."""
+    needed = ""
+    if STRATEGIES[name].starts_halfway:
+        needed = "goes on with an unfinished schedule of the learning rate, and nnU-Net has finished its own"
+    elif STRATEGIES[name].trains_on_source:
+        needed = "trains on the scans of its source too, and a trained model has none"
+    if needed:
+        raise InputError(f"{where}: {source!r}: strategy {name} {needed}; take another strategy")
 
 
 def _check_sources(row: ExperimentRow, needed: bool, sources: Iterable[str], where: str) -> None:

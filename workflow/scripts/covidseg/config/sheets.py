@@ -1,6 +1,6 @@
 """The types of a configuration's content (config.yaml, paper.yaml, public.yaml) and of experiments.yaml."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from covidseg.evaluation.sections import Evaluation, Inference
 from covidseg.training.sections import Augmentation, Network, Options, Plan, Training
@@ -65,7 +65,7 @@ class Sections(TypedDict):
 
 
 class SourceRow(TypedDict):
-    """A row of `sources`: the data that a model can be pre-trained on.
+    """A row of `sources`: the data that a model can be pre-trained on, or a model that nnU-Net has trained.
 
     Attributes:
         paper: the first paper that the pre-training belongs to.
@@ -73,17 +73,24 @@ class SourceRow(TypedDict):
         datasets: the data sets that one model learns together.
         lesions: how the data sets' lesions are combined, "union", "classes" or "heads".
         evaluate: data set -> name of the split in the scores.
+        nnunet: folder or zip of a model that nnU-Net v2 has trained. A row with this key has only `paper`,
+            `title`, `fold` and `checkpoint` beside it, since nothing is pre-trained.
+        fold: number of the fold of nnU-Net's model, or "all"; 0 if the key is missing.
+        checkpoint: file name of the checkpoint; checkpoint_final.pth if the key is missing.
     """
 
     paper: str
     title: str
-    datasets: list[str]
-    lesions: str
-    evaluate: dict[str, str]
+    datasets: NotRequired[list[str]]
+    lesions: NotRequired[str]
+    evaluate: NotRequired[dict[str, str]]
+    nnunet: NotRequired[str]
+    fold: NotRequired[int | str]
+    checkpoint: NotRequired[str]
 
 
 class ExperimentRow(TypedDict, total=False):
-    """A row of `experiments`: a training, or the evaluation of a pre-trained model.
+    """A row of `experiments`: a training, the evaluation of a pre-trained model, or external predictions.
 
     Attributes:
         paper: the first paper that the experiment belongs to.
@@ -98,6 +105,9 @@ class ExperimentRow(TypedDict, total=False):
         options: options of the strategy.
         model: name of a pre-training whose model is evaluated. A row with this key has only `paper` and
             `evaluate` beside it, since nothing is trained.
+        predictions: path of the files that were predicted elsewhere, with {case} in it. `train` of such a row
+            are those data sets of `evaluate` whose training cases the model has seen.
+        regions: label id in these files -> region, or "background".
     """
 
     paper: str
@@ -110,6 +120,8 @@ class ExperimentRow(TypedDict, total=False):
     evaluate: dict[str, str]
     options: Options
     model: str
+    predictions: str
+    regions: dict[int, str]
 
 
 class WeakModelRow(TypedDict, total=False):

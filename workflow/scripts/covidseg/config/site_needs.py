@@ -28,7 +28,7 @@ def predictions(config: Configuration, dataset: str) -> list[str]:
 def paper_inputs(config: Configuration, paper: str) -> dict[str, list[str]]:
     """Return the descriptions of the models that a paper's tables show, and the logs of its weak models."""
     found = config.experiments | config.localisers
-    names = list(dict.fromkeys(found[name].model for name in _scored(config, paper)))
+    names = list(filter(None, dict.fromkeys(found[name].model for name in _scored(config, paper))))
     weak = [name for name in names if name in config.weak_models]
     return {
         "descriptions": [f"results/models/{name}/fold0/model.json" for name in names],
@@ -172,10 +172,10 @@ def training_parameters(config: Configuration) -> dict[str, Any]:
         }
         for name, one in config.weak_models.items()
     }
-    regions = {name: list(one.classes.values()) for name, one in config.experiments.items()}
+    regions = {name: list(one.classes.values()) for name, one in config.experiments.items() if one.model}
     folds = {name: len(config.published_split(name) or [1]) for name in in_use.datasets(config)}
     return {
-        "methods": methods(config),
+        "methods": [one for one in methods(config) if one["model"]],
         "models": in_use.models(config),
         "regions": regions,
         "weak": weak,

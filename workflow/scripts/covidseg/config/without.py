@@ -40,16 +40,12 @@ def reduce_experiments(sheet: ExperimentSheet, missing: dict[str, str]) -> Exper
     A source keeps those of its data sets that are not missing. Five things are left out: a source without any
     data set, an experiment that starts only from such sources, an experiment that evaluates the pre-trained
     model of such a source, an experiment that trains on a missing data set, and the evaluation on a missing
-    data set.
+    data set. Of predictions that were made elsewhere, only those on missing data sets are left out.
     """
     sources: dict[str, SourceRow] = {
-        name: {
-            **row,
-            "evaluate": _present_in(row["evaluate"], missing),
-            "datasets": present(row["datasets"], missing),
-        }
-        for name, row in sheet["sources"].items()
-        if present(row["datasets"], missing)
+        name: kept_row
+        for name, source in sheet["sources"].items()
+        if (kept_row := _reduce_source(source, missing))
     }
     experiments: dict[str, ExperimentRow] = {}
     for name, row in sheet["experiments"].items():
@@ -60,6 +56,9 @@ def reduce_experiments(sheet: ExperimentSheet, missing: dict[str, str]) -> Exper
             reduced.pop("source", None)  # here `source` is only a name in the tables
         if "model" in row:
             kept = row["model"] in map(pretraining_of, sources)
+        elif "predictions" in row:
+            kept = bool(reduced["evaluate"])
+            reduced["train"] = present(row.get("train", []), missing)
         else:
             kept = missing.keys().isdisjoint(row["train"]) and reduced.get("sources") != []
         if kept:
@@ -68,6 +67,14 @@ def reduce_experiments(sheet: ExperimentSheet, missing: dict[str, str]) -> Exper
     if weak["train"] in missing or not weak["evaluate"]:
         weak |= {"models": {}, "localisers": {}}
     return {"sources": sources, "experiments": experiments, "weak": weak}
+
+
+def _reduce_source(row: SourceRow, missing: dict[str, str]) -> SourceRow | None:
+    """Return a source without missing data sets; None if nothing is left. A model of nnU-Net needs none."""
+    if "nnunet" in row:
+        return row
+    kept = present(row["datasets"], missing)
+    return {**row, "evaluate": _present_in(row["evaluate"], missing), "datasets": kept} if kept else None
 
 
 def _present_in(evaluate: dict[str, str], missing: dict[str, str]) -> dict[str, str]:

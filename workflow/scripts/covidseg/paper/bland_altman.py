@@ -1,7 +1,7 @@
 """A figure of true and predicted volumes: differences against means, with limits of agreement."""
 
 from dataclasses import astuple
-from math import ceil
+from math import ceil, isfinite
 from typing import Any
 
 import pandas as pd
@@ -26,7 +26,7 @@ from covidseg.paper.figures import (
     typeset,
     wrapped,
 )
-from covidseg.paper.layout import SPLITS
+from covidseg.paper.layout import split_title
 from covidseg.paper.palette import INK, Look, look_of
 from covidseg.paper.tables import SERIES, select
 
@@ -146,11 +146,12 @@ def _name(one: Series, artefact: Artefact) -> str:
     if one.source != "none" and not one.row.endswith(one.source):
         parts.append(one.source)
     if len(artefact.entry["panels"]) > 1:
-        parts.append(SPLITS[one.split])
+        parts.append(split_title(one.split))
     return ", ".join(parts)
 
 
 def _numbers(agreement: Agreement) -> tuple[str, str]:
-    """Return bias and number of patients, and the limits."""
+    """Return bias and number of patients, and the limits, which one patient alone does not have."""
     bias, low, high = (f"{value:.1f}".replace("-", "−") for value in agreement[:3])
-    return f"bias {bias} mL, n = {agreement.patients}", f"limits {low} to {high} mL"
+    limits = f"limits {low} to {high} mL" if isfinite(agreement.low) else "no limits"
+    return f"bias {bias} mL, n = {agreement.patients}", limits

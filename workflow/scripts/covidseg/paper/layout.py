@@ -161,7 +161,12 @@ def _fold_title(fold: str) -> str:
 
 def panel_title(region: str, split: str) -> str:
     """Return the title of a panel, which shows one region at one split of the data."""
-    return f"{TITLES[region]} ({SPLITS[split]})"
+    return f"{TITLES[region]} ({split_title(split)})"
+
+
+def split_title(split: str) -> str:
+    """Return the printed name of a split; a user's own name is printed with spaces for underscores."""
+    return SPLITS.get(split, split.replace("_", " "))
 
 
 def _decimals(part: pd.DataFrame) -> int | None:

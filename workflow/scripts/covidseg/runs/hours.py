@@ -39,7 +39,7 @@ class Known:
         rehearsed: (rule, strategy or data set) -> seconds of the rule's longest job in a rehearsal.
         cohorts: data set -> cases of the data set.
         target_spacing: (z, y, x) in mm, or None while the cases of the target data set are unknown.
-        sizes: experiment -> size of the experiment's network.
+        sizes: experiment -> size of the experiment's network; not of one that predicted elsewhere.
     """
 
     config: Configuration
@@ -74,7 +74,7 @@ def gather(
     """
     sections = config.sections
     training, network, plan = sections["training"], sections["network"], sections["plan"]
-    sizes = {name: network_size(one, network, plan) for name, one in config.experiments.items()}
+    sizes = {name: network_size(one, network, plan) for name, one in config.experiments.items() if one.model}
     plain = plain_size(network, plan)
     # A strategy that trains on its source takes three passes through an encoder and one through a decoder;
     # scratch takes one of each (zhang2021, Algorithm 1).

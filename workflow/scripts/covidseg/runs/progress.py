@@ -14,7 +14,7 @@ from covidseg.config.in_use import trained
 from covidseg.training.epoch_log import HEAD, last_epoch
 from covidseg.training.lease import holder_name
 
-RULES = ("train", "pretrain", "collaborative", "train_weak")  # whose jobs are trainings
+RULES = ("train", "train_nnunet", "pretrain", "collaborative", "train_weak")  # whose jobs are trainings
 HINT = "How far the trainings are: `snakemake progress`, in another terminal, with the same --configfile"
 DONE, WAITING, STOPPED, FAILED, RUNNING = STATES = ("done", "waiting", "stopped", "failed", "running")
 NOTHING = "–"

@@ -82,7 +82,9 @@ def strategies_left_out(config: Configuration) -> list[str]:
     named = rehearsed_experiments(config)
     chosen = {config.experiments[name].strategy for name in named if name in config.experiments}
     return sorted(
-        {one.strategy for one in config.experiments.values() if one.evaluate} - chosen - {"pretrain"}
+        {one.strategy for one in config.experiments.values() if one.evaluate and one.model}
+        - chosen
+        - {"pretrain"}
     )
 
 

@@ -143,7 +143,7 @@ def _volumes(known: Known) -> list[SizeRow]:
 
 
 def _predicted(known: Known) -> list[Grid]:
-    places = [Path(file) for file in known.jobs[known.jobs.rule == "predict"].file]
+    places = [Path(file) for file in known.jobs[known.jobs.rule.isin(["predict", "import_predictions"])].file]
     return [
         grid
         for place in places

@@ -1,5 +1,6 @@
 """One page about a scan, for print and screen: slices with lungs and infection, and numbers."""
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -10,52 +11,52 @@ from covidseg.paper.figures import plt
 from covidseg.paper.palette import FOUND, INK, MISSED, THIRD_INK
 from covidseg.segment import NOT_CLINICAL
 from covidseg.segment.quantification import SMALLEST_LESION, Lung, Quantification
+from covidseg.segment.result import Result
 from covidseg.volumes import Geometry
 
 A4 = (8.27, 11.69)  # inches
 SLICES = 6
 TITLES = {"right_lung": "Right lung", "left_lung": "Left lung", "both_lungs": "Both lungs"}
+LONGEST_NAME, LINE, MOST_LINES = 52, 130, 9  # characters, and lines of the notes
+METADATA = {".pdf": {"Subject": NOT_CLINICAL}, ".png": {"Description": NOT_CLINICAL}}
 LUNG_WINDOW = (-1250.0, 250.0)  # HU
 
 
-def draw_page(
-    name: str,
-    image: np.ndarray,
-    lungs: np.ndarray,
-    infection: np.ndarray,
-    *,
-    geometry: Geometry,
-    numbers: Quantification,
-    notes: list[str],
-    windowed: bool,
-) -> plt.Figure:
-    """Draw the page.
-
-    Args:
-        name: name of the scan.
-        image: the scan (z, y, x), HU or grey levels.
-        lungs: mask of both lungs, bool (z, y, x).
-        infection: mask of the infection.
-        geometry: of the scan.
-        numbers: from `quantify`.
-        notes: the models, and warnings.
-        windowed: whether the voxels are grey levels 0 to 255.
-    """
+def draw_page(result: Result) -> plt.Figure:
+    """Draw the page of a scan."""
+    image, lungs = result.image, result.lungs.both
     figure = plt.figure(figsize=A4)
-    figure.text(0.07, 0.955, name, size=16, weight="bold", color=INK.light)
+    figure.text(0.07, 0.955, shown_name(result.name), size=16, weight="bold", color=INK.light)
     figure.text(0.07, 0.935, f"COVID-19 infection in CT. {NOT_CLINICAL}.", size=9, color=THIRD_INK.light)
-    window = (0.0, 255.0) if windowed else LUNG_WINDOW
-    for place, z in enumerate(chosen_slices(lungs, infection)):
+    window = (0.0, 255.0) if result.windowed else LUNG_WINDOW
+    for place, z in enumerate(chosen_slices(lungs, result.infection)):
         row, column = divmod(place, 3)
         axis = figure.add_axes((0.07 + 0.295 * column, 0.69 - 0.235 * row, 0.275, 0.225))
-        _draw_slice(axis, image[z], lungs[z], infection[z], geometry=geometry, window=window)
-        axis.set_title(f"slice {z + 1} of {len(image)}", size=7, pad=2, color=THIRD_INK.light)
+        masks = (lungs[z], result.infection[z])
+        _draw_slice(axis, image.array[z], *masks, geometry=image.geometry, window=window)
+        axis.set_title(f"slice {z + 1} of {len(lungs)}", size=7, pad=2, color=THIRD_INK.light)
     figure.text(
         0.07, 0.41, "Line: lungs. Filled: infection. R: the patient's right.", size=7, color=THIRD_INK.light
     )
-    _draw_numbers(figure, numbers)
-    figure.text(0.07, 0.045, "\n".join(notes), size=7, va="bottom", color=THIRD_INK.light, wrap=True)
+    _draw_numbers(figure, result.numbers)
+    figure.text(0.07, 0.045, _notes(result), size=7.5, va="bottom", color=THIRD_INK.light)
     return figure
+
+
+def shown_name(name: str) -> str:
+    """Return a name that fits on one line, without what Matplotlib would read as a formula."""
+    short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return short.replace("$", r"\$")
+
+
+def _notes(result: Result) -> str:
+    """Return models and warnings, wrapped to the width of the page; what finds no room is counted."""
+    infection, lungs = result.models
+    notes = [f"Infection: {infection}, {result.networks} networks. Lungs: {lungs}.", *result.warnings]
+    lines = [line for note in notes for line in textwrap.wrap(note, LINE)]
+    if len(lines) > MOST_LINES:
+        lines = [*lines[: MOST_LINES - 1], "More in quantification.json."]
+    return "\n".join(lines).replace("$", r"\$")
 
 
 def chosen_slices(lungs: np.ndarray, infection: np.ndarray) -> list[int]:
@@ -123,5 +124,5 @@ def save_page(figure: plt.Figure, base: Path) -> None:
     """Write <base>.pdf and <base>.png."""
     for suffix in (".pdf", ".png"):
         with atomic_path(base.with_suffix(suffix)) as temporary:
-            figure.savefig(temporary, format=suffix[1:], dpi=150)
+            figure.savefig(temporary, format=suffix[1:], dpi=150, metadata=METADATA[suffix])
     plt.close(figure)

@@ -5,6 +5,7 @@ from typing import TypedDict
 import numpy as np
 
 from covidseg.cases.lesions import connected_lesions
+from covidseg.segment.lungs import Lungs
 from covidseg.volumes import Geometry
 
 SMALLEST_LESION = 0.1  # mL, as in the tables of lesions
@@ -25,8 +26,7 @@ class Quantification(TypedDict):
 
     Attributes:
         lungs: right_lung, left_lung and both_lungs -> the numbers of each lung, and of both together.
-        infection_outside_lungs_ml: part of the infection that is in no lung mask; it counts to the lung on
-            its side of the plane midway between the lungs.
+        infection_outside_lungs_ml: the infection that the model of the lungs left out, see `Lungs`.
         lesions: number of connected components of at least SMALLEST_LESION mL.
         lesion_volumes_ml: their volumes, the largest first.
         disagreement_percent: share of the infection's voxels where at least one network disagrees.
@@ -41,8 +41,7 @@ class Quantification(TypedDict):
 
 def quantify(
     image: np.ndarray | None,
-    left: np.ndarray,
-    right: np.ndarray,
+    lungs: Lungs,
     infection: np.ndarray,
     disagreement: np.ndarray,
     geometry: Geometry,
@@ -51,39 +50,22 @@ def quantify(
 
     Args:
         image: HU (z, y, x); None if the scan has grey levels without HU.
-        left: mask of the left lung, bool (z, y, x).
-        right: mask of the right lung.
-        infection: mask of the infection.
-        disagreement: as in `Segmentation`, of the infection.
+        lungs: with the infection.
+        infection: mask of the infection, bool (z, y, x).
+        disagreement: as in `Segmentation`.
         geometry: of the scan.
     """
     voxel_ml = float(np.prod(geometry.spacing)) / 1000
-    outside = infection & ~(left | right)
-    nearer_right = outside & _right_side(left, right)
-    right, left = right | nearer_right, left | (outside & ~nearer_right)
-    sides = {"right_lung": right, "left_lung": left, "both_lungs": left | right}
+    sides = {"right_lung": lungs.right, "left_lung": lungs.left, "both_lungs": lungs.both}
     sizes = np.bincount(connected_lesions(infection).ravel())[1:] * voxel_ml
     volumes = sorted((round(float(size), 2) for size in sizes if size >= SMALLEST_LESION), reverse=True)
     return {
         "lungs": {name: _lung(image, lung, infection, voxel_ml) for name, lung in sides.items()},
-        "infection_outside_lungs_ml": round(_count(outside) * voxel_ml, 2),
+        "infection_outside_lungs_ml": round(_count(lungs.outside) * voxel_ml, 2),
         "lesions": len(volumes),
         "lesion_volumes_ml": volumes,
         "disagreement_percent": _percent(_count(disagreement[infection]), _count(infection)),
     }
-
-
-def _right_side(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return which columns x lie on the right lung's side of the plane between the lungs, bool (x,)."""
-    columns = np.arange(left.shape[2])
-    centres = [_mean_column(mask) for mask in (left, right)]
-    return columns < sum(centres) / 2  # x grows to the patient's left
-
-
-def _mean_column(mask: np.ndarray) -> float:
-    counts = np.count_nonzero(mask, axis=(0, 1))
-    middle = (len(counts) - 1) / 2
-    return float(np.average(np.arange(len(counts)), weights=counts)) if counts.any() else middle
 
 
 def _lung(image: np.ndarray | None, lung: np.ndarray, infection: np.ndarray, voxel_ml: float) -> Lung:

@@ -1,31 +1,31 @@
 """Segment scans one after another; a scan that cannot be segmented stops no other one."""
 
 import logging
-import shutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from tqdm import tqdm
 
 from covidseg.device import Compute
 from covidseg.errors import InputError
 from covidseg.evaluation.sections import Inference
-from covidseg.files import atomic_path, replace_directory, write_csv, write_json
+from covidseg.files import write_csv
 from covidseg.segment import NOT_CLINICAL
-from covidseg.segment.checks import check_lungs, check_scan, warn_of_scan
-from covidseg.segment.ensemble import Ensemble, Segmentation, segment
-from covidseg.segment.page import draw_page, save_page
-from covidseg.segment.quantification import Quantification, quantify
-from covidseg.segment.scans import read_scan
-from covidseg.volumes import Volume, nifti_bytes
+from covidseg.segment.checks import check_lungs, check_scan, warn_of_numbers, warn_of_scan
+from covidseg.segment.ensemble import Ensemble, Prepared, Segmentation, prepare, segment
+from covidseg.segment.files import write_result
+from covidseg.segment.lungs import find_lungs
+from covidseg.segment.quantification import quantify
+from covidseg.segment.result import Result
+from covidseg.segment.scans import is_dicom, read_scan
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Models:
-    """The two models: of the infection, and of the lungs, with their names."""
+    """The two models: of the infection, and of the lungs, with their names; both may be the same one."""
 
     infection: Ensemble
     lungs: Ensemble
@@ -39,12 +39,14 @@ class Settings:
     Attributes:
         series: UID, or its beginning, of the DICOM series; empty: the largest one.
         windowed: whether voxels are grey levels 0 to 255 instead of HU.
+        dicom_seg: whether a scan in DICOM gets a DICOM SEG.
         inference: settings of the sliding window.
         compute: device and precision.
     """
 
     series: str
     windowed: bool
+    dicom_seg: bool
     inference: Inference
     compute: Compute
 
@@ -57,100 +59,97 @@ def segment_all(scans: dict[str, Path], output: Path, models: Models, settings: 
     """
     rows, failed = [], {}
     for number, (name, path) in enumerate(scans.items(), start=1):
-        begun = time.monotonic()
+        begun, place = time.monotonic(), f"{number} of {len(scans)}, {name}"
         try:
-            numbers, warnings = segment_one(path, output / name, models, settings)
+            result = segment_one(name, path, models, settings)
+            write_result(output / name, result, dicom_seg=settings.dicom_seg, series=settings.series)
         except InputError as error:
             failed[name] = str(error)
-            log.error("%d of %d, %s: %s", number, len(scans), name, error)
+            log.error("%s: %s", place, error)
             continue
-        for warning in warnings:
+        except Exception as error:  # whatever is wrong with one scan, the other ones are segmented
+            failed[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            log.exception("%s: a fault of covidseg or of this machine", place)
+            continue
+        for warning in result.warnings:
             log.warning("%s: %s", name, warning)
-        both = numbers["lungs"]["both_lungs"]
-        log.info(
-            "%d of %d, %s: infection %.1f mL, %.1f %% of the lungs; %.0f s; %s",
-            *(number, len(scans), name, both["infection_ml"], both["infection_percent"]),
-            *(time.monotonic() - begun, output / name),
-        )
-        rows.append(_row(name, numbers, warnings))
+        log.info("%s: %s; %.0f s; %s", place, _words(result), time.monotonic() - begun, output / name)
+        rows.append(_row(result))
         write_csv(output / "quantification.csv", rows)
     return failed
 
 
-def segment_one(
-    path: Path, output: Path, models: Models, settings: Settings
-) -> tuple[Quantification, list[str]]:
-    """Segment one scan; its folder appears once all files are written.
+def segment_one(name: str, path: Path, models: Models, settings: Settings) -> Result:
+    """Segment one scan.
 
-    Returns:
-        The numbers, and warnings.
+    Args:
+        name: name of the scan.
+        path: file, archive or folder of the scan.
+        models: of the lungs and of the infection.
+        settings: how scans are read and segmented.
 
     Raises:
         InputError: the scan cannot be read or segmented.
     """
     image = read_scan(path, settings.series)
     check_scan(image, windowed=settings.windowed, name=str(path))
-    warnings = [*image.corrections, *image.warnings]
-    warnings += warn_of_scan(image.geometry, models.infection.description.plan)
-    lungs = _find(models.lungs, image, settings, path)
-    left, right = (lungs.labels == models.lungs.channels[side] for side in ("left_lung", "right_lung"))
-    warnings += check_lungs(left | right, image.geometry, name=str(path))
-    found = _find(models.infection, image, settings, path)
+    warnings = [*image.corrections, *image.warnings, *warn_of_scan(image.geometry, models.infection.plan)]
+    if settings.dicom_seg and not is_dicom(path):
+        warnings.append("no DICOM SEG, since the scan is no DICOM")
+    scan = prepare(image, models.lungs.description, windowed=settings.windowed, name=str(path))
+    in_lungs = _find(models.lungs, scan, settings, "lungs")
+    lungs = find_lungs(in_lungs.labels, models.lungs.channels)
+    warnings += check_lungs(lungs, image.geometry, name=str(path))
+    found = in_lungs
+    if models.infection is not models.lungs:
+        if not models.infection.shares_input(models.lungs):
+            scan = prepare(image, models.infection.description, windowed=settings.windowed, name=str(path))
+        found = _find(models.infection, scan, settings, "infection")
     infection = found.labels == models.infection.channels["infection"]
+    lungs = lungs.add(infection)
     hounsfield = None if settings.windowed else image.array
-    numbers = quantify(hounsfield, left, right, infection, found.disagreement, image.geometry)
-    masks = {
-        "infection": infection.astype(np.uint8),
-        "lungs": left + 2 * right.astype(np.uint8),
-        "disagreement": found.disagreement,
-    }
-    notes = [
-        f"Infection: {models.names[0]}, {len(models.infection.networks)} networks. Lungs: {models.names[1]}."
-    ]
-    figure = draw_page(
-        *(output.name, image.array, left | right, infection),
-        geometry=image.geometry,
+    numbers = quantify(hounsfield, lungs, infection, found.disagreement, image.geometry)
+    return Result(
+        name=name,
+        path=path,
+        image=image,
+        windowed=settings.windowed,
+        lungs=lungs,
+        infection=infection,
+        disagreement=found.disagreement,
         numbers=numbers,
-        notes=[*notes, *warnings],
-        windowed=settings.windowed,
-    )
-    partial = output.with_name(f".{output.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for name, mask in masks.items():
-        _write_mask(partial / f"{name}.nii.gz", replace(image, array=mask))
-    content = {"note": NOT_CLINICAL, "scan": str(path), "models": list(models.names), **numbers}
-    write_json(partial / "quantification.json", content | {"warnings": warnings})
-    save_page(figure, partial / "report")
-    replace_directory(partial, output)
-    return numbers, warnings
-
-
-def _find(ensemble: Ensemble, image: Volume, settings: Settings, path: Path) -> Segmentation:
-    return segment(
-        ensemble,
-        image,
-        windowed=settings.windowed,
-        inference=settings.inference,
-        compute=settings.compute,
-        name=str(path),
+        models=models.names,
+        networks=len(models.infection.networks),
+        warnings=[*warnings, *warn_of_numbers(numbers)],
     )
 
 
-def _write_mask(path: Path, mask: Volume) -> None:
-    """Write a mask on the voxel grid of the scan's own file, and with its axes."""
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(nifti_bytes(mask, orientation=mask.stored or "LPS", description=NOT_CLINICAL))
+def _find(ensemble: Ensemble, scan: Prepared, settings: Settings, title: str) -> Segmentation:
+    """Segment a scan, with a bar that shows the progress on a terminal."""
+    depth = scan.box[0].stop - scan.box[0].start
+    with tqdm(total=depth, desc=title, unit="slice", leave=False, disable=None) as bar:
+        return segment(
+            ensemble, scan, inference=settings.inference, compute=settings.compute, report=bar.update
+        )
 
 
-def _row(name: str, numbers: Quantification, warnings: list[str]) -> dict[str, object]:
+def _words(result: Result) -> str:
+    both = result.numbers["lungs"]["both_lungs"]
+    return f"infection {both['infection_ml']:.1f} mL, {both['infection_percent']:.1f} % of the lungs"
+
+
+def _row(result: Result) -> dict[str, object]:
+    numbers = result.numbers
     lungs = {f"{side}_{key}": value for side, lung in numbers["lungs"].items() for key, value in lung.items()}
     return {
-        "scan": name,
+        "scan": result.name,
         **lungs,
         "infection_outside_lungs_ml": numbers["infection_outside_lungs_ml"],
         "lesions": numbers["lesions"],
+        "lesion_volumes_ml": "; ".join(map(str, numbers["lesion_volumes_ml"])),
         "disagreement_percent": numbers["disagreement_percent"],
-        "warnings": "; ".join(warnings),
+        "infection_model": result.models[0],
+        "lungs_model": result.models[1],
+        "warnings": "; ".join(result.warnings),
         "note": NOT_CLINICAL,
     }

@@ -1,40 +1,40 @@
 """Find and read a user's own scans: NIfTI, NRRD, MetaImage, and DICOM in folders, zip and tar archives."""
 
-import logging
-from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-import nibabel as nib
-import numpy as np
 import pydicom
-import SimpleITK as sitk
 
 from covidseg.archives.archive import Archive
 from covidseg.cases.dicom import read_series
-from covidseg.cases.dicom_files import BROKEN, is_ct, one_line, parse_dicom
+from covidseg.cases.dicom_files import BROKEN
+from covidseg.cases.itk import read_itk
 from covidseg.errors import InputError
-from covidseg.volumes import RAS_TO_LPS, Volume, read_volume, to_lps
+from covidseg.segment.series import Series, choose_series, find_series
+from covidseg.volumes import Volume, read_volume
 
-log = logging.getLogger(__name__)
 NIFTI = (".nii", ".nii.gz")
 ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 SUFFIXES = (*NIFTI, *ITK, *ARCHIVES)
 
 
-def list_scans(paths: list[Path]) -> dict[str, Path]:
+def list_scans(paths: list[Path], output: Path | None = None) -> dict[str, Path]:
     """Return name of each scan -> its file, archive or folder, sorted by name within each argument.
 
-    A folder with DICOM files is one scan. Any other folder holds scans: its files in formats that can be
-    read, and its subfolders, each of which is a DICOM scan.
+    A folder with DICOM files of one study is one scan. Any other folder holds scans: its files in formats
+    that can be read, and its subfolders.
+
+    Args:
+        paths: files and folders.
+        output: folder for the results, which holds no scans.
 
     Raises:
-        InputError: a path does not exist, a folder is empty, or two scans have the same name.
+        InputError: a path does not exist, a folder has no scan, or two scans have the same name.
     """
     found: dict[str, Path] = {}
     for path in paths:
-        for scan in _scans_at(path):
+        for scan in _scans_at(path, output):
             if (name := scan_name(scan)) in found:
                 raise InputError(
                     f"{scan}: a scan {name} is there already ({found[name]}); rename one of them"
@@ -50,24 +50,44 @@ def scan_name(path: Path) -> str:
     return name[: -max(map(len, suffixes))] if suffixes else name
 
 
-def _scans_at(path: Path) -> list[Path]:
+def _scans_at(path: Path, output: Path | None) -> list[Path]:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if path.is_file():
         return [path]
-    inside = sorted(one for one in path.iterdir() if not one.name.startswith("."))
-    files = [one for one in inside if one.is_file()]
-    scans = [one for one in files if one.name.lower().endswith(SUFFIXES)]
+    inside = sorted(one for one in path.iterdir() if not one.name.startswith(".") and not _same(one, output))
     folders = [one for one in inside if one.is_dir()]
-    if not inside:
-        raise InputError(
-            f"{path}: the folder is empty; give the folder of a DICOM series, or of several scans"
-        )
-    if files and not scans:
+    files = [one for one in inside if one.is_file()]
+    studies = {_study_in(one) for one in folders}
+    if any(map(_study_of, files)) or (len(studies) == 1 and all(studies)):
         return [path]
-    if not files and len(folders) == 1:
-        return _scans_at(folders[0])  # a patient's folder that holds the folder of one study
-    return sorted([*scans, *folders])
+    scans = [one for one in files if one.name.lower().endswith(SUFFIXES)] + folders
+    if not scans:
+        raise InputError(
+            f"{path}: no scan in this folder; give the folder of a DICOM series, or of several scans"
+        )
+    return sorted(scans)
+
+
+def _same(one: Path, other: Path | None) -> bool:
+    return other is not None and one.resolve() == other.resolve()
+
+
+def _study_in(folder: Path) -> str:
+    """Return the UID of the study of a folder's first DICOM file; empty if there is no such file."""
+    files = (one for one in sorted(folder.rglob("*")) if one.is_file() and not one.name.startswith("."))
+    return next(filter(None, map(_study_of, files)), "")
+
+
+def _study_of(file: Path) -> str:
+    """Return the UID of the study of a DICOM file; empty for any other file."""
+    if file.name.lower().endswith(SUFFIXES):
+        return ""
+    try:
+        header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+        return str(header.get("StudyInstanceUID") or "")
+    except BROKEN:
+        return ""
 
 
 def read_scan(path: Path, series: str = "") -> Volume:
@@ -75,7 +95,7 @@ def read_scan(path: Path, series: str = "") -> Volume:
 
     Args:
         path: a file, an archive, or the folder of DICOM files.
-        series: UID, or beginning of the UID, of the DICOM series; empty: the CT series with the most slices.
+        series: UID, or beginning of the UID, of the DICOM series; empty: the CT with the most slices.
 
     Returns:
         The scan (z, y, x), LPS. Its field `stored` has the axis codes of a file that is no DICOM.
@@ -87,84 +107,58 @@ def read_scan(path: Path, series: str = "") -> Volume:
     if path.is_file() and name.endswith(NIFTI):
         return read_volume(path)
     if path.is_file() and name.endswith(ITK):
-        return _read_itk(path)
-    if path.is_file() and not name.endswith(ARCHIVES):
+        return read_itk(path)
+    if path.is_file() and not name.endswith(ARCHIVES) and not _study_of(path):
         raise InputError(
             f"{path}: unknown format; can be read: {' '.join(SUFFIXES)}, and folders of DICOM files"
         )
     return _read_dicom(path, series)
 
 
-def _read_itk(path: Path) -> Volume:
-    """Read a file with SimpleITK, whose directions are LPS as ours."""
-    try:
-        image = sitk.ReadImage(str(path))
-        array = sitk.GetArrayFromImage(image)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split()).rpartition("ERROR: ")[2]
-        raise InputError(f"{path}: damaged, or not of this format ({reason})") from error
-    if array.ndim != 3 or image.GetNumberOfComponentsPerPixel() > 1:
-        raise InputError(f"{path}: {array.ndim} axes, expected a scan (z, y, x) with one number per voxel")
-    affine = np.eye(4)
-    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
-    affine[:3, 3] = image.GetOrigin()
-    stored = nib.Nifti1Image(array.T, RAS_TO_LPS @ affine)
-    return replace(to_lps(stored), stored="".join(nib.aff2axcodes(stored.affine)))
+def read_dicom_files(path: Path, series: str = "") -> dict[str, bytes]:
+    """Return file -> content of a CT series; arguments and errors as of `read_scan`."""
+    files = _read_files(path)
+    chosen = choose_series(find_series(files, str(path)), series, str(path))
+    return {name: files[name] for name in chosen.files}
+
+
+def list_series(path: Path) -> list[Series]:
+    """Return the CT series in a DICOM folder or archive, the one with the most slices first.
+
+    Raises:
+        InputError: the path holds no CT series.
+    """
+    if not is_dicom(path):
+        raise InputError(f"{path}: a file without DICOM series")
+    return find_series(_read_files(path), str(path))
+
+
+def is_dicom(path: Path) -> bool:
+    """Return whether a scan is a folder or an archive of DICOM files, or a single DICOM file."""
+    return path.is_dir() or not path.name.lower().endswith((*NIFTI, *ITK))
 
 
 def _read_dicom(path: Path, series: str) -> Volume:
+    files = _read_files(path)
+    found = find_series(files, str(path))
+    chosen = choose_series(found, series, str(path))
+    volume = read_series({name: files[name] for name in chosen.files}, str(path))
+    notes = []
+    if len(found) > 1:
+        others = "; ".join(str(one) for one in found if one is not chosen)
+        notes.append(f"series {chosen}; not taken: {others}; --series takes another one")
+    if left_out := len(files) - sum(len(one.files) for one in found):
+        notes.append(f"left out: {left_out} files that are no CT image")
+    return replace(volume, warnings=(*volume.warnings, *notes))
+
+
+def _read_files(path: Path) -> dict[str, bytes]:
+    if path.is_file() and not path.name.lower().endswith(ARCHIVES):
+        return {path.name: path.read_bytes()}  # enhanced CT
     with Archive(path) as archive:
         nifti = [name for name in archive.names if name.lower().endswith(NIFTI)]
         if nifti:
             raise InputError(
                 f"{path}: holds NIfTI files such as {nifti[0]}; unpack the archive, and give its folder"
             )
-        files = {name: archive.read(name) for name in archive.names}
-    chosen = choose_series(files, str(path), series)
-    volume = read_series({name: files[name] for name in chosen}, str(path))
-    left_out = len(files) - len(chosen)
-    more = (f"left out: {left_out} files that do not belong to the series",) if left_out else ()
-    return replace(volume, warnings=(*volume.warnings, *more))
-
-
-def choose_series(files: dict[str, bytes], name: str, series: str) -> list[str]:
-    """Return the files of a CT series, and log all CT series if there are several.
-
-    Args:
-        files: name -> content.
-        name: name of the folder or archive in messages.
-        series: UID, or beginning of the UID, of the series; empty: the one with the most files.
-
-    Raises:
-        InputError: there is no CT series, or none or several with this UID.
-    """
-    found: dict[str, list[str]] = defaultdict(list)
-    described: dict[str, str] = {}
-    for file, content in files.items():
-        if header := _header(content):
-            uid = one_line(header.get("SeriesInstanceUID") or "no UID")
-            found[uid].append(file)
-            described[uid] = one_line(header.get("SeriesDescription") or "no description")
-    if not found:
-        raise InputError(f"{name}: no CT image among {len(files)} files")
-    listed = "; ".join(f"{uid} ({len(found[uid])} files, {described[uid]})" for uid in sorted(found))
-    fitting = [uid for uid in found if uid.startswith(series)]
-    if series and len(fitting) != 1:
-        raise InputError(
-            f"{name}: --series {series}: {len(fitting)} series have this UID; there are: {listed}"
-        )
-    chosen = max(fitting, key=lambda uid: len(found[uid]))
-    if len(found) > 1:
-        log.warning(
-            "%s: %d CT series, taken: %s (choose with --series): %s", name, len(found), chosen, listed
-        )
-    return found[chosen]
-
-
-def _header(content: bytes) -> pydicom.Dataset | None:
-    """Return the header of a CT image; None for anything else."""
-    try:
-        header = parse_dicom(content)
-    except BROKEN:
-        return None
-    return header if is_ct(header) else None
+        return {name: archive.read(name) for name in archive.names}

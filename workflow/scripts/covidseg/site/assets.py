@@ -26,11 +26,16 @@ def write_assets(folder: Path) -> None:
         shutil.copyfile(path, folder / path.name)
     for name in TABLES:
         shutil.copyfile(_package("itables") / name, folder / Path(name).name)
-    write_script(folder / "plotly.js", "plotly", pack((_package("plotly") / PLOTLY).read_bytes()))
+    write_plotly(folder)
     # A browser loads no module from disk. As a plain script, the bundle names what the pages need.
     module = (folder / "dt_bundle.js").read_text(encoding="utf-8")
     write_text(folder / "dt_bundle.js", as_script(module, {"default": "DataTable"}))
     write_text(folder / "palette.css", str(palette_rules()) + "\n")
+
+
+def write_plotly(folder: Path) -> None:
+    """Write plotly.js, packed."""
+    write_script(folder / "plotly.js", "plotly", pack((_package("plotly") / PLOTLY).read_bytes()))
 
 
 def as_script(module: str, names: dict[str, str]) -> str:

@@ -29,7 +29,7 @@ class Origin:
 
     Attributes:
         experiment: its key.
-        model: name of its models.
+        model: name of its models; empty if the predictions were made elsewhere.
         folds: numbers of the folds.
         predictions: number of segmented scans, or of slices.
         datasets: that are segmented.
@@ -61,7 +61,7 @@ def origin_of(experiment: str, model: str, own: pd.DataFrame, pretrained: str) -
 
     Args:
         experiment: its key.
-        model: name of its models.
+        model: name of its models; empty if the predictions were made elsewhere.
         own: the experiment's rows of scores.csv.
         pretrained: name of the model that the training starts from, or "".
     """

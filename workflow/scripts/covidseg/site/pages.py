@@ -41,6 +41,7 @@ NAVIGATION = {
     "data/index.html": "Data",
     "cases/index.html": "Cases",
     "trainings/index.html": "Trainings",
+    "docs/index.html": "Guide",
     "choices.html": "What is ours",
     "errata.html": "Errata",
     "provenance.html": "Provenance",

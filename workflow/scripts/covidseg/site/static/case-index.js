@@ -26,8 +26,9 @@ function choose() {
       cell.textContent = value === null ? "" : value.toFixed(3);
     });
   }
-  training.hidden = !scores;
-  if (scores) training.hash = `${model.selectedOptions[0].dataset.model}/fold0`;
+  const trained = model.selectedOptions[0].dataset.model;  // empty for what was predicted elsewhere
+  training.hidden = !(scores && trained);
+  if (trained) training.hash = `${trained}/fold0`;
   filterCases();
 }
 

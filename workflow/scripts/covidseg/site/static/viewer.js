@@ -148,9 +148,11 @@
 
   function showOrigin() {
     const link = (address, words) => element("li", {}, element("a", { href: root + address }, words));
+    const elsewhere = (side) => element("li", {}, `${side.toUpperCase()} was predicted elsewhere: ${state[side].method.experiment}`);
     const trained = (side) => link(`trainings/index.html#${encodeURIComponent(state[side].method.model)}/fold${state[side].fold}`, `Training of ${side.toUpperCase()}: ${state[side].method.model}, fold ${state[side].fold}`);
     const papers = [...new Set(["a", "b"].map((side) => state[side].method.paper))];
-    get("origin").replaceChildren(...papers.map((paper) => link(`papers/${paper}/index.html`, `Tables of ${paper}`)), trained("a"), trained("b"));
+    const made = ["a", "b"].map((side) => (state[side].method.model ? trained : elsewhere)(side));
+    get("origin").replaceChildren(...papers.map((paper) => link(`papers/${paper}/index.html`, `Tables of ${paper}`)), ...made);
   }
 
   function showPressed() {

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from torch import nn
 
+from covidseg.training.freezing import freeze
 from covidseg.training.strategies.base import Strategy
 from covidseg.training.weights import LoadedWeights, load_all
 
@@ -19,5 +20,5 @@ class LesionRepresentations(Strategy):
         """Load encoder, decoder and segmentation heads, and freeze the encoder."""
         assert pretrained is not None  # the strategy's entry in the registry asks for a source
         loaded = load_all(network, pretrained, head=self.options["head"])
-        network.encoder.requires_grad_(False)
+        freeze(network, "encoder")
         return LoadedWeights.of(network, loaded=loaded)

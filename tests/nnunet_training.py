@@ -1,0 +1,34 @@
+"""Run in nnU-Net's environment: train a fold with nnU-Net's own trainer, a network of few features, for an instant.
+
+Usage: nnunet_training.py Dataset<number>_<name> <fold>. `nnUNetv2_train` does the same, but has no option for a
+training of less than an epoch of 250 iterations.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from nnunetv2.paths import nnUNet_preprocessed
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+FEATURES, ITERATIONS = 4, 2
+
+
+def train(name, fold):
+    folder = Path(str(nnUNet_preprocessed)) / name
+    plans = json.loads((folder / "nnUNetPlans.json").read_text()) | {"continue_training": False}
+    network = plans["configurations"]["3d_fullres"]["architecture"]["arch_kwargs"]
+    network["features_per_stage"] = [FEATURES] * network["n_stages"]
+    dataset = json.loads((folder / "dataset.json").read_text())
+    trainer = nnUNetTrainer(plans, "3d_fullres", fold, dataset, torch.device("cpu"))
+    trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = (
+        1,
+        ITERATIONS,
+        1,
+    )
+    trainer.run_training()
+
+
+if __name__ == "__main__":
+    train(sys.argv[1], int(sys.argv[2]))

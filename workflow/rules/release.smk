@@ -1,0 +1,25 @@
+# results/models, results/scores.csv -> results/release: models to give to others. Which: --config models=NAME,NAME
+
+try:
+    RELEASED = in_use.released(CONFIG, OWN_SCAN.pop("models", ""))
+except InputError as error:
+    raise WorkflowError(str(error))
+
+
+# Without outputs the rule runs whenever it is asked for, and replaces the last release at its end.
+rule release:
+    """Write models with model cards, licences, scores and checksums, to give to others (docs/release.md)."""
+    input:
+        models=released_models,
+        scores=released_scores,
+    log:
+        "logs/release.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        **asks(memory_mb=4000, minutes=60),
+    params:
+        models=RELEASED,
+        output="results/release",
+    script:
+        "../scripts/release.py"

@@ -1,0 +1,1 @@
+"""Models that come from other programs, and models that go to them."""
