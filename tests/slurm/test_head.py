@@ -9,6 +9,7 @@ from pathlib import Path
 import cluster
 import pytest
 import yaml
+from filelock import FileLock
 from test_cluster import ask, wait_for
 
 from conftest import ROOT
@@ -53,8 +54,9 @@ def run(tmp_path):
     shutil.copy(ROOT / "profiles/slurm/head.sh", tmp_path)
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "bin").symlink_to(SNAKEMAKE.parent)
-    yield tmp_path
-    ask("scancel", "--user=root")
+    with FileLock(cluster.FOLDER / "tests.lock"):  # tests/slurm/test_cluster.py crashes the nodes
+        yield tmp_path
+        ask("scancel", "--user=root")
 
 
 def snakemakes(folder):
