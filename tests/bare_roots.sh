@@ -32,7 +32,7 @@ enter() {
         mount -t proc proc "$root/proc"
         mount --rbind /dev "$root/dev"
         for path in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt $share; do
-            if [ -d "$path" ]; then mkdir -p "$root$path"; else touch "$root$path"; fi
+            [ -d "$path" ] && mkdir -p "$root$path" || touch "$root$path"
             mount --bind "$path" "$root$path"
         done
         exec chroot "$root" env HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -euc "$1"' sh "$1"
