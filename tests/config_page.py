@@ -97,7 +97,7 @@ def page() -> str:
             for key, (values, needed) in found.items()
         ]
         table = "\n".join(["| key | values | needed |", "|---|---|---|", *lines])
-        parts.append(f"## {sheet}\n\n{text}\n\n{table}\n")
+        parts.append(f"## `{sheet}`\n\n{text}\n\n{table}\n")
     return "\n".join(parts)
 
 

@@ -41,7 +41,7 @@ OTHERS = {
     **dict.fromkeys(("nnUNetv2_plan_and_preprocess", "nnUNetv2_train", "nnUNetv2_predict", "nnUNetv2_install_pretrained_model_from_zip"), "nnU-Net's; a day long"),
     **dict.fromkeys(("tmux", "sbatch", "squeue", "eval"), "needs a terminal or a cluster; tests/slurm"),
 }  # fmt: skip
-COMING = {"cluster.md", "install.md", "offline.md", "reuse.md"}
+COMING = {"install.md", "offline.md"}
 KEYS_OF_A_SCAN = {"scan", "out", "model", "lungs", "series", "intensity", "models", "dicom_seg"}
 
 
