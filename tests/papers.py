@@ -22,6 +22,7 @@ STRATEGIES = (
     "pretrain", "scratch", "continual", "body-finetune", "lesion-representations", "hybrid", "multi-encoder",
     "collaborative-backbone", "collaborative",
 )  # fmt: skip
+SYSTEMS = ("decomposition", "va-gan", "biomarker-localisation", "classifier")
 WEAK_MODELS = (
     "weak-full", "weak-without-normal-fidelity", "weak-without-lesion-decoder", "weak-without-critic", "va-gan",
     "classifier", "biomarker-localisation",

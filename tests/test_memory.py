@@ -11,8 +11,7 @@ from conftest import ROOT
 from covidseg.config.loading import load_configuration
 from covidseg.runs.memory import DRIVER_GIB, Memory
 from covidseg.runs.memory_table import memory_table
-from covidseg.training.strategies import STRATEGIES
-from covidseg.weak import SYSTEMS
+from papers import STRATEGIES, SYSTEMS
 
 TABLE = """rule,strategy,patch,host_gib,device_gib,measured on
 train,scratch,56x160x192,6,5,a V100
@@ -120,8 +119,8 @@ def test_the_phantom_asks_for_little(config):
 
 def test_workload_prints_the_memory_of_every_strategy_that_is_trained(paper, config):
     table = memory_table(paper)
-    assert set(table[table.Rule == "train"].Strategy) == set(STRATEGIES)
-    assert set(table[table.Rule == "train_weak"].Strategy) == set(SYSTEMS)
+    assert set(STRATEGIES) <= set(table[table.Rule == "train"].Strategy)
+    assert set(SYSTEMS) <= set(table[table.Rule == "train_weak"].Strategy)
     (scratch,) = table[table.Strategy == "scratch"].to_dict("records")
     memory = Memory.of(paper)
     assert scratch["GB of the host that are asked for"] == memory.host_mb("train", "scratch") / 1000

@@ -27,8 +27,7 @@ from covidseg.runs.rehearsal_plan import (
 )
 from covidseg.runs.rehearsal_table import failures, printed_table, rehearsal_table
 from covidseg.runs.rehearsed_times import read_rehearsal, rehearsed_epochs, rehearsed_seconds
-from covidseg.training.strategies import STRATEGIES
-from covidseg.weak import SYSTEMS
+from papers import STRATEGIES, SYSTEMS
 from test_sliding_window import FLOAT32, Pointwise
 from test_volumes import parse_volume
 from toy_workflow import make_toy, snakemake
