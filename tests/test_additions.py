@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 TESTED = (*PARTS, "README.md", "dvc.yaml", "pyproject.toml", "slurm", "tests")
 # The quick tests of everything that reads the sheets or the registries, and those that count jobs.
 READERS = (
-    "claims_sheet", "configuration", "dicom_hosts", "experiments", "in_use", "licences", "parameters", "provenance",
+    "claims_sheet", "configuration", "dicom_hosts", "experiments", "in_use", "licences", "memory", "parameters", "provenance",
     "scoring", "settings", "splits", "strategies", "tables", "weak_losses", "without", "workload",
 )  # fmt: skip
 COUNTING = (
