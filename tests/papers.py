@@ -10,7 +10,7 @@ import yaml
 
 DATASETS = (
     "covid20", "covid20-lung", "covid20-union", "msd", "structseg", "structseg-lung", "nsclc", "nsclc-lung",
-    "mosmed", "capepoint", "cc-ccii",
+    "mosmed", "capepoint", "cc-ccii", "covid-19-20",
 )  # fmt: skip
 SOURCES = ("msd", "structseg", "nsclc", "multi", "multi2")
 EXPERIMENTS = (

@@ -18,7 +18,7 @@ from toy_workflow import PARTS, jobs_of, snakemake
 
 pytestmark = pytest.mark.slow
 
-TESTED = (*PARTS, "README.md", "docs", "dvc.yaml", "pyproject.toml", "slurm", "tests")
+TESTED = (*PARTS, "README.md", "dvc.yaml", "pyproject.toml", "slurm", "tests")
 # The quick tests of everything that reads the sheets or the registries, and those that count jobs.
 READERS = (
     "claims_sheet", "configuration", "dicom_hosts", "experiments", "in_use", "licences", "parameters", "provenance",

@@ -125,6 +125,12 @@ def test_a_patient_who_trains_and_tests_is_told_of(cases):
     assert "patient h is in training and test of folds 1 (h1, h2)" in description
 
 
+def test_folds_stay_ours_where_a_small_phantom_trains_on_no_case_of_some(cases):
+    """Without the file nnU-Net would divide the cases by itself, and train on test cases."""
+    output = run(cases, [*FOLDS, {"train": [], "test": ["h1", "h2", "w1"]}])
+    assert [fold["train"] for fold in read_json(output / "splits_final.json")] == [["w1"], ["h1"], []]
+
+
 def test_a_test_set_has_nothing_to_train_on(cases):
     output = run(cases, [{"train": [], "test": ["h1", "h2"]}])
     names = ["imagesTs/h1_0000.nii.gz", "imagesTs/h2_0000.nii.gz", "labelsTs/h1.nii.gz", "labelsTs/h2.nii.gz"]

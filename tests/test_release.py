@@ -17,6 +17,7 @@ from covidseg.runs.licence_terms import licence_address, summarise_terms, terms_
 from covidseg.runs.release import describe_release, write_release
 from covidseg.runs.released import read_released, score_table
 from covidseg.segment import NOT_CLINICAL
+from covidseg.segment.models import best_model
 from small_release import LABELS, PROVENANCE, release_of, score_rows, write_fold, write_results
 
 RESULTS = ROOT / "results"
@@ -164,11 +165,19 @@ def test_a_model_that_starts_from_weights_of_others_may_not_be_shared_without_as
     for fold in range(5):
         lineage = {"training_cases": ["covid20/a"], "pretrained": start}
         write_fold(found / f"models/scratch/fold{fold}", {"1": "infection"}, lineage)
+        path = found / f"models/scratch/fold{fold}/model.json"
+        path.write_text(path.read_text().replace("z-score over the scan", "clip and z-score of nnU-Net"))
     (found / "scores.csv").write_bytes((results / "scores.csv").read_bytes())
     folder = release_of(found, tmp_path / "release", config, ["scratch"])
     card = (folder / "scratch/README.md").read_text()
     ask = "Do not share the model before the holder of the data allows it (the data of pretrain-hospital)."
     assert f"\n- **{ask}**\n" in card
+    assert (
+        "- `covidseg segment` does not take this model: its normalisation is clip and z-score of nnU-Net."
+        in card
+    )
+    with refused_in_one_line("no model of infection"):
+        best_model(found / "models", ("infection",))
     assert ROCrate(folder).root_dataset["license"]["description"] == ask
 
 

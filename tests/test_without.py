@@ -100,7 +100,7 @@ def test_who_reads_a_missing_archive_is_missing_too(config):
     assert missing() == {}
 
 
-def test_nothing_of_structseg_is_left_in_the_public_configuration(public):
+def test_nothing_of_structseg_is_left_in_the_public_configuration(public, papers_sheets):
     gone = [
         f"{strategy}-structseg"
         for strategy in ("pretrain", "continual", "body-finetune", "lesion-representations")
@@ -118,7 +118,7 @@ def test_nothing_of_structseg_is_left_in_the_public_configuration(public):
         ("msd", "nsclc"),
         {"msd", "nsclc"},
     )
-    whole = load("paper")
+    whole = load("paper", papers_sheets)
     unchanged = public.experiments.keys() - {"pretrain-multi", "pretrain-multi-halfway"}
     assert all(public.experiments[name] == whole.experiments[name] for name in unchanged)
 
@@ -129,8 +129,8 @@ def test_without_nothing_everything_is_as_it_was(config):
     assert config.all_experiments == config.experiments | config.localisers
 
 
-def test_evaluation_on_a_missing_data_set_is_dropped_and_trains_nothing_anew(config):
-    without = load(without=["mosmed"])
+def test_evaluation_on_a_missing_data_set_is_dropped_and_trains_nothing_anew(config, papers_sheets):
+    without = load(sheets=papers_sheets, without=["mosmed"])
     assert left_out(without) == []
     scratch, before = without.experiments["scratch"], config.experiments["scratch"]
     assert scratch.evaluate == {"covid20": "test"}

@@ -108,7 +108,7 @@ def score_rows(name, fold, case, prediction, truth):
 def case_row(case):
     return CaseRow(
         case, case, SHAPE, SPACING, 0, -1000, 40, {"infection": 96}, {"infection": 4}, {"infection": 2},
-        (), ("a warning with <b>",), "0" * 64,
+        (), ("a warning with <b>",), "0" * 64, "1" * 64,
     )  # fmt: skip
 
 

@@ -145,7 +145,7 @@ def series() -> Iterator[Input]:
 def case_table(**cells: str) -> str:
     columns = {
         "case": "a", "patient": "p", "shape": "4x6x8", "missing_slices": "0", "spacing_mm": "3x1.5x1", "hu_min": "-1000", "hu_max": "399", "voxels_infection": "1",
-        "slices_infection": "1", "lesions_infection": "1", "corrections": "", "warnings": "", "sha256": "0f",
+        "slices_infection": "1", "lesions_infection": "1", "corrections": "", "warnings": "", "sha256": "0f", "voxel_sha256": "1f",
     } | cells  # fmt: skip
     return f"{','.join(columns)}\n{','.join(columns.values())}\n"
 

@@ -21,6 +21,7 @@ PACKAGES = (
     *("slurm-wlm-mysql-plugin", "munge", "mariadb-server"),
 )
 PROGRAMS = ("munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd", "unshare")
+COMMANDS = ("srun", "sbatch", "squeue", "scancel", "scontrol", "sacct", "sinfo")
 TEMPLATES = Path(__file__).parent / "etc"
 SOCKET = FOLDER / "run" / "munge.sock"
 DATABASE = FOLDER / "run" / "mysql.sock"
@@ -116,12 +117,13 @@ def _configure() -> None:
         path.chmod(0o600 if template.name == "slurmdbd.conf" else 0o644)
     (FOLDER / "etc" / "munge.key").write_bytes(os.urandom(1024))
     (FOLDER / "etc" / "munge.key").chmod(0o400)
-    # Snakemake's job step drops SLURM_CONF before it calls srun.
-    wrapper = FOLDER / "bin" / "srun"
-    wrapper.write_text(
-        f'#!/bin/sh\nSLURM_CONF={ENVIRONMENT["SLURM_CONF"]} exec {shutil.which("srun")} "$@"\n'
-    )
-    wrapper.chmod(0o755)
+    # In a job Snakemake drops SLURM_CONF, which other clusters need not set, before it calls these.
+    for command in COMMANDS:
+        wrapper = FOLDER / "bin" / command
+        wrapper.write_text(
+            f'#!/bin/sh\nSLURM_CONF={ENVIRONMENT["SLURM_CONF"]} exec {shutil.which(command)} "$@"\n'
+        )
+        wrapper.chmod(0o755)
 
 
 def _start_authentication_and_database() -> None:

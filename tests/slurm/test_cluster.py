@@ -17,6 +17,7 @@ from pathlib import Path
 
 import cluster
 import pytest
+from filelock import FileLock
 from gates import environment_with_gates
 
 from conftest import ROOT
@@ -256,7 +257,14 @@ def undisturbed(local_run):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, local_run):
+def whole_cluster():
+    """The cluster, which tests/slurm/test_head.py uses too, for these tests alone."""
+    with FileLock(cluster.FOLDER / "tests.lock"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, local_run, whole_cluster):
     folder = make_workflow(tmp_path_factory.mktemp("cluster") / "toy")
     use_cluster(folder)
     cluster.restart_nodes()  # whatever an earlier test, interrupted, has left

@@ -381,8 +381,9 @@ EXPORTED_PARAMETERS = {
 def exported_models(wildcards):
     """Return the folder of the model that --config model= names."""
     name = OWN_SCAN.get("model")
-    if name not in CONFIG.experiments:
-        listed = ", ".join(CONFIG.experiments)
+    known = [one.name for one in CONFIG.experiments.values() if one.model]
+    if name not in known:
+        listed = ", ".join(known)
         raise WorkflowError(
             f"export_model: no model {name!r}; say snakemake export_model --config model=NAME; models: {listed}"
         )

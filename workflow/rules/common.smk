@@ -20,7 +20,16 @@ from covidseg.runs.memory import ALL, Memory
 # Settings of `snakemake segment` and (models) of `release`, which are none of the configuration's.
 OWN_SCAN = {
     key: config.pop(key)
-    for key in ("scan", "out", "model", "lungs", "series", "intensity", "dicom_seg", "models")
+    for key in (
+        "scan",
+        "out",
+        "model",
+        "lungs",
+        "series",
+        "intensity",
+        "dicom_seg",
+        "models",
+    )
     if key in config
 }
 

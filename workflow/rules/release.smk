@@ -21,5 +21,7 @@ rule release:
     params:
         models=RELEASED,
         output="results/release",
+        # Of the last run, which knows the checksums of archives.
+        provenance="results/paper/provenance.json",
     script:
         "../scripts/release.py"

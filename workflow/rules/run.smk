@@ -9,6 +9,7 @@ from snakemake.logging import logger
 from covidseg import slurm
 from covidseg.archives.licences import describe_licences
 from covidseg.cases.external_files import refuse_absent_files
+from covidseg.runs import devices
 from covidseg.runs import progress
 from covidseg.runs import targets
 from covidseg.runs.fork_server import ForkServer
@@ -96,6 +97,16 @@ def fork_jobs():
         and internals.count_due(workflow).total() >= FEWEST_FORKS
     ):
         internals.run_scripts_by(ForkServer(BASE / "workflow" / "scripts").run)
+
+
+def share_gpus():
+    """Give every job that needs a GPU one of its own, if the run limits their number (profiles/workstation)."""
+    found = devices.visible_devices()
+    if workflow.local_exec and 0 < internals.limit_of(workflow, "gpu") <= len(found):
+        line = f"from covidseg.runs.devices import take_device; take_device({found})"
+        internals.begin_scripts_with(
+            lambda resources: line if resources.get("gpu") else ""
+        )
 
 
 def clean_up():

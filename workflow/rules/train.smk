@@ -57,7 +57,9 @@ use rule train as pretrain with:
     log:
         "logs/pretrain/{experiment}/fold{fold}.log",
     wildcard_constraints:
-        experiment="pretrain-.*",
+        experiment=one_of(
+            name for name in in_use.trained(CONFIG) if name.startswith("pretrain-")
+        ),
     priority: LONG
 
 

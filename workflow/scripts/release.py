@@ -9,14 +9,13 @@ from covidseg.runs.provenance import collect_provenance
 from covidseg.runs.release import describe_release, write_release
 from covidseg.segment.models import RESULTS
 
-PROVENANCE = Path("results/paper/provenance.json")  # of the last run, which knows the checksums of archives
-
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         params = snakemake.params
         root = Path(snakemake.scriptdir).resolve().parents[1]
         config = load_configuration(snakemake.config, "configuration", sheets_folder(root))
-        last = read_json(PROVENANCE) if PROVENANCE.exists() else {}
+        provenance = Path(params.provenance)
+        last = read_json(provenance) if provenance.exists() else {}
         output = Path(params.output)
         released = write_release(
             output,

@@ -62,7 +62,7 @@ def export(
     with atomic_directory(output) as partial:
         counted = {"name": output.name, "numTraining": len(names) if trained else 0}
         write_json(partial / "dataset.json", counted | describe(dataset, folds, window, config_name))
-        if all(fold["train"] and fold["test"] for fold in folds):
+        if trained and all(fold["test"] for fold in folds):
             splits = [{"train": fold["train"], "val": fold["test"]} for fold in folds]
             write_json(partial / "splits_final.json", splits)
         images, labels = (partial / f"{kind}{'Tr' if trained else 'Ts'}" for kind in ("images", "labels"))

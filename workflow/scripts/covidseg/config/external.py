@@ -20,7 +20,7 @@ def check_external(row: ExperimentRow, where: str) -> None:
     """
     if further := row.keys() - set(KEYS):
         raise InputError(
-            f"{where}.{min(further)}: beside predictions, which nothing is trained for; remove it"
+            f"{where}.{min(further)}: beside predictions, for which nothing is trained; remove it"
         )
     pattern = row["predictions"]
     check_known(fields_of(pattern), FIELDS, f"{where}.predictions", "field")

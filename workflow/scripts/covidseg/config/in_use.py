@@ -109,7 +109,7 @@ def released(config: Configuration, asked: object) -> list[str]:
     for name in names:
         if name not in known:
             one = config.experiments.get(name)
-            near = [one.model] if one else get_close_matches(name, known, n=3)
+            near = [one.model] if one and one.model else get_close_matches(name, known, n=3)
             remedy = f"nearest: {', '.join(near)}" if near else f"for example {known[-1]}; or all"
             raise InputError(f"models={name}: no model is trained under this name; {remedy}")
     return list(dict.fromkeys(names))

@@ -21,6 +21,7 @@ from snakemake.script import PythonScript
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.errors import InputError
 
+PREAMBLE_END = "######## snakemake preamble end #########\n"
 CHECKED_WITH = "9.27.1"
 
 Workflow = Any  # snakemake.workflow.Workflow, which is not typed
@@ -141,6 +142,29 @@ def run_scripts_by(run: Callable[[str], int | None]) -> None:
             start(script, file, edit=edit)
         elif status:
             raise CalledProcessError(status, file)
+
+    PythonScript.execute_script = execute
+
+
+def limit_of(workflow: Workflow, resource: str) -> int:
+    """Return how much of a resource all jobs may take together; 0 without a limit."""
+    limits = workflow.global_resources
+    return int(limits[resource].value) if resource in limits else 0
+
+
+def begin_scripts_with(first: Callable[[Any], str]) -> None:
+    """Let scripts begin with a line of code.
+
+    Args:
+        first: returns the line for a script's resources (a mapping), or an empty text.
+    """
+    start = PythonScript.execute_script
+
+    def execute(script: PythonScript, file: str, edit: bool = False) -> None:
+        if line := first(script.resources):
+            head, mark, rest = Path(file).read_text(encoding="utf-8").partition(PREAMBLE_END)
+            Path(file).write_text(f"{head}{mark}{line}\n{rest}", encoding="utf-8")
+        start(script, file, edit=edit)
 
     PythonScript.execute_script = execute
 

@@ -10,6 +10,7 @@ from covidseg.paper.markdown import escape
 from covidseg.runs.card_text import CARD, FRONT
 from covidseg.runs.licence_terms import summarise_terms, terms_of
 from covidseg.runs.released import UNKNOWN, Released, Run, licences_of
+from covidseg.segment.ensemble import KNOWN_SCHEME
 from covidseg.site.citations import Citation
 
 PAGES = Environment(trim_blocks=True, lstrip_blocks=True)
@@ -163,6 +164,9 @@ def _limits(released: Released) -> list[str]:
         "It marks what looks like the marked voxels of its training data, whatever the cause.",
         "Scans with a spacing far from the plan's are resampled, and are segmented worse.",
     ]
+    scheme = released.folds[0].normalisation["scheme"]
+    if not scheme.startswith(KNOWN_SCHEME):
+        found.append(f"`covidseg segment` does not take this model: its normalisation is {escape(scheme)}.")
     if not released.scores.empty and released.scores["patients"].max() < FEW:
         found.append(f"Fewer than {FEW} patients were tested: the intervals are rough.")
     return found

@@ -70,8 +70,9 @@ def check_owner(name: str) -> None:
     owner = results_owner() or name
     if owner != name:
         raise InputError(
-            f"data/ and results/ hold configuration '{owner}', this run is '{name}': give it a folder of its own "
-            f"(--directory runs/{name}), or move data/ and results/ away; to overwrite both, delete {MARK}"
+            f"data/ and results/ hold configuration '{owner}', this run is '{name}': give it a folder of "
+            f"its own (--directory runs/{name}), or move data/ and results/ away; to overwrite them, "
+            f"delete {MARK}"
         )
 
 

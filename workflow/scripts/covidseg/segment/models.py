@@ -8,7 +8,7 @@ from covidseg.device import Compute
 from covidseg.errors import InputError
 from covidseg.reading import read_rows
 from covidseg.regions import LUNGS
-from covidseg.segment.ensemble import Ensemble, load_ensemble
+from covidseg.segment.ensemble import KNOWN_SCHEME, Ensemble, load_ensemble
 from covidseg.segment.fetching import fetch_release, is_address, unpack_release
 from covidseg.segment.release import (
     PICKLES,
@@ -54,10 +54,7 @@ def load_models(models: Sequence[Model], compute: Compute) -> list[Ensemble]:
     loaded: dict[tuple[Path, ...], Ensemble] = {}
     for model in models:
         weights = tuple(model.weights)
-        try:
-            ensemble = loaded.get(weights) or load_ensemble(model.weights, compute)
-        except InputError as error:
-            raise InputError(str(error).replace(ANEW, ELSEWHERE)) from error
+        ensemble = loaded.get(weights) or load_ensemble(model.weights, compute)
         if missing := [region for region in model.regions if region not in ensemble.channels]:
             raise InputError(
                 f"{model.name}: this model does not know {' and '.join(missing)}; choose another one"
@@ -156,11 +153,12 @@ def trained(models: Path) -> list[str]:
 
 
 def labels_of(description: Path) -> set[str]:
-    """Return the regions that a model knows; empty for a model of another kind."""
+    """Return the regions that a model knows; empty for a model of another kind or normalisation."""
     try:
-        return set(ModelDescription.read(description).labels.values())
+        found = ModelDescription.read(description)
     except InputError:
         return set()
+    return set(found.labels.values()) if found.normalisation["scheme"].startswith(KNOWN_SCHEME) else set()
 
 
 def best_model(models: Path, regions: tuple[str, ...]) -> str:
