@@ -8,8 +8,10 @@ from covidseg.runs.code import imported
 
 WHOLE, LIGHT = "environment.yaml", "light.yaml"  # in envs/
 # Packages that only the whole environment has: section "networks" of envs/requirements.txt.
-HEAVY = ("torch", "torchvision", "triton", "dynamic_network_architectures", "safetensors", "monai")
-HEAVY += ("onnx", "onnxruntime", "onnxscript")
+HEAVY = (
+    *("torch", "torchvision", "triton", "dynamic_network_architectures", "safetensors", "monai"),
+    *("onnx", "onnxruntime", "onnxscript"),
+)
 IMPORT = re.compile(rf"^\s*(?:import|from) (?:{'|'.join(HEAVY)})\b", re.MULTILINE)
 
 
