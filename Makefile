@@ -12,6 +12,11 @@
 # make benchmark  set up, then compare speed and memory on this CPU with nnU-Net, MONAI and surface-distance: 20 minutes.
 #               PARTS="batch lungs" chooses the parts (benchmarks/cpu.py)
 #
+# make container  write covidseg.sif, the image of `snakemake --sdm apptainer` (docs/install.md). Needs Apptainer
+# make conda-files  write envs/environment.yaml and envs/light.yaml anew, after a change of envs/requirements.txt
+# make bare-roots set up and run the README's commands in bare Debian and Ubuntu: SUITES="bookworm trixie"
+#                 (tests/bare_roots.sh). Needs root and mmdebstrap, an hour and 20 GB of disk
+#
 # make slurm-up     start a test cluster (SLURM, two nodes) on this machine, for `snakemake --profile slurm`.
 #                   Needs Debian or Ubuntu, and root; installs the packages that the cluster needs
 # make slurm-down   stop the test cluster
@@ -37,7 +42,7 @@ TARGETS := $(shell sed -n 's/^\# make \([a-z-]*\) .*/\1/p' Makefile)
 NEAREST = import difflib, sys; near = difflib.get_close_matches(sys.argv[1], sys.argv[2:]); \
 	sys.exit(f"make {sys.argv[1]}: no such target; " + ("nearest: " + ", ".join(near) if near else "see make help"))
 
-.PHONY: help demo view test quick fuzz kill-test mutants benchmark slurm-up slurm-down other-torch
+.PHONY: help demo view test quick fuzz kill-test mutants benchmark container conda-files bare-roots slurm-up slurm-down other-torch
 
 # The comment at the top of this file.
 help:
@@ -85,6 +90,15 @@ kill-test: $(VENV)/installed
 
 mutants: .mutants/packages
 	PYTHONPATH=$< $(BIN)/python tests/mutants/run.py --number $(NUMBER) --seed $(SEED) $(MODULES)
+
+container:
+	apptainer build --force --build-arg torch=$(TORCH) covidseg.sif envs/covidseg.def
+
+conda-files: $(VENV)/installed
+	$(BIN)/python envs/conda.py $(TORCH)
+
+bare-roots:
+	@sh tests/bare_roots.sh $(SUITES)
 
 slurm-up:
 	@$(PYTHON) tests/slurm/cluster.py up

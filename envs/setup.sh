@@ -27,10 +27,10 @@ esac
 # Debian and Ubuntu have a separate package for the part of Python that makes virtual environments.
 missing=
 "$python" -c 'import ensurepip' 2>/dev/null || missing=python$version-venv
-# For Python 3.14 pip compiles the package immutables, of which there is no wheel.
+# For Python 3.14 pip compiles two packages of which there are no wheels: immutables and pyjpegls.
 header=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h
 if [ "$version" = 3.14 ]; then
-    command -v gcc >/dev/null || missing="$missing gcc libc6-dev"
+    command -v g++ >/dev/null || missing="$missing g++"
     [ -f "$header" ] || missing="$missing python$version-dev"
 fi
 if [ -n "$missing" ]; then

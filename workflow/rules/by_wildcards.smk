@@ -1,6 +1,12 @@
 """Functions that give a rule its names, paths and parameters by a job's wildcards. No rules."""
 
 from covidseg.cases.external_files import state_of_files
+from covidseg.runs.environments import environment_of
+
+
+def environment(*scripts):
+    """Return the conda file of a rule that runs these scripts; rules without torch have a light one."""
+    return f"../../envs/{environment_of(BASE / 'workflow' / 'scripts', scripts)}"
 
 
 def strategy_code(wildcards, script="train"):

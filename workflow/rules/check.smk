@@ -7,7 +7,7 @@ rule check:
     log:
         "logs/check.log",
     conda:
-        ENVIRONMENT
+        environment("check")
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:

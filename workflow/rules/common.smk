@@ -55,7 +55,6 @@ MEMORY = Memory.of(CONFIG)
 ARTEFACTS = in_use.shown_artefacts(CONFIG)
 REHEARSAL = config["rehearsal"]
 TARGET = config["plan"]["target"]
-ENVIRONMENT = "../../envs/environment.yaml"
 # Numbers of folds, so that a dry run refuses any other; a weakly supervised system has fold 0.
 FOLDS = [
     str(k) for k in range(max([1, *(one.folds for one in CONFIG.experiments.values())]))

@@ -8,7 +8,7 @@ rule download:
     log:
         "logs/download/{dataset}/{archive}.log",
     conda:
-        ENVIRONMENT
+        environment("download")
     resources:
         **asks(memory_mb=1000, minutes=720),
         downloads=1,
@@ -30,7 +30,7 @@ rule licences:
     log:
         "logs/licences.log",
     conda:
-        ENVIRONMENT
+        environment("licences")
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
@@ -55,7 +55,7 @@ rule ingest:
     log:
         "logs/ingest/{dataset}.log",
     conda:
-        ENVIRONMENT
+        environment("ingest")
     threads: THREADS
     resources:
         **asks(memory_mb=8000, minutes=240),
@@ -84,7 +84,7 @@ rule preprocess:
     log:
         "logs/preprocess/{dataset}.log",
     conda:
-        ENVIRONMENT
+        environment("preprocess")
     threads: THREADS
     resources:
         # Per thread at most 3.2 GiB, for StructSeg: 520x856x856 voxels at the papers' target spacing.
@@ -108,7 +108,7 @@ rule split:
     log:
         "logs/split/{dataset}.log",
     conda:
-        ENVIRONMENT
+        environment("split")
     resources:
         **asks(memory_mb=500, minutes=10),
     params:
@@ -137,7 +137,7 @@ rule collect_splits:
     log:
         "logs/collect_splits.log",
     conda:
-        ENVIRONMENT
+        environment("collect_splits")
     resources:
         **asks(memory_mb=500, minutes=10),
     params:

@@ -13,7 +13,7 @@ rule predict:
     log:
         "logs/predict/{experiment}/fold{fold}.log",
     conda:
-        ENVIRONMENT
+        environment("predict")
     threads: 1
     resources:
         **asks(memory_mb=MEMORY.host_mb("predict", ALL), minutes=DAY),
@@ -45,7 +45,7 @@ rule import_predictions:
     wildcard_constraints:
         experiment=one_of(in_use.external(CONFIG)),
     conda:
-        ENVIRONMENT
+        environment("import_predictions")
     threads: THREADS
     resources:
         **asks(memory_mb=4000, minutes=60),
@@ -77,7 +77,7 @@ rule score:
     log:
         "logs/score/{experiment}/fold{fold}.log",
     conda:
-        ENVIRONMENT
+        environment("score")
     resources:
         **asks(memory_mb=4000, minutes=60),
     params:
@@ -101,7 +101,7 @@ rule collect:
     log:
         "logs/collect.log",
     conda:
-        ENVIRONMENT
+        environment("collect")
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
@@ -122,7 +122,7 @@ rule summarise:
     log:
         "logs/summarise.log",
     conda:
-        ENVIRONMENT
+        environment("summarise")
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:

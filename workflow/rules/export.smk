@@ -14,7 +14,7 @@ rule nnunet_dataset:
     wildcard_constraints:
         folder=one_of(NNUNET),
     conda:
-        ENVIRONMENT
+        environment("export_nnunet")
     threads: 4
     resources:
         **asks(memory_mb=8000, minutes=240),

@@ -15,7 +15,7 @@ rule import_nnunet:
     wildcard_constraints:
         source=one_of(CONFIG.nnunet_sources),
     conda:
-        ENVIRONMENT
+        environment("import_nnunet")
     resources:
         **asks(memory_mb=8000, minutes=30),
     params:
@@ -40,7 +40,7 @@ rule preprocess_nnunet:
     log:
         "logs/preprocess_nnunet/{source}/{dataset}.log",
     conda:
-        ENVIRONMENT
+        environment("preprocess_nnunet")
     threads: THREADS
     resources:
         **asks(memory_mb=16000, minutes=240),
@@ -67,7 +67,7 @@ rule train_nnunet:
     wildcard_constraints:
         experiment=one_of(NNUNET_STARTED),
     conda:
-        ENVIRONMENT
+        environment("train_nnunet")
     threads: 1
     resources:
         **trains(memory_mb=training_memory),
@@ -92,7 +92,7 @@ rule exported_model:
     log:
         "logs/exported_model/{experiment}.log",
     conda:
-        ENVIRONMENT
+        environment("export_model")
     resources:
         **asks(memory_mb=8000, minutes=60),
     params:

@@ -17,7 +17,7 @@ for name, kind in KINDS.items():
         group:
             "drawings"
         conda:
-            ENVIRONMENT
+            environment("artefact", f"covidseg/paper/{kind.module}")
         resources:
             **asks(memory_mb=kind.memory_mb, minutes=30),
         params:
@@ -50,7 +50,7 @@ rule errata:
     log:
         "logs/errata.log",
     conda:
-        ENVIRONMENT
+        environment("errata")
     resources:
         **asks(memory_mb=500, minutes=10),
     params:

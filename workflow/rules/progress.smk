@@ -7,7 +7,7 @@ rule progress:
     log:
         "logs/progress.log",
     conda:
-        ENVIRONMENT
+        environment("progress")
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:

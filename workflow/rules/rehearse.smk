@@ -9,7 +9,7 @@ rule rehearse:
     # A profile's retries would rehearse again what failed.
     retries: 0
     conda:
-        ENVIRONMENT
+        environment("rehearse")
     threads: 16
     resources:
         **asks(memory_mb=64000, minutes=120),

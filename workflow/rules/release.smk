@@ -15,7 +15,7 @@ rule release:
     log:
         "logs/release.log",
     conda:
-        ENVIRONMENT
+        environment("release")
     resources:
         **asks(memory_mb=4000, minutes=60),
     params:

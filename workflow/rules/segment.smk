@@ -7,7 +7,7 @@ rule segment:
     log:
         "logs/segment.log",
     conda:
-        ENVIRONMENT
+        environment("segment")
     threads: workflow.cores
     resources:
         **asks(memory_mb=MEMORY.host_mb("predict", ALL), minutes=60),

@@ -26,7 +26,7 @@ rule site_paper:
     log:
         "logs/site_paper/{paper}.log",
     conda:
-        ENVIRONMENT
+        environment("site_part", "covidseg/site/paper_part")
     resources:
         **asks(memory_mb=2000, minutes=30),
     params:
@@ -50,7 +50,7 @@ rule site_cases:
     log:
         "logs/site_cases/{dataset}.log",
     conda:
-        ENVIRONMENT
+        environment("site_part", "covidseg/site/cases_part")
     resources:
         **asks(memory_mb=4000, minutes=120),
     params:
@@ -76,7 +76,7 @@ rule site_case_index:
     log:
         "logs/site_case_index.log",
     conda:
-        ENVIRONMENT
+        environment("site_part", "covidseg/site/case_index_part")
     resources:
         **asks(memory_mb=2000, minutes=10),
     params:
@@ -101,7 +101,7 @@ rule site_slices:
     log:
         "logs/site_slices/{dataset}.log",
     conda:
-        ENVIRONMENT
+        environment("site_part", "covidseg/site/slices_part")
     resources:
         **asks(memory_mb=2000, minutes=30),
     params:
@@ -127,7 +127,7 @@ rule site_data:
     log:
         "logs/site_data.log",
     conda:
-        ENVIRONMENT
+        environment("site_part", "covidseg/site/data_part")
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
@@ -150,7 +150,7 @@ rule site_trainings:
     log:
         "logs/site_trainings.log",
     conda:
-        ENVIRONMENT
+        environment("site_part", "covidseg/site/trainings_part")
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
@@ -171,7 +171,7 @@ rule site_docs:
     log:
         "logs/site_docs.log",
     conda:
-        ENVIRONMENT
+        environment("site_part", "covidseg/site/docs_part")
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
@@ -202,7 +202,7 @@ rule site:
     log:
         "logs/site.log",
     conda:
-        ENVIRONMENT
+        environment("site_part", "covidseg/site/front")
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:

@@ -16,7 +16,7 @@ rule train:
             name for name in in_use.trained(CONFIG) if name not in NNUNET_STARTED
         ),
     conda:
-        ENVIRONMENT
+        environment("train")
     threads: 1
     resources:
         **trains(memory_mb=training_memory),
@@ -41,7 +41,7 @@ rule collect_trainings:
     log:
         "logs/collect_trainings.log",
     conda:
-        ENVIRONMENT
+        environment("collect_trainings")
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:

@@ -21,7 +21,7 @@ rule slices:
     wildcard_constraints:
         dataset=one_of(SLICES),
     conda:
-        ENVIRONMENT
+        environment("slices")
     resources:
         **asks(memory_mb=4000, minutes=60),
     params:
@@ -52,7 +52,7 @@ rule cut_slices:
     wildcard_constraints:
         dataset=one_of(VOLUMES),
     conda:
-        ENVIRONMENT
+        environment("cut_slices")
     resources:
         **asks(memory_mb=8000, minutes=60),
     params:
@@ -81,7 +81,7 @@ rule train_weak:
         "logs/train_weak/{model}.log",
     priority: LONG
     conda:
-        ENVIRONMENT
+        environment("train_weak")
     threads: 1
     resources:
         **trains(memory_mb=system_memory),
@@ -109,7 +109,7 @@ rule localise:
     log:
         "logs/localise/{localiser}/{dataset}.log",
     conda:
-        ENVIRONMENT
+        environment("localise")
     threads: 1
     resources:
         **asks(memory_mb=MEMORY.host_mb("localise", ALL), minutes=60),
@@ -141,7 +141,7 @@ rule score_weak:
     log:
         "logs/score_weak/{localiser}.log",
     conda:
-        ENVIRONMENT
+        environment("score_weak")
     resources:
         **asks(memory_mb=4000, minutes=30),
     params:

@@ -7,7 +7,7 @@ rule workload:
     log:
         "logs/workload.log",
     conda:
-        ENVIRONMENT
+        environment("workload")
     resources:
         **asks(memory_mb=1000, minutes=10),
     params:
