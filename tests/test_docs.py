@@ -26,7 +26,7 @@ from covidseg.site.documents import render
 from covidseg.training import strategies
 from docs_blocks import TREES, blocks, commands
 
-LANGUAGES = {"sh", "yaml", "python", "text", "json", "dockerfile"}
+LANGUAGES = {"sh", "snakemake", "yaml", "python", "text", "json", "dockerfile"}
 MAKEFILE = (ROOT / "Makefile").read_text()
 RULES = {
     name

@@ -151,7 +151,7 @@ WITHOUT_A_RERUN = [
     ("config/config.yaml", put("weak.va_gan.map_weight", 7)),
     ("config/config.yaml", put("accept_licences", True)),
     ("config/datasets.yaml", put("nsclc.licence", "CC0")),  # not in use
-    ("config/splits.json", lambda text: '{"mine": [{"train": ["a"], "val": ["b"]}], ' + text.lstrip()[1:]),
+    ("config/splits.json", lambda text: '{"ours": [{"train": ["a"], "val": ["b"]}], ' + text.lstrip()[1:]),
 ]
 
 
