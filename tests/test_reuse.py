@@ -117,14 +117,14 @@ def test_a_workflow_on_github_is_imported(toy, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_configurations_of_one_checkout_have_a_folder_each(toy):
+def test_a_folder_holds_one_configuration_and_the_refusal_names_another_folder(toy):
     (toy / "config/other.yaml").write_text("extends: config.yaml\nname: other\n")
-    for name, file in (("toy", "config"), ("other", "other")):
-        words = ("--directory", f"runs/{name}", "--configfile", f"config/{file}.yaml")
-        snakemake(toy, "results/splits/msd.json", *words)
-        assert (toy / "runs" / name / "results/configuration.txt").read_text() == f"{name}\n"
+    target = "data/raw/msd/Task06_Lung.tar"
+    snakemake(toy, target, "--directory", "runs/toy")
+    assert (toy / "runs/toy/results/configuration.txt").read_text() == "toy\n"
+    assert (toy / "runs/toy" / target).exists()
     assert not (toy / "results").exists()
     words = ("--directory", "runs/toy", "--configfile", "config/other.yaml")
-    code, output = snakemake(toy, "results/splits.json", *words, check=False)
+    code, output = snakemake(toy, "results/splits/msd.json", *words, check=False)
     assert code != 0
     assert "this run is 'other': give it a folder of its own (--directory runs/other)" in output

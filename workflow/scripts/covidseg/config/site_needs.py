@@ -86,7 +86,7 @@ def case_index_parameters(config: Configuration) -> dict[str, Any]:
     """Return what the index of all predicted cases shows."""
     return {
         "methods": methods(config),
-        "titles": {name: entry["title"] for name, entry in config.datasets.items()},
+        "titles": {name: config.datasets[name]["title"] for name in predicted_datasets(config)},
     }
 
 
