@@ -84,9 +84,11 @@ def case_parameters(config: Configuration, dataset: str) -> dict[str, Any]:
 
 def case_index_parameters(config: Configuration) -> dict[str, Any]:
     """Return what the index of all predicted cases shows."""
+    sliced = {name for one in config.localisers.values() for name in one.evaluate}
+    shown = sorted({*predicted_datasets(config), *sliced})
     return {
         "methods": methods(config),
-        "titles": {name: config.datasets[name]["title"] for name in predicted_datasets(config)},
+        "titles": {name: config.datasets[name]["title"] for name in shown},
     }
 
 
