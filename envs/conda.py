@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 ENVS = Path(__file__).parent
 PYTHON = "3.13"
+TARGET = {"python_version": PYTHON, "python_full_version": f"{PYTHON}.0"}
 HEAD = (
     "# Written by envs/conda.py from requirements.txt, for `snakemake --software-deployment-method conda`.\n"
 )
@@ -47,7 +48,7 @@ def needed(packages: list[str]) -> set[str]:
         package, extra = waiting.pop()
         found.add((package, extra))
         for requirement in map(Requirement, requires(package) or []):
-            if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+            if requirement.marker is None or requirement.marker.evaluate(TARGET | {"extra": extra}):
                 name = canonicalize_name(requirement.name)
                 waiting |= {(name, wanted) for wanted in ("", *requirement.extras)} - found
     return {package for package, _ in found}

@@ -29,6 +29,7 @@ make_root() {
 # Mounts are seen by the command alone, and end with it: to delete the system deletes nothing of this machine.
 enter() {
     root=$root share=${SHARE:-} unshare --mount --pid --fork sh -euc '
+        mount --bind "$root" "$root"
         mount -t proc proc "$root/proc"
         mount --rbind /dev "$root/dev"
         for path in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt $share; do

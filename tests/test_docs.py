@@ -37,7 +37,7 @@ RULES = {
 OTHERS = {
     **dict.fromkeys(("cd", "export", "ls", "head", "tail", "cat", "mkdir", "cp", "mv", "rm", "tar", "sha256sum"), "the shell's own"),
     **dict.fromkeys(("dot",), "Graphviz, which draws the picture of the rules"),
-    **dict.fromkeys(("git", "apt-get", "pip", "pipx", "curl", "rsync"), "changes this machine, or needs a network"),
+    **dict.fromkeys(("git", "apt-get", "pip", "pipx", "curl", "rsync", "docker", "apptainer"), "changes this machine, or needs a network"),
     **dict.fromkeys(("nnUNetv2_plan_and_preprocess", "nnUNetv2_train", "nnUNetv2_predict", "nnUNetv2_install_pretrained_model_from_zip"), "nnU-Net's; a day long"),
     **dict.fromkeys(("tmux", "sbatch", "squeue", "eval"), "needs a terminal or a cluster; tests/slurm"),
 }  # fmt: skip

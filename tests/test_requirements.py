@@ -111,7 +111,3 @@ def test_a_torch_that_does_not_exist_is_refused(tmp_path):
         == "error: TORCH=cu99: no envs/requirements-cu99.txt; allowed: cu126, or nothing for CUDA 13\n"
     )
     assert not (tmp_path / ".venv").exists()
-
-
-def test_conda_installs_the_same_list():
-    assert "- -r requirements.txt" in (ENVS / "environment.yaml").read_text()

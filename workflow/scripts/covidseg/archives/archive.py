@@ -14,7 +14,7 @@ from covidseg.archives.folders import list_folder
 from covidseg.archives.names import plain_name, why_left_out
 from covidseg.archives.signatures import describe_other, describe_page, tar_mode
 from covidseg.archives.tars import open_tar
-from covidseg.archives.zips import Entry, left_out_of, open_zip
+from covidseg.archives.zips import Entry, ends_as_zip, left_out_of, open_zip
 from covidseg.errors import InputError
 
 SINGLE = (".nii", ".nii.gz", ".dcm", ".csv")  # such a file is read as an archive that contains itself alone
@@ -103,7 +103,7 @@ class Archive:
         if self.path.name.endswith(SINGLE):
             return [(self.path.name, self.path.read_bytes)]
         mode = tar_mode(self.path)
-        if mode is None and zipfile.is_zipfile(self.path):
+        if mode is None and ends_as_zip(self.path):
             self._archive, entries = open_zip(self.path)
             self.left_out = left_out_of(self._archive)
             return entries

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.request import url2pathname
+from urllib.parse import unquote
 
 from covidseg.archives.checksums import ALGORITHMS
 from covidseg.archives.dataset import Dataset, Datasets, Kind, Members, Pictures
@@ -62,7 +62,7 @@ class Origin:
 
 def local_path(address: str) -> Path:
     """Return the path of the file or folder that a file: address names."""
-    return Path(url2pathname(address.removeprefix("file:").removeprefix("//").removeprefix("localhost")))
+    return Path(unquote(address.removeprefix("file:").removeprefix("//").removeprefix("localhost")))
 
 
 def read_origin(datasets: Datasets, host: str, archive: str, folder: Path) -> Origin:

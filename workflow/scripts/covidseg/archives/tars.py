@@ -1,9 +1,9 @@
 """Open tar archives. Every header is checked: the package tarfile takes a damaged header for the end."""
 
 import tarfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Self
 
 from covidseg.archives.signatures import TarMode
 from covidseg.archives.zips import BOMB_BYTES, BOMB_RATIO, Entry
@@ -21,20 +21,33 @@ CHUNK = 1 << 20
 
 
 class _Header(tarfile.TarInfo):
+    """Earlier releases of Python read a header by `frombuf`, later ones by `_frombuf`."""
+
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        if not buf:
-            raise EOFError("the end-of-archive mark is missing")
-        try:
-            entry = super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            if buf.strip(b"\0"):
-                raise tarfile.ReadError(f"a header is damaged: {error}") from error
-            raise
-        # tarfile reads an extension as a whole; then the entry's own header follows.
-        if entry.type in EXTENSIONS and entry.size > EXTENSION_BYTES:
-            raise tarfile.ReadError(f"a header is damaged: extension of {entry.size} bytes")
-        return entry
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
+        return _checked(super().frombuf, buf, encoding, errors)
+
+    @classmethod
+    def _frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str, **options: bool) -> "_Header":
+        return _checked(partial(super()._frombuf, **options), buf, encoding, errors)  # type: ignore[misc]
+
+
+def _checked(
+    read: Callable[[bytes | bytearray, str, str], _Header], buf: bytes | bytearray, encoding: str, errors: str
+) -> _Header:
+    """Return what is read from the block of a header, after its check."""
+    if not buf:
+        raise EOFError("the end-of-archive mark is missing")
+    try:
+        entry = read(buf, encoding, errors)
+    except tarfile.HeaderError as error:
+        if buf.strip(b"\0"):
+            raise tarfile.ReadError(f"a header is damaged: {error}") from error
+        raise
+    # tarfile reads an extension as a whole; then the entry's own header follows.
+    if entry.type in EXTENSIONS and entry.size > EXTENSION_BYTES:
+        raise tarfile.ReadError(f"a header is damaged: extension of {entry.size} bytes")
+    return entry
 
 
 def open_tar(path: Path, mode: TarMode) -> tuple[tarfile.TarFile, list[Entry]]:

@@ -16,6 +16,7 @@ READ = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP
 METHODS = {9: "Deflate64", 93: "Zstandard", 95: "xz", 97: "WavPack", 98: "PPMd", 99: "AES"}
 ENCRYPTED = 1  # bit of an entry's flags
 END_RECORD, END_BYTES = b"PK\5\6", 22 + (1 << 16)  # the record at the end of a zip; its largest size
+END_FIELDS = 18  # bytes of the record behind its mark, without a comment
 WHOLE = (0, 0xFFFF)  # number of the last part: the zip has one part, or a second record tells the number
 COMMENT_BYTES = (1 << 16) - 1  # longest comment of a zip
 
@@ -41,10 +42,24 @@ def open_zip(path: Path) -> tuple[zipfile.ZipFile, list[Entry]]:
     return archive, [(entry.filename, partial(archive.read, entry)) for entry in entries]
 
 
-def _refuse_part(path: Path) -> None:
+def ends_as_zip(path: Path) -> bool:
+    """Return whether a file ends with the record that ends a zip.
+
+    `zipfile.is_zipfile` of later releases of Python takes a damaged zip for no zip.
+    """
+    return _end_record(path) is not None
+
+
+def _end_record(path: Path) -> bytes | None:
+    """Return what follows the mark of the record at the end of a zip; None if there is no record."""
     with open(path, "rb") as file:
         file.seek(max(0, path.stat().st_size - END_BYTES))
-        record = file.read().rpartition(END_RECORD)[2]
+        _, mark, record = file.read().rpartition(END_RECORD)
+    return record if mark and len(record) >= END_FIELDS else None
+
+
+def _refuse_part(path: Path) -> None:
+    record = _end_record(path) or bytes(END_FIELDS)
     if int.from_bytes(record[:2], "little") not in WHOLE:
         raise InputError(f"{path}: the last part of a zip in several parts; join the parts to one zip")
 

@@ -3,7 +3,7 @@
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
-from urllib.request import url2pathname
+from urllib.parse import unquote
 
 from covidseg.archives.dataset import Dataset
 from covidseg.archives.dicom_hosts import SERIES_COLUMNS
@@ -150,7 +150,7 @@ def check_origins(config: Configuration, archives: list[str]) -> None:
 
 
 def _check_file(origin: Origin, where: str) -> None:
-    places = [url2pathname(address.partition(":")[2].removeprefix("//")) for address in origin.addresses]
+    places = [unquote(address.partition(":")[2].removeprefix("//")) for address in origin.addresses]
     if not any(Path(place).exists() for place in places):
         raise InputError(f"{where}: {', '.join(places)} is not there; correct the address")
 
