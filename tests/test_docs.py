@@ -41,7 +41,6 @@ OTHERS = {
     **dict.fromkeys(("nnUNetv2_plan_and_preprocess", "nnUNetv2_train", "nnUNetv2_predict", "nnUNetv2_install_pretrained_model_from_zip"), "nnU-Net's; a day long"),
     **dict.fromkeys(("tmux", "sbatch", "squeue", "eval"), "needs a terminal or a cluster; tests/slurm"),
 }  # fmt: skip
-COMING = {"install.md", "offline.md"}
 KEYS_OF_A_SCAN = {"scan", "out", "model", "lungs", "series", "intensity", "models", "dicom_seg"}
 
 
@@ -62,7 +61,7 @@ def leads_somewhere(page, target):
     path, _, anchor = unquote(target).partition("#")
     place = (page.parent / path).resolve() if path else page
     if not place.exists():
-        return place.name in COMING
+        return False
     return not anchor or anchor in {found.anchor for found in render(place.read_text(), set()).headings}
 
 
