@@ -199,7 +199,7 @@ def test_files_lie_beside_the_page(tmp_path, monkeypatch):
     assert (files / "job.log").read_text() == "training on CPU"
     assert (files / "log.csv").read_text() == LOGS["scratch/fold0"]
     assert not (page.parent / "files" / "scratch" / "fold1" / "job.log").exists()
-    joined = pd.read_csv(page.parent / "all-logs.csv")
+    joined = pd.read_csv(page.parent / "all-logs.csv.gz")
     assert joined[joined.model == "weak-full"].loss.tolist() == [20, 9]
     assert len(joined) == 11
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 # Values that a code of 8 bits stands for: HU -> code. Steps are small in soft tissue, for its narrow window.
 HU_KNOTS, CODE_KNOTS = (-1024.0, -200.0, 300.0, 1500.0), (0.0, 115.0, 215.0, 255.0)
-QUALITY = 50  # of WebP: noise loses detail, edges do not
+QUALITY = 40  # of WebP: noise loses detail, edges do not
 ROWS = 16_000  # of a picture with masks; WebP allows 16,383
 
 

@@ -24,7 +24,7 @@ LABELS = {
     ".pdf": "PDF",
     ".png": "PNG",
 }
-QUALITY = 50  # of pictures in an SVG of the site, as WebP
+QUALITY = 30  # of pictures in an SVG of the site, as WebP
 PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
 PLACES = re.compile(r' (?:(?:d|points|[xy][12]?)="|transform="translate\()[^"]*"')
 OLDEST = (1980, 1, 1, 0, 0, 0)  # of members of an archive, so that equal files give equal archives

@@ -10,7 +10,6 @@ from urllib.parse import quote
 import pandas as pd
 from markupsafe import Markup
 
-from covidseg.files import write_csv
 from covidseg.paper import palette
 from covidseg.site.curves import Axes, end_labels, mean_curve, region_words, spread
 from covidseg.site.part import Entry, Part
@@ -30,7 +29,7 @@ def make(part: Part) -> list[Entry]:
     for one in trainings:
         _write_files(part.path / "files" / one.name, one, timed=part.parameters["timed"])
     if trainings:
-        _write_all_logs(part.path / "all-logs.csv", trainings)
+        _write_all_logs(part.path / "all-logs.csv.gz", trainings)
     page = f"{part.folder}/index.html"
     part.site.write(page, "trainings.html", title="Trainings", plotly=True, **page_values(trainings, part))
     return [Entry(title="Trainings", kind="page", page=page)] + [
@@ -249,4 +248,6 @@ def _write_all_logs(path: Path, trainings: list[Training]) -> None:
     """Write the logs of all trainings as one table."""
     tables = [one.table.assign(model=one.model, fold=one.fold) for one in trainings]
     joined = pd.concat(tables).astype({"epoch": int})
-    write_csv(path, joined[["model", "fold", *(c for c in joined if c not in ("model", "fold"))]], digits=9)
+    columns = ["model", "fold", *(name for name in joined if name not in ("model", "fold"))]
+    packed = {"method": "gzip", "compresslevel": 9, "mtime": 0}
+    joined[columns].to_csv(path, index=False, float_format="%.9g", compression=packed, lineterminator="\n")
