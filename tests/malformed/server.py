@@ -28,7 +28,7 @@ ERROR = re.compile(
     r'(?:  File "[^"]*(?:Snakefile|\.smk|internals\.py)", line \d+, in [^\n]+\n)*'
 )
 CHATTER = re.compile(
-    r"SNAKEMAKE|=+$|  [A-Z][\w ]*(\(s\))?: |Config file |Conda environments|Using workflow|Building DAG|Assuming|host: |"
+    r"SNAKEMAKE|=+$|  [A-Z][\w ]*(\(s\))?: |Config file |Conda environments|Singularity containers|Using workflow|Building DAG|Assuming|host: |"
     r"Using shell|Provided (cores|resources)|Rules claiming|Job stats|[a-z_]+ +\d+$|job +count|-+ +-+$|Select jobs|"
     r"To be fetched|  .*Cite |Execute|Shutting down|Complete log|$"
 )
