@@ -12,7 +12,6 @@ from covidseg.site.documents import anchor_of, listed_pages, render
 from covidseg.site.pages import NAVIGATION, Site
 from covidseg.site.part import Part
 from site_browser import HOSTILE, broken_links, faults_of, opened, stand_in
-from test_docs import COMING
 
 DOCS = ROOT / "docs"
 # A title for every kind of thing that a page can hold.
@@ -84,17 +83,12 @@ def test_an_anchor_is_github_s(heading, anchor):
 
 def test_every_page_is_in_the_index_and_every_listed_page_is_there(guide):
     listed = {page for pages in listed_pages((DOCS / "README.md").read_text()).values() for page in pages}
-    coming = {name.replace(".md", ".html") for name in COMING if not (DOCS / name).exists()}
-    assert listed | {"index.html"} == {path.name for path in (guide / "docs").glob("*.html")} | coming
+    assert listed | {"index.html"} == {path.name for path in (guide / "docs").glob("*.html")}
 
 
 def test_every_link_and_picture_of_the_guide_leads_somewhere(guide):
     broken = [link for link in broken_links(guide) if link.startswith("docs/")]
-    left = (
-        "provenance.html#phantom",
-        "provenance.html#licences",
-        *(name.replace(".md", ".html") for name in COMING),
-    )
+    left = ("provenance.html#phantom", "provenance.html#licences")
     assert [link for link in broken if not link.endswith(left)] == []
 
 
