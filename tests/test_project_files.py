@@ -1,7 +1,11 @@
 """The files about the project say what is so: versions, checks, rooms, links."""
 
 import re
+import shutil
+import subprocess
+import sysconfig
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
@@ -54,3 +58,18 @@ def test_contributing_names_every_room():
     table = re.findall(r"^\| `(\w+)/` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
     assert rooms <= set(table)
     assert "archives" in rooms
+
+
+def test_the_checks_leave_results_out_also_where_git_is_absent(tmp_path):
+    # Outside of a repository of git (a downloaded archive), both programs read .ignore but not .gitignore.
+    for name in ("pyproject.toml", ".gitignore", ".ignore"):
+        shutil.copy(ROOT / name, tmp_path, follow_symlinks=False)
+    for name in ("results/a.py", "data/a.py", "logs/a.py", "runs/a.py", ".nnunet/a.py", ".venv-3.13/a.py"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("import os  # teh\n")
+    scripts = Path(sysconfig.get_path("scripts"))
+    for command in (["ruff", "check", "."], ["typos"]):
+        subprocess.run([scripts / command[0], *command[1:]], cwd=tmp_path, check=True)
+    (tmp_path / "a.py").write_text("import os  # teh\n")
+    for command in (["ruff", "check", "."], ["typos"]):
+        assert subprocess.run([scripts / command[0], *command[1:]], cwd=tmp_path).returncode != 0
