@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run the README's commands in bare systems: only make, and what the README names. Not part of `make test`.
+# Run the README's commands in bare systems: only git, make, and what the README names. Not part of `make test`.
 #
 #   sh tests/bare_roots.sh [bookworm] [trixie] [noble] [resolute]   Debian 12 and 13, Ubuntu 24.04 and 26.04
 #
@@ -39,14 +39,13 @@ enter() {
         exec chroot "$root" env HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -euc "$1"' sh "$1"
 }
 
-packages=make,python3,ca-certificates
+packages=git,make,python3,ca-certificates
 for suite in "${@:-bookworm}"; do
     root=$folder/$suite
     rm -rf --one-file-system "$root"
     mkdir -p "$folder"
     make_root "$suite"
-    mkdir "$root/covidseg"
-    git archive HEAD | tar --extract --directory "$root/covidseg"
+    git clone --quiet . "$root/covidseg"
     enter "cd /covidseg; python3 --version; $commands" || { echo "$suite: failed; see $root" >&2 && exit 1; }
     echo "$suite: done"
     rm -rf --one-file-system "$root"

@@ -33,6 +33,7 @@ from site_browser import browser
 os.environ["OMP_NUM_THREADS"] = "1"
 
 ROOT = Path(__file__).resolve().parents[1]
+NEEDS_GIT = pytest.mark.skipif(not shutil.which("git"), reason="needs the program git")
 REAL = ROOT.parent / "shared" / "realdata"
 
 SMALL_NETWORK = {
@@ -215,7 +216,9 @@ def install(environment, pins):
     venv.create(environment, clear=True, symlinks=True)
     own = Path(sysconfig.get_path("purelib"))
     link = environment / own.relative_to(sys.prefix) / "covidseg.pth"
-    link.write_text(f"{own}\n")
+    link.write_text(
+        f"import site; site.addsitedir({str(own)!r})\n"
+    )  # not the path alone: own .pth files bring distutils
     command = [sys.executable, "-m", "pip", "--python", environment, "install", "--retries", "1", "--no-deps"]
     done = subprocess.run([*command, "--requirement", pins], capture_output=True, text=True, timeout=900)
     output = done.stdout + done.stderr

@@ -3,6 +3,7 @@
 import copy
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import types
@@ -127,6 +128,9 @@ def run_steps(steps, number):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    not shutil.which("g++"), reason="needs a C++ compiler, as compiled training on a CPU does"
+)
 def test_compiled_and_plain_trainings_agree(training_folders, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
     plain, weights = run_steps(make_steps(training_folders), 3)

@@ -1,6 +1,7 @@
 """What the phantom pipeline came to, where it has been run in this checkout."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,8 @@ def dvc(*arguments):
 
 @pytest.fixture
 def checkout(scores):
+    if not shutil.which("git"):
+        pytest.skip("needs the program git")
     done = subprocess.run(["git", "rev-parse", "--git-dir"], cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"no git checkout, without which make demo leaves DVC out: {done.stderr.strip()}")

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import threading
 import zipfile
@@ -52,14 +53,18 @@ def assert_nothing_left(folder):
 
 def blob_of(content):
     """What git itself says."""
+    if not shutil.which("git"):
+        pytest.skip("needs the program git")
     done = subprocess.run(["git", "hash-object", "--stdin"], input=content, capture_output=True, check=True)
     return done.stdout.decode().strip()
 
 
 @pytest.mark.parametrize("names", [("sha256",), ("md5",), ("git_blob",), ("sha256", "md5"), ("bytes", "md5")])
 def test_a_whole_download_appears_under_its_name(tmp_path, host, names):
-    known = {"sha256": SHA256, "md5": MD5, "git_blob": blob_of(CONTENT), "bytes": len(CONTENT)}
-    path = fetch(tmp_path, host.address + NAME, **{name: known[name] for name in names})
+    known = {"sha256": SHA256, "md5": MD5, "bytes": len(CONTENT)}
+    path = fetch(
+        tmp_path, host.address + NAME, **{name: known.get(name) or blob_of(CONTENT) for name in names}
+    )
     assert path.read_bytes() == CONTENT
     assert list(path.parent.iterdir()) == [path]
     assert list((tmp_path / "partial" / "set").iterdir()) == []

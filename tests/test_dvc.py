@@ -16,13 +16,14 @@ import pytest
 import yaml
 
 import dag_sizes
-from conftest import ROOT
+from conftest import NEEDS_GIT, ROOT
 from covidseg.config.kinds import KINDS
 from covidseg.runs.code import imported
 from covidseg.training.strategies import STRATEGIES
 from covidseg.weak import SYSTEMS
 from toy_workflow import change_yaml, copy_toy, finished_toy, jobs_of, snakemake
 
+pytestmark = NEEDS_GIT
 BINARIES = Path(sys.executable).parent
 PARTS = (
     ".dvc/config",

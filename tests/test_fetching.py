@@ -60,6 +60,8 @@ def checkout(config, tmp_path):
                 address = entry["address"] and f"{host.address}/{name}/{archive}"
                 known = {"sha256": hashlib.sha256(served).hexdigest()} if "sha256" in entry and served else {}
                 content[name]["archives"][archive] = {"address": address, **known}
+        for entry in content.values():
+            entry["gigabytes"] = 0.001  # the free disk is compared first
 
     change_yaml(folder / "config" / "datasets.yaml", datasets)
     own = {"extends": "config.yaml", "name": "own", "phantom": None}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from conftest import ROOT
+from conftest import NEEDS_GIT, ROOT
 from covidseg.config.loading import load_configuration
 from covidseg.runs.provenance import commit_of, data_checksums, package_versions, write_provenance
 
@@ -26,6 +26,7 @@ def git(folder, *words):
     return done.stdout.strip()
 
 
+@NEEDS_GIT
 def test_the_commit_and_what_changed_since(tmp_path):
     assert commit_of(tmp_path)["id"] is None
     assert "not a git repository" in commit_of(tmp_path)["remark"]

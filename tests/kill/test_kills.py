@@ -118,6 +118,8 @@ def test_a_stopped_job_that_was_taken_for_dead_leaves_the_training_to_the_next(t
 
 
 def test_a_full_disk_is_told_in_one_line_and_a_larger_one_ends_the_run(training, long_training):
+    if not shutil.which("mount"):
+        pytest.skip("needs the program mount")
     results = training / "results"
     moved = results.rename(training / "moved")
     results.mkdir()
