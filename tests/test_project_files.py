@@ -6,6 +6,7 @@ import tomllib
 import pytest
 import yaml
 
+import dag_sizes
 from conftest import ROOT
 from covidseg.files import digest
 
@@ -54,3 +55,8 @@ def test_contributing_names_every_room():
     table = re.findall(r"^\| `(\w+)/` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
     assert rooms <= set(table)
     assert "archives" in rooms
+
+
+def test_the_picture_of_the_dag_has_every_rule_of_the_default_target():
+    picture = (ROOT / "docs" / "rulegraph.svg").read_text()
+    assert set(re.findall(r"<text [^>]*>(\w+)</text>", picture)) == dag_sizes.PHANTOM.keys()
