@@ -44,10 +44,17 @@ fi
 
 echo "Setting up $venv with Python $version; this takes some minutes the first time."
 "$python" -m venv --clear "$venv"
+[ -z "${PIP_NO_INDEX:-}" ] || "$venv/bin/python" envs/wheels.py "$requirements" ${PIP_FIND_LINKS:-}
 # uv installs in seconds, but does not read the settings of pip: with an index, a folder of wheels or constraints
 # in these, uv would take other packages than pip.
-if command -v uv >/dev/null && ! "$venv/bin/python" -m pip config list | grep -qE 'index|find-links|constraint'; then
-    uv pip install --quiet --python "$venv/bin/python" --index-strategy unsafe-best-match --requirement "$requirements"
-else
-    "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --requirement "$requirements"
-fi
+install() {
+    if command -v uv >/dev/null && ! "$venv/bin/python" -m pip config list | grep -qE 'index|find-links|constraint'; then
+        uv pip install --quiet --python "$venv/bin/python" --index-strategy unsafe-best-match --requirement "$requirements"
+    else
+        "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --requirement "$requirements"
+    fi
+}
+install || {
+    echo "error: the packages cannot be installed, the lines above say why; without internet: docs/offline.md" >&2
+    exit 1
+}

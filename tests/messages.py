@@ -1,4 +1,4 @@
-"""Every message that the code can print as an error or a warning, found in its syntax trees.
+"""Every message that the code can print as an error or a warning: of Python, of the rules and of the shell.
 
 A message is written as the page of messages shows it: its fixed words, and … for what is filled in.
 """
@@ -16,6 +16,11 @@ HOLE = "…"
 WARNINGS = ("warning", "warnings")
 FEWEST_WORDS = 2  # of a message; with fewer it is passed on from somewhere else
 PRINTF = re.compile(r"%(?:\.\d)?[sdfg]")
+# In a shell script or the Makefile: an echo to the standard error, or before an exit. A long one has several parts.
+ECHO = re.compile(r'\becho ((?:"[^"]*"|\$\w+|[ \\\n\t])+)(?:>&2|; exit 1)')
+PYTHON_EXIT = re.compile(r'sys\.exit\(f"([^"]*)"')  # of a program within the Makefile
+SHELL_HOLE = re.compile(r"\$\([^()]*\)|\$\{[^}]*\}|\$\w+|\$\$\w+")
+RAISED = re.compile(r"^( *)raise (WorkflowError\((?:[^\n]*|\n.*?\n\1)\))$", re.MULTILINE | re.DOTALL)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -101,7 +106,11 @@ def told(node: ast.AST) -> ast.AST | None:
             return first
         case ast.Call(func=ast.Name(id="InputError" | "Interrupted" | "WorkflowError"), args=[first, *_]):
             return first
-        case ast.Call(func=ast.Attribute(attr="warning"), args=[first, *_]):
+        case ast.Call(func=ast.Attribute(attr="warning" | "error"), args=[first, *_]):
+            return first
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="sys"), attr="exit"), args=[first, *_]):
+            return first
+        case ast.Call(func=ast.Name(id="print"), args=[first, *_], keywords=[ast.keyword(arg="file"), *_]):
             return first
         case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="append"), args=[first, *_]):
             return first if name in WARNINGS else None
@@ -125,14 +134,54 @@ def fixed_words(text: str) -> list[str]:
 def of_module(path: Path) -> Iterator[str]:
     """Yield the messages of a module, with … for what is filled in."""
     module = Module(path)
-    for node in ast.walk(module.tree):
-        for text in module.texts(told(node)):
-            message = re.sub(r"\s+", " ", text).strip()
-            if len(fixed_words(message)) >= FEWEST_WORDS:
-                yield message
+    programs = [node.value for node in ast.walk(module.tree) if isinstance(node, ast.Constant)]
+    trees = [ast.parse(text) for text in programs if isinstance(text, str) and text.startswith("\nimport ")]
+    for tree in [module.tree, *trees]:
+        for node in ast.walk(tree):
+            yield from module.texts(told(node))
+
+
+def of_rules(path: Path) -> Iterator[str]:
+    """Yield the messages of a file of rules, which is no Python as a whole."""
+    for _, raised in RAISED.findall(path.read_text()):
+        for node in ast.walk(ast.parse(raised)):
+            yield from Module(SCRIPTS / "segment.py").texts(told(node))
+
+
+def of_shell(path: Path) -> Iterator[str]:
+    """Yield the messages of a shell script or of the Makefile."""
+    text = path.read_text()
+    for parts in ECHO.findall(text):
+        yield SHELL_HOLE.sub(HOLE, re.sub(r'["\\]', "", parts))
+    for start in PYTHON_EXIT.findall(text):
+        yield re.sub(r"\{[^}]*\}| $", lambda hole: HOLE if hole[0] != " " else f" {HOLE}", start)
 
 
 def all_messages() -> dict[str, str]:
-    """Return message -> the module that it stands in."""
-    paths = [*sorted(SCRIPTS.glob("*.py")), *sorted((SCRIPTS / "covidseg").rglob("*.py"))]
-    return {text: str(path.relative_to(SCRIPTS)) for path in paths for text in of_module(path)}
+    """Return message -> the file that it stands in."""
+    found: dict[str, str] = {}
+    for pattern, reader in READERS.items():
+        for path in sorted(ROOT.glob(pattern)):
+            for text in reader(path):
+                message = re.sub(r"\s+", " ", text).strip()
+                if len(fixed_words(message)) >= FEWEST_WORDS:
+                    found[message] = str(path.relative_to(ROOT))
+    return found
+
+
+# Files -> what reads their messages.
+READERS = {
+    "workflow/scripts/*.py": of_module,
+    "workflow/scripts/covidseg/**/*.py": of_module,
+    "benchmarks/gpu.py": of_module,
+    "benchmarks/on_gpu/*.py": of_module,
+    "envs/*.py": of_module,
+    "tests/mutants/run.py": of_module,
+    "tests/slurm/cluster.py": of_module,
+    "workflow/rules/*.smk": of_rules,
+    "Makefile": of_shell,
+    ".ci/run": of_shell,
+    "envs/*.sh": of_shell,
+    "tests/*.sh": of_shell,
+    "profiles/*/*.sh": of_shell,
+}

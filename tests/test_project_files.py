@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import dag_sizes
 from conftest import ROOT
 from covidseg.files import digest
 
@@ -73,3 +74,8 @@ def test_the_checks_leave_results_out_also_where_git_is_absent(tmp_path):
     (tmp_path / "a.py").write_text("import os  # teh\n")
     for command in (["ruff", "check", "."], ["typos"]):
         assert subprocess.run([scripts / command[0], *command[1:]], cwd=tmp_path).returncode != 0
+
+
+def test_the_picture_of_the_dag_has_every_rule_of_the_default_target():
+    picture = (ROOT / "docs" / "rulegraph.svg").read_text()
+    assert set(re.findall(r"<text [^>]*>(\w+)</text>", picture)) == dag_sizes.PHANTOM.keys()

@@ -18,7 +18,7 @@
 PATH=$PWD/.venv/bin:$PATH
 
 again() {
-    echo "$(date): $1; this job is queued again"
+    echo "$(date): $1; this job is queued again" >&2
     scontrol requeue "$SLURM_JOB_ID"
     exit
 }
