@@ -128,3 +128,27 @@ def test_a_folder_holds_one_configuration_and_the_refusal_names_another_folder(t
     code, output = snakemake(toy, "results/splits/msd.json", *words, check=False)
     assert code != 0
     assert "this run is 'other': give it a folder of its own (--directory runs/other)" in output
+
+
+@pytest.mark.slow
+def test_a_container_sees_the_checkout_and_where_links_lead(toy, tmp_path, monkeypatch):
+    """A program in place of Apptainer writes down how it is called, and runs the job outside of any container."""
+    called, program = tmp_path / "called", tmp_path / "bin" / "apptainer"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" != --version ] || exec echo apptainer version 1.4.5\necho "$@" >>{called}\n'
+        f'for last; do :; done\nPATH={SNAKEMAKE.parent}:$PATH exec bash -c "$last"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    words = ("--sdm", "apptainer", "--directory", str(tmp_path / "run"), "results/paper/errata.html")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "run" / "data").symlink_to(tmp_path / "disk")
+    code, output = snakemake(toy, *words, check=False)
+    assert code != 0
+    assert f"{toy / 'covidseg.sif'}: no such image" in output
+    (toy / "covidseg.sif").touch()
+    snakemake(toy, *words)
+    assert f"--bind {toy} " in called.read_text()
+    assert f"--bind {tmp_path / 'disk'} " in called.read_text()

@@ -27,6 +27,15 @@ def test_results_of_another_configuration_are_refused(checkout):
     assert start.results_owner() == "paper"
 
 
+def test_a_run_in_containers_needs_their_image(checkout):
+    with refused_in_one_line(
+        r"covidseg\.sif: no such image; `make container` writes it \(docs/install\.md\)$"
+    ):
+        start.check_image(checkout / "covidseg.sif")
+    (checkout / "covidseg.sif").touch()
+    start.check_image(checkout / "covidseg.sif")
+
+
 def test_a_copy_of_dvc_is_refused(checkout, monkeypatch):
     start.check_records()
     copy = checkout / ".dvc" / "tmp" / "exps" / "standalone" / "tmpabc"

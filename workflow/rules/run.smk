@@ -89,6 +89,17 @@ def check_machine():
             logger.warning(warning)
 
 
+def prepare_containers():
+    """Refuse a run in containers without their image; let the containers see the checkout, and where links lead."""
+    if internals.runs_in_containers(workflow):
+        try:
+            start.check_image(IMAGE)
+        except InputError as error:
+            raise WorkflowError(str(error))
+        folders = {BASE, *(path.resolve() for path in start.FOLDERS if path.exists())}
+        internals.show_to_containers(workflow, sorted(folders))
+
+
 def fork_jobs():
     """Start the jobs of a long run on this machine as forks of one process; a short run needs no such process."""
     if (

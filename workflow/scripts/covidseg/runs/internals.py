@@ -7,7 +7,7 @@ the attribute.
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from subprocess import CalledProcessError
 from tempfile import gettempdir
@@ -17,6 +17,7 @@ from snakemake.common import configfile
 from snakemake.exceptions import MissingRuleException, WorkflowError
 from snakemake.logging import logger
 from snakemake.script import PythonScript
+from snakemake.settings.types import DeploymentMethod
 
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.errors import InputError
@@ -172,6 +173,16 @@ def begin_scripts_with(first: Callable[[Any], str]) -> None:
 def runs_beside_its_jobs(workflow: Workflow) -> bool:
     """Return whether all jobs run on this machine, with the Python and the packages of the run itself."""
     return workflow.local_exec and not workflow.deployment_settings.deployment_method
+
+
+def runs_in_containers(workflow: Workflow) -> bool:
+    """Return whether the command line asks for jobs in containers of Apptainer."""
+    return DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
+
+
+def show_to_containers(workflow: Workflow, folders: Iterable[Path]) -> None:
+    """Let the containers of jobs see folders besides the folder of the run."""
+    workflow.deployment_settings.apptainer_args += "".join(f" --bind {str(folder)!r}" for folder in folders)
 
 
 def runs_on_slurm(workflow: Workflow) -> bool:

@@ -40,6 +40,12 @@ def check_folders() -> None:
             raise InputError(f"{folder.absolute()}: cannot be written to; change the permissions")
 
 
+def check_image(image: Path) -> None:
+    """Raise InputError if the image is missing that the jobs of this run are to start in."""
+    if not image.is_file():
+        raise InputError(f"{image}: no such image; `make container` writes it (docs/install.md)")
+
+
 def check_records() -> None:
     """Refuse to run in the copy of a checkout that DVC makes for `dvc exp run --temp` or `--queue`.
 
