@@ -85,6 +85,7 @@ def test_only_what_shows_it_is_made_and_nothing_is_trained(toy):
     expected = ANEW | {"import_predictions": FOLDS, "score": FOLDS, "count": 1, "site_data": 1}
     del expected["all"]
     assert jobs.value_counts().to_dict() == expected
+    assert "double '/'" not in output, "no path of a model that is not there"
     assert jobs_of(snakemake(toy, "-n")) == {}
     assert not (toy / "results" / "models" / "half").exists()
 

@@ -237,6 +237,16 @@ def test_half_a_release_is_refused(release, tmp_path):
     )
 
 
+def test_a_release_of_another_version_says_so(release):
+    """And not that there is no model of infection."""
+    for path in release.glob("*/fold*/model.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
+    write_sums(release)
+    refused(
+        release, "no segmentation network of covidseg: .*model.json: format 2; expected 1; .* get it again"
+    )
+
+
 @pytest.mark.parametrize("line", ["nonsense\n", f"{'0' * 64}  ../outside\n", f"{'0' * 64}  /etc/passwd\n"])
 def test_a_list_of_checksums_that_is_none_is_refused(release, line):
     with open(release / "SHA256SUMS", "a") as sums:

@@ -197,16 +197,12 @@ def test_patients_beside_a_text_file_are_scans_of_their_own(tmp_path):
     assert list(list_scans([tmp_path])) == ["p1", "p2"]
 
 
-def test_scans_that_are_not_there_empty_or_twice_are_refused(tmp_path):
-    (tmp_path / "a.nii").touch()
-    (tmp_path / "a.mha").touch()
+def test_scans_that_are_not_there_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with refused_in_one_line("nothing: no such file or folder"):
         list_scans([tmp_path / "nothing"])
     with refused_in_one_line("empty: no scan in this folder; give the folder of a DICOM series"):
         list_scans([tmp_path / "empty"])
-    with refused_in_one_line(r"a.nii: a scan a is there already \(.*a.mha\); rename one of them"):
-        list_scans([tmp_path])
 
 
 @pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
@@ -413,8 +409,9 @@ def test_a_model_is_found_by_name_by_folder_and_by_file(tmp_path):
     assert find("a") == paths
     assert find(str(models / "a" / "fold1")) == paths[1:]
     assert find(str(paths[0])) == paths[:1]
-    with refused_in_one_line("b: no such model in .*; models: a"):
-        find("b")
+    write_model(models / "hybrid-multi" / "fold0", {"1": "infection"})
+    with refused_in_one_line("hybrid: no such model in .*; models: hybrid-multi, a"):
+        find("hybrid")
 
 
 # The command
@@ -460,7 +457,8 @@ def test_the_command_writes_masks_on_the_file_s_own_grid_and_numbers(tmp_path, t
         "--models",
         str(threshold_models),
     ]
-    assert command.main([*arguments, "--precision", "float32", "--threads", "1"]) == 0
+    words = [*arguments, "--precision", "float32", "--threads", "1", "--series", "1.2"]
+    assert command.main(words) == 0
     folder, own = output / "scan", nib.load(tmp_path / "scan.nii.gz")
     names = {path.name for path in folder.iterdir()}
     masks = {"infection.nii.gz", "lungs.nii.gz", "disagreement.nii.gz"}
@@ -481,6 +479,7 @@ def test_the_command_writes_masks_on_the_file_s_own_grid_and_numbers(tmp_path, t
     assert row["scan"] == "scan"
     assert row["both_lungs_infection_ml"] == numbers["lungs"]["both_lungs"]["infection_ml"]
     assert row["note"] == NOT_CLINICAL
+    assert row["warnings"] == "--series is of no use, since the scan is no DICOM"
     assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
 
 

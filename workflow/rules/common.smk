@@ -29,6 +29,10 @@ OWN_SCAN = {
         "intensity",
         "dicom_seg",
         "models",
+        "device",
+        "precision",
+        "step",
+        "mirror",
     )
     if key in config
 }

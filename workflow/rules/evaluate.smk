@@ -12,6 +12,8 @@ rule predict:
         directory("results/predictions/{experiment}/fold{fold}"),
     log:
         "logs/predict/{experiment}/fold{fold}.log",
+    wildcard_constraints:
+        experiment=one_of(sorted(CONFIG.experiments.keys() - in_use.external(CONFIG))),
     conda:
         environment("predict")
     threads: 1
@@ -59,9 +61,6 @@ rule import_predictions:
         MESSAGE
     script:
         "../scripts/import_predictions.py"
-
-
-ruleorder: import_predictions > predict
 
 
 rule score:

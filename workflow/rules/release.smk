@@ -1,7 +1,9 @@
 # results/models, results/scores.csv -> results/release: models to give to others. Which: --config models=NAME,NAME
 
-try:
-    RELEASED = in_use.released(CONFIG, OWN_SCAN.pop("models", ""))
+try:  # beside a scan, `models` is the folder from which `snakemake segment` takes its models
+    RELEASED = in_use.released(
+        CONFIG, "" if "scan" in OWN_SCAN else OWN_SCAN.get("models", "")
+    )
 except InputError as error:
     raise WorkflowError(str(error))
 

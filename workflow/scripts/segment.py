@@ -25,9 +25,9 @@ if __name__ == "__main__":
                 "segment",
                 *(scans if isinstance(scans, list) else [str(scans)]),
                 *("--output", own.pop("out")),
-                *words(own),
                 *("--device", params.device, "--precision", params.precision),
                 *("--threads", str(snakemake.threads)),
+                *words(own),
             ],
             snakemake.log[0],
         )

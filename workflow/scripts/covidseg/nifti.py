@@ -167,13 +167,20 @@ def _verify_affine(header: Nifti1Header, scale: float, name: str) -> list[str]:
         affine = _in_mm(header.get_best_affine(), scale)
     except (ValueError, HeaderDataError) as error:
         raise InputError(f"{name}: {field} is invalid ({error})") from error
-    _refuse_unfit_affine(affine, field, name)
+    refuse_unfit_affine(affine, field, name)
     if field == "pixdim":
         return ["sform and qform are absent: the directions are assumed (LAS) and so is the position"]
     return _contradictions(header, affine, scale) if field == "sform" else []
 
 
-def _refuse_unfit_affine(affine: np.ndarray, field: str, name: str) -> None:
+def refuse_unfit_affine(affine: np.ndarray, field: str, name: str) -> None:
+    """Raise InputError if an affine, in mm, has no three axes at right angles, or an impossible spacing.
+
+    Args:
+        affine: matrix (4, 4) from voxel indices (x, y, z) to mm.
+        field: the part of the file's header that has it, for messages.
+        name: name of the file in messages.
+    """
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     if not np.isfinite(affine).all() or not affine[:3, :3].any(axis=1).all() or not spacing.all():
         rows = "; ".join(" ".join(f"{value:g}" for value in row) for row in affine[:3])

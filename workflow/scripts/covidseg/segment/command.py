@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import math
 import os
 import sys
 import warnings
@@ -11,12 +12,14 @@ from covidseg.device import Compute, choose_compute
 from covidseg.errors import InputError
 from covidseg.evaluation.sections import Inference
 from covidseg.segment import NOT_CLINICAL
+from covidseg.segment.folders import writable_folder
 from covidseg.segment.models import RESULTS, find_models, load_models
 from covidseg.segment.run import Models, Settings, segment_all
 from covidseg.segment.scans import SUFFIXES, list_scans, list_series
 
 log = logging.getLogger("covidseg")
 LIST = "list"  # --series without a UID
+INTERRUPTED = 130  # exit status after Ctrl-C, as of every command
 
 MODEL = (
     "experiment, folder of a model, release (folder, zip, tar), or https://host/release.zip#sha256=CHECKSUM"
@@ -24,7 +27,7 @@ MODEL = (
 
 
 def main(arguments: list[str] | None = None, log_file: str | None = None) -> int:
-    """Run the command; return its exit status: 0, 1 if a scan failed, 2 if nothing could be done.
+    """Run the command; return its exit status: 0, 1 if a scan failed, 2 if nothing could be done, or 130.
 
     Args:
         arguments: words of the command; None: those of the command line.
@@ -43,6 +46,9 @@ def main(arguments: list[str] | None = None, log_file: str | None = None) -> int
     except InputError as error:
         log.error("%s", error)
         return 2
+    except KeyboardInterrupt:
+        log.error("stopped; the scans that were finished are in %s", options.output)
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,11 +90,27 @@ def _add_computing(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how the networks compute."""
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--step", type=float, default=0.5, help="distance of tiles, as a share of a tile")
+    parser.add_argument("--threads", type=_count, default=os.cpu_count() or 1)
+    parser.add_argument("--step", type=_share, default=0.5, help="distance of tiles, as a share of a tile")
     parser.add_argument(
         "--mirror", action="store_true", help="average over mirrored tiles, eight times as slow"
     )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 up")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0 and up to 1")
+    return share
 
 
 def _segment(options: argparse.Namespace) -> int:
@@ -98,7 +120,7 @@ def _segment(options: argparse.Namespace) -> int:
     compute = choose_compute(options.device, options.precision, threads=options.threads)
     models = _load_models(options, compute)
     log.info("infection: %s; lungs: %s; on %s; %s", *models.names, compute, NOT_CLINICAL)
-    options.output.mkdir(parents=True, exist_ok=True)
+    writable_folder(options.output, "choose another folder with --output")
     failed = segment_all(scans, options.output, models, _settings(options, compute))
     log.info("%d of %d scans segmented: %s", len(scans) - len(failed), len(scans), options.output)
     for name, reason in failed.items():

@@ -11,6 +11,7 @@ from covidseg.archives.download import download
 from covidseg.archives.origins import Origin
 from covidseg.errors import InputError
 from covidseg.files import atomic_directory, digest
+from covidseg.segment.folders import writable_folder
 from covidseg.segment.release import AGAIN, PICKLES, SUMS, check_files, check_release, parse_sums
 
 log = logging.getLogger(__name__)
@@ -90,13 +91,7 @@ def _is_whole(folder: Path) -> bool:
 def _cache() -> Path:
     """Return the folder of the cache, which can be written to."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "covidseg"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: {error.strerror}; set XDG_CACHE_HOME to another folder") from error
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"{folder}: cannot be written to; set XDG_CACHE_HOME to another folder")
-    return folder
+    return writable_folder(folder, "set XDG_CACHE_HOME to another folder")
 
 
 def _unpack(path: Path, folder: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from covidseg.files import atomic_path, replace_directory, write_json
 from covidseg.segment import NOT_CLINICAL
+from covidseg.segment.folders import NUMBERS, PARTIAL, full_path
 from covidseg.segment.page import draw_page, save_page
 from covidseg.segment.result import Result
 from covidseg.segment.scans import is_dicom, read_dicom_files
@@ -25,7 +26,7 @@ def write_result(folder: Path, result: Result, *, dicom_seg: bool, series: str) 
     Raises:
         InputError: the slices have not what a DICOM SEG needs.
     """
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial = folder.with_name(f".{folder.name}{PARTIAL}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
@@ -35,7 +36,7 @@ def write_result(folder: Path, result: Result, *, dicom_seg: bool, series: str) 
             from covidseg.segment.dicom_seg import write_dicom_seg  # highdicom takes a second to import
 
             write_dicom_seg(partial / "segmentation.dcm", read_dicom_files(result.path, series), result)
-        write_json(partial / "quantification.json", _content(result))
+        write_json(partial / NUMBERS, _content(result))
         save_page(draw_page(result), partial / "report")
         write_viewer(partial / "viewer", result)
         replace_directory(partial, folder)
@@ -52,7 +53,7 @@ def _write_mask(path: Path, mask: Volume) -> None:
 def _content(result: Result) -> dict[str, object]:
     return {
         "note": NOT_CLINICAL,
-        "scan": str(result.path),
+        "scan": str(full_path(result.path)),
         "models": list(result.models),
         "networks": result.networks,
         **result.numbers,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from covidseg.device import Compute
@@ -96,6 +97,7 @@ def find_model(given: str | None, regions: tuple[str, ...], models: Path = RESUL
     if release := release_around(place):
         sums = check_release(release)
         check_files(release, [*release.glob(SCORES), *release.glob("*/fold*/model.json")], sums)
+        _check_kind(sorted(release.glob(f"*/fold*/{WEIGHTS}")))
     if given is None or place == release:
         place = place / best_model(place, regions)
     if not (weights := _weights_in(place)):
@@ -138,12 +140,13 @@ def _check_kind(weights: list[Path]) -> None:
 
 
 def _not_found(given: str, place: Path, models: Path) -> str:
-    """Return why there is no model."""
+    """Return why there is no model; of those that are there, the one with the nearest name comes first."""
     if pickles := sorted(
         path.name for path in [*place.glob("*"), *place.glob("*/*")] if path.suffix in PICKLES
     ):
         return f"{given}: no model of covidseg: it holds pickles, as {pickles[0]}, which are never read"
-    there = ", ".join(trained(models)) or "none"
+    nearest = sorted(trained(models), key=lambda name: -SequenceMatcher(None, given, name).ratio())
+    there = ", ".join(nearest) or "none"
     return f"{given}: no such model in {models}, and no folder with {WEIGHTS}; models: {there}"
 
 

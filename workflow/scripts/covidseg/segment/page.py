@@ -18,7 +18,10 @@ A4 = (8.27, 11.69)  # inches
 SLICES = 6
 TITLES = {"right_lung": "Right lung", "left_lung": "Left lung", "both_lungs": "Both lungs"}
 LONGEST_NAME, LINE, MOST_LINES = 52, 130, 9  # characters, and lines of the notes
-METADATA = {".pdf": {"Subject": NOT_CLINICAL}, ".png": {"Description": NOT_CLINICAL}}
+METADATA = {  # without dates, so that the same scan gives the same bytes
+    ".pdf": {"Subject": NOT_CLINICAL, "CreationDate": None},
+    ".png": {"Description": NOT_CLINICAL},
+}
 LUNG_WINDOW = (-1250.0, 250.0)  # HU
 
 

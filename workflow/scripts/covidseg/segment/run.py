@@ -10,11 +10,10 @@ from tqdm import tqdm
 from covidseg.device import Compute
 from covidseg.errors import InputError
 from covidseg.evaluation.sections import Inference
-from covidseg.files import write_csv
-from covidseg.segment import NOT_CLINICAL
 from covidseg.segment.checks import check_lungs, check_scan, warn_of_numbers, warn_of_scan
 from covidseg.segment.ensemble import Ensemble, Prepared, Segmentation, prepare, segment
 from covidseg.segment.files import write_result
+from covidseg.segment.folders import check_place, write_table
 from covidseg.segment.lungs import find_lungs
 from covidseg.segment.quantification import quantify
 from covidseg.segment.result import Result
@@ -52,31 +51,39 @@ class Settings:
 
 
 def segment_all(scans: dict[str, Path], output: Path, models: Models, settings: Settings) -> dict[str, str]:
-    """Segment scans into `output`/<name>, and write the table quantification.csv of all that went well.
+    """Segment scans into `output`/<name>, and write the table quantification.csv of all results there.
 
     Returns:
         Name -> reason, of the scans that could not be segmented.
     """
-    rows, failed = [], {}
+    failed = {}
     for number, (name, path) in enumerate(scans.items(), start=1):
         begun, place = time.monotonic(), f"{number} of {len(scans)}, {name}"
         try:
+            check_place(output / name, path)
             result = segment_one(name, path, models, settings)
             write_result(output / name, result, dicom_seg=settings.dicom_seg, series=settings.series)
-        except InputError as error:
-            failed[name] = str(error)
-            log.error("%s: %s", place, error)
+            write_table(output)
+        except (InputError, OSError) as error:
+            failed[name] = _reason(error)
+            log.error("%s: %s", place, failed[name])
             continue
         except Exception as error:  # whatever is wrong with one scan, the other ones are segmented
-            failed[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            failed[name] = _reason(error)
             log.exception("%s: a fault of covidseg or of this machine", place)
             continue
         for warning in result.warnings:
             log.warning("%s: %s", name, warning)
         log.info("%s: %s; %.0f s; %s", place, _words(result), time.monotonic() - begun, output / name)
-        rows.append(_row(result))
-        write_csv(output / "quantification.csv", rows)
     return failed
+
+
+def _reason(error: Exception) -> str:
+    """Return an error as one line; that of a disk or a folder names the file."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    text = " ".join(str(error).split())
+    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
 
 
 def segment_one(name: str, path: Path, models: Models, settings: Settings) -> Result:
@@ -94,8 +101,9 @@ def segment_one(name: str, path: Path, models: Models, settings: Settings) -> Re
     image = read_scan(path, settings.series)
     check_scan(image, windowed=settings.windowed, name=str(path))
     warnings = [*image.corrections, *image.warnings, *warn_of_scan(image.geometry, models.infection.plan)]
-    if settings.dicom_seg and not is_dicom(path):
-        warnings.append("no DICOM SEG, since the scan is no DICOM")
+    if not is_dicom(path):
+        warnings += ["no DICOM SEG, since the scan is no DICOM"] * settings.dicom_seg
+        warnings += ["--series is of no use, since the scan is no DICOM"] * bool(settings.series)
     scan = prepare(image, models.lungs.description, windowed=settings.windowed, name=str(path))
     in_lungs = _find(models.lungs, scan, settings, "lungs")
     lungs = find_lungs(in_lungs.labels, models.lungs.channels)
@@ -136,20 +144,3 @@ def _find(ensemble: Ensemble, scan: Prepared, settings: Settings, title: str) ->
 def _words(result: Result) -> str:
     both = result.numbers["lungs"]["both_lungs"]
     return f"infection {both['infection_ml']:.1f} mL, {both['infection_percent']:.1f} % of the lungs"
-
-
-def _row(result: Result) -> dict[str, object]:
-    numbers = result.numbers
-    lungs = {f"{side}_{key}": value for side, lung in numbers["lungs"].items() for key, value in lung.items()}
-    return {
-        "scan": result.name,
-        **lungs,
-        "infection_outside_lungs_ml": numbers["infection_outside_lungs_ml"],
-        "lesions": numbers["lesions"],
-        "lesion_volumes_ml": "; ".join(map(str, numbers["lesion_volumes_ml"])),
-        "disagreement_percent": numbers["disagreement_percent"],
-        "infection_model": result.models[0],
-        "lungs_model": result.models[1],
-        "warnings": "; ".join(result.warnings),
-        "note": NOT_CLINICAL,
-    }

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 
 import pydicom
+from pydicom.uid import UID
 
-from covidseg.cases.dicom_files import BROKEN, is_ct, one_line, parse_dicom
+from covidseg.cases.dicom_files import BROKEN, CT, LOCALISER, is_ct, one_line, parse_dicom
 from covidseg.errors import InputError
 
 
@@ -43,7 +44,7 @@ def find_series(files: dict[str, bytes], name: str) -> list[Series]:
     for file, content in files.items():
         header = _header(content)
         if header is None or not is_ct(header):
-            kind = "no DICOM" if header is None else one_line(header.get("Modality") or "no modality")
+            kind = _other(header)
             others[kind] = others.get(kind, 0) + 1
             continue
         uid = one_line(header.get("SeriesInstanceUID") or "no UID")
@@ -77,6 +78,16 @@ def choose_series(found: list[Series], wanted: str, name: str) -> Series:
             f"{name}: --series {wanted}: {len(fitting)} series have this UID; there are: {listed}"
         )
     return (exact or fitting)[0]
+
+
+def _other(header: pydicom.Dataset | None) -> str:
+    """Say what a file holds that is no CT image."""
+    if header is None:
+        return "no DICOM"
+    if "LOCALIZER" in (header.get("ImageType") or ()):
+        return LOCALISER
+    modality = one_line(header.get("Modality") or "no modality")
+    return modality if modality != CT else one_line(UID(str(header.get("SOPClassUID"))).name)
 
 
 def _header(content: bytes) -> pydicom.Dataset | None:
