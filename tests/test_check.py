@@ -82,6 +82,15 @@ def test_a_sheet_without_a_section_is_told_and_no_traceback(folder, papers_sheet
     assert faults(folder) == ["config/experiments.yaml: top level: 'sources' is a required property"]
 
 
+def test_a_text_in_place_of_a_paper_s_entries_is_told_and_no_traceback(folder):
+    (folder / "local" / "a.yaml").write_text("artefacts: {x: y}\nclaims: {x: y}\n")
+    found = faults(folder)
+    for line in (1, 2):
+        assert any(
+            one.startswith(f"config/local/a.yaml: line {line}: top level: unknown key 'x'") for one in found
+        ), found
+
+
 def test_the_table_counts_added_jobs_and_the_hours_of_those_to_do():
     rows = [
         ("train", "old", False, "GPU", 5.0),

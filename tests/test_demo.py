@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
+import docs_pictures
 from conftest import ROOT
 from covidseg.config.kinds import KINDS
 from covidseg.files import digest
@@ -143,3 +146,14 @@ def test_the_committed_lock_is_that_of_this_code_and_of_its_data(checkout):
 
 def is_code(path):
     return path.startswith(("workflow/", "config/"))
+
+
+@pytest.mark.parametrize("name", docs_pictures.FIGURES)
+def test_the_guide_s_figure_is_the_demo_s(scores, name):
+    """`python tests/docs_pictures.py` writes them; the pictures of pages in docs/ are as old."""
+    made = docs_pictures.small_figure(RESULTS / "paper" / docs_pictures.FIGURES[name])
+    coarse = [
+        np.asarray(picture.convert("RGB").resize((140, 90), Image.Resampling.BOX)).astype(int)
+        for picture in (made, Image.open(ROOT / "docs" / f"{name}.png"))
+    ]
+    assert np.abs(coarse[0] - coarse[1]).max() < 16

@@ -88,7 +88,8 @@ def test_from_hosts_to_cases(checkout, config, tmp_path):
     code, output = snakemake(folder, *TARGETS, *OWN, "--keep-going", check=False)
     assert code != 0
     assert (
-        output.count("MosMedData COVID19_1110, the 50 studies with masks: CC BY-NC-ND 3.0. Cite Morozov") == 1
+        output.count("MosMedData COVID19_1110, the 50 studies with masks: CC BY-NC-ND 3.0. Citation: Morozov")
+        == 1
     )
     assert "data/raw/structseg/Lung_GTV.zip: not public; register at https://structseg2019" in output
     assert "it must be a zip, a tar or a folder that holds Lung_GTV/{case}/data.nii.gz (2 cases)" in output

@@ -323,7 +323,7 @@ SPLIT = PUBLISHED["Task204_NSCLCPE_datasplit.pkl"][0]
         ({"nsclc": {"LUNG1-95": "gaps"}}, r"nsclc\.leave_out: no case 'LUNG1-95' among 78; nearest: LUNG1-"),
         ({"mosmed": {"study_0305": "gaps"}}, r"mosmed\.leave_out: no case 'study_0305' among 50; nearest: study_03"),
         ({"covid20": {"coronacases_001": ""}}, r"covid20\.leave_out\.coronacases_001: '' should be non-empty"),
-        ({"covid20": {"coronacases_001": " "}}, r"covid20\.leave_out\.coronacases_001: ' ' does not match"),
+        ({"covid20": {"coronacases_001": " "}}, r"covid20\.leave_out\.coronacases_001: ' '; expected"),
         ({"covid20": {"coronacases_001": None}}, r"covid20\.leave_out\.coronacases_001: None is not of type string"),
         ({"covid20": ["coronacases_001"]}, r"covid20\.leave_out: \['coronacases_001'\] is not of type object"),
         ({"cc-ccii": {"1": "gaps"}}, r"cc-ccii: unknown key 'leave_out'"),

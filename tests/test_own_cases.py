@@ -295,9 +295,7 @@ def test_a_test_set_has_a_name_of_one_s_own(load):
     assert [one.experiment for one in series if one.split == "our_hospital"] == ["scratch"]
     assert panel_title("lesion", "our_hospital") == "Lesion (our hospital)"
     assert panel_title("infection", "mosmed") == "Infection (MosMed)"
-    with refused_in_one_line(
-        r"table9: unknown split, which no experiment evaluates 'our-hospital'; allowed: test, mosmed"
-    ):
+    with refused_in_one_line(r"table9: unknown split of the scores 'our-hospital'; allowed: test, mosmed"):
         load(
             experiments=experiments,
             artefacts={"ma2021": {"table9": {"panels": [panel | {"split": "our-hospital"}]}}},

@@ -89,7 +89,7 @@ def test_label_ids_are_those_of_the_data_set_unless_the_row_says_otherwise(folde
         ({"model": "pretrain-msd", "train": None, "folds": None}, r"nnU-Net\.predictions: beside model"),
         ({"predictions": "/p/{case}.png"}, r"predictions: '/p/\{case\}\.png'; can be read: \.nii\.gz, \.nii"),
         ({"predictions": "/p/{nr}/{case}.nii"}, r"predictions: unknown field 'nr'; allowed: case, dataset, fold"),
-        ({"predictions": "/p/{fold}.nii"}, r"predictions: '/p/\{fold\}\.nii' does not match"),
+        ({"predictions": "/p/{fold}.nii"}, r"predictions: '/p/\{fold\}\.nii'; expected"),
         ({"evaluate": {}}, r"nnU-Net\.evaluate: empty; name the data sets"),
         ({"evaluate": {"covid19": "test"}}, r"nnU-Net\.evaluate: unknown data set 'covid19'"),
         ({"train": ["msd"]}, r"nnU-Net\.train: unknown data set of evaluate 'msd'; allowed: covid20"),

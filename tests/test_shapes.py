@@ -90,3 +90,21 @@ def test_an_artefact_has_keys_of_the_kinds_and_all_that_two_of_them_share():
     typed = set(get_type_hints(ArtefactEntry)) - {"kind", "title"}
     assert typed <= set(keys)
     assert {key for key, count in keys.items() if count > 1} <= typed
+
+
+def patterns(schema):
+    """Yield every part of a schema that has a pattern."""
+    if isinstance(schema, dict):
+        yield from [schema] if isinstance(schema.get("pattern"), str) else []
+        for inside in schema.values():
+            yield from patterns(inside)
+    elif isinstance(schema, list):
+        for inside in schema:
+            yield from patterns(inside)
+
+
+def test_every_pattern_says_in_words_what_is_expected():
+    """A message prints these words in place of a regular expression."""
+    found = [one for path in (ROOT / "config/schemas").glob("*.yaml") for one in patterns(read_schema(path))]
+    assert found
+    assert [one for one in found if "description" not in one] == []

@@ -3,7 +3,7 @@
 import os
 
 from covidseg.files import atomic_directory, write_text
-from covidseg.runs.temporaries import remove_temporaries
+from covidseg.runs.temporaries import remove_other_folders, remove_temporaries
 
 
 def test_what_a_killed_job_left_is_removed_and_nothing_else(tmp_path):
@@ -34,3 +34,11 @@ def test_the_names_are_those_that_are_written(tmp_path):
         later = folder.stat().st_mtime + 1
         assert remove_temporaries([tmp_path], before=later) == [folder]
         folder.mkdir()
+
+
+def test_the_pages_of_a_data_set_that_is_gone_are_removed_and_no_file(tmp_path):
+    for path in ("msd/one.html", "hospital/Anna.html", "index.html"):
+        write_text(tmp_path / path, "x")
+    assert remove_other_folders(tmp_path, ["msd"]) == [tmp_path / "hospital"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "msd"]
+    assert remove_other_folders(tmp_path / "gone", []) == []

@@ -12,10 +12,16 @@
 #SBATCH --signal=B:TERM@300
 #SBATCH --open-mode=append
 #SBATCH --output=covidseg-%j.log
-# Your site's partition and account, for example:
+# Your site's partition and account, and a mail at the end, for example:
 ##SBATCH --partition=cpu
 ##SBATCH --account=mine
+##SBATCH --mail-type=END,FAIL
 PATH=$PWD/.venv/bin:$PATH
+
+if ! [ -e slurm/config.yaml ] || ! command -v snakemake >/dev/null; then
+    echo "$PWD is no checkout with a .venv: call sbatch in the checkout, after make demo"
+    exit 1
+fi
 
 again() {
     echo "$(date): $1; this job is queued again" >&2
@@ -25,18 +31,20 @@ again() {
 
 stopped() {
     if [ "$(squeue --noheader --job "$SLURM_JOB_ID" --format %T)" = RUNNING ]; then
-        kill -KILL "$run"    # a mere SIGTERM would cancel the trainings
+        kill -KILL "$!"    # a mere SIGTERM would cancel the trainings
         again "the time is nearly up"
     fi
-    kill -TERM "$run"
+    # scancel. SIGTERM has ended the wait below, so a new one is needed until Snakemake has cancelled its jobs.
+    kill -TERM "$!"
+    wait "$!"
+    exit "$?"
 }
 
 # An earlier start of this job was killed while it held the lock of the folder.
 [ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] && snakemake --profile slurm "$@" --unlock
 trap stopped TERM
 snakemake --profile slurm "$@" &
-run=$!
-wait "$run"
+wait "$!"
 status=$?
 # Above 128: killed by a signal, for example because the memory was too small.
 [ "$status" -gt 128 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 100 ] && again "Snakemake ended with status $status"

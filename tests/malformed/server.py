@@ -30,7 +30,7 @@ ERROR = re.compile(
 CHATTER = re.compile(
     r"SNAKEMAKE|=+$|  [A-Z][\w ]*(\(s\))?: |Config file |Conda environments|Singularity containers|Using workflow|Building DAG|Assuming|host: |"
     r"Using shell|Provided (cores|resources)|Rules claiming|Job stats|[a-z_]+ +\d+$|job +count|-+ +-+$|Select jobs|"
-    r"To be fetched|  .*Cite |Execute|Shutting down|Complete log|$"
+    r"To be fetched|  .*Citation: |Execute|Shutting down|Complete log|$"
 )
 
 

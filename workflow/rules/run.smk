@@ -13,7 +13,7 @@ from covidseg.runs import devices
 from covidseg.runs import progress
 from covidseg.runs import targets
 from covidseg.runs.fork_server import ForkServer
-from covidseg.runs.temporaries import remove_temporaries
+from covidseg.runs.temporaries import remove_other_folders, remove_temporaries
 from covidseg.runs.terminal import Terminal
 from covidseg.runs.wall_times import wall_times
 
@@ -121,11 +121,21 @@ def share_gpus():
 
 
 def clean_up():
-    """Delete compiled code, and what a killed run has left: copies of finished models, and temporary files."""
+    """Delete compiled code, what a killed run has left, and the site's pages of data sets that are gone.
+
+    A killed run leaves copies of finished models, and temporary files.
+    """
     shutil.rmtree("results/state/compiled", ignore_errors=True)
     for folder in Path("results/state").glob("*/fold*/finished"):
         shutil.rmtree(folder.parent)
     remove_temporaries([Path("data"), Path("results")], before=BEGUN)
+    front = Path("results/report/index.html")
+    if (
+        front.exists() and front.stat().st_mtime >= BEGUN
+    ):  # no page links to them any more
+        cases, slices = front.with_name("cases"), front.with_name("slices")
+        remove_other_folders(cases, site_needs.predicted_datasets(CONFIG))
+        remove_other_folders(slices, in_use.sliced_datasets(CONFIG))
 
 
 def print_jobs():

@@ -14,7 +14,7 @@ if __name__ == "__main__":
         table = licence_table(params.datasets, params.phantom)
         write_csv(snakemake.output[0], table, digits=9)
         notes = [f"Configuration: {params.config_name}. Gigabytes: of all archives, about."]
-        tables = {"Licences and citations": table.fillna("–").rename(columns=str.capitalize)}
+        tables = {"Licences and citations": table.astype(object).fillna("–").rename(columns=str.capitalize)}
         links = general_links("licences.html", [f"licences{suffix}" for suffix in (".csv", ".md", ".tex")])
         base = Path(snakemake.output[0]).with_suffix("")
         write_pages(base, "Licences of the data sets", (notes, tables), links)

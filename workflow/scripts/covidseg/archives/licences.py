@@ -21,7 +21,7 @@ def licence_table(datasets: Datasets, phantom: list[str]) -> pd.DataFrame:
             "dataset": name,
             "title": entry["title"],
             "licence": entry["licence"],
-            "citation": entry.get("citation", "none given in datasets.yaml"),
+            "citation": entry.get("citation", "none given"),
             "homepage": entry["homepage"],
             "gigabytes": entry.get("gigabytes", float("nan")),
             "used": "phantom, nothing of it was fetched" if name in phantom else "real",
@@ -44,8 +44,10 @@ def describe_licences(datasets: Datasets, folder: Path) -> str:
             "free some, or make data/ a link to a larger disk"
         )
     lines = [
-        f"  {row.title}: {row.licence}. Cite {row.citation}. {row.homepage}" for row in table.itertuples()
+        f"  {row.title}: {row.licence}. Citation: {row.citation}. {row.homepage}"
+        for row in table.itertuples()
     ]
+    about = "at least" if table["gigabytes"].isna().any() else "about"
     return "\n".join(
-        [f"To be fetched, about {total:.0f} GB ({free:.0f} GB are free), under these licences:", *lines]
+        [f"To be fetched, {about} {total:.0f} GB ({free:.0f} GB are free), under these licences:", *lines]
     )

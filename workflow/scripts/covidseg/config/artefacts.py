@@ -100,7 +100,7 @@ def check_artefacts(
                 check_known(
                     [names] if isinstance(names, str) else names, known, f"{where}.{key}", "experiment"
                 )
-        check_known(_splits(artefact), splits, where, "split, which no experiment evaluates")
+        check_known(_splits(artefact), splits, where, "split of the scores")
         for group in artefact.get("datasets", {}).values():
             check_known(group, volumes, f"{where}.datasets", "data set")
         if "panels" in artefact:

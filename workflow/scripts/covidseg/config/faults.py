@@ -103,7 +103,7 @@ class Rest:
                     if not spare or name == SPARE:
                         return found
                     sections, name = spare, SPARE
-            except LookupError:
+            except (LookupError, AttributeError, TypeError):
                 if self.whole:
                     raise
                 return found  # the rest cannot be checked without what is faulty
@@ -150,7 +150,9 @@ class Rest:
                         if key in (one, EVERY)
                     }
                 for keys, parent in parents.items():
-                    found |= {(*keys, one): value for one, value in parent.items()}
+                    # A text in place of a mapping is a fault that the schema has told.
+                    inside = parent if isinstance(parent, dict) else {}
+                    found |= {(*keys, one): value for one, value in inside.items()}
         return found
 
 

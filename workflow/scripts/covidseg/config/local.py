@@ -29,7 +29,8 @@ SECTIONS = {
 CHECKOUT = Path(__file__).resolve().parents[4]
 Value = TypeVar("Value")
 ENDS = (".", ":", " ", "-")  # what can follow the name of a key in a message
-UNKNOWN_KEY = re.compile(r": unknown key '([^']+)'")
+# A message may name a key, and then quote the key or the value below it that is wrong.
+BELOW = re.compile(r"(?:top level|([^ ]+)): [^';]*'([^']+)'")
 QUOTED = re.compile("'([^']+)'")
 LONGEST = 60  # letters of a value in a message
 
@@ -103,7 +104,8 @@ def named_first(text: str, keys: Iterable[str]) -> str | None:
         text: the message, without the file at its beginning.
         keys: keys from the top level of the file down, joined by points.
     """
-    text = UNKNOWN_KEY.sub(r".\1:", text)
+    if found := BELOW.match(text):
+        text = f"{found[1]}.{found[2]}:" if found[1] else f"{found[2]}:"
     texts = (text, f"experiments.{text}", f"sources.{text.removeprefix('pretrain-')}")
     fitting = [key for key in keys if any(f"{one} ".startswith((*map(key.__add__, ENDS),)) for one in texts)]
     return max(fitting, key=len, default=None)

@@ -56,13 +56,16 @@ def check_schema(content: object, name: str, schema: dict[str, Any]) -> None:
 def _explain(error: ValidationError) -> str:
     key = ".".join(str(part) for part in error.absolute_path) or "top level"
     if error.validator == "anyOf":
-        return "; or ".join(_explain(alternative) for alternative in error.context)
+        fitting = [one for one in error.context if one.validator != "type"]  # the value has the right type
+        return "; or ".join(_explain(alternative) for alternative in fitting or error.context)
     if error.validator == "additionalProperties":
         known = error.schema.get("properties", {})
         unknown = ", ".join(repr(name) for name in error.instance if name not in known)
         return f"{key}: unknown key {unknown}; allowed: {', '.join(known)}"
     if error.validator == "enum":
         return f"{key}: {error.instance!r}; allowed: {', '.join(map(str, error.validator_value))}"
+    if error.validator == "pattern":
+        return f"{key}: {error.instance!r}; expected {error.schema['description']}"
     if error.validator == "type":
         types = error.validator_value
         types = [types] if isinstance(types, str) else types

@@ -1,8 +1,8 @@
-"""Remove the temporary files of killed jobs, which no later job uses or replaces."""
+"""Remove what no later job uses or replaces: files of killed jobs, and pages of data sets that are gone."""
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 # Files and folders that covidseg.files writes before it renames them.
@@ -22,6 +22,14 @@ def remove_temporaries(folders: list[Path], *, before: float) -> list[Path]:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+    return found
+
+
+def remove_other_folders(parent: Path, known: Collection[str]) -> list[Path]:
+    """Remove the folders in `parent` that have other names than the known ones; return their paths."""
+    found = [path for path in sorted(parent.glob("*/")) if path.name not in known]
+    for path in found:
+        shutil.rmtree(path)
     return found
 
 
