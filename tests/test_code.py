@@ -113,7 +113,7 @@ def test_all_code_is_behind_a_script_a_registry_or_the_workflow_itself():
     pages = (ROOT / "workflow/rules/site.smk").read_text()
     registered += [f"covidseg/site/{name}" for name in re.findall(r'site_part\(\s*"(\w+)"', pages)]
     text = "".join(
-        path.read_text() for path in [ROOT / "workflow/Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
+        path.read_text() for path in [ROOT / "workflow/Snakefile", *(ROOT / "workflow/rules").rglob("*.smk")]
     )
     rules = [name.replace(".", "/") for name in re.findall(r"from (covidseg[\w.]*\w) import \w", text)]
     rules += [

@@ -30,7 +30,7 @@ LANGUAGES = {"sh", "snakemake", "yaml", "python", "text", "json", "dockerfile"}
 MAKEFILE = (ROOT / "Makefile").read_text()
 RULES = {
     name
-    for path in [ROOT / "workflow" / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
+    for path in [ROOT / "workflow" / "Snakefile", *(ROOT / "workflow" / "rules").rglob("*.smk")]
     for name in re.findall(r"^(?:rule|checkpoint) (\w+):", path.read_text(), re.MULTILINE)
 } | {kind.rule for kind in KINDS.values()}
 # Programs of others, whose commands no test runs -> why.

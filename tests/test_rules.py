@@ -11,7 +11,7 @@ RULES = ROOT / "workflow" / "rules"
 def rule_lengths():
     """Lines of every rule, from its head to its last line without its docstring, in all files of rules."""
     lengths = {}
-    for path in [ROOT / "workflow" / "Snakefile", *sorted(RULES.glob("*.smk"))]:
+    for path in [ROOT / "workflow" / "Snakefile", *sorted(RULES.rglob("*.smk"))]:
         lines = path.read_text().splitlines()
         for start, line in enumerate(lines):
             if not (head := re.match(r"( *)(?:use )?rule\b.*:$", line)):
@@ -38,6 +38,6 @@ def test_what_the_rules_share_and_the_rules_of_the_papers_fit_on_few_pages():
 
 
 def test_no_message_repeats_a_rules_name():
-    for path in RULES.glob("*.smk"):
+    for path in RULES.rglob("*.smk"):
         messages = re.findall(r"message:\s+(.*)", path.read_text())
         assert set(messages) <= {"MESSAGE", "REACHED"}, path

@@ -15,6 +15,7 @@ from covidseg.config.titles import full_title, label_of
 from covidseg.errors import InputError
 from covidseg.runs import start
 from covidseg.runs.code import code_of, page_files
+from covidseg.runs.environments import environment_of
 from covidseg.runs.memory import ALL, Memory
 
 # Settings of `snakemake segment` and (models) of `release`, which are none of the configuration's.
@@ -89,20 +90,6 @@ def asks(*, memory_mb, minutes):
     }
 
 
-def trains(*, memory_mb):
-    """Return a training's memory, GPU and run time. The time stays: a training goes on in another job."""
-    return asks(memory_mb=memory_mb, minutes=DAY) | {"gpu": 1, "runtime": DAY}
-
-
-def trained(folder):
-    """Return the output files of a training."""
-    return {
-        "model": f"{folder}/model.safetensors",
-        "description": f"{folder}/model.json",
-        "log": f"{folder}/log.csv",
-    }
-
-
 # These variables give float32 results the same bits on every x86-64 processor with AVX2. Without them a
 # newer processor adds in wider registers, and so in another order, and Intel's library MKL runs other code on
 # processors of other makers. Jobs inherit the variables. The variables cost no measurable time on phantoms.
@@ -140,3 +127,8 @@ def code(*scripts):
     rules, so that a changed module reruns the rules that use the module, and no other rules.
     """
     return code_of(BASE / "workflow" / "scripts", scripts)
+
+
+def environment(*scripts):
+    """Return the conda file of a rule that runs these scripts; rules without torch have a light one."""
+    return f"../../envs/{environment_of(BASE / 'workflow' / 'scripts', scripts)}"

@@ -3,7 +3,7 @@
 A strategy is one module in this folder and one entry in STRATEGIES. `config/experiments.yaml` refers to a
 strategy by its key in STRATEGIES. A module is imported only where a network is trained. Therefore the
 configuration is checked without torch, and a changed or added strategy reruns only its own trainings (see
-`strategy_code` in common.smk).
+`strategy_code` in rules/functions/models.smk).
 """
 
 from __future__ import annotations
