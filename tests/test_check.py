@@ -6,10 +6,7 @@ import yaml
 
 from covidseg.config.faults import configurations, find_faults
 from covidseg.runs.additions import additions_table
-from test_local import folder
 from toy_workflow import make_toy, snakemake
-
-__all__ = ["folder"]
 
 FAULTY = """
 datasets:
@@ -42,16 +39,16 @@ def faults(folder, *names):
     return [fault.replace(str(folder), "config") for fault in found]
 
 
-def test_the_papers_configurations_have_no_fault(folder):
-    assert [path.name for path in configurations(folder)] == ["config.yaml", "paper.yaml", "public.yaml"]
-    assert faults(folder) == []
+def test_the_papers_configurations_have_no_fault(own_config):
+    assert [path.name for path in configurations(own_config)] == ["config.yaml", "paper.yaml", "public.yaml"]
+    assert faults(own_config) == []
 
 
-def test_every_fault_is_told_at_once_and_none_that_only_follows(folder):
-    (folder / "local" / "a.yaml").write_text(FAULTY)
-    (folder / "mine.yaml").write_text("extends: config.yaml\nname: x\nplan: {target: nope}\nseed: -1\n")
-    (folder / "other.yaml").write_text("extends: config.yaml\nname: y\nplan: {target: nope}\n")
-    found = faults(folder, "mine.yaml", "other.yaml")
+def test_every_fault_is_told_at_once_and_none_that_only_follows(own_config):
+    (own_config / "local" / "a.yaml").write_text(FAULTY)
+    (own_config / "mine.yaml").write_text("extends: config.yaml\nname: x\nplan: {target: nope}\nseed: -1\n")
+    (own_config / "other.yaml").write_text("extends: config.yaml\nname: y\nplan: {target: nope}\n")
+    found = faults(own_config, "mine.yaml", "other.yaml")
     begins = [
         "config/local/a.yaml: line 23: wang2021.new: unknown key 'rws'",
         "config/local/a.yaml: line 23: wang2021.new: 'rows' is a required property",
@@ -67,19 +64,19 @@ def test_every_fault_is_told_at_once_and_none_that_only_follows(folder):
         assert any(fault.startswith(begin) for fault in found), begin
 
 
-def test_a_file_that_cannot_be_read_hides_no_other_fault_of_reading(folder):
-    (folder / "local" / "a.yaml").write_text("\tx")
-    (folder / "mine.yaml").write_text("extends: nothing.yaml\n")
-    found = faults(folder, "mine.yaml")
+def test_a_file_that_cannot_be_read_hides_no_other_fault_of_reading(own_config):
+    (own_config / "local" / "a.yaml").write_text("\tx")
+    (own_config / "mine.yaml").write_text("extends: nothing.yaml\n")
+    found = faults(own_config, "mine.yaml")
     assert [fault.split(":")[0] for fault in found] == ["config/local/a.yaml", "config/mine.yaml"]
 
 
-def test_a_sheet_without_a_section_is_told_and_no_traceback(folder, papers_sheets):
+def test_a_sheet_without_a_section_is_told_and_no_traceback(own_config, papers_sheets):
     content = yaml.safe_load((papers_sheets / "experiments.yaml").read_text())
     del content["sources"]
-    (folder / "experiments.yaml").unlink()
-    (folder / "experiments.yaml").write_text(yaml.safe_dump(content))
-    assert faults(folder) == ["config/experiments.yaml: top level: 'sources' is a required property"]
+    (own_config / "experiments.yaml").unlink()
+    (own_config / "experiments.yaml").write_text(yaml.safe_dump(content))
+    assert faults(own_config) == ["config/experiments.yaml: top level: 'sources' is a required property"]
 
 
 def test_a_text_in_place_of_a_paper_s_entries_is_told_and_no_traceback(folder):
