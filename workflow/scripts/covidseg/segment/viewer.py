@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import PackageLoader
+from jinja2 import ChoiceLoader, PackageLoader
 
 from covidseg.files import write_text
 from covidseg.segment import NOT_CLINICAL
@@ -22,7 +22,9 @@ from covidseg.site.pages import ENVIRONMENT, PLOTLY_POLICY
 OWN = Path(__file__).parent / "static"
 SCRIPTS = ("load", "viewer-load", "viewer-draw", "viewer-numbers", "viewer-space", "scan-viewer")
 OF_THE_SITE = ("icon.svg", "site.css", "viewer.css", "theme.js", *(f"{name}.js" for name in SCRIPTS[:-1]))
-TEMPLATES = ENVIRONMENT.overlay(loader=PackageLoader("covidseg.segment"))
+TEMPLATES = ENVIRONMENT.overlay(
+    loader=ChoiceLoader([PackageLoader("covidseg.segment"), PackageLoader("covidseg.site")])
+)
 
 
 def write_viewer(folder: Path, result: Result) -> None:
@@ -43,6 +45,8 @@ def write_viewer(folder: Path, result: Result) -> None:
     grid = Grid.around(view_box([result.lungs.both, result.infection], [], spacing))
     write_script(folder / "data.js", "scan", _scan_content(result, grid))
     text = TEMPLATES.get_template("scan.html").render(
+        title=result.name,
+        root="",
         result=result,
         data=_page_content(result, grid),
         both=result.numbers["lungs"]["both_lungs"],
