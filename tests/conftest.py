@@ -228,6 +228,15 @@ def install(environment, pins):
 
 
 @pytest.fixture
+def close_figures():
+    """Close the figures of a test, which Matplotlib keeps."""
+    import matplotlib.pyplot as plt
+
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
 def small_disk(tmp_path):
     """A file system of one megabyte."""
     if not shutil.which("mount"):

@@ -2,7 +2,6 @@
 
 import json
 
-import matplotlib.pyplot as plt
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
@@ -25,10 +24,7 @@ NAMES = {"general_encoder": "G", "encoder": "T", "fusion": "joined", "decoder": 
 WEAK_NAMES = {"lesion_decoder": "G2", "encoder": "E", "normal_decoder": "G1", "critic": "D"}
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("close_figures")
 
 
 def boxes(drawing, part):

@@ -21,11 +21,7 @@ from covidseg.paper.sizes_figure import Sized, draw_sizes, spread_cases
 from covidseg.paper.surfaces import draw_surfaces, surface
 from covidseg.volumes import write_volume
 
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("close_figures")
 
 
 def area(triangles):

@@ -45,10 +45,7 @@ RELATIONS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("close_figures")
 
 
 def same_bytes(draw, tmp_path):

@@ -18,10 +18,7 @@ from drawn_figures import DRAWN
 SCRIPT = 0.7  # size of mathtext's scripts, as a share of the type around them
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("close_figures")
 
 
 @pytest.fixture(params=DRAWN, scope="module")

@@ -228,7 +228,7 @@ def test_the_phantom_of_the_authors_repository(config, tmp_path):
     )
 
 
-def volumes(tmp_path, lungs_from=None):
+def volumes(tmp_path):
     """Two scans of 4 slices with lungs in all and infection in the middle two."""
     dataset = {
         "regions": {1: "left_lung", 2: "right_lung", 3: "infection"},

@@ -1,9 +1,8 @@
 """What the network of a strategy loads, freezes and starts anew, by the description of the network."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from covidseg.paper.parameters import Parameters, read_parameters
+from covidseg.paper.parameters import Parameters
 from covidseg.paper.parameters_table import PARTS
 from covidseg.training.description import Counts
 
@@ -21,11 +20,6 @@ class NetworkPart:
 
     title: str
     state: str
-
-
-def read_parts(path: Path) -> list[NetworkPart]:
-    """Return the parts of the network that a model.json describes."""
-    return parts_of(read_parameters(path))
 
 
 def parts_of(parameters: Parameters) -> list[NetworkPart]:
