@@ -6,8 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
-import venv
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from covidseg.files import write_csv
 from covidseg.training.description import ModelDescription
 from covidseg.volumes import Geometry, Volume
 from faulty_host import Host
+from nnunet_runs import install_nnunet
 from papers import leave_additions_out
 from site_browser import browser
 
@@ -99,6 +98,18 @@ def config(papers_sheets):
     before = copy.deepcopy(config)
     yield config
     assert config == before, "a test has changed it"
+
+
+@pytest.fixture
+def own_config(papers_sheets, tmp_path) -> Path:
+    """The folder `config` of a user who has added nothing yet to the papers."""
+    folder = tmp_path / "config"
+    folder.mkdir()
+    for path in papers_sheets.iterdir():
+        (folder / path.name).symlink_to(path)
+    (folder / "local").unlink()
+    (folder / "local").mkdir()
+    return folder
 
 
 @contextmanager
@@ -207,24 +218,9 @@ def nnunet(request) -> Path:
     folder = request.config.cache.mkdir(f"nnunet-{key[:12]}")
     with FileLock(folder / "lock"):
         if not (folder / "installed").exists():
-            install(folder / "environment", pins)
+            install_nnunet(folder / "environment", pins)
             (folder / "installed").touch()
     return folder / "environment" / "bin"
-
-
-def install(environment, pins):
-    venv.create(environment, clear=True, symlinks=True)
-    own = Path(sysconfig.get_path("purelib"))
-    link = environment / own.relative_to(sys.prefix) / "covidseg.pth"
-    link.write_text(
-        f"import site; site.addsitedir({str(own)!r})\n"
-    )  # not the path alone: own .pth files bring distutils
-    command = [sys.executable, "-m", "pip", "--python", environment, "install", "--retries", "1", "--no-deps"]
-    done = subprocess.run([*command, "--requirement", pins], capture_output=True, text=True, timeout=900)
-    output = done.stdout + done.stderr
-    if done.returncode and "connection broken" in output:
-        pytest.skip("nnunetv2 cannot be installed: no package index is reached")
-    assert done.returncode == 0, output[-3000:]
 
 
 @pytest.fixture

@@ -1,7 +1,28 @@
-"""How the tests run nnU-Net's programs in a copy of the workflow."""
+"""How the tests install nnU-Net, and run its programs in a copy of the workflow."""
 
 import os
 import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+
+def install_nnunet(environment, pins):
+    """Make an environment of nnU-Net and the packages that the tests run with."""
+    venv.create(environment, clear=True, symlinks=True)
+    own = Path(sysconfig.get_path("purelib"))
+    link = environment / own.relative_to(sys.prefix) / "covidseg.pth"
+    # Not the path alone: the .pth files there bring distutils, which nnU-Net imports, to Python 3.12 and later.
+    link.write_text(f"import site; site.addsitedir({str(own)!r})\n")
+    command = [sys.executable, "-m", "pip", "--python", environment, "install", "--retries", "1", "--no-deps"]
+    done = subprocess.run([*command, "--requirement", pins], capture_output=True, text=True, timeout=900)
+    output = done.stdout + done.stderr
+    if done.returncode and "connection broken" in output:
+        pytest.skip("nnunetv2 cannot be installed: no package index is reached")
+    assert done.returncode == 0, output[-3000:]
 
 
 def run_nnunet(folder, *command, **environment):

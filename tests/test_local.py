@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 import yaml
@@ -13,18 +12,6 @@ from covidseg.errors import InputError, InputErrors
 from covidseg.runs.provenance import collect_provenance
 
 HOSPITAL = re.search(r"```yaml\n(.*?)```", (ROOT / "config/local/README.md").read_text(), re.DOTALL)[1]
-
-
-@pytest.fixture
-def folder(papers_sheets, tmp_path) -> Path:
-    """A folder config/ of a user who has added nothing yet."""
-    folder = tmp_path / "config"
-    folder.mkdir()
-    for path in papers_sheets.iterdir():
-        (folder / path.name).symlink_to(path)
-    (folder / "local").unlink()
-    (folder / "local").mkdir()
-    return folder
 
 
 def load(folder, sections, *texts):
@@ -42,9 +29,9 @@ def refused(folder, sections, *texts):
     return [fault.replace(str(folder), "config") for fault in raised.value.faults]
 
 
-def test_the_example_adds_a_data_set_a_source_and_an_experiment(folder, sections, tmp_path):
-    before = load(folder, sections)
-    found = load(folder, sections, HOSPITAL.replace("/path/to/scans", str(tmp_path)))
+def test_the_example_adds_a_data_set_a_source_and_an_experiment(own_config, sections, tmp_path):
+    before = load(own_config, sections)
+    found = load(own_config, sections, HOSPITAL.replace("/path/to/scans", str(tmp_path)))
     assert found.datasets.keys() - before.datasets.keys() == {"hospital"}
     assert found.experiments.keys() - before.experiments.keys() == {
         "pretrain-hospital",
@@ -54,7 +41,7 @@ def test_the_example_adds_a_data_set_a_source_and_an_experiment(folder, sections
     assert {name: found.experiments[name] for name in before.experiments} == before.experiments
 
 
-def test_every_section_has_its_place(folder, sections):
+def test_every_section_has_its_place(own_config, sections):
     own = """
     splits: {mine: [{train: [a, b], val: [c]}]}
     artefacts: {wang2021: {table9: {kind: parameters, title: Mine, rows: {Mine: scratch}}}}
@@ -62,7 +49,7 @@ def test_every_section_has_its_place(folder, sections):
     claims: {wang2021: {mine: {section: none, source: Table 1, claim: Mine, untold: No numbers}}}
     experiments: {mine: {paper: wang2021, strategy: scratch, train: [covid20], folds: 2, evaluate: {covid20: test}}}
     """
-    found = load(folder, sections, own)
+    found = load(own_config, sections, own)
     assert found.splits["mine"] == [{"train": ["a", "b"], "val": ["c"]}]
     assert found.artefacts["wang2021"]["table9"]["title"] == "Mine"
     assert found.weak_models["mine"].system == "classifier"
@@ -70,23 +57,23 @@ def test_every_section_has_its_place(folder, sections):
     assert found.experiments["mine"].folds == 2
 
 
-def test_two_files_of_the_same_value_agree_and_lists_have_no_name_twice(folder, sections):
+def test_two_files_of_the_same_value_agree_and_lists_have_no_name_twice(own_config, sections):
     own = "experiments: {body-finetune: {sources: [msd], folds: 5}}"
-    before = load(folder, sections).experiments
-    assert load(folder, sections, own, own).experiments == before
+    before = load(own_config, sections).experiments
+    assert load(own_config, sections, own, own).experiments == before
 
 
-def test_rows_that_share_a_value_by_an_alias_stay_apart(folder, sections, papers_sheets):
+def test_rows_that_share_a_value_by_an_alias_stay_apart(own_config, sections, papers_sheets):
     """In experiments.yaml several rows may have one list by an alias of YAML."""
     content = yaml.safe_load((papers_sheets / "experiments.yaml").read_text())
     content["experiments"]["hybrid"]["sources"] = content["experiments"]["body-finetune"]["sources"]
-    (folder / "experiments.yaml").unlink()
-    (folder / "experiments.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    (own_config / "experiments.yaml").unlink()
+    (own_config / "experiments.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     own = """
     sources: {mine: {paper: wang2021, title: M, datasets: [msd], lesions: union, evaluate: {}}}
     experiments: {body-finetune: {sources: [mine]}}
     """
-    found = load(folder, sections, own).experiments
+    found = load(own_config, sections, own).experiments
     assert "body-finetune-mine" in found
     assert "hybrid-mine" not in found
 
@@ -128,36 +115,40 @@ def test_rows_that_share_a_value_by_an_alias_stay_apart(folder, sections, papers
           "b.yaml: line 2: experiments.scratch.strategy", "c.yaml: line 1: "]),
     ],
 )  # fmt: skip
-def test_what_clashes_or_is_broken_is_named_with_file_and_line(folder, sections, texts, messages):
-    found = refused(folder, sections, *texts)
+def test_what_clashes_or_is_broken_is_named_with_file_and_line(own_config, sections, texts, messages):
+    found = refused(own_config, sections, *texts)
     assert len(found) == len(messages), found
     for fault, message in zip(found, messages, strict=True):
         assert fault.startswith(f"config/local/{message}")
 
 
-def test_a_fault_of_a_tracked_entry_names_the_tracked_file(folder, sections):
+def test_a_fault_of_a_tracked_entry_names_the_tracked_file(own_config, sections):
     """Also beside an addition to the same entry."""
     sections["phantom"] = None
     sections["without"] = ["bla"]
     with pytest.raises(InputError, match=r"^config/config\.yaml: without: unknown data set 'bla'"):
-        load(folder, sections, HOSPITAL)
+        load(own_config, sections, HOSPITAL)
 
 
-def test_a_file_that_would_not_be_read_is_refused(folder, sections):
-    (folder / "local" / "my.yml").write_text(HOSPITAL)
-    assert refused(folder, sections) == ["config/local/my.yml: expected the suffix .yaml; rename the file"]
+def test_a_file_that_would_not_be_read_is_refused(own_config, sections):
+    (own_config / "local" / "my.yml").write_text(HOSPITAL)
+    assert refused(own_config, sections) == [
+        "config/local/my.yml: expected the suffix .yaml; rename the file"
+    ]
 
 
-def test_the_provenance_names_the_files_and_its_fingerprint_knows_their_content(folder, sections, tmp_path):
+def test_the_provenance_names_the_files_and_its_fingerprint_knows_their_content(
+    own_config, sections, tmp_path
+):
     def configuration():
-        config = load(folder, sections)
+        config = load(own_config, sections)
         return collect_provenance(config, root=ROOT, data=tmp_path, previous={})["configuration"]
 
     before = configuration()
     assert before["local"] == []
-    (folder / "local" / "my.yaml").write_text("splits: {mine: [{train: [a], val: [b]}]}")
+    (own_config / "local" / "my.yaml").write_text("splits: {mine: [{train: [a], val: [b]}]}")
     after = configuration()
     assert after["local"] == ["my.yaml"]
     assert after["fingerprint"] != before["fingerprint"]
-    shutil.copy(folder / "local" / "my.yaml", folder / "local" / "other.yaml")
+    shutil.copy(own_config / "local" / "my.yaml", own_config / "local" / "other.yaml")
     assert configuration()["fingerprint"] != after["fingerprint"]

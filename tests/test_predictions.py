@@ -40,18 +40,6 @@ artefacts:
 """
 
 
-@pytest.fixture
-def folder(papers_sheets, tmp_path):
-    """A folder config/ of a user who has added nothing yet."""
-    folder = tmp_path / "config"
-    folder.mkdir()
-    for path in papers_sheets.iterdir():
-        (folder / path.name).symlink_to(path)
-    (folder / "local").unlink()
-    (folder / "local").mkdir()
-    return folder
-
-
 def load(folder, sections, text=OWN, **changes):
     """Load the default configuration with an external experiment; a change to None removes a key."""
     content = yaml.safe_load(text)
@@ -64,8 +52,8 @@ def load(folder, sections, text=OWN, **changes):
 # --- Rows of experiments.yaml -------------------------------------------------------------------------------
 
 
-def test_label_ids_are_those_of_the_data_set_unless_the_row_says_otherwise(folder, sections):
-    one = load(folder, sections).experiments["nnU-Net"]
+def test_label_ids_are_those_of_the_data_set_unless_the_row_says_otherwise(own_config, sections):
+    one = load(own_config, sections).experiments["nnU-Net"]
     assert (one.classes, one.labels, one.external_ids()) == (
         {1: "infection"},
         {"covid20": {1: 1}},
@@ -73,12 +61,16 @@ def test_label_ids_are_those_of_the_data_set_unless_the_row_says_otherwise(folde
     )
     regions = {3: "left_lung", 5: "infection", 4: "right_lung", 7: "infection", 9: "background"}
     one = load(
-        folder, sections, regions=regions, train=None, evaluate={"covid20-union": "test", "mosmed": "mosmed"}
+        own_config,
+        sections,
+        regions=regions,
+        train=None,
+        evaluate={"covid20-union": "test", "mosmed": "mosmed"},
     ).experiments["nnU-Net"]
     assert one.classes == {1: "left_lung", 2: "right_lung", 3: "infection"}
     assert one.labels == {"covid20-union": {1: 1, 2: 2, 3: 3}, "mosmed": {1: 3}}
     assert one.external_ids() == {0: 0, 3: 1, 5: 3, 4: 2, 7: 3, 9: 0}
-    one = load(folder, sections, train=None, evaluate={"msd": "in_domain", "covid20": "test"})
+    one = load(own_config, sections, train=None, evaluate={"msd": "in_domain", "covid20": "test"})
     assert one.experiments["nnU-Net"].labels == {"msd": {1: 1}, "covid20": {1: 1}}, "a lesion is an infection"
 
 
@@ -107,9 +99,9 @@ def test_label_ids_are_those_of_the_data_set_unless_the_row_says_otherwise(folde
         ),
     ],
 )  # fmt: skip
-def test_a_wrong_row_is_refused(folder, sections, changes, message):
+def test_a_wrong_row_is_refused(own_config, sections, changes, message):
     with refused_in_one_line(message):
-        load(folder, sections, **changes)
+        load(own_config, sections, **changes)
 
 
 @pytest.mark.parametrize(
@@ -125,25 +117,25 @@ def test_a_wrong_row_is_refused(folder, sections, changes, message):
         ),
     ],
 )
-def test_a_drawing_of_a_network_that_is_not_there_is_refused(folder, sections, artefact, message):
+def test_a_drawing_of_a_network_that_is_not_there_is_refused(own_config, sections, artefact, message):
     text = OWN.replace("    table1:", f"    {artefact}\n    table1:")
     with refused_in_one_line(message):
-        load(folder, sections, text)
+        load(own_config, sections, text)
 
 
-def test_a_claim_about_its_network_is_refused(folder, sections):
+def test_a_claim_about_its_network_is_refused(own_config, sections):
     claim = "{section: '1', source: Table 1, claim: x, comparisons: [{a: nnU-Net, metrics: [frozen_share], above: 0}]}"
     with refused_in_one_line(r"nnU-Net has predictions and no network, so no frozen_share"):
-        load(folder, sections, f"{OWN}claims: {{wang2021: {{own: {claim}}}}}")
+        load(own_config, sections, f"{OWN}claims: {{wang2021: {{own: {claim}}}}}")
     scored = claim.replace("frozen_share", "DSC")
-    load(folder, sections, f"{OWN}claims: {{wang2021: {{own: {scored}}}}}")
+    load(own_config, sections, f"{OWN}claims: {{wang2021: {{own: {scored}}}}}")
 
 
 # --- What reads models --------------------------------------------------------------------------------------
 
 
-def test_nothing_is_trained_and_every_reader_of_models_copes(config, folder, sections):
-    found = load(folder, sections)
+def test_nothing_is_trained_and_every_reader_of_models_copes(config, own_config, sections):
+    found = load(own_config, sections)
     assert in_use.external(found) == ["nnU-Net"]
     for of in (
         in_use.trained,
@@ -165,8 +157,8 @@ def test_nothing_is_trained_and_every_reader_of_models_copes(config, folder, sec
     assert (method["strategy_title"], method["source"], method["folds"]) == ("nnU-Net", "none", 5)
 
 
-def test_it_has_rows_in_tables_of_scores_and_a_remark_in_those_of_networks(folder, sections):
-    found = load(folder, sections)
+def test_it_has_rows_in_tables_of_scores_and_a_remark_in_those_of_networks(own_config, sections):
+    found = load(own_config, sections)
     table, parameters, strategies = (
         found.artefacts["wang2021"][n] for n in ("table1", "parameters", "strategies")
     )
@@ -181,7 +173,7 @@ def test_it_has_rows_in_tables_of_scores_and_a_remark_in_those_of_networks(folde
         assert find_remarks(found, one)[-1] == sentence
 
 
-def test_it_needs_what_it_was_tested_on_alone(folder, sections):
+def test_it_needs_what_it_was_tested_on_alone(own_config, sections):
     """Without a data set, the predictions for the others are scored still."""
     changes = {
         "evaluate": {"covid20": "test", "mosmed": "mosmed"},
@@ -189,10 +181,15 @@ def test_it_needs_what_it_was_tested_on_alone(folder, sections):
         "folds": 1,
     }
     sections["without"] = ["mosmed"]
-    one = load(folder, sections, train=["covid20"], evaluate=changes["evaluate"]).experiments["nnU-Net"]
+    one = load(own_config, sections, train=["covid20"], evaluate=changes["evaluate"]).experiments["nnU-Net"]
     assert (one.evaluate, one.train) == ({"covid20": "test"}, ("covid20",))
     found = load(
-        folder, sections, train=None, folds=1, evaluate={"mosmed": "mosmed"}, text=OWN.split("artefacts")[0]
+        own_config,
+        sections,
+        train=None,
+        folds=1,
+        evaluate={"mosmed": "mosmed"},
+        text=OWN.split("artefacts")[0],
     )
     assert "nnU-Net" not in found.experiments
     assert "nnU-Net" in found.all_experiments

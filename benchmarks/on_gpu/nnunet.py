@@ -43,7 +43,11 @@ def import_nnunet(work: Path, loaders: int) -> None:
 
 
 def plans(plan: Plan) -> dict[str, Any]:
-    """Return nnU-Net's plans for the network and the patch of the plan."""
+    """Return nnU-Net's plans for the network and the patch of the plan.
+
+    The arguments of the network are written out here, and not taken from `nnunet_zip`: an edit of what
+    covidseg exports must not change what covidseg is compared with.
+    """
     network = plan.sections["network"]
     configuration = {
         "data_identifier": f"nnUNetPlans_{CONFIGURATION}",
