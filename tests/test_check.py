@@ -79,9 +79,9 @@ def test_a_sheet_without_a_section_is_told_and_no_traceback(own_config, papers_s
     assert faults(own_config) == ["config/experiments.yaml: top level: 'sources' is a required property"]
 
 
-def test_a_text_in_place_of_a_paper_s_entries_is_told_and_no_traceback(folder):
-    (folder / "local" / "a.yaml").write_text("artefacts: {x: y}\nclaims: {x: y}\n")
-    found = faults(folder)
+def test_a_text_in_place_of_a_paper_s_entries_is_told_and_no_traceback(own_config):
+    (own_config / "local" / "a.yaml").write_text("artefacts: {x: y}\nclaims: {x: y}\n")
+    found = faults(own_config)
     for line in (1, 2):
         assert any(
             one.startswith(f"config/local/a.yaml: line {line}: top level: unknown key 'x'") for one in found

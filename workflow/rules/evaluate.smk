@@ -2,7 +2,7 @@
 
 
 rule predict:
-    """Segment the cases that an experiment evaluates, by one model."""
+    """Segment the cases that an experiment evaluates, by one model; a restart goes on from the folder `partial`."""
     input:
         model=of_model("model.safetensors"),
         description=of_model("model.json"),
@@ -27,7 +27,6 @@ rule predict:
         tiles=REHEARSAL and REHEARSAL["tiles"],
         device=config["training"]["device"],
         precision=config["training"]["precision"],
-        # Not an output, which Snakemake would delete: a restart goes on with the missing cases.
         partial="results/partial/predictions/{experiment}/fold{fold}",
     message:
         MESSAGE
