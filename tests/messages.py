@@ -178,7 +178,7 @@ READERS = {
     "envs/*.py": of_module,
     "tests/mutants/run.py": of_module,
     "tests/slurm/cluster.py": of_module,
-    "workflow/rules/*.smk": of_rules,
+    "workflow/rules/**/*.smk": of_rules,
     "Makefile": of_shell,
     ".ci/run": of_shell,
     "envs/*.sh": of_shell,
