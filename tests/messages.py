@@ -14,6 +14,7 @@ from conftest import ROOT
 SCRIPTS = ROOT / "workflow" / "scripts"
 HOLE = "…"
 WARNINGS = ("warning", "warnings")
+FAULTS = "_faults"  # end of the names of functions that yield messages
 FEWEST_WORDS = 2  # of a message; with fewer it is passed on from somewhere else
 PRINTF = re.compile(r"%(?:\.\d)?[sdfg]")
 # In a shell script or the Makefile: an echo to the standard error, or before an exit. A long one has several parts.
@@ -70,6 +71,8 @@ class Module:
                 return self.texts(body, seen) + self.texts(orelse, seen)
             case ast.List(elts=elements) | ast.Tuple(elts=elements):
                 return [text for element in elements for text in self.texts(element, seen)]
+            case ast.ListComp(elt=element):
+                return self.texts(element, seen)
             case ast.Starred(value=value):
                 return self.texts(value, seen)
             case ast.Name(id=name) if name not in seen:
@@ -104,7 +107,9 @@ def told(node: ast.AST) -> ast.AST | None:
     match node:
         case ast.Raise(exc=ast.Call(args=[first, *_])):
             return first
-        case ast.Call(func=ast.Name(id="InputError" | "Interrupted" | "WorkflowError"), args=[first, *_]):
+        case ast.Call(
+            func=ast.Name(id="InputError" | "InputErrors" | "Interrupted" | "WorkflowError"), args=[first, *_]
+        ):
             return first
         case ast.Call(func=ast.Attribute(attr="warning" | "error"), args=[first, *_]):
             return first
@@ -116,6 +121,8 @@ def told(node: ast.AST) -> ast.AST | None:
             return first if name in WARNINGS else None
         case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="found"), attr="append"), args=[first, *_]):
             return first  # of the faults that are gathered before they are told
+        case ast.AugAssign(target=ast.Attribute(attr="found"), value=value):
+            return value
         case (
             ast.Assign(targets=[ast.Name(id=name), *_], value=value)
             | ast.AugAssign(target=ast.Name(id=name), value=value)
@@ -139,6 +146,9 @@ def of_module(path: Path) -> Iterator[str]:
     for tree in [module.tree, *trees]:
         for node in ast.walk(tree):
             yield from module.texts(told(node))
+    for name in module.functions:
+        if name.endswith(FAULTS):
+            yield from module.returned(name, frozenset())
 
 
 def of_rules(path: Path) -> Iterator[str]:

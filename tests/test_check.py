@@ -64,6 +64,57 @@ def test_every_fault_is_told_at_once_and_none_that_only_follows(own_config):
         assert any(fault.startswith(begin) for fault in found), begin
 
 
+SEVERAL = """
+datasets:
+  hospital:
+    title: Our 30 scans
+    homepage: https://example.org/scans
+    licence: CC BY 4.0
+    archives: {scans.zip: {address: null}}
+    images: {archive: hospital/scan.zip, member: "{cas}/ct.nii.gz", format: nifti}
+    labels: {archive: hospital/scans.zip, member: "{case}/lesion.nii.gz", format: nifti, map: {1: 1}}
+    case_name: "{case}"
+    patient: "("
+    regions: {1: lesion, 2: infection}
+    intensity: {"*": hounsfield}
+    split: randm
+experiments:
+  mine: {paper: wang2021, strategy: scratch, train: [covid], folds: 2, evaluate: {covid: test, cov: test}, options: {a: 1}}
+artefacts:
+  wang2021:
+    new: {kind: visual, title: New, columns: {A: scrtch, B: scratch}, truth: covid20, regions: [lung], split: tst, fold: 9, cases: 1}
+"""
+
+
+def test_every_fault_of_one_entry_is_told_at_once(own_config):
+    (own_config / "local" / "a.yaml").write_text(SEVERAL)
+    (own_config / "mine.yaml").write_text(
+        "extends: config.yaml\nname: x\nplan: {window: [5, 5], patch: [7, 7, 7]}\nweak: {size: 33}\nwithout: [a, b]\n"
+    )
+    found = faults(own_config, "mine.yaml")
+    begins = [
+        *("mine.yaml: without: unknown data set 'a'", "mine.yaml: without: unknown data set 'b'"),
+        *(f"mine.yaml: plan.patch: 7 on axis {axis}" for axis in "zyx"),
+        *("mine.yaml: plan.window: [5, 5] HU", "mine.yaml: weak.size: 33"),
+        "local/a.yaml: line 8: hospital.images.archive: unknown hospital/scan.zip",
+        "local/a.yaml: line 8: hospital.images: '{cas}/ct.nii.gz' has {cas}",
+        "local/a.yaml: line 8: hospital.images: '{cas}/ct.nii.gz'; needs {case}",
+        "local/a.yaml: line 9: hospital.labels.map gives ids [1], regions has [1, 2]",
+        "local/a.yaml: line 9: hospital.labels.map: has the ids [1]; 0, the background, is missing",
+        "local/a.yaml: line 11: hospital.patient: '(' is no regular expression",
+        "local/a.yaml: line 14: hospital.split: unknown split 'randm'",
+        "local/a.yaml: line 16: experiments.mine.evaluate: unknown data set 'covid'",
+        "local/a.yaml: line 16: experiments.mine.evaluate: unknown data set 'cov'",
+        "local/a.yaml: line 16: experiments.mine.train: unknown data set 'covid'",
+        "local/a.yaml: line 16: experiments.mine.options: unknown option 'a'",
+        "local/a.yaml: line 19: wang2021.new.columns: unknown experiment 'scrtch'",
+        "local/a.yaml: line 19: wang2021.new: unknown split of the scores 'tst'",
+    ]
+    assert len(found) == len(begins), found
+    for begin in begins:
+        assert any(fault.startswith(f"config/{begin}") for fault in found), (begin, found)
+
+
 def test_a_file_that_cannot_be_read_hides_no_other_fault_of_reading(own_config):
     (own_config / "local" / "a.yaml").write_text("\tx")
     (own_config / "mine.yaml").write_text("extends: nothing.yaml\n")

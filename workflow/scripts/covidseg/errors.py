@@ -49,6 +49,14 @@ class Faults:
             raise InputErrors(self.found)
 
 
+@contextmanager
+def told_together() -> Iterator[Faults]:
+    """Gather the faults of the parts of a block, and raise them together at the end of the block."""
+    faults = Faults()
+    yield faults
+    faults.refuse()
+
+
 def faults_of(error: InputError) -> list[str]:
     """Return one line per fault."""
     return error.faults if isinstance(error, InputErrors) else [str(error)]

@@ -1,7 +1,7 @@
 """Read where an archive comes from and which checksums it must have, from datasets.yaml and its tables."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from covidseg.archives.checksums import ALGORITHMS
 from covidseg.archives.dataset import Dataset, Datasets, Kind, Members, Pictures
 from covidseg.archives.folders import state_of
-from covidseg.errors import InputError
+from covidseg.errors import InputError, told_together
 from covidseg.reading import read_rows
 
 KINDS: tuple[Kind, ...] = ("images", "labels", "lungs", "slices")  # keys with patterns of paths
@@ -144,33 +144,30 @@ def check_datasets(datasets: Datasets, splits: Collection[str], path: Path) -> N
         path: path of datasets.yaml, for messages.
 
     Raises:
-        InputError: an entry breaks a rule; the message names the file, the key and the allowed values.
+        InputErrors: entries break a rule; each message names the file, the key and the allowed values.
     """
-    for name, dataset in datasets.items():
-        if "slices" in dataset:
-            _check_archives(name, dataset, datasets, path)
-            continue
-        if dataset["split"] not in ("random", "train", "test", *splits):
-            allowed = ", ".join(["random", "train", "test", "a .json or .csv file of folds", *splits])
-            raise InputError(f"{path}: {name}.split: unknown split {dataset['split']!r}; allowed: {allowed}")
-        _check_archives(name, dataset, datasets, path)
-        if "left_lung" in dataset["regions"].values() and "lungs" not in dataset:
-            raise InputError(
-                f"{path}: {name}: has left and right lung; lungs and sides are needed to verify them"
-            )
-        ids = set(dataset["labels"]["map"].values()) - {0}
-        if ids != set(dataset["regions"]):
-            raise InputError(
-                f"{path}: {name}.labels.map gives ids {sorted(ids)}, regions has {list(dataset['regions'])}"
-            )
+    with told_together() as faults:
+        for name, dataset in datasets.items():
+            faults.found += _archive_faults(dataset, datasets, f"{path}: {name}")
+            if "slices" not in dataset:
+                faults.found += _volume_faults(dataset, splits, f"{path}: {name}")
 
 
-def _check_archives(name: str, dataset: Dataset, datasets: Datasets, path: Path) -> None:
+def _archive_faults(dataset: Dataset, datasets: Datasets, where: str) -> Iterator[str]:
     for kind in (key for key in ARCHIVED if key in dataset):
         owner, _, archive = dataset[kind]["archive"].partition("/")
         if archive not in datasets.get(owner, {}).get("archives", {}):
             known = {f"{name}/{entry}": name for name in datasets for entry in datasets[name]["archives"]}
             near = [entry for entry, name in known.items() if name == owner] or known
-            raise InputError(
-                f"{path}: {name}.{kind}.archive: unknown {owner}/{archive}; allowed: {', '.join(near)}"
-            )
+            yield f"{where}.{kind}.archive: unknown {owner}/{archive}; allowed: {', '.join(near)}"
+
+
+def _volume_faults(dataset: Dataset, splits: Collection[str], where: str) -> Iterator[str]:
+    if dataset["split"] not in ("random", "train", "test", *splits):
+        allowed = ", ".join(["random", "train", "test", "a .json or .csv file of folds", *splits])
+        yield f"{where}.split: unknown split {dataset['split']!r}; allowed: {allowed}"
+    if "left_lung" in dataset["regions"].values() and "lungs" not in dataset:
+        yield f"{where}: has left and right lung; lungs and sides are needed to verify them"
+    ids = set(dataset["labels"]["map"].values()) - {0}
+    if ids != set(dataset["regions"]):
+        yield f"{where}.labels.map gives ids {sorted(ids)}, regions has {list(dataset['regions'])}"

@@ -1,7 +1,7 @@
 """Which models a table or figure shows: artefacts.yaml, checked against experiments.yaml."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,7 @@ from covidseg.config.checks import check_known
 from covidseg.config.entries import ArtefactEntry
 from covidseg.config.experiments import Experiment
 from covidseg.config.sheets import Sections
-from covidseg.errors import InputError
+from covidseg.errors import InputError, told_together
 
 ROWS: tuple[Literal["rows", "columns"], ...] = ("rows", "columns")  # keys that name experiments
 OF_NETWORKS = ("parameters", "strategies")  # kinds whose rows are networks
@@ -83,47 +83,67 @@ def check_artefacts(
     sections: Sections,
     path: Path,
 ) -> None:
-    """Raise InputError for the first artefact that cannot be made.
+    """Raise InputErrors for the artefacts that cannot be made.
 
     For an unknown name, the message lists the known names.
     """
+    with told_together() as faults:
+        for paper, group in artefacts.items():
+            for name, artefact in group.items():
+                where = f"{path}: {paper}.{name}"
+                with faults.gathered():
+                    _check_names(artefact, experiments, datasets, where)
+                    _check_artefact(artefact, experiments, datasets, sections, where)
+
+
+def _check_names(
+    artefact: ArtefactEntry, experiments: dict[str, Experiment], datasets: Datasets, where: str
+) -> None:
+    """Raise InputErrors for the names that no experiment, split or data set has."""
     volumes = [name for name, entry in datasets.items() if "slices" not in entry]
     known = dict.fromkeys(sorted({*experiments, *(experiment.row for experiment in experiments.values())}))
     splits = dict.fromkeys(split for one in experiments.values() for split in one.evaluate.values())
-    for artefact, where in (
-        (artefact, f"{path}: {paper}.{name}")
-        for paper, group in artefacts.items()
-        for name, artefact in group.items()
-    ):
+    with told_together() as faults:
         for key in (key for key in ROWS if key in artefact):
             for names in artefact[key].values():
-                check_known(
-                    [names] if isinstance(names, str) else names, known, f"{where}.{key}", "experiment"
-                )
-        check_known(_splits(artefact), splits, where, "split of the scores")
-        for group in artefact.get("datasets", {}).values():
-            check_known(group, volumes, f"{where}.datasets", "data set")
-        if "panels" in artefact:
-            _check_rows(artefact, experiments, datasets, sections, where)
-        elif artefact["kind"] in OF_NETWORKS:
-            rows = named(artefact["rows"], experiments).values()
-            if not any(one.model for found in rows for one in found):
-                raise InputError(f"{where}.rows: none has a network; name a trained experiment")
-        if artefact["kind"] == "visual":
-            _check_columns(artefact, experiments, datasets, where)
-        if "localisers" in artefact:
-            _check_localisers(artefact, experiments, where)
+                with faults.gathered():
+                    listed = [names] if isinstance(names, str) else names
+                    check_known(listed, known, f"{where}.{key}", "experiment")
+        with faults.gathered():
+            check_known(_splits(artefact), splits, where, "split of the scores")
+        for shown in artefact.get("datasets", {}).values():
+            with faults.gathered():
+                check_known(shown, volumes, f"{where}.datasets", "data set")
         if "experiment" in artefact:
-            check_known([artefact["experiment"]], experiments, f"{where}.experiment", "experiment")
-            if not experiments[artefact["experiment"]].model:
-                raise InputError(
-                    f"{where}.experiment: {artefact['experiment']} has predictions and no network"
-                )
-            _check_fold(artefact, experiments[artefact["experiment"]], where)
-            if "curve" in artefact:
-                able = [name for name, found in experiments.items() if found.source_datasets]
-                kind = "experiment with relation matrices"
-                check_known([artefact["experiment"]], able, f"{where}.experiment", kind)
+            with faults.gathered():
+                check_known([artefact["experiment"]], experiments, f"{where}.experiment", "experiment")
+
+
+def _check_artefact(
+    artefact: ArtefactEntry,
+    experiments: dict[str, Experiment],
+    datasets: Datasets,
+    sections: Sections,
+    where: str,
+) -> None:
+    if "panels" in artefact:
+        _check_rows(artefact, experiments, datasets, sections, where)
+    elif artefact["kind"] in OF_NETWORKS:
+        rows = named(artefact["rows"], experiments).values()
+        if not any(one.model for found in rows for one in found):
+            raise InputError(f"{where}.rows: none has a network; name a trained experiment")
+    if artefact["kind"] == "visual":
+        _check_columns(artefact, experiments, datasets, where)
+    if "localisers" in artefact:
+        _check_localisers(artefact, experiments, where)
+    if "experiment" in artefact:
+        if not experiments[artefact["experiment"]].model:
+            raise InputError(f"{where}.experiment: {artefact['experiment']} has predictions and no network")
+        _check_fold(artefact, experiments[artefact["experiment"]], where)
+        if "curve" in artefact:
+            able = [name for name, found in experiments.items() if found.source_datasets]
+            kind = "experiment with relation matrices"
+            check_known([artefact["experiment"]], able, f"{where}.experiment", kind)
 
 
 def _splits(artefact: ArtefactEntry) -> list[str]:
@@ -139,14 +159,18 @@ def _check_rows(
     sections: Sections,
     where: str,
 ) -> None:
-    if artefact.get("across") == "folds" and len(artefact["panels"]) > 1:
-        raise InputError(f"{where}.across: folds, with {len(artefact['panels'])} panels; set it to panels")
-    check_known(
-        [region for region, _ in panels(artefact)],
-        sections["evaluation"]["tolerance_mm"],
-        f"{where}.panels",
-        "region",
-    )
+    regions = [region for region, _ in panels(artefact)]
+    with told_together() as faults:
+        if artefact.get("across") == "folds" and len(regions) > 1:
+            faults.found.append(f"{where}.across: folds, with {len(regions)} panels; set it to panels")
+        with faults.gathered():
+            check_known(regions, sections["evaluation"]["tolerance_mm"], f"{where}.panels", "region")
+            faults.found += _row_faults(artefact, experiments, datasets, f"{where}.rows")
+
+
+def _row_faults(
+    artefact: ArtefactEntry, experiments: dict[str, Experiment], datasets: Datasets, where: str
+) -> Iterator[str]:
     for row, found in named(artefact["rows"], experiments).items():
         scored = [
             (experiment.source, panel)
@@ -154,11 +178,9 @@ def _check_rows(
             if panel in experiment.places(datasets)
         ]
         if not scored:
-            raise InputError(f"{where}.rows: {row} is scored in none of the panels {panels(artefact)}")
+            yield f"{where}: {row} is scored in none of the panels {panels(artefact)}"
         if len(scored) > len(set(scored)):
-            raise InputError(
-                f"{where}.rows: {row} names two experiments that are scored in one panel; name one"
-            )
+            yield f"{where}: {row} names two experiments that are scored in one panel; name one"
 
 
 def _check_columns(
@@ -173,19 +195,24 @@ def _check_columns(
     )
     labelled = dict.fromkeys(datasets[truth]["regions"].values())
     check_known(artefact["regions"], labelled, f"{where}.regions", f"region of {truth}")
-    for column, found in named(artefact["columns"], experiments).items():
-        if len({experiment.source for experiment in found}) > 1:
-            raise InputError(f"{where}.columns: {column} stands for several sources; name one experiment")
-        for experiment in found:
-            _check_fold(artefact, experiment, where)
-            if all(
-                (region, artefact["split"]) not in experiment.places(datasets)
-                for region in artefact["regions"]
-            ):
-                raise InputError(
-                    f"{where}.columns: {experiment.name} segments none of {', '.join(artefact['regions'])} "
-                    f"at split {artefact['split']}"
+    with told_together() as faults:
+        for column, found in named(artefact["columns"], experiments).items():
+            if len({experiment.source for experiment in found}) > 1:
+                faults.found.append(
+                    f"{where}.columns: {column} stands for several sources; name one experiment"
                 )
+            for experiment in found:
+                with faults.gathered():
+                    _check_column(artefact, experiment, datasets, where)
+
+
+def _check_column(artefact: ArtefactEntry, experiment: Experiment, datasets: Datasets, where: str) -> None:
+    _check_fold(artefact, experiment, where)
+    regions, split = artefact["regions"], artefact["split"]
+    if all((region, split) not in experiment.places(datasets) for region in regions):
+        raise InputError(
+            f"{where}.columns: {experiment.name} segments none of {', '.join(regions)} at split {split}"
+        )
 
 
 def _check_localisers(artefact: ArtefactEntry, experiments: dict[str, Experiment], where: str) -> None:

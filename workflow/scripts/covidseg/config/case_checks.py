@@ -13,22 +13,26 @@ from covidseg.cases.splits import patient_of, published_folds
 from covidseg.config.checks import check_known
 from covidseg.config.configuration import Configuration
 from covidseg.config.experiments import Experiment
-from covidseg.errors import InputError
+from covidseg.errors import InputError, told_together
 from covidseg.reading import read_rows
 
 REST = "*"  # the pattern of all cases that fit no earlier pattern
 
 
 def check_tolerances(config: Configuration, name: str) -> None:
-    """Raise InputError if a region that is scored has no tolerance; the message starts with `name`."""
+    """Raise InputErrors if regions that are scored have no tolerance; each message starts with `name`."""
     tolerances = config.sections["evaluation"]["tolerance_mm"]
+    first: dict[str, str] = {}
     for experiment in config.experiments.values():
         for region, _ in experiment.places(config.datasets):
-            if region not in tolerances:
-                raise InputError(
-                    f"{name}: evaluation.tolerance_mm: no {region}, which {experiment.name} is scored by; "
-                    f"there are {', '.join(tolerances)}"
-                )
+            first.setdefault(region, experiment.name)
+    with told_together() as faults:
+        faults.found += [
+            f"{name}: evaluation.tolerance_mm: no {region}, which {experiment} is scored by; there are "
+            f"{', '.join(tolerances)}"
+            for region, experiment in first.items()
+            if region not in tolerances
+        ]
 
 
 def check_phantoms(config: Configuration, name: str) -> None:
@@ -37,15 +41,17 @@ def check_phantoms(config: Configuration, name: str) -> None:
     The message starts with `name`.
     """
     cases = config.sections["phantom"]["cases"] if config.sections["phantom"] else {}
-    for dataset, wanted in cases.items():
-        where = f"{name}: phantom.cases.{dataset}"
-        for archive in archive_paths(config.datasets[dataset]):
-            check_known([archive.partition("/")[0]], HOSTS, where, "host of phantoms")
-        if listed := config.listed_cases(dataset):
+    with told_together() as faults:
+        for dataset, wanted in cases.items():
+            where, listed = f"{name}: phantom.cases.{dataset}", config.listed_cases(dataset)
+            with faults.gathered():
+                hosts = [archive.partition("/")[0] for archive in archive_paths(config.datasets[dataset])]
+                check_known(dict.fromkeys(hosts), HOSTS, where, "host of phantoms")
             if isinstance(wanted, list):
-                check_known(wanted, listed, where, "case")
-            elif wanted > len(listed):
-                raise InputError(f"{where}: {wanted}; the data set has {len(listed)} cases")
+                with faults.gathered():
+                    check_known(wanted if listed else (), listed or (), where, "case")
+            elif listed and wanted > len(listed):
+                faults.found.append(f"{where}: {wanted}; the data set has {len(listed)} cases")
 
 
 def check_cases(config: Configuration, used: list[str]) -> None:
@@ -58,26 +64,37 @@ def check_cases(config: Configuration, used: list[str]) -> None:
         used: the data sets of volumes that the configuration uses.
 
     Raises:
-        InputError: a pattern fits no case, a case fits no pattern, a fold has no cases, or names are needed
-            and not known; the message names the file, the key and the value.
+        InputErrors: a pattern fits no case, a case fits no pattern, a fold has no cases, or names are needed
+            and not known; each message names the file, the key and the value.
     """
     path = config.folder / "datasets.yaml"
-    for name in used:
-        dataset = config.datasets[name]
-        listed = config.listed_cases(name) or []
+    with told_together() as faults:
+        for name in used:
+            with faults.gathered():
+                _check_names(config, name, f"{path}: {name}")
+    path = config.folder / "experiments.yaml"
+    with told_together() as faults:
+        for experiment in config.experiments.values():
+            for name in experiment.train:
+                with faults.gathered():
+                    _check_folds(config, name, experiment, f"{path}: {experiment.name}")
+
+
+def _check_names(config: Configuration, name: str, where: str) -> None:
+    """Raise InputErrors for what does not fit the names of the cases of a data set."""
+    dataset, listed = config.datasets[name], config.listed_cases(name) or []
+    with told_together() as faults:
         if not listed and any("{case}" in archive for archive in archive_paths(dataset)):
-            raise InputError(
-                f"{path}: {name}.cases: {dataset.get('cases', 'none')}; each case has its own archive: list "
-                "all names, without * and ?"
+            faults.found.append(
+                f"{where}.cases: {dataset.get('cases', 'none')}; each case has its own archive: list all "
+                "names, without * and ?"
             )
         if listed:
-            _check_patterns(dataset.get("sides", {}), listed, f"{path}: {name}.sides")
-            _check_patterns(dataset["intensity"], listed, f"{path}: {name}.intensity")
-        _check_patients(dataset, config.case_names(name) or listed, f"{path}: {name}")
-    path = config.folder / "experiments.yaml"
-    for experiment in config.experiments.values():
-        for name in experiment.train:
-            _check_folds(config, name, experiment, f"{path}: {experiment.name}")
+            for key, patterns in (("sides", dataset.get("sides", {})), ("intensity", dataset["intensity"])):
+                with faults.gathered():
+                    _check_patterns(patterns, listed, f"{where}.{key}")
+        with faults.gathered():
+            _check_patients(dataset, config.case_names(name) or listed, where)
 
 
 def _check_patterns(patterns: dict[str, str], cases: list[str], where: str) -> None:
@@ -132,21 +149,26 @@ def check_origins(config: Configuration, archives: list[str]) -> None:
         archives: paths, relative to data/raw, of the archives to fetch.
 
     Raises:
-        InputError: a table of checksums or of series is missing or lacks a row, or there is nothing at a
+        InputErrors: tables of checksums or of series are missing or lack rows, or there is nothing at a
             `file:` address of an archive that is not in data/raw yet.
     """
     path = config.folder / "datasets.yaml"
-    for archive in archives:
-        host, _, name = archive.partition("/")
-        if config.is_phantom(host):
-            continue
-        origin = config.origin(host, name)
-        for address in origin.addresses:
-            scheme, _, rest = address.partition(":")
-            if scheme in ("idc", "tcia"):
-                _check_series(config.folder, rest, f"{path}: {host}.archives")
-        if origin.is_local and not Path("data", "raw", archive).exists():
-            _check_file(origin, f"{path}: {host}.archives.{name}")
+    with told_together() as faults:
+        for archive in archives:
+            host, _, name = archive.partition("/")
+            if not config.is_phantom(host):
+                with faults.gathered():
+                    _check_origin(config, host, name, f"{path}: {host}.archives")
+
+
+def _check_origin(config: Configuration, host: str, name: str, where: str) -> None:
+    origin = config.origin(host, name)
+    for address in origin.addresses:
+        scheme, _, rest = address.partition(":")
+        if scheme in ("idc", "tcia"):
+            _check_series(config.folder, rest, where)
+    if origin.is_local and not Path("data", "raw", host, name).exists():
+        _check_file(origin, f"{where}.{name}")
 
 
 def _check_file(origin: Origin, where: str) -> None:

@@ -23,7 +23,7 @@ from covidseg.config.entries import (
 from covidseg.config.experiments import Experiment
 from covidseg.config.series import FROZEN, RELATIONS, Series
 from covidseg.config.without import describe_left_out
-from covidseg.errors import InputError
+from covidseg.errors import InputError, told_together
 
 # (experiment, metric, region, split) -> (tables, row, source) of each place in published.csv
 Printed = dict[tuple[str, str, str, str], list[tuple[str | list[str], str, str]]]
@@ -99,7 +99,7 @@ def check_claims(
     datasets: Datasets,
     path: Path,
 ) -> None:
-    """Raise InputError for the first claim that names what does not exist; the message lists what does.
+    """Raise InputErrors for the claims that name what does not exist; each message lists what does.
 
     Args:
         claims: content of claims.yaml.
@@ -108,23 +108,34 @@ def check_claims(
         datasets: content of datasets.yaml.
         path: path of claims.yaml, for messages.
     """
-    for artefact in (one for group in artefacts.values() for one in group.values() if "claims" in one):
-        check_known([artefact["claims"]], claims, f"{path.with_name('artefacts.yaml')}: claims", "paper")
-    for where, claim in (
-        (f"{path}: {paper}.{name}", claim) for paper, group in claims.items() for name, claim in group.items()
-    ):
-        if ("comparisons" in claim) == ("untold" in claim):
-            raise InputError(f"{where}: needs either comparisons or untold; write one of the two")
-        for entry in claim.get("comparisons", []):
-            if not entry.keys() & {"above", "below"}:
-                raise InputError(f"{where}: a comparison has no limit; write above, below, or both")
-            if entry.get("above", -math.inf) >= entry.get("below", math.inf):
-                raise InputError(
-                    f"{where}: above {entry['above']} and below {entry['below']}: no number is both"
-                )
-            for comparison in expand(entry):
-                for cell in comparison.a + comparison.b:
-                    _check_cell(cell, experiments, datasets, where)
+    with told_together() as faults:
+        for artefact in (one for group in artefacts.values() for one in group.values() if "claims" in one):
+            where = f"{path.with_name('artefacts.yaml')}: claims"
+            with faults.gathered():
+                check_known([artefact["claims"]], claims, where, "paper")
+        for paper, group in claims.items():
+            for name, claim in group.items():
+                where = f"{path}: {paper}.{name}"
+                if ("comparisons" in claim) == ("untold" in claim):
+                    faults.found.append(f"{where}: needs either comparisons or untold; write one of the two")
+                for entry in claim.get("comparisons", []):
+                    with faults.gathered():
+                        _check_comparison(entry, experiments, datasets, where)
+
+
+def _check_comparison(
+    entry: ComparisonEntry, experiments: dict[str, Experiment], datasets: Datasets, where: str
+) -> None:
+    with told_together() as faults:
+        if not entry.keys() & {"above", "below"}:
+            faults.found.append(f"{where}: a comparison has no limit; write above, below, or both")
+        if entry.get("above", -math.inf) >= entry.get("below", math.inf):
+            faults.found.append(
+                f"{where}: above {entry['above']} and below {entry['below']}: no number is both"
+            )
+        for cell in dict.fromkeys(cell for one in expand(entry) for cell in one.a + one.b):
+            with faults.gathered():
+                _check_cell(cell, experiments, datasets, where)
 
 
 def _check_cell(cell: Cell, experiments: dict[str, Experiment], datasets: Datasets, where: str) -> None:

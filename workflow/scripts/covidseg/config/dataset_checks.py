@@ -8,7 +8,7 @@ from pathlib import Path
 from covidseg.archives.dataset import Dataset, Datasets, Members, Roi
 from covidseg.archives.origins import KINDS, patterns
 from covidseg.cases.choice import has_patterns
-from covidseg.errors import InputError
+from covidseg.errors import InputError, told_together
 
 CASE = "{case}"
 LUNGS = {1, 2}  # the project's ids of the left and the right lung in a label of both lungs
@@ -18,20 +18,23 @@ def check_entries(datasets: Datasets, path: Path) -> None:
     """Check every entry of datasets.yaml on its own.
 
     Raises:
-        InputError: a pattern, a regular expression or an id cannot work; the message names the file, the key,
+        InputErrors: patterns, regular expressions or ids cannot work; each message names the file, the key,
             the value and what is expected.
     """
-    for name, dataset in datasets.items():
-        for key, text in _templates(dataset):
-            _check_template(text, f"{path}: {name}.{key}")
-        named = dataset.get("cases", [])
-        alone = len(named) == 1 and not has_patterns(named)  # then its files may have any names
-        for kind in (kind for kind in KINDS if kind in dataset and not alone):
-            if CASE not in dataset[kind]["archive"]:
-                for pattern in patterns(dataset[kind]):
-                    _check_has_case(pattern, f"{path}: {name}.{kind}")
-        if "slices" not in dataset:
-            _check_volumes(dataset, f"{path}: {name}")
+    with told_together() as faults:
+        for name, dataset in datasets.items():
+            for key, text in _templates(dataset):
+                with faults.gathered():
+                    _check_template(text, f"{path}: {name}.{key}")
+            named = dataset.get("cases", [])
+            alone = len(named) == 1 and not has_patterns(named)  # then its files may have any names
+            for kind in (kind for kind in KINDS if kind in dataset and not alone):
+                for pattern in patterns(dataset[kind]) if CASE not in dataset[kind]["archive"] else ():
+                    with faults.gathered():
+                        _check_has_case(pattern, f"{path}: {name}.{kind}")
+            if "slices" not in dataset:
+                with faults.gathered():
+                    _check_volumes(dataset, f"{path}: {name}")
 
 
 def _templates(dataset: Dataset) -> Iterator[tuple[str, str]]:
@@ -66,21 +69,24 @@ def _check_has_case(pattern: str, where: str) -> None:
 
 
 def _check_volumes(dataset: Dataset, where: str) -> None:
-    if dataset["case_name"].count(CASE) != 1:
-        raise InputError(f"{where}.case_name: {dataset['case_name']!r}; needs {CASE} once")
-    try:
-        re.compile(dataset["patient"])
-    except re.error as error:
-        raise InputError(
-            f"{where}.patient: {dataset['patient']!r} is no regular expression ({error}); .* is the whole "
-            "name"
-        ) from error
-    if "lungs" in dataset:
-        _check_label(dataset["lungs"], f"{where}.lungs")
-        ids = set(dataset["lungs"]["map"].values())
-        if ids - {0} != LUNGS:
-            raise InputError(f"{where}.lungs.map: gives ids {sorted(ids)}; needs 1, the left lung, and 2")
-    _check_label(dataset["labels"], f"{where}.labels")
+    with told_together() as faults:
+        if dataset["case_name"].count(CASE) != 1:
+            faults.found.append(f"{where}.case_name: {dataset['case_name']!r}; needs {CASE} once")
+        try:
+            re.compile(dataset["patient"])
+        except re.error as error:
+            faults.found.append(
+                f"{where}.patient: {dataset['patient']!r} is no regular expression ({error}); .* is the "
+                "whole name"
+            )
+        if "lungs" in dataset:
+            faults.found += _label_faults(dataset["lungs"], f"{where}.lungs")
+            ids = set(dataset["lungs"]["map"].values())
+            if ids - {0} != LUNGS:
+                faults.found.append(
+                    f"{where}.lungs.map: gives ids {sorted(ids)}; needs 1, the left lung, and 2"
+                )
+        faults.found += _label_faults(dataset["labels"], f"{where}.labels")
 
 
 def _ids(roi: Roi) -> set[int]:
@@ -90,12 +96,12 @@ def _ids(roi: Roi) -> set[int]:
     return {one for key, value in roi.items() for one in ({key} if isinstance(key, int) else _ids(value))}
 
 
-def _check_label(entry: Members, where: str) -> None:
+def _label_faults(entry: Members, where: str) -> Iterator[str]:
     needs, takes = entry["format"] == "rtstruct", entry["format"] in ("rtstruct", "seg")
     if (needs and "roi" not in entry) or ("roi" in entry and not takes):
         verb = "needs" if needs else "takes no"
-        raise InputError(f"{where}: format {entry['format']} {verb} roi, the name of a region of interest")
-    if "roi" in entry and entry["map"].keys() != (ids := {0, *_ids(entry["roi"])}):
-        raise InputError(f"{where}.map: has the ids {sorted(entry['map'])}; roi gives {sorted(ids)}")
-    if entry["format"] != "slices" and 0 not in entry["map"]:
-        raise InputError(f"{where}.map: has the ids {sorted(entry['map'])}; 0, the background, is missing")
+        yield f"{where}: format {entry['format']} {verb} roi, the name of a region of interest"
+    elif "roi" in entry and entry["map"].keys() != (ids := {0, *_ids(entry["roi"])}):
+        yield f"{where}.map: has the ids {sorted(entry['map'])}; roi gives {sorted(ids)}"
+    elif entry["format"] != "slices" and 0 not in entry["map"]:
+        yield f"{where}.map: has the ids {sorted(entry['map'])}; 0, the background, is missing"

@@ -7,7 +7,7 @@ from covidseg.archives.dataset import Datasets
 from covidseg.config.classes import BACKGROUND, Labels, external_classes, joint_classes, separate_classes
 from covidseg.config.rows import ExpandedRow, expand_rows
 from covidseg.config.sheets import ExperimentSheet
-from covidseg.errors import InputError
+from covidseg.errors import InputError, told_together
 from covidseg.evaluation.sections import ScoredExperiment
 from covidseg.regions import LESIONS
 from covidseg.training.sections import TrainedExperiment
@@ -78,22 +78,27 @@ def expand_experiments(
         path: path of experiments.yaml, for messages.
 
     Raises:
-        InputError: a row is wrong; the message has the file, the key, the value and what is allowed.
+        InputErrors: rows are wrong; each message has the file, the key, the value and what is allowed.
     """
     experiments: dict[str, Experiment] = {}
     volumes = {name: entry for name, entry in datasets.items() if "slices" not in entry}
-    for row in expand_rows(sheet, volumes, path):
-        if row.name in experiments:
-            raise InputError(f"{path}: a second experiment named {row.name}; rename one of them")
-        experiments[row.name] = _experiment(row, datasets, target, f"{path}: {row.name}")
+    with told_together() as faults:
+        for row in expand_rows(sheet, volumes, path):
+            with faults.gathered():
+                if row.name in experiments:
+                    raise InputError(f"{path}: a second experiment named {row.name}; rename one of them")
+                experiments[row.name] = _experiment(row, datasets, target, f"{path}: {row.name}")
     return experiments
 
 
 def _experiment(row: ExpandedRow, datasets: Datasets, target: str, where: str) -> Experiment:
     """Check what an experiment is trained and evaluated on, and number its classes."""
-    if not row.predictions:
-        _refuse_unlabelled(row, datasets, where)
-    _refuse_scans_trained_on(row, datasets, where)
+    with told_together() as faults:
+        if not row.predictions:
+            with faults.gathered():
+                _refuse_unlabelled(row, datasets, where)
+        with faults.gathered():
+            _refuse_scans_trained_on(row, datasets, where)
     if row.predictions:
         classes, labels = external_classes(row.regions, row.evaluate, datasets)
     elif row.lesions == "separate":

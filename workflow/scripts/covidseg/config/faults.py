@@ -43,9 +43,10 @@ def refuse_faults(chosen: Iterable[str], folder: Path) -> None:
 def find_faults(paths: Iterable[Path], folder: Path) -> list[str]:
     """Return one line per fault of the sheets, of config/local and of the configurations.
 
-    What breaks a schema is found everywhere. The other checks stop at the first fault of an entry: the entry
-    is then taken out, and the rest is checked again, until no fault is left. Faults of what names such an
-    entry are not told, since the entry may be their cause.
+    What breaks a schema is found everywhere. The other checks are done in several steps, as most of them need
+    what an earlier step has found right. The entries that have a fault are taken out after a step, and the
+    rest is checked again, until no fault is left. Faults of what names such an entry are not told, since the
+    entry may be their cause.
 
     Args:
         paths: the configurations.
@@ -54,9 +55,8 @@ def find_faults(paths: Iterable[Path], folder: Path) -> list[str]:
     faults = Faults()
     sheets, places = read_sheets(folder, faults)
     rest = Rest(sheets, folder) if len(sheets) == len(SHEETS) else None
-    for fault in list(faults.found):
-        if rest:
-            rest.take_out(fault)
+    if rest:
+        rest.take_out(faults.found)
     spare: Sections | None = None
     with suppress(InputError):
         spare = complete_sections(read_yaml(folder / SPARE), SPARE, folder)
@@ -99,7 +99,7 @@ class Rest:
             except InputError as error:
                 told = [fault for fault in faults_of(error) if self._entry(fault) not in self.unsure]
                 found += [fault for fault in told if not fault.startswith(SPARE)]
-                if not all(self.take_out(fault) for fault in faults_of(error)):
+                if not self.take_out(faults_of(error)):
                     if not spare or name == SPARE:
                         return found
                     sections, name = spare, SPARE
@@ -108,11 +108,15 @@ class Rest:
                     raise
                 return found  # the rest cannot be checked without what is faulty
 
-    def take_out(self, fault: str) -> bool:
-        """Take the entry out that a fault names; return whether there is such an entry."""
-        self.whole = False
-        if not (entry := self._entry(fault)):
-            return False
+    def take_out(self, faults: list[str]) -> bool:
+        """Take the entries out that faults name; return whether every fault names an entry."""
+        entries = dict.fromkeys(map(self._entry, faults))
+        for entry in filter(None, entries):
+            self._take_out(entry)
+        self.whole = self.whole and not faults
+        return None not in entries
+
+    def _take_out(self, entry: Entry) -> None:
         sheet, *above, last = entry
         content: dict[str, Any] = self.sheets[sheet]
         for key in above:
@@ -126,7 +130,6 @@ class Rest:
             waiting += naming
             if gone == entry:
                 self.sheets = {name: _without(content, gone) for name, content in self.sheets.items()}
-        return True
 
     def _entry(self, fault: str) -> Entry | None:
         for sheet in self.sheets:

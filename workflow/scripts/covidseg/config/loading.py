@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from covidseg.archives.dataset import Datasets
 from covidseg.archives.origins import check_datasets
+from covidseg.cases.splits import PublishedFolds
 from covidseg.config import in_use
 from covidseg.config.artefacts import check_artefacts
 from covidseg.config.case_checks import check_cases, check_origins, check_phantoms, check_tolerances
@@ -24,7 +25,7 @@ from covidseg.config.sheets import ExperimentSheet, Sections
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.config.weak_models import WEAK_SOURCE, Localiser, WeakModel, read_localisers, read_weak_models
 from covidseg.config.without import missing_datasets, reduce_experiments
-from covidseg.errors import Faults
+from covidseg.errors import Faults, told_together
 from covidseg.reading import read_json
 
 SHEETS = ("datasets", "experiments", "artefacts", "claims", "splits")
@@ -112,32 +113,28 @@ def check_together(sections: Sections, name: str, sheets: Sheets, folder: Path) 
         folder: the folder config/.
 
     Raises:
-        InputError: a value is not allowed; the message names the sheet, also for a user's own additions.
+        InputErrors: values are not allowed; each message names the sheet, also for a user's own additions.
+            Checks that do not depend on each other are all done.
     """
-    datasets, splits = sheets["datasets"], sheets["splits"]
-    read_chosen_cases(datasets, folder)
-    splits = splits | read_split_files(datasets, folder, splits)
-    check_sections(sections, name, datasets)
-    check_datasets(datasets, splits, folder / "datasets.yaml")
-    check_left_out(datasets, splits, folder / "datasets.yaml")
-    check_entries(datasets, folder / "datasets.yaml")
+    datasets = sheets["datasets"]
+    splits = _read_splits(sections, name, sheets, folder)
+    sheet = sheets["experiments"]
+    experiments, _, localisers = _read_experiments(sheet, datasets, sections, folder)
+    everything = experiments | localisers
+    with told_together() as faults:
+        with faults.gathered():
+            check_artefacts(sheets["artefacts"], everything, datasets, sections, folder / "artefacts.yaml")
+        with faults.gathered():
+            check_claims(sheets["claims"], sheets["artefacts"], everything, datasets, folder / "claims.yaml")
+        with faults.gathered():
+            check_published(sheets["artefacts"], folder)
     missing = missing_datasets(sections["without"], datasets)
-    experiments, _, localisers = _read_experiments(sheets["experiments"], datasets, sections, folder)
-    all_experiments = experiments | localisers
-    check_artefacts(sheets["artefacts"], all_experiments, datasets, sections, folder / "artefacts.yaml")
-    check_claims(sheets["claims"], sheets["artefacts"], all_experiments, datasets, folder / "claims.yaml")
-    reduced = reduce_experiments(sheets["experiments"], missing)
-    experiments, weak_models, localisers = _read_experiments(reduced, datasets, sections, folder)
+    used = _read_experiments(reduce_experiments(sheet, missing), datasets, sections, folder)
     if part := sections["rehearsal"]:
-        experiments, weak_models, localisers = rehearsed(
-            part["experiments"],
-            experiments,
-            weak_models,
-            localisers,
-            f"{name}: rehearsal.experiments",
-        )
-    check_lungs(sections["weak"]["lungs"], experiments, all_experiments, datasets, name)
-    sources = sheets["experiments"]["sources"]
+        used = rehearsed(part["experiments"], *used, f"{name}: rehearsal.experiments")
+    experiments, weak_models, localisers = used
+    check_lungs(sections["weak"]["lungs"], experiments, everything, datasets, name)
+    sources = sheet["sources"]
     titles = {"none": "none", WEAK_SOURCE: "COVID-cell"} | {
         key: value["title"] for key, value in sources.items()
     }
@@ -145,7 +142,7 @@ def check_together(sections: Sections, name: str, sheets: Sheets, folder: Path) 
         sections=sections,
         datasets=datasets,
         missing=missing,
-        all_experiments=all_experiments,
+        all_experiments=everything,
         experiments=experiments,
         weak_models=weak_models,
         localisers=localisers,
@@ -156,18 +153,49 @@ def check_together(sections: Sections, name: str, sheets: Sheets, folder: Path) 
         splits=splits,
         folder=folder,
     )
-    check_tolerances(config, name)
-    check_published(sheets["artefacts"], folder)
-    check_phantoms(config, name)
-    check_cases(config, in_use.datasets(config))
-    check_origins(config, in_use.archives(config))
+    _check_names(config, name)
     return config
+
+
+def _read_splits(sections: Sections, name: str, sheets: Sheets, folder: Path) -> dict[str, PublishedFolds]:
+    """Check the sections and the data sets, and return the splits, with those of users' own files."""
+    datasets, path = sheets["datasets"], folder / "datasets.yaml"
+    read_chosen_cases(datasets, folder)
+    splits = sheets["splits"] | read_split_files(datasets, folder, sheets["splits"])
+    with told_together() as faults:
+        with faults.gathered():
+            check_sections(sections, name, datasets)
+        with faults.gathered():
+            check_datasets(datasets, splits, path)
+        with faults.gathered():
+            check_left_out(datasets, splits, path)
+        with faults.gathered():
+            check_entries(datasets, path)
+    return splits
+
+
+def _check_names(config: Configuration, name: str) -> None:
+    """Check what needs the names of cases, regions and files that the configuration uses."""
+    with told_together() as faults:
+        with faults.gathered():
+            check_tolerances(config, name)
+        with faults.gathered():
+            check_phantoms(config, name)
+        with faults.gathered():
+            check_cases(config, in_use.datasets(config))
+        with faults.gathered():
+            check_origins(config, in_use.archives(config))
 
 
 def _read_experiments(
     sheet: ExperimentSheet, datasets: Datasets, sections: Sections, folder: Path
 ) -> tuple[dict[str, Experiment], dict[str, WeakModel], dict[str, Localiser]]:
     path, weak = folder / "experiments.yaml", sheet["weak"]
-    experiments = expand_experiments(sheet, datasets, sections["plan"]["target"], path)
-    weak_models = read_weak_models(weak, datasets, path)
-    return experiments, weak_models, read_localisers(weak, weak_models, datasets, sections["weak"], path)
+    experiments: dict[str, Experiment] = {}
+    with told_together() as faults:
+        with faults.gathered():
+            experiments = expand_experiments(sheet, datasets, sections["plan"]["target"], path)
+        with faults.gathered():
+            weak_models = read_weak_models(weak, datasets, path)
+            localisers = read_localisers(weak, weak_models, datasets, sections["weak"], path)
+    return experiments, weak_models, localisers

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from covidseg.config.sheets import Sections
-from covidseg.errors import InputError
+from covidseg.errors import told_together
 
 STAGED: tuple[Literal["features", "kernels", "strides"], ...] = ("features", "kernels", "strides")
 LIMITS = ("range", "sigma", "zoom", "threshold_range")  # keys of a lowest and a highest value
@@ -17,55 +17,49 @@ def check_numbers(sections: Sections, name: str) -> None:
     """Check the numbers that a JSON schema cannot compare.
 
     Raises:
-        InputError: numbers do not fit each other; the message starts with `name` and has the key, the value
+        InputErrors: numbers do not fit each other; each message starts with `name` and has the key, the value
             and what is expected.
     """
-    _check_stages(sections, name)
-    _check_patch(sections, name)
-    low, high = sections["plan"]["window"]
-    if low >= high:
-        raise InputError(
-            f"{name}: plan.window: {sections['plan']['window']} HU; the first must be below the second"
-        )
-    for key, pair in _limits(sections["augmentation"], "augmentation"):
-        _check_limits(pair, f"{name}: {key}", positive=key.endswith(FACTORS))
-    weak = sections["weak"]
-    _check_limits(weak["threshold_range"], f"{name}: weak.threshold_range", positive=False)
-    step = 2 ** (len(weak["features"]) - 1)
-    if weak["size"] % step:
-        raise InputError(
-            f"{name}: weak.size: {weak['size']}; expected a multiple of {step}, as weak.features has "
-            f"{len(weak['features'])} stages"
-        )
+    with told_together() as faults:
+        stages = list(_stage_faults(sections, name))
+        faults.found += stages or _patch_faults(sections, name)
+        window = sections["plan"]["window"]
+        if window[0] >= window[1]:
+            faults.found.append(f"{name}: plan.window: {window} HU; the first must be below the second")
+        for key, pair in _limits(sections["augmentation"], "augmentation"):
+            faults.found += _limit_faults(pair, f"{name}: {key}", positive=key.endswith(FACTORS))
+        weak = sections["weak"]
+        where = f"{name}: weak.threshold_range"
+        faults.found += _limit_faults(weak["threshold_range"], where, positive=False)
+        step = 2 ** (len(weak["features"]) - 1)
+        if weak["size"] % step:
+            faults.found.append(
+                f"{name}: weak.size: {weak['size']}; expected a multiple of {step}, as weak.features has "
+                f"{len(weak['features'])} stages"
+            )
 
 
-def _check_stages(sections: Sections, name: str) -> None:
+def _stage_faults(sections: Sections, name: str) -> Iterator[str]:
     network = sections["network"]
     lengths: dict[str, int] = {key: len(network[key]) for key in STAGED}
     lengths["encoder convolutions"] = len(network["convolutions"]["encoder"])
     lengths["decoder convolutions + 1"] = len(network["convolutions"]["decoder"]) + 1
     if len(set(lengths.values())) > 1:
-        raise InputError(f"{name}: network: these differ in number of stages: {lengths}")
+        yield f"{name}: network: these differ in number of stages: {lengths}"
     if even := [kernel for kernel in network["kernels"] if any(size % 2 == 0 for size in kernel)]:
-        raise InputError(f"{name}: network.kernels: {even[0]}; expected odd sizes")
+        yield f"{name}: network.kernels: {even[0]}; expected odd sizes"
     if network["strides"][0] != [1, 1, 1]:
-        raise InputError(
-            f"{name}: network.strides: {network['strides'][0]} in the first stage; expected [1, 1, 1]"
-        )
+        yield f"{name}: network.strides: {network['strides'][0]} in the first stage; expected [1, 1, 1]"
 
 
-def _check_patch(sections: Sections, name: str) -> None:
+def _patch_faults(sections: Sections, name: str) -> Iterator[str]:
     patch = sections["plan"]["patch"]
     steps = [math.prod(axis) for axis in zip(*sections["network"]["strides"], strict=True)]
     for axis, size, step in zip("zyx", patch, steps, strict=True):
         if size % step:
-            raise InputError(
-                f"{name}: plan.patch: {size} on axis {axis}; expected a multiple of {step} (strides)"
-            )
+            yield f"{name}: plan.patch: {size} on axis {axis}; expected a multiple of {step} (strides)"
     if patch == steps:
-        raise InputError(
-            f"{name}: plan.patch: {patch}; the strides leave one voxel of it, and the network needs two"
-        )
+        yield f"{name}: plan.patch: {patch}; the strides leave one voxel of it, and the network needs two"
 
 
 def _limits(section: Mapping[str, object], key: str) -> Iterator[tuple[str, Pair]]:
@@ -77,8 +71,8 @@ def _limits(section: Mapping[str, object], key: str) -> Iterator[tuple[str, Pair
             yield f"{key}.{name}", value
 
 
-def _check_limits(pair: Pair, where: str, *, positive: bool) -> None:
+def _limit_faults(pair: Pair, where: str, *, positive: bool) -> Iterator[str]:
     if pair[0] > pair[1]:
-        raise InputError(f"{where}: {pair}; the first must not be above the second")
+        yield f"{where}: {pair}; the first must not be above the second"
     if positive and pair[0] <= 0:
-        raise InputError(f"{where}: {pair}; a factor must be above 0")
+        yield f"{where}: {pair}; a factor must be above 0"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from covidseg.config.checks import check_known
 from covidseg.config.entries import ArtefactEntry
-from covidseg.errors import InputError
+from covidseg.errors import InputError, told_together
 from covidseg.reading import read_rows
 
 COLUMNS = (*("paper", "table", "row", "source", "fold", "region", "split", "metric", "unit", "mean", "std"),)
@@ -18,20 +18,24 @@ def check_published(artefacts: dict[str, dict[str, ArtefactEntry]], folder: Path
         folder: the folder config/.
 
     Raises:
-        InputError: published.csv is damaged, a number in it is none, or it has no table of a name.
+        InputErrors: published.csv is damaged, numbers in it are none, or it has no tables of some names.
     """
     path = folder / "published.csv"
     tables: dict[str, dict[str, None]] = {}
-    for line, row in enumerate(read_rows(path, COLUMNS, "correct the file"), start=2):
-        tables.setdefault(row["paper"], {})[row["table"]] = None
-        for column in ("mean", "std"):
-            _check_number(row[column], f"{path}: line {line}: {column}")
-    for paper, group in artefacts.items():
-        for name, entry in group.items():
-            named = entry.get("published", [])
-            names = [*([named] if isinstance(named, str) else named), *filter(None, [entry.get("elsewhere")])]
-            where = f"{folder / 'artefacts.yaml'}: {paper}.{name}.published"
-            check_known(names, tables.get(paper, {}), where, "table of published.csv")
+    with told_together() as faults:
+        for line, row in enumerate(read_rows(path, COLUMNS, "correct the file"), start=2):
+            tables.setdefault(row["paper"], {})[row["table"]] = None
+            for column in ("mean", "std"):
+                with faults.gathered():
+                    _check_number(row[column], f"{path}: line {line}: {column}")
+        for paper, group in artefacts.items():
+            for name, entry in group.items():
+                named = entry.get("published", [])
+                names = [named] if isinstance(named, str) else [*named]
+                names += [entry["elsewhere"]] if "elsewhere" in entry else []
+                where = f"{folder / 'artefacts.yaml'}: {paper}.{name}.published"
+                with faults.gathered():
+                    check_known(names, tables.get(paper, {}), where, "table of published.csv")
 
 
 def _check_number(cell: str, where: str) -> None:

@@ -8,7 +8,7 @@ from covidseg.archives.dataset import Datasets
 from covidseg.config.checks import check_known, check_options
 from covidseg.config.external import EXTERNAL, check_external, regions_of
 from covidseg.config.sheets import ExperimentRow, ExperimentSheet, SourceRow
-from covidseg.errors import InputError
+from covidseg.errors import InputError, InputErrors, told_together
 from covidseg.training.sections import Options
 from covidseg.training.strategies import STRATEGIES
 
@@ -95,23 +95,27 @@ def expand_rows(sheet: ExperimentSheet, datasets: Datasets, path: Path) -> list[
         path: path of experiments.yaml, for messages.
 
     Raises:
-        InputError: a row is wrong; the message has the file, the key, the value and what is allowed.
+        InputErrors: rows are wrong; each message has the file, the key, the value and what is allowed.
     """
-    wholes = {
-        name: _pretraining(name, row, datasets, path)
-        for name, row in sheet["sources"].items()
-        if not _is_nnunet(name, row, path)
-    }
+    wholes: dict[str, ExpandedRow] = {}
+    with told_together() as faults:
+        for source, described in sheet["sources"].items():
+            with faults.gathered():
+                if not _is_nnunet(source, described, path):
+                    wholes[source] = _pretraining(source, described, datasets, path)
     rows: list[ExpandedRow] = []
-    for name, row in sheet["experiments"].items():
-        where = f"{path}: experiments.{name}"
-        check_known(row["evaluate"], datasets, f"{where}.evaluate", "data set")
-        if "model" in row:
-            rows.append(_evaluation(name, row, wholes, where))
-        elif "predictions" in row:
-            rows.append(_external(name, row, sheet["sources"], datasets, where))
-        else:
-            rows += _training(name, row, sheet["sources"], datasets, where)
+    with told_together() as faults:
+        for name, row in sheet["experiments"].items():
+            where = f"{path}: experiments.{name}"
+            with faults.gathered():
+                check_known(row["evaluate"], datasets, f"{where}.evaluate", "data set")
+            with faults.gathered():
+                if "model" in row:
+                    rows.append(_evaluation(name, row, wholes, where))
+                elif "predictions" in row:
+                    rows.append(_external(name, row, sheet["sources"], datasets, where))
+                else:
+                    rows += _training(name, row, sheet["sources"], datasets, where)
     started = {row.pretraining for row in rows}
     halves = [_halfway(source, whole) for source, whole in wholes.items()]
     return [*wholes.values(), *(half for half in halves if half.name in started), *rows]
@@ -121,17 +125,20 @@ def _is_nnunet(source: str, row: SourceRow, path: Path) -> bool:
     """Return whether a source is a model of nnU-Net; raises InputError for keys that do not fit its kind."""
     is_nnunet = "nnunet" in row
     others = ("datasets", "lesions", "evaluate") if is_nnunet else ("fold", "checkpoint")
-    for key in others:
-        if key in row:
-            kind = "is a trained model of nnU-Net" if is_nnunet else "has no key nnunet"
-            raise InputError(f"{path}: sources.{source}.{key}: the source {kind}; remove the key")
+    kind = "is a trained model of nnU-Net" if is_nnunet else "has no key nnunet"
+    if wrong := [key for key in others if key in row]:
+        raise InputErrors(
+            [f"{path}: sources.{source}.{key}: the source {kind}; remove the key" for key in wrong]
+        )
     return is_nnunet
 
 
 def _pretraining(source: str, row: SourceRow, datasets: Datasets, path: Path) -> ExpandedRow:
     where = f"{path}: sources.{source}"
-    check_known(row["datasets"], datasets, f"{where}.datasets", "data set")
-    check_known(row["evaluate"], datasets, f"{where}.evaluate", "data set")
+    with told_together() as faults:
+        for key, names in (("datasets", row["datasets"]), ("evaluate", row["evaluate"])):
+            with faults.gathered():
+                check_known(names, datasets, f"{where}.{key}", "data set")
     name = pretraining_of(source)
     whole = ExpandedRow(
         name=name,
@@ -206,13 +213,21 @@ def _training(
 ) -> list[ExpandedRow]:
     """Return one experiment per source of a row."""
     strategies = [name for name in STRATEGIES if name != "pretrain"]  # which the sources stand for
-    check_known([row["strategy"]], strategies, f"{where}.strategy", "strategy")
-    check_known(row["train"], datasets, f"{where}.train", "data set")
-    strategy = STRATEGIES[row["strategy"]]
-    _check_sources(row, strategy.needs_source, sources, where)
-    check_options(row.get("options", {}), strategy.options, f"{where}.options")
-    if ("lesions" in row) != (len(row["train"]) > 1):
-        raise InputError(f"{where}.lesions: needed where several data sets are trained on, and only there")
+    with told_together() as faults:
+        with faults.gathered():
+            check_known(row["train"], datasets, f"{where}.train", "data set")
+        if ("lesions" in row) != (len(row["train"]) > 1):
+            faults.found.append(
+                f"{where}.lesions: needed where several data sets are trained on, and only there"
+            )
+        with faults.gathered():
+            check_known([row["strategy"]], strategies, f"{where}.strategy", "strategy")
+            with told_together() as of_strategy:
+                strategy = STRATEGIES[row["strategy"]]
+                with of_strategy.gathered():
+                    _check_sources(row, strategy.needs_source, sources, where)
+                with of_strategy.gathered():
+                    check_options(row.get("options", {}), strategy.options, f"{where}.options")
     expanded = []
     for source in row.get("sources", [row.get("source", "none")]):
         own = f"{name}-{source}" if strategy.needs_source else name

@@ -12,7 +12,7 @@ from covidseg.config.number_checks import check_numbers
 from covidseg.config.sheets import Sections
 from covidseg.config.strict_yaml import read_yaml
 from covidseg.config.without import missing_datasets
-from covidseg.errors import InputError
+from covidseg.errors import InputError, told_together
 
 
 def extend(sections: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -40,19 +40,24 @@ def extend(sections: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) ->
 
 
 def check_sections(sections: Sections, name: str, datasets: Datasets) -> None:
-    """Raise InputError for what a JSON schema cannot find; the message starts with `name`."""
-    plan = sections["plan"]
+    """Raise InputErrors for what a JSON schema cannot find; each message starts with `name`."""
+    target = sections["plan"]["target"]
     volumes = [key for key, entry in datasets.items() if "slices" not in entry]
-    check_known([plan["target"]], volumes, f"{name}: plan.target", "data set")
-    check_known(sections["without"], datasets, f"{name}: without", "data set")
-    if plan["target"] in missing_datasets(sections["without"], datasets):
-        raise InputError(
-            f"{name}: without: {plan['target']} is plan.target, the data set that all experiments are about; "
-            "keep the data set"
-        )
-    if sections["phantom"] is not None:
-        check_known(sections["phantom"]["cases"], datasets, f"{name}: phantom.cases", "data set")
-    check_numbers(sections, name)
+    with told_together() as faults:
+        with faults.gathered():
+            check_known([target], volumes, f"{name}: plan.target", "data set")
+        with faults.gathered():
+            check_known(sections["without"], datasets, f"{name}: without", "data set")
+        if target in missing_datasets(sections["without"], datasets):
+            faults.found.append(
+                f"{name}: without: {target} is plan.target, the data set that all experiments are about; "
+                "keep the data set"
+            )
+        if sections["phantom"] is not None:
+            with faults.gathered():
+                check_known(sections["phantom"]["cases"], datasets, f"{name}: phantom.cases", "data set")
+        with faults.gathered():
+            check_numbers(sections, name)
 
 
 def check_lungs(

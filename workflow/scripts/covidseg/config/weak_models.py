@@ -1,13 +1,14 @@
 """Reads and checks section `weak` of experiments.yaml: systems that learn from image-level labels."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from covidseg.archives.dataset import Datasets
 from covidseg.config.checks import check_known, check_options
 from covidseg.config.experiments import Experiment
-from covidseg.config.sheets import WeakSheet
-from covidseg.errors import InputError
+from covidseg.config.sheets import LocaliserRow, WeakModelRow, WeakSheet
+from covidseg.errors import InputError, told_together
 from covidseg.training.sections import Options
 from covidseg.weak import SYSTEMS
 from covidseg.weak.sections import TrainedSystem, Weak
@@ -82,23 +83,30 @@ def read_weak_models(sheet: WeakSheet, datasets: Datasets, path: Path) -> dict[s
     check_known([sheet["train"]], datasets, f"{where}.train", "data set")
     if "slices" not in datasets[sheet["train"]]:
         raise InputError(f"{where}.train: {sheet['train']} has no slices; name a data set of slices")
+    classifiers = [name for name, other in sheet["models"].items() if other["system"] == "classifier"]
     weak_models = {}
-    for name, row in sheet["models"].items():
-        key = f"{where}.models.{name}"
-        check_known([row["system"]], SYSTEMS, f"{key}.system", "system")
-        system = SYSTEMS[row["system"]]
-        check_options(row.get("options", {}), system.options, f"{key}.options")
+    with told_together() as faults:
+        for name, row in sheet["models"].items():
+            with faults.gathered():
+                _check_model(row, classifiers, f"{where}.models.{name}")
+            weak_models[name] = WeakModel(
+                name, row["system"], row.get("options", {}), row.get("classifier"), sheet["train"]
+            )
+    return weak_models
+
+
+def _check_model(row: WeakModelRow, classifiers: list[str], where: str) -> None:
+    check_known([row["system"]], SYSTEMS, f"{where}.system", "system")
+    system = SYSTEMS[row["system"]]
+    with told_together() as faults:
+        with faults.gathered():
+            check_options(row.get("options", {}), system.options, f"{where}.options")
         if system.needs_classifier != ("classifier" in row):
             verb = "needs" if system.needs_classifier else "takes no"
-            raise InputError(f"{key}: system {row['system']} {verb} classifier")
-        classifiers = {
-            name: None for name, other in sheet["models"].items() if other["system"] == "classifier"
-        }
-        check_known(filter(None, [row.get("classifier")]), classifiers, f"{key}.classifier", "classifier")
-        weak_models[name] = WeakModel(
-            name, row["system"], row.get("options", {}), row.get("classifier"), sheet["train"]
-        )
-    return weak_models
+            faults.found.append(f"{where}: system {row['system']} {verb} classifier")
+        with faults.gathered():
+            named = filter(None, [row.get("classifier")])
+            check_known(named, classifiers, f"{where}.classifier", "classifier")
 
 
 def read_localisers(
@@ -117,36 +125,52 @@ def read_localisers(
         InputError: a value is not allowed, or a data set lacks labels of the lungs or of the infection.
     """
     where = f"{path}: weak"
-    localisers: dict[str, Localiser] = {}
     check_known(sheet["evaluate"], datasets, f"{where}.evaluate", "data set")
+    with told_together() as faults:
+        faults.found += _evaluation_faults(sheet, datasets, f"{where}.evaluate")
+        localisers: dict[str, Localiser] = {}
+        for name, row in sheet["localisers"].items():
+            with faults.gathered():
+                key = f"{where}.localisers.{name}"
+                localisers[name] = _localiser(name, row, sheet, weak_models, weak, key)
+    return localisers
+
+
+def _evaluation_faults(sheet: WeakSheet, datasets: Datasets, where: str) -> Iterator[str]:
     for name in sheet["evaluate"]:
         regions = datasets[name].get("regions", {}).values()
         if "slices" not in datasets[name] and not {"left_lung", "infection"} <= set(regions):
-            raise InputError(
-                f"{where}.evaluate: {name} labels {', '.join(regions)}; lungs and infection are needed"
-            )
+            yield f"{where}: {name} labels {', '.join(regions)}; lungs and infection are needed"
     splits = list(sheet["evaluate"].values())
     if twice := [split for split in splits if splits.count(split) > 1]:
-        raise InputError(f"{where}.evaluate: two data sets at split {twice[0]}; their scores would be pooled")
-    for name, row in sheet["localisers"].items():
-        check_known([row["model"]], weak_models, f"{where}.localisers.{name}.model", "model")
-        model = weak_models[row["model"]]
-        maps = SYSTEMS[model.system].maps
-        chosen = weak["variants"][weak["variant"]]["map"]
-        kind = row.get("map", chosen if chosen in maps else maps[0])
-        check_known([kind], dict.fromkeys(maps), f"{where}.localisers.{name}.map", "map")
-        localisers[name] = Localiser(
-            name=name,
-            row=name,
-            paper="yang2021",
-            strategy=model.system,
-            source=WEAK_SOURCE,
-            train=(model.train,),
-            evaluate=sheet["evaluate"],
-            classes=LESION,
-            labels={dataset: {1: 1} for dataset in sheet["evaluate"]},
-            watched=(),
-            model=model.name,
-            map=kind,
-        )
-    return localisers
+        yield f"{where}: two data sets at split {twice[0]}; their scores would be pooled"
+
+
+def _localiser(
+    name: str,
+    row: LocaliserRow,
+    sheet: WeakSheet,
+    weak_models: dict[str, WeakModel],
+    weak: Weak,
+    where: str,
+) -> Localiser:
+    check_known([row["model"]], weak_models, f"{where}.model", "model")
+    model = weak_models[row["model"]]
+    maps = SYSTEMS[model.system].maps
+    chosen = weak["variants"][weak["variant"]]["map"]
+    kind = row.get("map", chosen if chosen in maps else maps[0])
+    check_known([kind], maps, f"{where}.map", "map")
+    return Localiser(
+        name=name,
+        row=name,
+        paper="yang2021",
+        strategy=model.system,
+        source=WEAK_SOURCE,
+        train=(model.train,),
+        evaluate=sheet["evaluate"],
+        classes=LESION,
+        labels={dataset: {1: 1} for dataset in sheet["evaluate"]},
+        watched=(),
+        model=model.name,
+        map=kind,
+    )

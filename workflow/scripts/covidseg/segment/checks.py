@@ -63,13 +63,15 @@ def check_scan(image: Volume, *, windowed: bool, name: str) -> None:
 
 def warn_of_scan(geometry: Geometry, plan: Grid) -> list[str]:
     """Return warnings of a scan's grid: far from the training's spacing, or too short for lungs."""
-    found = []
+    warnings = []
     for axis, own, trained in zip("zyx", geometry.spacing, plan["spacing"], strict=True):
         if max(own / trained, trained / own) > FAR:
-            found.append(f"spacing along {axis} is {own:g} mm, far from the {trained:g} mm of the training")
+            warnings.append(
+                f"spacing along {axis} is {own:g} mm, far from the {trained:g} mm of the training"
+            )
     if (length := geometry.shape[0] * geometry.spacing[0]) < SHORTEST:
-        found.append(f"{length:.0f} mm from the first to the last slice: only a part of the lungs")
-    return found
+        warnings.append(f"{length:.0f} mm from the first to the last slice: only a part of the lungs")
+    return warnings
 
 
 def check_lungs(lungs: Lungs, geometry: Geometry, *, name: str) -> list[str]:
@@ -92,15 +94,15 @@ def check_lungs(lungs: Lungs, geometry: Geometry, *, name: str) -> list[str]:
             f"{name}: no lungs found ({volume:.0f} mL); is it a chest CT with the patient's head up, "
             "and does the model of the lungs fit this scan?"
         )
-    found = []
-    if volume > MOST_LUNGS:
-        found.append(f"lungs of {volume:.0f} mL cannot be: the model of the lungs does not fit this scan")
-    smaller = min(volumes, key=lambda side: volumes[side])
-    if volumes[smaller] < SMALLER_LUNG * max(volumes.values()):
-        found.append(f"hardly a {smaller} lung found ({volumes[smaller]:.0f} mL): half a thorax?")
-    return found + [
+    warnings = [
         f"the lungs go on beyond the {end}, so volumes are of a part of them" for end in _cut_ends(lungs.both)
     ]
+    if volume > MOST_LUNGS:
+        warnings.append(f"lungs of {volume:.0f} mL cannot be: the model of the lungs does not fit this scan")
+    smaller = min(volumes, key=lambda side: volumes[side])
+    if volumes[smaller] < SMALLER_LUNG * max(volumes.values()):
+        warnings.append(f"hardly a {smaller} lung found ({volumes[smaller]:.0f} mL): half a thorax?")
+    return warnings
 
 
 def _cut_ends(lungs: np.ndarray) -> list[str]:
