@@ -5,17 +5,21 @@ training of less than an epoch of 250 iterations.
 """
 
 import json
+import random
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 from nnunetv2.paths import nnUNet_preprocessed
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
-FEATURES, ITERATIONS = 4, 2
+FEATURES, ITERATIONS, SEED = 4, 40, 1  # enough iterations to find some of the infection
 
 
 def train(name, fold):
+    for seed in (random.seed, np.random.seed, torch.manual_seed):
+        seed(SEED)
     folder = Path(str(nnUNet_preprocessed)) / name
     plans = json.loads((folder / "nnUNetPlans.json").read_text()) | {"continue_training": False}
     network = plans["configurations"]["3d_fullres"]["architecture"]["arch_kwargs"]
