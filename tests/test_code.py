@@ -1,7 +1,11 @@
 """The house: the order of its rooms, and the code behind each job."""
 
 import ast
+import itertools
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,9 +163,15 @@ def test_a_module_of_shapes_holds_types_alone(name):
             assert isinstance(node, ast.ImportFrom | ast.Expr)
 
 
+CLOCK = itertools.count()
+
+
 def checksum(folder, text):
-    (folder / "covidseg").mkdir(exist_ok=True)
-    (folder / "covidseg" / "module.py").write_text(text)
+    module = folder / "covidseg" / "module.py"
+    module.parent.mkdir(exist_ok=True)
+    module.write_text(text)
+    # Two edits may fall into one tick of the file system's clock; then the second one would not be seen.
+    os.utime(module, ns=(next(CLOCK), next(CLOCK)))
     (folder / "script.py").write_text("from covidseg.module import f\n")
     return code_of(folder, ["script"])
 
@@ -202,6 +212,48 @@ def test_everything_else_counts(tmp_path, other):
     assert [line.split()[0] for line in before] == ["covidseg/module.py", "script.py"]
     assert before[0] != after[0]
     assert before[1] == after[1]
+
+
+START = """
+import ast, sys
+from pathlib import Path
+from covidseg.runs.code import code_of, recall, remember
+
+parse, parsed = ast.parse, []
+ast.parse = lambda text: parsed.append(text) or parse(text)
+folder, kept = map(Path, sys.argv[1:])
+recall(kept)
+lines = code_of(folder, ["script"])
+remember(kept)
+print(len(parsed), *lines)
+"""
+
+
+def test_a_start_reads_only_the_modules_that_were_edited_since_the_last_start(tmp_path):
+    kept = tmp_path / "kept" / "code.json"
+
+    def start():
+        environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
+        command = [sys.executable, "-c", START, tmp_path, kept]
+        parsed, *lines = subprocess.check_output(command, env=environment, text=True).split()
+        return int(parsed), lines
+
+    before = " ".join(checksum(tmp_path, CODE)).split()
+    assert start() == (2, before)
+    assert start() == (0, before)
+    checksum(tmp_path, CODE + "# more\n")
+    assert start() == (1, before)
+    after = " ".join(checksum(tmp_path, CODE.replace("X = 1", "X = 2"))).split()
+    assert after != before
+    assert start() == (1, after)
+    for damaged in ("", "[]", kept.read_text()[:-9], kept.read_text().replace('"reader": "', '"reader": "0')):
+        kept.write_text(damaged)
+        assert start() == (2, after)
+        assert start() == (0, after)
+    kept.unlink()
+    kept.parent.rmdir()
+    kept.parent.write_text("a file where the folder should be")
+    assert start() == (2, after)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from covidseg.config.remarks import find_remarks
 from covidseg.config.titles import full_title, label_of
 from covidseg.errors import InputError
 from covidseg.runs import start
-from covidseg.runs.code import code_of, page_files
+from covidseg.runs.code import code_of, page_files, recall, remember
 from covidseg.runs.environments import environment_of
 from covidseg.runs.memory import ALL, Memory
 
@@ -117,6 +117,10 @@ wildcard_constraints:
     fold=one_of(FOLDS),
     paper=one_of(ARTEFACTS),
     archive="[^/]+",
+
+
+KNOWN_CODE = Path(".snakemake/covidseg_code.json")
+recall(KNOWN_CODE)
 
 
 @functools.cache

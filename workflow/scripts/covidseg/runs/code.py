@@ -2,13 +2,20 @@
 
 A checksum is computed from the syntax tree without docstrings. An edit of a comment, of a docstring or of the
 layout therefore leaves the checksum unchanged.
+
+Snakemake reads the rules at every start, and on a cluster at the start of every job. What was read of a
+module is therefore kept from one start to the next (`recall`, `remember`); else this took half of a start.
 """
 
 import ast
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
+
+from covidseg.files import write_json
 
 # Modules without effect on a result. These modules stay out of every job's code, so that an edit of one of
 # them reruns no job and restarts no training.
@@ -21,6 +28,10 @@ WITHOUT_EFFECT = (
     *("covidseg/training/sections", "covidseg/weak/sections", "covidseg/evaluation/sections"),
 )
 
+Code = tuple[list[str], str]  # names that a module imports from the library, checksum of its code
+_known: dict[str, Code] = {}  # checksum of a module's text -> what was read of it
+_recalled: set[str] = set()  # checksums of the texts that an earlier start has read
+_used: set[str] = set()  # checksums of the texts that were asked for since the start
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -29,10 +40,7 @@ def code_of(folder: Path, scripts: Iterable[str]) -> list[str]:
 
     The arguments and the error are those of `imported`.
     """
-    return [
-        f"{path.relative_to(folder)} {_read(path.read_text(encoding='utf-8'))[1]}"
-        for path in imported(folder, scripts)
-    ]
+    return [f"{path.relative_to(folder)} {_read(text_of(path))[1]}" for path in imported(folder, scripts)]
 
 
 def imported(folder: Path, scripts: Iterable[str]) -> list[Path]:
@@ -53,7 +61,7 @@ def imported(folder: Path, scripts: Iterable[str]) -> list[Path]:
     while waiting:
         path = waiting.pop()
         found.add(path)
-        waiting |= {module for module in imports_of(path, folder) if _counts(module, folder)} - found
+        waiting |= _counted_imports(text_of(path), path, folder) - found
     return sorted(found)
 
 
@@ -87,8 +95,24 @@ def imports_of(path: Path, folder: Path) -> set[Path]:
     Raises:
         LookupError: an imported module of the library has no file.
     """
-    names, _ = _read(path.read_text(encoding="utf-8"))
+    names, _ = _read(text_of(path))
     return {_resolve(name, folder, path) for name in names}
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file, which is read once as long as nobody changes the file."""
+    stat = path.stat()
+    return _text(path, stat.st_mtime_ns, stat.st_size)
+
+
+@cache
+def _text(path: Path, _time: int, _size: int) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def _counted_imports(_text: str, path: Path, folder: Path) -> frozenset[Path]:
+    return frozenset(module for module in imports_of(path, folder) if _counts(module, folder))
 
 
 def _counts(module: Path, folder: Path) -> bool:
@@ -106,11 +130,40 @@ def _resolve(name: str, folder: Path, path: Path) -> Path:
     raise LookupError(f"{path}: no file for its import of {name}")
 
 
-@lru_cache(maxsize=512)
-def _read(text: str) -> tuple[tuple[str, ...], str]:
+def recall(path: Path) -> None:
+    """Take over what an earlier start has read of modules, if `path` has it; see `remember`."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["reader"] == _reader():
+            _known.update({key: (list(names), str(code)) for key, (names, code) in content["known"].items()})
+            _recalled.update(content["known"])
+
+
+def remember(path: Path) -> None:
+    """Keep what was read of modules for the next start; a folder that cannot be written to keeps nothing."""
+    if not _used <= _recalled:
+        with suppress(OSError):
+            write_json(path, {"reader": _reader(), "known": {key: _known[key] for key in sorted(_used)}})
+
+
+def _reader() -> str:
+    """Return the checksum of this module, which decides what is read of others."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+
+
+@cache
+def _read(text: str) -> Code:
     """Return the names that a module imports from the library, and the checksum of its code."""
+    key = hashlib.sha256(text.encode()).hexdigest()
+    _used.add(key)
+    if key not in _known:
+        _known[key] = _parse(text)
+    return _known[key]
+
+
+def _parse(text: str) -> Code:
     tree = ast.parse(text)
-    names = tuple(_imported_names(tree))
+    names = list(_imported_names(tree))
     for node in ast.walk(tree):
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             del node.body[0]

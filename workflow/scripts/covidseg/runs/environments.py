@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
-from covidseg.runs.code import imported
+from covidseg.runs.code import imported, text_of
 
 WHOLE, LIGHT = "environment.yaml", "light.yaml"  # in envs/
 # Packages that only the whole environment has: section "networks" of envs/requirements.txt.
@@ -22,5 +23,9 @@ def environment_of(folder: Path, scripts: Iterable[str]) -> str:
         folder: folder of the scripts and of the package `covidseg`.
         scripts: paths of what the job runs, relative to `folder`, without suffix.
     """
-    texts = (path.read_text(encoding="utf-8") for path in imported(folder, scripts))
-    return WHOLE if any(IMPORT.search(text) for text in texts) else LIGHT
+    return WHOLE if any(_is_heavy(text_of(path)) for path in imported(folder, scripts)) else LIGHT
+
+
+@cache
+def _is_heavy(text: str) -> bool:
+    return IMPORT.search(text) is not None
