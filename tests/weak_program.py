@@ -22,7 +22,7 @@ def weak_section(**changes) -> dict:
     """The phantom's section `weak`, smaller still."""
     weak = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["weak"]
     weak |= {"features": [4, 8], "critic_features": [4] * 7, "epochs": 4, "iterations": 3}
-    weak["classifier"]["features"] = [4, 4, 4, 4]
+    weak["classifier"]["features"] = [8, 8, 8, 8]
     weak["va_gan"] |= {"critic_steps": 1, "often_steps": 2, "often_first": 2}
     return weak | changes
 
