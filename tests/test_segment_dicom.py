@@ -44,7 +44,7 @@ def test_the_largest_ct_series_is_taken_and_another_one_on_request(two_series):
     assert volume.geometry.shape[0] == 6
     assert volume.warnings == (
         "series 1.2.3 (6 slices, chest); not taken: 1.2.9 (4 slices, sharp); --series takes another one",
-        "left out: 1 files that are no CT image",
+        "left out: 1 of 11 files (no CT image)",
     )
     assert read_scan(two_series, series="1.2.9").geometry.shape[0] == 4
     with refused_in_one_line(

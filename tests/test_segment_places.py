@@ -91,7 +91,7 @@ def test_other_files_beside_a_series_do_not_hide_it(tmp_path):
         (folder / name).write_bytes(content)
     (folder / "converted.nii.gz").write_bytes(nifti_bytes(random_scan()))
     assert list_scans([folder]) == {"ct": folder}
-    assert read_scan(folder).warnings == ("left out: 1 files that are no CT image",)
+    assert read_scan(folder).warnings == ("left out: 1 of 8 files (no CT image)",)
 
 
 def test_a_series_without_the_uid_of_a_study_is_one(tmp_path):

@@ -182,13 +182,13 @@ def _read_dicom(path: Path, series: str) -> Volume:
     found = _series_in(files, path)
     chosen = choose_series(found, series, str(path))
     volume = read_series({name: files[name] for name in chosen.files}, str(path))
-    notes = []
+    warnings = []
     if len(found) > 1:
         others = "; ".join(str(one) for one in found if one is not chosen)
-        notes.append(f"series {chosen}; not taken: {others}; --series takes another one")
+        warnings.append(f"series {chosen}; not taken: {others}; --series takes another one")
     if left_out := len(files) - sum(len(one.files) for one in found):
-        notes.append(f"left out: {left_out} files that are no CT image")
-    return replace(volume, warnings=(*volume.warnings, *notes))
+        warnings.append(f"left out: {left_out} of {len(files)} files (no CT image)")
+    return replace(volume, warnings=(*volume.warnings, *warnings))
 
 
 def _read_files(path: Path) -> dict[str, bytes]:
