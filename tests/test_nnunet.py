@@ -229,8 +229,7 @@ def test_the_folds_are_those_of_the_pipeline(workflow, config):
 def run_nnunet(nnunet, raw, folder, *command):
     """Run a program with nnU-Net's folders: the raw data, and what it makes of them below `folder`."""
     folders = {"nnUNet_raw": raw, "nnUNet_preprocessed": folder / "preprocessed", "nnUNet_results": folder}
-    # No processes that augment: they draw from seeds of their own, so that no training would be like the last.
-    environment = os.environ | {name: str(path) for name, path in folders.items()} | {"nnUNet_n_proc_DA": "0"}
+    environment = os.environ | {name: str(path) for name, path in folders.items()}
     done = subprocess.run(
         [nnunet / command[0], *command[1:]], env=environment, capture_output=True, text=True, timeout=600
     )
