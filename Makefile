@@ -73,7 +73,7 @@ test: $(VENV)/installed
 	$(BIN)/typos
 	$(BIN)/snakemake --lint
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 quick: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -44,16 +44,6 @@ SMALL_NETWORK = {
 }
 
 
-def pytest_collection_modifyitems(items):
-    """Begin with the file that waits for SLURM most, then those with slow tests: short files fill the end."""
-    first = {}
-    for item in items:
-        waits, slow = item.path.match("slurm/test_cluster.py"), item.get_closest_marker("slow")
-        place = 0 if waits else 1 if slow else 2
-        first[item.path] = min(place, first.get(item.path, place))
-    items.sort(key=lambda item: first[item.path])
-
-
 @pytest.fixture(scope="module")
 def chromium():
     """A headless Chromium that opens the pages of the site."""
