@@ -183,8 +183,7 @@ def _check_names(config: Configuration, name: str) -> None:
             check_phantoms(config, name)
         with faults.gathered():
             check_cases(config, in_use.datasets(config))
-        with faults.gathered():
-            check_origins(config, in_use.archives(config))
+    check_origins(config, in_use.archives(config))  # an archive per case needs the cases' names
 
 
 def _read_experiments(
