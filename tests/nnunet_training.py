@@ -15,8 +15,8 @@ import torch
 from nnunetv2.paths import nnUNet_preprocessed
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
-# So few iterations leave a network that finds something by chance, and by the seed always the same; after some
-# dozens of iterations it finds nothing at all for a while.
+# After so few iterations a network finds something by chance; the seed makes it the same in every run. After some
+# dozens of iterations a network finds nothing at all for a while.
 FEATURES, ITERATIONS, SEED = 4, 2, 1
 
 

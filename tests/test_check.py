@@ -8,14 +8,17 @@ from covidseg.config.faults import configurations, find_faults
 from covidseg.runs.additions import additions_table
 from toy_workflow import make_toy, snakemake
 
-FAULTY = """
+HOSPITAL = """
 datasets:
   hospital:
     title: Our 30 scans
     homepage: https://example.org/scans
     licence: CC BY 4.0
     archives: {scans.zip: {address: null}}
-    images: {archive: hospital/scans.zip, member: "{case}/ct.nii.gz", format: nifti}
+"""
+FAULTY = (
+    HOSPITAL
+    + """    images: {archive: hospital/scans.zip, member: "{case}/ct.nii.gz", format: nifti}
     labels: {archive: hospital/scans.zip, member: "{case}/lesion.nii.gz", format: nifti, map: {1: 1}}
     case_name: "{case}"
     patient: .*
@@ -32,6 +35,7 @@ experiments:
 artefacts:
   wang2021: {table1: {rows: {Mine: mine}}, new: {kind: strategies, title: New, fold: 0, rws: {}}}
 """
+)
 
 
 def faults(folder, *names):
@@ -64,14 +68,9 @@ def test_every_fault_is_told_at_once_and_none_that_only_follows(own_config):
         assert any(fault.startswith(begin) for fault in found), begin
 
 
-SEVERAL = """
-datasets:
-  hospital:
-    title: Our 30 scans
-    homepage: https://example.org/scans
-    licence: CC BY 4.0
-    archives: {scans.zip: {address: null}}
-    images: {archive: hospital/scan.zip, member: "{cas}/ct.nii.gz", format: nifti}
+SEVERAL = (
+    HOSPITAL
+    + """    images: {archive: hospital/scan.zip, member: "{cas}/ct.nii.gz", format: nifti}
     labels: {archive: hospital/scans.zip, member: "{case}/lesion.nii.gz", format: nifti, map: {1: 1}}
     case_name: "{case}"
     patient: "("
@@ -84,6 +83,7 @@ artefacts:
   wang2021:
     new: {kind: visual, title: New, columns: {A: scrtch, B: scratch}, truth: covid20, regions: [lung], split: tst, fold: 9, cases: 1}
 """
+)
 
 
 def test_every_fault_of_one_entry_is_told_at_once(own_config):

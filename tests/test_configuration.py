@@ -100,6 +100,10 @@ def set_key(path, value):
         (set_key("weak.variant", "mine"), r"weak\.variant: .*'mine'.*; allowed: paper, code"),
         (set_key("weak.size", 0), r"weak\.size: 0 is less than the minimum of"),
         (
+            set_key("weak.classifier.features", [4, 8, 16, 32]),
+            r"weak\.classifier\.features\.0: 4 is less than the minimum of 8",
+        ),
+        (
             set_key("weak.variants.paper.map", "sum"),
             r"weak\.variants\.paper\.map: 'sum'; allowed: decoder, rescaled, difference",
         ),

@@ -47,10 +47,12 @@ def check_phantoms(config: Configuration, name: str) -> None:
             with faults.gathered():
                 hosts = [archive.partition("/")[0] for archive in archive_paths(config.datasets[dataset])]
                 check_known(dict.fromkeys(hosts), HOSTS, where, "host of phantoms")
+            if not listed:
+                continue
             if isinstance(wanted, list):
                 with faults.gathered():
-                    check_known(wanted if listed else (), listed or (), where, "case")
-            elif listed and wanted > len(listed):
+                    check_known(wanted, listed, where, "case")
+            elif wanted > len(listed):
                 faults.found.append(f"{where}: {wanted}; the data set has {len(listed)} cases")
 
 

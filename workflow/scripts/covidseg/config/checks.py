@@ -49,7 +49,7 @@ def check_options(
         for key in sorted(options.keys() ^ allowed.keys()):
             verb = "unknown" if key in options else "missing"
             faults.found.append(f"{where}: {verb} option {key!r}; expected: {', '.join(allowed) or 'none'}")
-        for key in options.keys() & allowed.keys():
+        for key in sorted(options.keys() & allowed.keys()):
             with faults.gathered():
                 _check_option(options[key], allowed[key], f"{where}.{key}")
 

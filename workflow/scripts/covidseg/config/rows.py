@@ -212,7 +212,6 @@ def _training(
     name: str, row: ExperimentRow, sources: dict[str, SourceRow], datasets: Datasets, where: str
 ) -> list[ExpandedRow]:
     """Return one experiment per source of a row."""
-    strategies = [name for name in STRATEGIES if name != "pretrain"]  # which the sources stand for
     with told_together() as faults:
         with faults.gathered():
             check_known(row["train"], datasets, f"{where}.train", "data set")
@@ -221,13 +220,8 @@ def _training(
                 f"{where}.lesions: needed where several data sets are trained on, and only there"
             )
         with faults.gathered():
-            check_known([row["strategy"]], strategies, f"{where}.strategy", "strategy")
-            with told_together() as of_strategy:
-                strategy = STRATEGIES[row["strategy"]]
-                with of_strategy.gathered():
-                    _check_sources(row, strategy.needs_source, sources, where)
-                with of_strategy.gathered():
-                    check_options(row.get("options", {}), strategy.options, f"{where}.options")
+            _check_strategy(row, sources, where)
+    strategy = STRATEGIES[row["strategy"]]
     expanded = []
     for source in row.get("sources", [row.get("source", "none")]):
         own = f"{name}-{source}" if strategy.needs_source else name
@@ -263,6 +257,18 @@ def _refuse_for_nnunet(name: str, source: str, where: str) -> None:
         needed = "trains on the scans of its source too, and a trained model has none"
     if needed:
         raise InputError(f"{where}: {source!r}: strategy {name} {needed}; take another strategy")
+
+
+def _check_strategy(row: ExperimentRow, sources: Iterable[str], where: str) -> None:
+    """Raise InputErrors for an unknown strategy, or for what does not fit the strategy."""
+    strategies = [name for name in STRATEGIES if name != "pretrain"]  # which the sources stand for
+    check_known([row["strategy"]], strategies, f"{where}.strategy", "strategy")
+    strategy = STRATEGIES[row["strategy"]]
+    with told_together() as faults:
+        with faults.gathered():
+            _check_sources(row, strategy.needs_source, sources, where)
+        with faults.gathered():
+            check_options(row.get("options", {}), strategy.options, f"{where}.options")
 
 
 def _check_sources(row: ExperimentRow, needed: bool, sources: Iterable[str], where: str) -> None:
