@@ -73,14 +73,14 @@ test: $(VENV)/installed
 	$(BIN)/typos
 	$(BIN)/snakemake --lint
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 quick: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
 	$(BIN)/typos
-	$(BIN)/pytest -m "not slow and not slurm" --numprocesses 2 --dist loadfile
+	$(BIN)/pytest -m "not slow and not slurm" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 fuzz: $(VENV)/installed
 	$(BIN)/python tests/malformed/fuzz.py --seconds $(SECONDS)

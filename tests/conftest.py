@@ -44,6 +44,19 @@ SMALL_NETWORK = {
 }
 
 
+# The longest first, so that no process ends with a long file alone. The cluster mostly waits.
+LONGEST = ("test_cluster", "test_kills", "test_rehearsal", "test_dvc", "test_additions", "test_workflow")
+
+
+def pytest_collection_modifyitems(items):
+    """Start with the longest files, then those with slow tests: xdist hands out the files in this order."""
+    slow = {
+        item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("slurm")
+    }
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (ranks.get(item.path.stem, len(LONGEST)), item.path not in slow))
+
+
 @pytest.fixture(scope="module")
 def chromium():
     """A headless Chromium that opens the pages of the site."""

@@ -9,7 +9,8 @@ from conftest import ROOT
 from toy_workflow import jobs_of, papers_checkout, snakemake
 
 
-@pytest.mark.parametrize("name", ["config", pytest.param("paper", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["config", "paper"])
 def test_both_configurations_train_every_model_once_and_reach_every_artefact(name, tmp_path):
     output = snakemake(papers_checkout(tmp_path), "-n", "--forceall", "--configfile", f"config/{name}.yaml")
     expected = dag_sizes.PHANTOM if name == "config" else dag_sizes.PAPER

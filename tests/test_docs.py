@@ -167,6 +167,7 @@ def added(tmp_path_factory):
     return {page: loaded(page, tmp_path_factory.mktemp("page")) for page in ADDING}
 
 
+@pytest.mark.slow
 def test_the_additions_of_every_page_can_be_loaded(added):
     assert {
         ROOT / "config/local/README.md",

@@ -104,6 +104,7 @@ def test_the_search_finds_pages_headings_and_messages(guide):
     assert pages[message].startswith("docs/troubleshooting.html#an-archive-has-entries")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["index", "troubleshooting", "first-hour", "choices"])
 def test_the_guide_works_in_a_browser(chromium, guide, tmp_path, page):
     assert faults_of(chromium, guide / "docs" / f"{page}.html", tmp_path / page) == []

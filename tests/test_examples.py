@@ -133,6 +133,7 @@ def test_labels_of_several_data_sets_lie_on_one_scan(example):
         read_example("a", example, [LUNGS, LESION], (-1250, 250))
 
 
+@pytest.mark.slow
 def test_a_column_a_data_set_and_the_same_bytes(example, tmp_path):
     artefact = {"title": "Examples"}
     examples = {

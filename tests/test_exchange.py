@@ -49,6 +49,7 @@ def logits(folder, image, fold=0):
         return network(image)
 
 
+@pytest.mark.slow
 def test_the_zip_is_read_back_with_the_same_weights_and_plan(exported):
     """Ours -> zip -> ours; tests/test_nnunet_models.py gives it to nnU-Net itself."""
     for fold in (0, 1):
@@ -101,6 +102,7 @@ def test_onnx_gives_the_same_logits_for_any_batch(exported):
     assert json.loads(known["labels"]) == {"1": "region1"}
 
 
+@pytest.mark.slow
 def test_networks_that_only_covidseg_has_are_written_as_onnx_alone(tmp_path, caplog):
     runtime = pytest.importorskip("onnxruntime")
     weights = write_model(tmp_path / "fold0", design="selective-fusion", reduction=2)

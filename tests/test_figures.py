@@ -291,6 +291,7 @@ def test_the_matrices_of_relations_are_squares_of_one_size(matrices):
         assert sizes == pytest.approx([0.98] * len(sizes))
 
 
+@pytest.mark.slow
 def test_relations_give_the_same_bytes(matrices, tmp_path):
     artefact = RELATIONS | {"left": "general_covid", "right": "target_covid", "curve": "target_difference"}
     assert same_bytes(

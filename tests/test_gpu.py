@@ -306,6 +306,7 @@ def test_an_nvidia_smi_that_hangs_is_left(machine, monkeypatch):
         choose_device("cuda")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.version.cuda is not None, reason="this torch may use a GPU")
 @pytest.mark.parametrize("section", ["training", "weak"])
 def test_a_run_tries_the_gpu_before_its_first_job(machine, config, monkeypatch, capfd, section):

@@ -84,6 +84,7 @@ def test_a_zombie_is_dead(tmp_path, holder):
     assert holder.returncode is None, "nobody has waited for it"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_a_holder_that_died_on_another_node_loses_the_lock_when_it_runs_out(tmp_path, holder, caplog):
     holder.kill()
@@ -106,6 +107,7 @@ def test_a_holder_that_lives_keeps_the_lock_beyond_its_lifetime(tmp_path, holder
     other.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_an_orphan_that_lives_on_notices_and_stops(tmp_path, holder):
     """Its node was declared dead; here it is stopped, as a node that hangs, until another has the lock."""

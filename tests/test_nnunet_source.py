@@ -43,6 +43,7 @@ def model(tmp_path_factory):
     return imported(packed(write_nnunet_model(folder / "results")), folder / "model")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_becomes_a_model_with_its_weights_plan_and_normalisation(model):
     network = nnunet_network()
     own, description = load_model(model)
@@ -101,6 +102,7 @@ class Harmful:
         return os.mkdir, (str(self.path),)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_would_run_code_is_refused_and_runs_nothing(tmp_path):
     folder = write_nnunet_model(tmp_path / "results")
     checkpoint = folder / FOLDER / "fold_0" / "checkpoint_final.pth"

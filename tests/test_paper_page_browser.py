@@ -27,6 +27,7 @@ def head(page, text):
     return page.locator("#table1-rows thead th[scope=col]", has_text=text)
 
 
+@pytest.mark.slow
 def test_the_page_has_no_fault(chromium, site, tmp_path):
     assert faults_of(chromium, site[0] / PAGE, tmp_path) == []
 

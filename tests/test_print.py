@@ -104,6 +104,7 @@ def test_texts_lie_in_the_figure_and_not_over_each_other_or_pictures(drawn):
         assert text == "R" or not any(box.shrunk(0.9, 0.8).overlaps(picture) for picture in pictures), text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DRAWN)
 def test_the_files_for_print_have_the_same_bytes_and_text_as_text(kind, tmp_path):
     for name in ("one", "two"):
@@ -124,6 +125,7 @@ def test_the_files_for_print_have_the_same_bytes_and_text_as_text(kind, tmp_path
         )
 
 
+@pytest.mark.slow
 def test_the_palettes_colours_are_exact_in_png(tmp_path):
     save_figure(DRAWN["localisation"](), tmp_path / "maps")
     with Image.open(tmp_path / "maps.png") as picture:

@@ -164,6 +164,7 @@ def test_a_release_that_was_changed_in_the_cache_is_unpacked_anew(release, tmp_p
     assert "fold3/model.safetensors: changed" in caplog.text
 
 
+@pytest.mark.slow
 def test_the_command_segments_with_a_release_at_an_address(release, tmp_path, host, monkeypatch):
     """The networks find what is bright; the numbers name the models and their release."""
 

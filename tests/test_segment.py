@@ -498,6 +498,7 @@ def test_a_scan_is_prepared_once_for_models_of_one_grid(tmp_path, threshold_mode
     assert [call.call_count for call in calls] == [1, 2]
 
 
+@pytest.mark.slow
 def test_one_model_of_lungs_and_infection_runs_once_with_the_masks_of_the_pipeline(tmp_path, monkeypatch):
     labels = {"1": "left_lung", "2": "right_lung", "3": "infection"}
     models = write_model(tmp_path / "models" / "all" / "fold0", labels).parents[2]
@@ -515,6 +516,7 @@ def test_one_model_of_lungs_and_infection_runs_once_with_the_masks_of_the_pipeli
     assert lungs[infection == 1].all()
 
 
+@pytest.mark.slow
 def test_a_fault_in_one_scan_stops_no_other_one_and_leaves_nothing(
     tmp_path, threshold_models, monkeypatch, capsys
 ):

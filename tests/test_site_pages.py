@@ -180,6 +180,7 @@ def test_the_pictures_show_the_case_with_the_median_score_and_its_errors(site):
     assert len(list((site / "front").glob("*.png"))) == 4
 
 
+@pytest.mark.slow
 def test_every_page_of_the_small_site_works_in_a_browser(chromium, site, tmp_path):
     for page in ("index.html", "papers/index.html", "choices.html", "errata.html", "provenance.html"):
         faults = faults_of(chromium, site / page, tmp_path / page.replace("/", "-"))

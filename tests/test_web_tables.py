@@ -53,6 +53,7 @@ def test_a_page_that_is_changed_loads_and_runs_nothing(chromium, hostile):
         assert not any(complaint.startswith("dialog") for complaint in complaints)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_an_accessibility_checker_finds_nothing(chromium, hostile, tmp_path, dark):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()

@@ -29,6 +29,7 @@ def launch(folders, output, gates):
     return process
 
 
+@pytest.mark.slow
 def test_a_training_waits_for_its_gate_and_for_sigterm(training_folders, tmp_path):
     output, gates = tmp_path / "gated", tmp_path / "gates"
     process = launch(training_folders, output, gates)
