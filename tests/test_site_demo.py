@@ -10,6 +10,7 @@ from site_browser import broken_links, faults_of, one_of_each_kind, opened
 DEMO = ROOT / "results" / "report"
 MEGABYTES = 40
 SECONDS = 2 * 30  # of all jobs of the site; two of them run at once
+SLOW = 2  # machines may be half as fast
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not (DEMO / "provenance.html").exists(), reason="run `make demo` first"),
@@ -26,7 +27,7 @@ def test_the_site_is_small():
 
 def test_the_site_is_made_quickly():
     found = json.loads((ROOT / "results" / "paper" / "provenance.json").read_text())["wall_times"]
-    assert sum(time["seconds"] for rule, time in found.items() if rule.startswith("site")) <= SECONDS
+    assert sum(time["seconds"] for rule, time in found.items() if rule.startswith("site")) <= SECONDS * SLOW
 
 
 def test_one_page_of_each_kind_works_in_a_browser(chromium, tmp_path):
