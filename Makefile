@@ -1,5 +1,6 @@
 # make help     print this text, as `make` alone does; `snakemake --list` names the rules of the pipeline
 #
+# make setup    set up .venv alone: on a login node, or before an own run
 # make demo     set up, then run the phantom pipeline to its site, tables and figures
 # make view     serve the site of the results on this machine, for a browser: large scans need a server. PORT=8000
 # make test     set up, then run every test and check
@@ -21,7 +22,7 @@
 #                   Needs Debian or Ubuntu, and root; installs the packages that the cluster needs
 # make slurm-down   stop the test cluster
 #
-# Every target but slurm-down needs Python 3.11 to 3.14, and sets up .venv once. PYTHON=... chooses the interpreter,
+# Every target that needs packages of Python sets up .venv once, with Python 3.11 to 3.14. PYTHON=... chooses the interpreter,
 # VENV=... another folder than .venv: `make quick PYTHON=python3.13 VENV=.venv-3.13` tries another Python.
 # TORCH=cu126 chooses torch for older NVIDIA cards (up to Volta) and drivers (before 580), TORCH= the other one.
 # Without TORCH a .venv keeps the torch that it has.
@@ -42,7 +43,7 @@ TARGETS := $(shell sed -n 's/^\# make \([a-z-]*\) .*/\1/p' Makefile)
 NEAREST = import difflib, sys; near = difflib.get_close_matches(sys.argv[1], sys.argv[2:]); \
 	sys.exit(f"make {sys.argv[1]}: no such target; " + ("nearest: " + ", ".join(near) if near else "see make help"))
 
-.PHONY: help demo view test quick fuzz kill-test mutants benchmark container conda-files bare-roots slurm-up slurm-down other-torch
+.PHONY: help setup demo view test quick fuzz kill-test mutants benchmark container conda-files bare-roots slurm-up slurm-down other-torch
 
 # The comment at the top of this file.
 help:
@@ -50,6 +51,8 @@ help:
 
 .DEFAULT:
 	@$(PYTHON) -c '$(NEAREST)' $@ $(TARGETS)
+
+setup: $(VENV)/installed
 
 demo: $(VENV)/installed
 	@$(BIN)/snakemake

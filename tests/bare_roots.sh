@@ -6,21 +6,34 @@
 # COMMANDS="make demo && make quick"   what is run
 # FOLDER=/var/tmp/bare_roots           place of the systems; one takes up to 10 GB, and is deleted after a success
 # SHARE="/folder /folder"              folders of this machine to see in the systems, of wheels for example
-# KEYRING=/path/to/keyring.gpg         of Ubuntu, where the package ubuntu-keyring is not installed
+# KEYRING=/path/to/keyring.gpg         of Ubuntu; without it, the keyring comes from Ubuntu's package
 #
 # Needs root, Linux, and the packages mmdebstrap and ca-certificates. Variables PIP_... hold in the systems too.
+# Ends with 3 if this machine cannot make or enter such a system, and with 1 if the commands fail in it.
 set -eu
 cd "$(dirname "$0")/.."
 folder=${FOLDER:-/var/tmp/bare_roots}
 commands=${COMMANDS:-make demo && make quick}
 keyring=${KEYRING:-/usr/share/keyrings/ubuntu-archive-keyring.gpg}
+ubuntu=http://archive.ubuntu.com/ubuntu
+package=ubuntu-keyring_2023.11.28.1_all.deb
+package_checksum=36de43b15853ccae0028e9a767613770c704833f82586f28eb262f0311adb8a8
+
+# Debian 12 and 13 have no package with the keys of Ubuntu's archive.
+fetch_keyring() {
+    [ -e "$keyring" ] && return
+    keyring=$folder/ubuntu/usr/share/keyrings/ubuntu-archive-keyring.gpg
+    [ -e "$keyring" ] && return
+    /usr/lib/apt/apt-helper download-file "$ubuntu/pool/main/u/ubuntu-keyring/$package" "$folder/$package" \
+        "SHA256:$package_checksum" && dpkg-deb --extract "$folder/$package" "$folder/ubuntu"
+}
 
 make_root() {
     case $1 in
         bookworm | trixie) mmdebstrap --quiet --variant=apt --include="$packages" "$1" "$root" ;;
         noble | resolute)
-            mmdebstrap --quiet --variant=apt --include="$packages" --components=main,universe \
-                --keyring="$keyring" "$1" "$root" http://archive.ubuntu.com/ubuntu
+            fetch_keyring && mmdebstrap --quiet --variant=apt --include="$packages" --components=main,universe \
+                --keyring="$keyring" "$1" "$root" "$ubuntu"
             ;;
         *) echo "error: $1: allowed are bookworm, trixie, noble and resolute" >&2 && exit 1 ;;
     esac
@@ -44,7 +57,7 @@ for suite in "${@:-bookworm}"; do
     root=$folder/$suite
     rm -rf --one-file-system "$root"
     mkdir -p "$folder"
-    make_root "$suite"
+    { make_root "$suite" && enter true; } || { echo "$suite: this machine cannot make such a system" >&2 && exit 3; }
     git clone --quiet . "$root/covidseg"
     enter "cd /covidseg; python3 --version; $commands" || { echo "$suite: failed; see $root" >&2 && exit 1; }
     echo "$suite: done"

@@ -1,6 +1,7 @@
 """One GPU per job on one machine: faked devices, jobs at the same time, and jobs that are killed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import yaml
 
 from conftest import ROOT
 from covidseg.runs.devices import visible_devices
-from toy_workflow import SNAKEMAKE
+from toy_workflow import SNAKEMAKE, change_yaml, make_toy, snakemake
 
 HOLD = """
 import sys, time
@@ -38,6 +39,8 @@ rule cpu:
     output: "{{name}}.cpu"
     script: "scripts/job.py"
 onstart:
+    internals.limit(workflow, "gpu", 2)
+    internals.limit(workflow, "mem_mb", 1)   # the command has a limit
     assert internals.limit_of(workflow, "gpu") == 2
     line = "import sys; sys.path.insert(0, '{scripts}'); from pathlib import Path; from covidseg.runs import devices; "
     line += "devices.LOCKS = Path('{locks}'); devices.take_device(['3', '5'])"
@@ -95,7 +98,7 @@ def test_the_devices_are_those_that_the_user_chose(monkeypatch):
 def test_the_profile_sets_threads_for_every_rule_with_a_gpu():
     text = (ROOT / "profiles/workstation/config.yaml").read_text()
     shown = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["set-resources"]
-    assert yaml.safe_load(text)["set-threads"].keys() == {name for name in shown if name != "rehearse"}
+    assert yaml.safe_load(text)["set-threads"].keys() == shown.keys() - {"rehearse", "segment"}
 
 
 @pytest.mark.slow
@@ -104,7 +107,7 @@ def test_jobs_at_the_same_time_see_different_devices(tmp_path):
     (tmp_path / "scripts/job.py").write_text(JOB)
     text = SNAKEFILE.format(scripts=ROOT / "workflow" / "scripts", locks=tmp_path / "locks")
     (tmp_path / "Snakefile").write_text(text)
-    command = [SNAKEMAKE, "--cores", "5", "--resources", "gpu=2"]
+    command = [SNAKEMAKE, "--cores", "5", "--resources", "mem_mb=64000"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     found = [path.read_text().split() for path in tmp_path.glob("*.gpu")]
@@ -113,3 +116,29 @@ def test_jobs_at_the_same_time_see_different_devices(tmp_path):
         (_, first), (second, _) = sorted((float(a), float(b)) for name, a, b in found if name == device)
         assert first <= second
     assert (tmp_path / "e.cpu").read_text().split()[0] == str(os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+LIMITS = """
+onstart:
+    print_jobs()
+    limit_jobs()
+    print("limits", [workflow.scheduler.global_resources.get(name) for name in ("downloads", "gpu", "mem_mb")])
+"""
+
+
+@pytest.mark.slow
+def test_a_run_has_a_job_per_gpu_and_four_downloads_whatever_the_command_limits(tmp_path, monkeypatch):
+    make_toy(tmp_path)
+    with open(tmp_path / "Snakefile", "a") as file:
+        file.write(LIMITS)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
+
+    def limits(*arguments):
+        return re.search(r"limits (.*)", snakemake(tmp_path, "licences", "--force", *arguments))[1]
+
+    assert limits() == "[4, None, None]", "the phantom's jobs run on the CPU"
+    change_yaml(tmp_path / "config/config.yaml", lambda content: content["training"].update(device="auto"))
+    assert limits() == "[4, 2, None]"
+    assert limits("--resources", "mem_mb=9000", "gpu=1") == "[4, 1, 9000]"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert limits() == "[4, None, None]"

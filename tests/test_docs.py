@@ -37,7 +37,7 @@ RULES = {
 OTHERS = {
     **dict.fromkeys(("cd", "export", "ls", "head", "tail", "cat", "mkdir", "cp", "mv", "rm", "tar", "sha256sum"), "the shell's own"),
     **dict.fromkeys(("dot",), "Graphviz, which draws the picture of the rules"),
-    **dict.fromkeys(("git", "apt-get", "pip", "pipx", "curl", "rsync", "docker", "apptainer"), "changes this machine, or needs a network"),
+    **dict.fromkeys(("git", "apt-get", "pip", "python3", ".venv/bin/pip", "pipx", "curl", "rsync", "docker", "apptainer"), "changes this machine, or needs a network"),
     **dict.fromkeys(("nnUNetv2_plan_and_preprocess", "nnUNetv2_train", "nnUNetv2_predict", "nnUNetv2_install_pretrained_model_from_zip"), "nnU-Net's; a day long"),
     **dict.fromkeys(("tmux", "sbatch", "squeue", "eval"), "needs a terminal or a cluster; tests/slurm"),
 }  # fmt: skip
@@ -277,3 +277,8 @@ def test_no_number_of_a_phantom_run_stands_on_the_page_of_real_results():
     text = (ROOT / "docs" / "results-on-real-data.md").read_text()
     assert "config/config.yaml" not in text
     assert "results/paper" not in text
+
+
+def test_the_first_hour_shows_the_jobs_of_the_demo():
+    shown = int(re.search(r"\[ \d+/(\d+), about", (ROOT / "docs" / "first-hour.md").read_text())[1])
+    assert shown == sum(dag_sizes.PHANTOM.values()) - 1, "the rule all is not counted"

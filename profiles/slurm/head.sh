@@ -1,6 +1,6 @@
 #!/bin/bash
 # Snakemake itself as a small SLURM job, for clusters that forbid it on their login nodes. In the checkout:
-#   sbatch profiles/slurm/head.sh
+#   sbatch profiles/slurm/head.sh --directory runs/paper
 #   sbatch profiles/slurm/head.sh --configfile config/public.yaml --directory runs/public
 # The job queues itself again five minutes before its time is up, when its node dies, and when Snakemake is
 # killed. Trainings go on meanwhile. `scancel` ends the run: Snakemake then cancels its jobs.
@@ -19,7 +19,7 @@
 PATH=$PWD/.venv/bin:$PATH
 
 if ! [ -e slurm/config.yaml ] || ! command -v snakemake >/dev/null; then
-    echo "$PWD is no checkout with a .venv: call sbatch in the checkout, after make demo"
+    echo "$PWD is no checkout with a .venv: call sbatch in the checkout, after make setup"
     exit 1
 fi
 

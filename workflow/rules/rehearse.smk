@@ -1,9 +1,9 @@
-# The whole workflow at full size on synthetic archives, in minutes, for `snakemake rehearse`.
+# The whole workflow at full size on synthetic archives, for `snakemake rehearse`.
 
 
 # Without outputs, as rule workload. The rehearsal is a run of its own, in a folder of its own.
 rule rehearse:
-    """Run the whole workflow on made-up scans of full size, in minutes."""
+    """Run the whole workflow on made-up scans of full size."""
     log:
         "logs/rehearse.log",
     # A profile's retries would rehearse again what failed.

@@ -18,6 +18,7 @@ from covidseg.runs.terminal import Terminal
 from covidseg.runs.wall_times import wall_times
 
 BEGUN = time.time()
+DOWNLOADS = 4  # at a time: hosts refuse users who open many connections
 FEWEST_FORKS = 10  # jobs; for fewer, a fork server takes more time than it saves
 
 
@@ -110,10 +111,18 @@ def fork_jobs():
         internals.run_scripts_by(ForkServer(BASE / "workflow" / "scripts").run)
 
 
-def share_gpus():
-    """Give every job that needs a GPU one of its own, if the run limits their number (profiles/workstation)."""
+def limit_jobs():
+    """Limit downloads. On this machine, give every job that needs a GPU one of its own.
+
+    If the user allows more of these jobs than there are GPUs, they share the GPUs as CUDA does.
+    """
+    internals.limit(workflow, "downloads", DOWNLOADS)
+    if not workflow.local_exec or start.devices_of(CONFIG) == {"cpu"}:
+        return
     found = devices.visible_devices()
-    if workflow.local_exec and 0 < internals.limit_of(workflow, "gpu") <= len(found):
+    if found:
+        internals.limit(workflow, "gpu", len(found))
+    if 0 < internals.limit_of(workflow, "gpu") <= len(found):
         line = f"from covidseg.runs.devices import take_device; take_device({found})"
         internals.begin_scripts_with(
             lambda resources: line if resources.get("gpu") else ""

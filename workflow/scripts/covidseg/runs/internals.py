@@ -153,6 +153,21 @@ def limit_of(workflow: Workflow, resource: str) -> int:
     return int(limits[resource].value) if resource in limits else 0
 
 
+def limit(workflow: Workflow, resource: str, most: int) -> None:
+    """Limit how much of a resource all jobs of a run that starts may take together, unless the user does.
+
+    A limit in a profile would not do: `--resources` of a command replaces the whole list of the profiles.
+
+    Args:
+        workflow: the workflow, with its scheduler.
+        resource: name of the resource.
+        most: the limit.
+    """
+    if resource not in workflow.global_resources:
+        workflow.register_resource(resource, most)
+        workflow.scheduler.global_resources[resource] = most
+
+
 def begin_scripts_with(first: Callable[[Any], str]) -> None:
     """Let scripts begin with a line of code.
 

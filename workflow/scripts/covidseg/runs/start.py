@@ -115,6 +115,11 @@ def check_consent(config: Configuration, archives: Iterable[tuple[str, str]], na
         )
 
 
+def devices_of(config: Configuration) -> set[str]:
+    """Return the devices that the trainings of a configuration use: cpu, cuda or auto."""
+    return {config.sections[key]["device"] for key in ("training", "weak")}
+
+
 def check_devices(config: Configuration) -> list[str]:
     """Try the device of the jobs before the first job starts; return warnings if the device is the CPU.
 
@@ -124,7 +129,7 @@ def check_devices(config: Configuration) -> list[str]:
         InputError: every job that needs a GPU would be refused, as `choose_device` says.
     """
     warnings = []
-    for device in sorted({config.sections[key]["device"] for key in ("training", "weak")} - {"cpu"}):
+    for device in sorted(devices_of(config) - {"cpu"}):
         command = [sys.executable, "-c", TRY_DEVICE, device]
         done = subprocess.run(command, cwd=SCRIPTS, stderr=subprocess.PIPE, text=True)
         if done.returncode:
