@@ -4,7 +4,7 @@
 # make demo     set up, then run the phantom pipeline to its site, tables and figures
 # make view     serve the site of the results on this machine, for a browser: large scans need a server. PORT=8000
 # make test     set up, then run every test and check
-# make quick    set up, then run the checks of style and the quick tests: one to two minutes, before every commit
+# make quick    set up, then run the checks of style and the quick tests: about four minutes, before every commit
 #
 # make fuzz     read random headers for SECONDS (60) per kind of file: see tests/malformed/README.md
 # make kill-test   kill a small run 200 times, at random; half an hour on two cores. make test does 20 of these

@@ -101,6 +101,6 @@ def test_another_folder_is_refused_in_one_line(head, tmp_path):
     elsewhere.mkdir()
     output, _ = head(folder=elsewhere).communicate(timeout=10)
     assert (
-        output == f"{elsewhere} is no checkout with a .venv: call sbatch in the checkout, after make demo\n"
+        output == f"{elsewhere} is no checkout with a .venv: call sbatch in the checkout, after make setup\n"
     )
     assert calls(tmp_path) == []
