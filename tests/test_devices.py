@@ -85,6 +85,27 @@ def test_every_process_has_a_device_of_its_own_and_a_killed_one_gives_it_back(ho
     assert third.stdout.readline().strip() == "GPU-5f"
 
 
+def test_two_slurm_jobs_on_one_node_do_not_wait_for_each_other(tmp_path):
+    program = HOLD.replace("devices.LOCKS, devices.PAUSE = Path(sys.argv[1]), 0.05\n", "")
+
+    def start(job):
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow" / "scripts"), "TMPDIR": str(tmp_path)}
+        return subprocess.Popen(
+            [sys.executable, "-c", program.replace('["0", "GPU-5f"]', '["0"]')],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment | {"SLURM_JOB_ID": job},
+        )  # fmt: skip
+
+    first, second, waiting = start("7"), start("8"), None
+    try:
+        assert [first.stdout.readline().strip(), second.stdout.readline().strip()] == ["0", "0"]
+        waiting = start("7")
+        assert waiting.stderr.readline().strip() == "waiting for one of the GPUs 0"
+    finally:
+        for process in filter(None, (first, second, waiting)):
+            process.kill()
+            process.communicate()
+
+
 def test_the_devices_are_those_that_the_user_chose(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, GPU-5f")
     assert visible_devices() == ["2", "GPU-5f"]
