@@ -19,9 +19,9 @@ ubuntu=http://archive.ubuntu.com/ubuntu
 package=ubuntu-keyring_2023.11.28.1_all.deb
 package_checksum=36de43b15853ccae0028e9a767613770c704833f82586f28eb262f0311adb8a8
 
-# Debian 12 and 13 have no package with the keys of Ubuntu's archive.
+# Not every Debian has a package with the keys of Ubuntu's archive.
 fetch_keyring() {
-    [ -e "$keyring" ] && return
+    [ -n "${KEYRING:-}" ] || [ -e "$keyring" ] && return
     keyring=$folder/ubuntu/usr/share/keyrings/ubuntu-archive-keyring.gpg
     [ -e "$keyring" ] && return
     /usr/lib/apt/apt-helper download-file "$ubuntu/pool/main/u/ubuntu-keyring/$package" "$folder/$package" \

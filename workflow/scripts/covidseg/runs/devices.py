@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 PAUSE = 1.0  # seconds between two looks at the locks
-# The kernel gives a lock back when its process ends, however it ends. Two SLURM jobs on one node may both call their
-# GPU 0, since a job sees its own GPUs alone.
+# The kernel gives a lock back when its process ends, however it ends. Two SLURM jobs on one node may both
+# call their GPU 0, since a job sees its own GPUs alone.
 LOCKS = Path(tempfile.gettempdir()) / f"covidseg-gpus-{os.getuid()}-{os.environ.get('SLURM_JOB_ID', 'all')}"
 _held: list[int] = []  # file descriptors, which stay open until the process ends
 
