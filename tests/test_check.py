@@ -115,6 +115,38 @@ def test_every_fault_of_one_entry_is_told_at_once(own_config):
         assert any(fault.startswith(f"config/{begin}") for fault in found), (begin, found)
 
 
+def test_a_pattern_that_finds_nothing_in_a_users_folder_is_told_before_the_folder_is_packed(
+    own_config, tmp_path
+):
+    scans = tmp_path / "scans"
+    for case in ("p1", "p2"):
+        (scans / case).mkdir(parents=True)
+        for name in ("ct.nii.gz", "lesion.nii.gz"):
+            (scans / case / name).touch()
+    right = SEVERAL.split("experiments:")[0].replace("address: null", f'address: "file:{scans}"')
+    for wrong, new in (
+        ("scan.zip", "scans.zip"),
+        ("{cas}", "{case}"),
+        ('"("', ".*"),
+        (", 2: infection", ""),
+        ("{1: 1}", "{0: 0, 1: 1}"),
+        ("randm", "random"),
+    ):
+        right = right.replace(wrong, new)
+    right += "sources:\n  hospital: {paper: wang2021, title: Hospital, datasets: [hospital], lesions: union, evaluate: {}}\n"
+    right += "experiments: {body-finetune: {sources: [hospital]}}\n"
+    local = own_config / "local" / "a.yaml"
+    local.write_text(right)
+    assert faults(own_config, "config.yaml") == []
+    local.write_text(right.replace("lesion.nii", "lesions.nii"))
+    (found,) = faults(own_config, "config.yaml")
+    assert found == (
+        f"config/local/a.yaml: line 7: hospital.archives.scans.zip: {scans}: no file matches "
+        "{case}/lesions.nii.gz; it holds 4 files: p2/lesion.nii.gz, p1/lesion.nii.gz, p1/ct.nii.gz ...: "
+        "pack it as the pattern says, or correct the pattern"
+    )
+
+
 def test_a_file_that_cannot_be_read_hides_no_other_fault_of_reading(own_config):
     (own_config / "local" / "a.yaml").write_text("\tx")
     (own_config / "mine.yaml").write_text("extends: nothing.yaml\n")

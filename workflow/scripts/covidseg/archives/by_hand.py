@@ -37,18 +37,31 @@ def find_by_hand(path: Path, homepage: str, members: dict[str, list[str] | None]
             f"{path}: not public; register at {homepage}, fetch it there and put it at {manual}\n"
             f"  it must be a zip, a tar or a folder that holds {layout}"
         )
-    with Archive(manual) as archive:
-        for pattern, cases in members.items():
-            _verify_members(archive, pattern, cases)
+    verify_members(manual, members)
     return manual
 
 
-def _verify_members(archive: Archive, pattern: str, cases: list[str] | None) -> None:
+def verify_members(path: Path, members: dict[str, list[str] | None]) -> None:
+    """Check the layout of an archive or a folder.
+
+    Args:
+        path: of the archive or folder.
+        members: pattern -> names of the cases that the pattern must find; None if any names will do.
+
+    Raises:
+        InputError: the archive cannot be read, or has another layout.
+    """
+    with Archive(path) as archive:
+        for pattern, cases in members.items():
+            _verify_pattern(archive, pattern, cases)
+
+
+def _verify_pattern(archive: Archive, pattern: str, cases: list[str] | None) -> None:
     names = ONE_FOLDER if cases else ANY_FOLDERS
     found = {match.groupdict().get("case") for match in find_members(archive, pattern, names=names).values()}
     expected = cases or []
     missing = [case for case in expected if case not in found]
-    held = f"{describe_content(archive, pattern)}: pack it as the pattern says"
+    held = f"{describe_content(archive, pattern)}: pack it as the pattern says, or correct the pattern"
     if missing:
         raise InputError(
             f"{archive.path}: {pattern} is not there for {len(missing)} of {len(expected)} cases "

@@ -3,13 +3,14 @@
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
-from urllib.parse import unquote
 
+from covidseg.archives.by_hand import verify_members
 from covidseg.archives.dataset import Dataset
 from covidseg.archives.dicom_hosts import SERIES_COLUMNS
-from covidseg.archives.origins import Origin, archive_paths
+from covidseg.archives.origins import Origin, archive_paths, local_path
 from covidseg.archives.phantom import HOSTS
 from covidseg.cases.splits import patient_of, published_folds
+from covidseg.config import in_use
 from covidseg.config.checks import check_known
 from covidseg.config.configuration import Configuration
 from covidseg.config.experiments import Experiment
@@ -174,9 +175,31 @@ def _check_origin(config: Configuration, host: str, name: str, where: str) -> No
 
 
 def _check_file(origin: Origin, where: str) -> None:
-    places = [unquote(address.partition(":")[2].removeprefix("//")) for address in origin.addresses]
-    if not any(Path(place).exists() for place in places):
-        raise InputError(f"{where}: {', '.join(places)} is not there; correct the address")
+    places = [local_path(address) for address in origin.addresses]
+    if not any(place.exists() for place in places):
+        raise InputError(f"{where}: {', '.join(map(str, places))} is not there; correct the address")
+
+
+def check_members(config: Configuration) -> None:
+    """Look into the archives and folders on this machine that were not packed yet.
+
+    A large folder takes seconds, so a run does not do this: `ingest` finds the same faults.
+
+    Raises:
+        InputErrors: a pattern finds no file, or not every case.
+    """
+    with told_together() as faults:
+        for archive in in_use.archives(config):
+            host, _, name = archive.partition("/")
+            origin = config.origin(host, name)
+            if config.is_phantom(host) or not origin.is_local or Path("data", "raw", archive).exists():
+                continue
+            place = next(place for place in map(local_path, origin.addresses) if place.exists())
+            try:
+                verify_members(place, origin.members)
+            except InputError as error:
+                where = f"{config.folder / 'datasets.yaml'}: {host}.archives.{name}"
+                faults.found.append(f"{where}: {error}")
 
 
 def _check_series(folder: Path, address: str, where: str) -> None:

@@ -6,6 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from covidseg.config.case_checks import check_members
 from covidseg.config.loading import SHEETS, Sheets, check_together, complete_sections, read_sheets
 from covidseg.config.local import named_first, sheet_path
 from covidseg.config.sheets import Sections
@@ -94,7 +95,7 @@ class Rest:
         found: list[str] = []
         while True:
             try:
-                check_together(sections, name, self.sheets, self.folder)
+                check_members(check_together(sections, name, self.sheets, self.folder))
                 return found
             except InputError as error:
                 told = [fault for fault in faults_of(error) if self._entry(fault) not in self.unsure]
