@@ -1,6 +1,6 @@
 # make help     print this text, as `make` alone does; `snakemake --list` names the rules of the pipeline
 #
-# make setup    set up .venv alone: on a login node, or before an own run
+# make setup    set up .venv alone: on a login node, or before a run of your own
 # make demo     set up, then run the phantom pipeline to its site, tables and figures
 # make view     serve the site of the results on this machine, for a browser: large scans need a server. PORT=8000
 # make test     set up, then run every test and check
@@ -22,8 +22,8 @@
 #                   Needs Debian or Ubuntu, and root; installs the packages that the cluster needs
 # make slurm-down   stop the test cluster
 #
-# Every target that needs packages of Python sets up .venv once, with Python 3.11 to 3.14. PYTHON=... chooses the interpreter,
-# VENV=... another folder than .venv: `make quick PYTHON=python3.13 VENV=.venv-3.13` tries another Python.
+# Every target that needs packages of Python sets up .venv once, with Python 3.11 to 3.14. PYTHON=... chooses the
+# interpreter, VENV=... another folder than .venv: `make quick PYTHON=python3.13 VENV=.venv-3.13` tries another Python.
 # TORCH=cu126 chooses torch for older NVIDIA cards (up to Volta) and drivers (before 580), TORCH= the other one.
 # Without TORCH a .venv keeps the torch that it has.
 
